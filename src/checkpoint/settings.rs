@@ -1,0 +1,24 @@
+//! What the job file says about checkpoints.
+
+use crate::error::Sql;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[checkpoint]`, validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointSettings {
+    /// The folder of the job's checkpoints.
+    pub directory: PathBuf,
+    /// How many complete checkpoints are kept, at least 1.
+    pub keep: usize,
+    /// Time trigger; `None` for the default, 30 s stretched while checkpoints cost more than 2 % of the run.
+    pub interval: Option<Duration>,
+    /// Records trigger.
+    pub every_records: Option<u64>,
+    /// Bytes trigger, counted in input bytes.
+    pub every_bytes: Option<u64>,
+    /// At the end of each input file.
+    pub at_file_end: bool,
+    /// Right after each input record for which the predicate holds.
+    pub when: Option<Sql>,
+}

@@ -1,0 +1,3 @@
+//! (module header to be written)
+
+pub mod settings;

@@ -1,0 +1,32 @@
+//! The vocabulary: what a record, a batch, a column, a type and a position are.
+//!
+//! Plain data that every other module speaks of. Nothing here knows files, expressions or threads.
+//!
+//! Invariants:
+//! - a batch's selection is sorted, without repeats, and only ever shrinks;
+//! - every decoded column of a batch has one value per row of the batch, selected or not;
+//! - a slot is filled at most once per batch.
+
+mod batch;
+
+mod column;
+
+mod fingerprint;
+
+mod layout;
+
+mod position;
+
+mod raw;
+
+pub mod text;
+
+mod types;
+
+pub use batch::{Batch, Reject};
+pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
+pub use fingerprint::Fingerprint;
+pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
+pub use position::{ChunkNumber, Position, SourceIndex};
+pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
+pub use types::DataType;

@@ -1,0 +1,30 @@
+//! What the job file says about where outputs go.
+
+use std::path::PathBuf;
+
+/// Where an output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A file, staged beside its final name and published at the end.
+    File(PathBuf),
+    /// Standard output; such a run cannot be resumed.
+    Stdout,
+}
+
+/// `[rejects]`, validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RejectSettings {
+    /// The JSONL file that takes the rejects; `None` to only count them.
+    pub path: Option<PathBuf>,
+    /// How many rejects end the run.
+    pub limit: RejectLimit,
+}
+
+/// How many rejects are put up with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RejectLimit {
+    /// At most so many.
+    Count(u64),
+    /// At most so many in a hundred of the records read so far, from the 1,000th record on and at the end.
+    Percent(f64),
+}

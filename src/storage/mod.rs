@@ -1,0 +1,151 @@
+//! Durable bytes: the only home of `std::fs`.
+//!
+//! [`Storage`] and [`File`] are the contract that the write, resume and publish protocols rest on; `local` keeps it
+//! with the operating system, `simulated` in memory, with faults and power cuts. What the bytes mean is not known here.
+//!
+//! What each call promises after a power cut:
+//! - bytes written are durable once [`File::sync_data`] or [`File::sync_all`] returned without error;
+//! - a name made, renamed or removed is durable once [`Storage::sync_directory`] of its directory returned without error;
+//! - after a sync that failed nothing is known about the file: it must not be synced again.
+
+pub mod clock;
+
+mod local;
+
+pub use local::LocalStorage;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A file system. Interrupted calls are repeated inside; every other error is passed on as it is.
+pub trait Storage: Send + Sync + fmt::Debug {
+    /// Opens a regular file in the way that `mode` says.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+
+    /// What stands at a path, without following a symbolic link; `NotFound` where nothing does.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// The names in a directory, sorted by their bytes.
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
+
+    /// Makes a directory and its missing parents, itself with mode 0700. An existing directory is fine.
+    /// Every directory made is durable in its parent when this returns.
+    fn create_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// Renames a file within one file system.
+    fn rename(&self, from: &Path, to: &Path, existing: Existing) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// Takes an exclusive lock on a file, making the file where it is missing; `None` while somebody else holds it.
+    /// The lock ends with the value, and with the process.
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
+}
+
+/// An open regular file.
+pub trait File: Send + Sync + fmt::Debug {
+    /// Reads up to `buffer.len()` bytes from `offset`; 0 at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cuts or extends (with zeros) to `length` bytes.
+    fn set_length(&self, length: u64) -> io::Result<()>;
+
+    /// Reserves room for `length` bytes without changing the file's length; not supported is not an error.
+    fn reserve(&self, length: u64) -> io::Result<()>;
+
+    /// Makes the bytes and the length durable.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Makes bytes, length and all metadata durable.
+    fn sync_all(&self) -> io::Result<()>;
+
+    /// What the open file is now.
+    fn metadata(&self) -> io::Result<Metadata>;
+}
+
+/// How [`Storage::open`] opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// An input: read only; a symbolic link is followed; anything but a regular file is refused (`InvalidInput`).
+    ReadInput,
+    /// A file of our own: read only; a symbolic link, and anything but a regular file, is refused (`InvalidInput`).
+    ReadOwn,
+    /// A file of our own to read and write; refused like `ReadOwn`.
+    Modify,
+    /// A new file with mode 0600 to read and write; `AlreadyExists` where the name is taken.
+    CreatePrivate,
+    /// A new file with the mode that the umask leaves of 0666; `AlreadyExists` where the name is taken.
+    CreateShared,
+}
+
+/// What [`Storage::rename`] does with a file that has the new name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// `AlreadyExists`.
+    Keep,
+    /// Replaces it atomically.
+    Replace,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// Regular file, directory, link or something else.
+    pub kind: FileKind,
+    /// Bytes.
+    pub length: u64,
+    /// Nanoseconds since 1970 of the last change of content; 0 where unknown.
+    pub modified_ns: i64,
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Number of hard links.
+    pub links: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Whether it belongs to the user we run as.
+    pub is_ours: bool,
+}
+
+/// What kind of thing stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A pipe, a device, a socket.
+    Other,
+}
+
+/// A held lock; dropping it lets go.
+#[derive(Debug)]
+pub struct Lock {
+    /// Keeps the lock alive: an open file locally, a guard in the simulation.
+    pub holder: Arc<dyn fmt::Debug + Send + Sync>,
+}
+
+/// Fills `buffer` from `offset` as far as the file goes; returns the number of bytes read.
+pub fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
