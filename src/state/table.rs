@@ -57,6 +57,12 @@ impl KeyTable {
         &self.bytes[start..end]
     }
 
+    /// The hash and bytes of a key, counted from 0.
+    pub fn entry(&self, index: usize) -> (u32, &[u8]) {
+        let id = u32::try_from(index).expect("ids have 32 bits");
+        (self.hashes_of[index], self.key(id))
+    }
+
     /// Finds or adds a key. `hash` must be the one of [`super::key::hash`].
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> Entry {
         if self.len() * 2 >= self.words.len() {
