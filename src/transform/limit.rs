@@ -27,6 +27,7 @@ impl Limit {
         let keep = usize::try_from(left)
             .unwrap_or(usize::MAX)
             .min(batch.selection.len());
+        batch.filtered += (batch.selection.len() - keep) as u64;
         batch.selection.truncate(keep);
         *passed += keep as u64;
         if self.is_reached(*passed) {
