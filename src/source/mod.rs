@@ -1,3 +1,3 @@
-//! (module header to be written)
+//! From files to bytes.
 
 pub mod settings;
