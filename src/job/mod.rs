@@ -1,1 +1,448 @@
-//! (module header to be written)
+//! The job file as written -> as understood.
+//!
+//! [`load`] reads the text into a tree that knows where everything stands (`written`), and the tree into settings
+//! (`source`, `transform`, `output`, `checkpoint`), collecting every problem on the way. Expressions are only kept here,
+//! with the place of each of their bytes; they are bound when the inputs' columns are known. [`diff`] tells what a change
+//! of the job means for its checkpoints.
+//!
+//! Invariants:
+//! - a [`Job`] is wholly valid in form; nobody looks at the TOML again;
+//! - [`Job::effective`] names every setting, defaults too, and holds no value of an environment variable.
+
+mod checkpoint;
+
+pub mod diff;
+
+mod document;
+
+mod format;
+
+mod output;
+
+mod paths;
+
+mod section;
+
+mod source;
+
+mod suggest;
+
+mod text;
+
+mod transform;
+
+mod units;
+
+mod written;
+
+pub use document::{Document, Line, LineOrigin};
+pub use output::SinkSettings;
+pub use suggest::closest;
+
+use crate::checkpoint::settings::CheckpointSettings;
+use crate::error::Diagnostic;
+use crate::sink::settings::{RejectSettings, Target};
+use crate::source::settings::SourceSettings;
+use crate::transform::settings::TransformSettings;
+use section::Section;
+use serde_json::{Value as Json, json};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use text::{EnvironmentUse, Text};
+use written::Table;
+
+/// The longest name of a job or step: it becomes part of file names.
+const NAME_BYTES_MAX: usize = 100;
+
+/// A job, understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// As given, or else the stem of the file's name.
+    pub name: String,
+    /// What relative paths count from: the job file's folder, `.` where the file was named without one.
+    pub folder: PathBuf,
+    /// `[source]`
+    pub source: SourceSettings,
+    /// `[[transform]]`, in order.
+    pub transforms: Vec<TransformSettings>,
+    /// `[sink]`
+    pub sink: SinkSettings,
+    /// `[rejects]`
+    pub rejects: RejectSettings,
+    /// `[checkpoint]`
+    pub checkpoint: CheckpointSettings,
+    /// Every setting with its value, in a stable order: what is stored and compared.
+    pub effective: Json,
+    /// Where things stand that may turn out wrong later.
+    pub places: Places,
+}
+
+/// Byte ranges in the [`Document`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Each of [`SourceSettings::paths`].
+    pub source_paths: Vec<Range<usize>>,
+    /// The name of each of [`SourceSettings::types`].
+    pub types: Vec<Range<usize>>,
+    /// The header of each of [`Job::transforms`].
+    pub transforms: Vec<Range<usize>>,
+    /// The sink's path.
+    pub sink_path: Option<Range<usize>>,
+    /// The rejects' path.
+    pub rejects_path: Option<Range<usize>>,
+}
+
+/// A part of the job, and what the effective job says of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Understood<T> {
+    settings: T,
+    effective: Json,
+}
+
+/// Reads a job: `text` is what `file` holds, `overrides` are the `--set key=value` of the command line.
+///
+/// # Errors
+/// All problems at once, in the order of the [`Document`].
+pub fn load(
+    text: &str,
+    file: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    overrides: &[(String, String)],
+) -> Result<Job, Vec<Diagnostic>> {
+    let document = Document::new(text, overrides);
+    let mut problems = Vec::new();
+    let mut used = EnvironmentUse::new();
+    let root = written::read(&document, text.len(), environment, &mut used, &mut problems);
+    let job = root.and_then(|root| understand(&root, file, &used, &mut problems));
+    match job {
+        Some(job) if problems.is_empty() => Ok(job),
+        _ => {
+            let place = |problem: &Diagnostic| problem.place.as_ref().map(|place| place.start);
+            problems.sort_by_key(|problem| (place(problem).is_none(), place(problem)));
+            Err(problems)
+        }
+    }
+}
+
+fn understand(
+    root: &Table,
+    file: &Path,
+    used: &EnvironmentUse,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Job> {
+    let folder = folder_of(file);
+    let empty = Table::default();
+    let mut top = Section::new("the job file", root, problems);
+    let name = name(&mut top, file);
+    let source = top.table("source");
+    let transforms = top.entry("transform").map(|entry| &entry.node);
+    let sink = top.table("sink");
+    let rejects = top.table("rejects").map_or(&empty, |(table, _)| table);
+    let checkpoint = top.table("checkpoint").map_or(&empty, |(table, _)| table);
+    require(
+        &mut top,
+        "source",
+        "`[source]` with `path = \"orders.csv\"`",
+    );
+    require(&mut top, "sink", "`[sink]` with `path = \"result.csv\"`");
+    top.finish();
+
+    let source =
+        source.and_then(|(table, _)| source::understand(Section::new("[source]", table, problems)));
+    let steps = transform::understand(transforms, problems);
+    let sink =
+        sink.and_then(|(table, _)| output::sink(Section::new("[sink]", table, problems), &folder));
+    let rejects = output::rejects(Section::new("[rejects]", rejects, problems), &folder);
+    let checkpoint = checkpoint::understand(
+        Section::new("[checkpoint]", checkpoint, problems),
+        &folder,
+        name.as_ref().map_or("", |name| &name.settings),
+    );
+    check_paths(
+        &folder,
+        file,
+        source.as_ref(),
+        sink.as_ref(),
+        &rejects,
+        problems,
+    );
+    let (name, source, sink) = (name?, source?, sink?);
+    let effective = json!({
+        "name": name.effective,
+        "source": source.understood.effective,
+        "transform": steps.iter().map(|step| &step.understood.effective).collect::<Vec<_>>(),
+        "sink": sink.understood.effective,
+        "rejects": rejects.understood.effective,
+        "checkpoint": checkpoint.effective,
+        "environment": used,
+    });
+    Some(Job {
+        name: name.settings,
+        folder,
+        effective,
+        places: Places {
+            source_paths: source.path_places,
+            types: source.type_places,
+            transforms: steps.iter().map(|step| step.place.clone()).collect(),
+            sink_path: sink.path_place,
+            rejects_path: rejects.path_place,
+        },
+        source: source.understood.settings,
+        transforms: steps
+            .into_iter()
+            .map(|step| step.understood.settings)
+            .collect(),
+        sink: sink.understood.settings,
+        rejects: rejects.understood.settings,
+        checkpoint: checkpoint.settings,
+    })
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The job's name and what the effective job says of it.
+fn name(top: &mut Section<'_, '_>, file: &Path) -> Option<Understood<String>> {
+    if top.entry("name").is_some() {
+        let text = top.text("name")?;
+        if !is_sound_name(&text.text) {
+            return top.refuse(unsound_name(text));
+        }
+        return Some(Understood {
+            settings: text.text.clone(),
+            effective: json!(text.written),
+        });
+    }
+    match file.file_stem().and_then(|stem| stem.to_str()) {
+        Some(stem) if is_sound_name(stem) => Some(Understood {
+            settings: stem.to_owned(),
+            effective: json!(stem),
+        }),
+        _ => top.refuse(
+            missing("the job has no name, and its file's name cannot serve as one")
+                .with_hint("add a first line: `name = \"daily\"`"),
+        ),
+    }
+}
+
+/// Complains about a missing table.
+fn require(top: &mut Section<'_, '_>, key: &'static str, what: &str) {
+    let problem = match top.entry(key) {
+        Some(_) => return,
+        None => missing(format!("[{key}] is missing")).with_hint(format!("add {what}")),
+    };
+    top.problems.push(problem);
+}
+
+fn check_paths(
+    folder: &Path,
+    file: &Path,
+    source: Option<&source::SourceUnderstood>,
+    sink: Option<&output::OutputUnderstood<SinkSettings>>,
+    rejects: &output::OutputUnderstood<RejectSettings>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let settings = source.map(|source| &source.understood.settings);
+    let inputs: Vec<PathBuf> = settings
+        .map(|settings| settings.paths.iter())
+        .into_iter()
+        .flatten()
+        .map(|path| paths::resolve(folder, path))
+        .collect();
+    let mut outputs = Vec::new();
+    if let Some(sink) = sink
+        && let Target::File(path) = &sink.understood.settings.target
+        && let Some(place) = &sink.path_place
+    {
+        outputs.push(paths::Role {
+            what: "the output",
+            path,
+            place: place.clone(),
+        });
+    }
+    if let (Some(path), Some(place)) = (&rejects.understood.settings.path, &rejects.path_place) {
+        outputs.push(paths::Role {
+            what: "the file of rejects",
+            path,
+            place: place.clone(),
+        });
+    }
+    paths::check_collisions(&inputs, &outputs, file, problems);
+}
+
+/// Whether a name can be part of a file name.
+fn is_sound_name(name: &str) -> bool {
+    let has_odd = name
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '/' | '\\'));
+    !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('.') && !has_odd
+}
+
+fn unsound_name(name: &Text) -> Diagnostic {
+    Diagnostic::at(
+        name.place.clone(),
+        format!("`{}` cannot be a name", name.text),
+    )
+    .with_hint(format!(
+        "a name becomes part of file names: at most {NAME_BYTES_MAX} bytes, \
+             no slash, no leading dot"
+    ))
+}
+
+/// A problem that has no place: something is not there.
+fn missing(message: impl Into<String>) -> Diagnostic {
+    Diagnostic {
+        message: message.into(),
+        place: None,
+        label: String::new(),
+        hint: None,
+    }
+}
+
+/// A string as TOML writes it.
+fn quoted(text: &str) -> String {
+    json!(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::settings::TransformKind;
+
+    const DAILY: &str = r#"
+[source]
+path = ["orders/*.csv", "late.csv"]
+types = { amount = "decimal(12,2)" }
+
+[[transform]]
+filter = "day = '${DAY}' AND amount > 0"
+
+[[transform]]
+dedup = { key = ["order_id"] }
+
+[sink]
+path = "daily.csv"
+"#;
+
+    fn environment(name: &str) -> Option<String> {
+        (name == "DAY").then(|| "monday".to_owned())
+    }
+
+    fn load_daily(overrides: &[(&str, &str)]) -> Result<Job, Vec<Diagnostic>> {
+        let overrides: Vec<(String, String)> = overrides
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        load(
+            DAILY,
+            Path::new("jobs/daily.toml"),
+            &environment,
+            &overrides,
+        )
+    }
+
+    #[test]
+    fn a_short_job_is_understood_with_its_defaults() {
+        let job = load_daily(&[]).expect("a valid job");
+        assert_eq!(job.name, "daily");
+        assert_eq!(job.folder, Path::new("jobs"));
+        assert_eq!(job.sink.target, Target::File("jobs/daily.csv".into()));
+        assert_eq!(job.checkpoint.directory, Path::new("jobs/.onward/daily"));
+        let names: Vec<&str> = job
+            .transforms
+            .iter()
+            .map(|step| step.name.as_str())
+            .collect();
+        assert_eq!(names, ["filter", "dedup"]);
+        assert_eq!(&DAILY[job.places.source_paths[1].clone()], "\"late.csv\"");
+        assert_eq!(&DAILY[job.places.types[0].clone()], "amount");
+    }
+
+    #[test]
+    fn the_effective_job_names_everything_but_the_values_of_variables() {
+        let job = load_daily(&[]).expect("a valid job");
+        let expected = json!({
+            "name": "daily",
+            "source": {
+                "path": ["orders/*.csv", "late.csv"],
+                "format": "csv",
+                "types": { "amount": "decimal(12,2)" },
+                "verify": "sampled",
+                "delimiter": ",",
+                "quote": "\"",
+                "escape": null,
+                "comment": null,
+                "skip_lines": 0,
+                "columns": null,
+                "null": [""],
+                "ragged": "reject",
+            },
+            "transform": [
+                { "name": "filter", "filter": "day = '${DAY}' AND amount > 0" },
+                { "name": "dedup", "dedup": { "key": ["order_id"] } },
+            ],
+            "sink": {
+                "path": "daily.csv",
+                "format": "csv",
+                "delimiter": ",",
+                "quote": "\"",
+                "header": true,
+                "line_end": "lf",
+                "overwrite": false,
+            },
+            "rejects": { "path": null, "limit": 0 },
+            "checkpoint": {
+                "interval": null,
+                "every_records": null,
+                "every_bytes": null,
+                "at_file_end": false,
+                "when": null,
+                "directory": ".onward/daily",
+                "keep": 3,
+            },
+            "environment": { "DAY": 57298 },
+        });
+        assert_eq!(job.effective, expected);
+        assert!(!job.effective.to_string().contains("monday"));
+    }
+
+    #[test]
+    fn overrides_replace_add_and_reach_into_the_chain() {
+        let job = load_daily(&[
+            ("sink.path", "other.tsv"),
+            ("rejects.limit", "5"),
+            ("transform.0.filter", "amount > 3"),
+            ("source.types.\"unit price\"", "double"),
+        ])
+        .expect("a valid job");
+        assert_eq!(job.sink.target, Target::File("jobs/other.tsv".into()));
+        assert_eq!(job.effective["sink"]["format"], json!("tsv"));
+        assert_eq!(job.effective["rejects"]["limit"], json!(5));
+        assert_eq!(job.source.types[1].0, "unit price");
+        let TransformKind::Filter(filter) = &job.transforms[0].kind else {
+            panic!("the first step is a filter");
+        };
+        let overrides = [("transform.0.filter".to_owned(), "amount > 3".to_owned())];
+        let document = Document::new("", &overrides);
+        let shift = DAILY.len() + "\nsink.path=other.tsv\nrejects.limit=5".len();
+        let place = filter.place(0..6);
+        let slice = document.slice(place.start - shift..place.end - shift);
+        assert_eq!(slice, "amount");
+    }
+
+    #[test]
+    fn problems_come_in_the_order_of_the_file() {
+        let text = "[sink]\npath='-'\nformat='xml'\n[rejects]\nlimit=-1\n[source]\npath=1\n";
+        let problems = load(text, Path::new("x.toml"), &environment, &[]).expect_err("bad");
+        let places: Vec<usize> = problems
+            .iter()
+            .filter_map(|problem| problem.place.as_ref().map(|place| place.start))
+            .collect();
+        assert_eq!(places.len(), 3);
+        assert!(places.is_sorted());
+    }
+}

@@ -1,0 +1,275 @@
+//! `[source]` as understood.
+
+use super::Understood;
+use super::format::{self, FormatName};
+use super::section::Section;
+use super::suggest::closest;
+use super::text::Text;
+use super::written::{Table, Value};
+use crate::error::Diagnostic;
+use crate::record::{CsvDialect, DataType};
+use crate::source::settings::{CsvSource, Ragged, SourceFormat, SourceSettings, Verify};
+use serde_json::{Map, Value as Json, json};
+use std::ops::Range;
+
+/// Keys that only csv and tsv have.
+const CSV_KEYS: &[&str] = &[
+    "delimiter",
+    "quote",
+    "escape",
+    "comment",
+    "skip_lines",
+    "columns",
+    "null",
+    "ragged",
+];
+
+const RAGGED: &[(&str, Ragged)] = &[
+    ("reject", Ragged::Reject),
+    ("pad", Ragged::Pad),
+    ("truncate", Ragged::Truncate),
+    ("pad_and_truncate", Ragged::PadAndTruncate),
+];
+
+const VERIFY: &[(&str, Verify)] = &[("sampled", Verify::Sampled), ("full", Verify::Full)];
+
+/// The type names that a hint lists.
+const TYPE_NAMES: &[&str] = &[
+    "boolean",
+    "bigint",
+    "decimal(12,2)",
+    "double",
+    "text",
+    "date",
+    "timestamp",
+    "json",
+];
+
+/// `[source]` with the places of what may still turn out wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceUnderstood {
+    /// The settings and what the effective job says of them.
+    pub understood: Understood<SourceSettings>,
+    /// The bytes of each path.
+    pub path_places: Vec<Range<usize>>,
+    /// The bytes of the name of each declared type.
+    pub type_places: Vec<Range<usize>>,
+}
+
+/// Reads `[source]`; `None` where a problem was found that leaves nothing to go on with.
+pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
+    let paths = paths(&mut section);
+    let format = format::format(&mut section, paths.as_deref().unwrap_or_default());
+    let declared = types(&mut section);
+    let verify = section.choice("verify", VERIFY);
+    let is_jsonl = matches!(&format, Some(format) if format.value == FormatName::Jsonl);
+    let mut effective = Map::new();
+    let source_format = if is_jsonl {
+        format::refuse_csv_keys(&mut section, "source", CSV_KEYS);
+        SourceFormat::Jsonl
+    } else {
+        let name = format
+            .as_ref()
+            .map_or(FormatName::Csv, |format| format.value);
+        SourceFormat::Csv(csv(&mut section, name, &mut effective))
+    };
+    section.finish();
+    let (paths, format) = (paths?, format?);
+    effective.insert("path".into(), written(&paths));
+    effective.insert("format".into(), json!(format.written));
+    effective.insert("types".into(), Json::Object(declared.effective));
+    let verify_written = verify.as_ref().map_or("sampled", |choice| &choice.written);
+    effective.insert("verify".into(), json!(verify_written));
+    let settings = SourceSettings {
+        paths: paths.iter().map(|text| text.text.clone()).collect(),
+        format: source_format,
+        types: declared.types,
+        verify: verify.map_or(Verify::Sampled, |choice| choice.value),
+    };
+    Some(SourceUnderstood {
+        understood: Understood {
+            settings,
+            effective: Json::Object(effective),
+        },
+        path_places: paths.iter().map(|text| text.place.clone()).collect(),
+        type_places: declared.places,
+    })
+}
+
+/// `path`: a string or a list of them.
+fn paths<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
+    let Some(entry) = section.entry("path") else {
+        let problem = super::missing("`path` in [source] is missing")
+            .with_hint("name the input below [source]: `path = \"orders.csv\"`");
+        return section.refuse(problem);
+    };
+    let paths = match &entry.node.value {
+        Value::Text(_) => vec![section.text("path")?],
+        Value::List(_) => section.texts("path", "name at least one input")?,
+        _ => return section.wrong_kind("path", &entry.node, "a string or a list of strings"),
+    };
+    for path in &paths {
+        if path.text == "-" {
+            let message = "standard input cannot be read: a run could not go on from its middle";
+            let problem = Diagnostic::at(path.place.clone(), message).with_hint(
+                "write the data to a file first, and name that: `path = \"orders.csv\"`",
+            );
+            return section.refuse(problem);
+        }
+        if let Err(error) = glob::Pattern::new(&path.text) {
+            let message = format!("`{}` is no valid pattern: {}", path.written, error.msg);
+            let problem = Diagnostic::at(path.place.clone(), message)
+                .with_hint("to mean `*`, `?` or `[` itself write `[*]`, `[?]` or `[[]`");
+            return section.refuse(problem);
+        }
+    }
+    Some(paths)
+}
+
+/// Declared types.
+#[derive(Default)]
+struct Declared {
+    types: Vec<(String, DataType)>,
+    places: Vec<Range<usize>>,
+    effective: Map<String, Json>,
+}
+
+fn types(section: &mut Section<'_, '_>) -> Declared {
+    let mut declared = Declared::default();
+    let Some((table, _)) = section.table("types") else {
+        return declared;
+    };
+    for entry in &table.entries {
+        let text = match &entry.node.value {
+            Value::Text(text) => text,
+            Value::Table(inner) => {
+                let problem = unquoted_path(&entry.key, inner, entry.key_place.clone());
+                section.problems.push(problem);
+                continue;
+            }
+            _ => {
+                section.wrong_kind::<()>(&entry.key, &entry.node, "the name of a type");
+                continue;
+            }
+        };
+        match DataType::parse(&text.text) {
+            Some(data_type) => {
+                declared.types.push((entry.key.clone(), data_type));
+                declared.places.push(entry.key_place.clone());
+                let written = json!(text.written);
+                declared.effective.insert(entry.key.clone(), written);
+            }
+            None => section.problems.push(unknown_type(text)),
+        }
+    }
+    declared
+}
+
+fn unknown_type(text: &Text) -> Diagnostic {
+    let message = format!("unknown type `{}`", text.text);
+    let problem = Diagnostic::at(text.place.clone(), message)
+        .with_label(format!("types are: {}", TYPE_NAMES.join(", ")));
+    let name = text.text.trim().to_ascii_lowercase();
+    if name.starts_with("decimal") || name.starts_with("numeric") {
+        return problem.with_hint(format!(
+            "write `decimal(precision,scale)` with at most {} digits, `scale` of them after the point",
+            DataType::PRECISION_MAX
+        ));
+    }
+    match closest(&name, TYPE_NAMES.iter().copied()) {
+        Some(meant) => problem.with_hint(format!("did you mean `{meant}`?")),
+        None => problem,
+    }
+}
+
+/// `user.age = "bigint"` is a table in a table for TOML.
+fn unquoted_path(key: &str, inner: &Table, place: Range<usize>) -> Diagnostic {
+    let below = inner.entries.first().map_or("name", |entry| &entry.key);
+    Diagnostic::at(place, "the path of a declared type must be in quotes")
+        .with_hint(format!("write `\"{key}.{below}\" = \"bigint\"`"))
+}
+
+/// The keys that csv and tsv have.
+fn csv(
+    section: &mut Section<'_, '_>,
+    name: FormatName,
+    effective: &mut Map<String, Json>,
+) -> CsvSource {
+    let (dialect, shared) = format::dialect(section, name);
+    if let Json::Object(shared) = shared {
+        effective.extend(shared);
+    }
+    let dialect = escape_and_comment(section, dialect, effective);
+    format::check_distinct(section, &dialect);
+    let skip_lines = section.count("skip_lines", 0).unwrap_or(0);
+    let columns = columns(section);
+    let null = section.any_texts("null", "a list of strings");
+    let ragged = section.choice("ragged", RAGGED);
+    effective.insert("skip_lines".into(), json!(skip_lines));
+    let columns_written = columns.as_deref().map_or(Json::Null, written);
+    effective.insert("columns".into(), columns_written);
+    let null_written = null
+        .as_ref()
+        .map_or(json!([""]), |null| written(&null.value));
+    effective.insert("null".into(), null_written);
+    let ragged_written = ragged.as_ref().map_or("reject", |choice| &choice.written);
+    effective.insert("ragged".into(), json!(ragged_written));
+    CsvSource {
+        dialect,
+        columns: columns.map(|columns| columns.iter().map(|text| text.text.clone()).collect()),
+        skip_lines,
+        null: null.map_or_else(
+            || vec![String::new()],
+            |null| null.value.iter().map(|text| text.text.clone()).collect(),
+        ),
+        ragged: ragged.map_or(Ragged::Reject, |choice| choice.value),
+    }
+}
+
+fn escape_and_comment(
+    section: &mut Section<'_, '_>,
+    dialect: CsvDialect,
+    effective: &mut Map<String, Json>,
+) -> CsvDialect {
+    let escape = format::byte(section, "escape");
+    let comment = format::byte(section, "comment");
+    if let (None, Some((_, text))) = (dialect.quote, &escape) {
+        let message = "`escape` is for quoted fields, and there are no quotes";
+        let problem = Diagnostic::at(text.place.clone(), message).with_hint("leave `escape` out");
+        section.problems.push(problem);
+    }
+    let as_written = |byte: Option<(u8, &Text)>| byte.map_or(Json::Null, |(_, t)| json!(t.written));
+    effective.insert("escape".into(), as_written(escape));
+    effective.insert("comment".into(), as_written(comment));
+    CsvDialect {
+        // A quote that escapes itself is a doubled quote.
+        escape: escape
+            .map(|(byte, _)| byte)
+            .filter(|byte| Some(*byte) != dialect.quote),
+        comment: comment.map(|(byte, _)| byte),
+        ..dialect
+    }
+}
+
+/// `columns`: names, none of them twice.
+fn columns<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
+    let columns = section.texts(
+        "columns",
+        "name every column, or leave `columns` out where the files have a header line",
+    )?;
+    for (index, column) in columns.iter().enumerate() {
+        if columns[..index]
+            .iter()
+            .any(|other| other.text == column.text)
+        {
+            let message = format!("the column `{}` is named twice", column.text);
+            let problem = Diagnostic::at(column.place.clone(), message);
+            section.problems.push(problem);
+        }
+    }
+    Some(columns)
+}
+
+fn written(texts: &[&Text]) -> Json {
+    texts.iter().map(|text| json!(text.written)).collect()
+}
