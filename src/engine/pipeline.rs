@@ -55,7 +55,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
             return Ok(Outcome::Stopped(Summary::new(&ordered, world, resumed)));
         }
         if let Some(verified) = verified {
-            verified.join().map_err(|_| Error::failed("internal error: verification panicked"))??;
+            verified.join().map_err(|_| Error::internal("verification panicked"))??;
         }
         schedule.save_and_wait(&mut ordered, Trigger::Final, Phase::Publishing)?;
         let summary = Summary::new(&ordered, world, resumed);
@@ -119,7 +119,7 @@ fn read(
         queue.close();
         drop(results);
         for worker in workers {
-            worker.join().map_err(|_| Error::failed("internal error: a worker panicked"))?;
+            worker.join().map_err(|_| Error::internal("a worker panicked"))?;
         }
         ending
     })
@@ -160,7 +160,7 @@ fn apply_all(
             _ => {
                 let start = Start::Exact(ordered.position.offset);
                 redo.process(Task { start, ..task })?.ok_or_else(|| {
-                    Error::new(Kind::Failed, "internal error: a chunk with a known start was not cut")
+                    Error::internal("a chunk with a known start was not cut")
                 })?
             }
         };

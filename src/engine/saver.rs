@@ -94,7 +94,7 @@ impl<'scope> Saver<'scope> {
     /// Ends the thread and gives the folder back.
     pub fn finish(self) -> Result<Store> {
         drop(self.requests);
-        self.thread.join().map_err(|_| Error::failed("internal error: saving checkpoints panicked"))
+        self.thread.join().map_err(|_| Error::internal("saving checkpoints panicked"))
     }
 }
 
