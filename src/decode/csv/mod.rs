@@ -56,6 +56,7 @@ impl CsvCutter {
         is_end_of_file: bool,
     ) -> CutOutcome {
         let (first, is_assumed) = match start {
+            Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
             Start::Exact(offset) => (offset, false),
             Start::AtOrAfter(offset) => {
                 let state = self.machine.assumed(window, offset);

@@ -72,6 +72,7 @@ impl JsonlCutter {
             is_end_of_file,
         };
         let first = match start {
+            Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
             Start::Exact(offset) => offset,
             Start::AtOrAfter(offset) => match lines.first_from(offset) {
                 Ok(start) => start,
