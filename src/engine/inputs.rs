@@ -1,11 +1,14 @@
 //! The inputs of a job: found, opened, and their columns read.
 
-use crate::decode::{Prologue, PrologueOutcome, first_keys, read_prologue};
-use crate::error::{Error, Result};
+use crate::decode::{RECORD_BYTES_MAX, prologue};
+use crate::decode::prologue::Prologue;
+use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::record::{Fingerprint, Position, SourceIndex};
-use crate::source::{self, SourceFormat, fingerprint};
-use crate::storage::{File, Metadata, OpenMode, Storage, read_full};
+use crate::record::{Position, SourceIndex};
+use crate::source::Input;
+use crate::source::discover::discover;
+use crate::source::settings::SourceFormat;
+use crate::storage::{Metadata, Storage, read_full};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,7 +39,7 @@ pub struct InputFile {
     /// Line ends before that.
     pub data_lines: u64,
     /// The open file, while it is being read.
-    handle: Mutex<Option<Arc<dyn File>>>,
+    handle: Mutex<Option<Arc<Input>>>,
 }
 
 /// The first read of a header; grows until the header is in it.
@@ -45,7 +48,7 @@ const PROLOGUE_BYTES: usize = 64 * 1024;
 impl Inputs {
     /// The paths that the job names, globs resolved.
     pub fn discover(job: &Job, storage: &dyn Storage) -> Result<Vec<PathBuf>> {
-        source::discover(storage, &job.folder, &job.source.paths)
+        discover(storage, &job.folder, &job.source.paths)
     }
 
     /// Opens all inputs once and reads their headers; CSV files must agree about their columns.
@@ -53,9 +56,9 @@ impl Inputs {
         let mut inputs = Inputs { files: Vec::new(), names: Vec::new(), notes: Vec::new() };
         let mut has_names = false;
         for path in paths {
-            let file = open(storage, path)?;
-            let metadata = file.metadata().map_err(|cause| Error::io("read", path, cause))?;
-            let prologue = prologue(&job.source.format, &*file, path, metadata.length)?;
+            let input = Input::open(storage, path)?;
+            let metadata = input.metadata;
+            let prologue = read_prologue(&job.source.format, &input)?;
             if let Some(prologue) = &prologue {
                 if !has_names {
                     inputs.names.clone_from(&prologue.names);
@@ -82,15 +85,18 @@ impl Inputs {
     }
 
     /// The open file of an input; opened on first use.
-    pub fn handle(&self, storage: &dyn Storage, source: SourceIndex) -> Result<Arc<dyn File>> {
+    pub fn handle(&self, storage: &dyn Storage, source: SourceIndex) -> Result<Arc<Input>> {
         let input = &self.files[source.0 as usize];
         let mut handle = input.handle.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &*handle {
             return Ok(Arc::clone(file));
         }
-        let file = open(storage, &input.path)?;
-        *handle = Some(Arc::clone(&file));
-        Ok(file)
+        let mut opened = Input::open(storage, &input.path)?;
+        // A change since the headers were read is a change during the run.
+        opened.metadata = input.metadata;
+        let opened = Arc::new(opened);
+        *handle = Some(Arc::clone(&opened));
+        Ok(opened)
     }
 
     /// Closes an input that was read to its end.
@@ -117,56 +123,46 @@ impl Inputs {
         let whole = self.files.iter().take(position.source.0 as usize);
         whole.map(|file| file.size).sum::<u64>() + position.offset
     }
-
-    /// The fingerprint of an input before anything of it was consumed.
-    pub fn fresh_fingerprint(&self, storage: &dyn Storage, source: usize) -> Result<Fingerprint> {
-        let input = &self.files[source];
-        let file = open(storage, &input.path)?;
-        fingerprint::unread(&*file).map_err(|cause| Error::io("read", &input.path, cause))
-    }
-}
-
-fn open(storage: &dyn Storage, path: &Path) -> Result<Arc<dyn File>> {
-    storage.open(path, OpenMode::ReadInput).map_err(|cause| {
-        let error = Error::io("open", path, cause);
-        Error { kind: crate::error::Kind::Usage, ..error }
-    })
 }
 
 /// The header and where the records start; `None` for an empty file.
-fn prologue(
-    format: &SourceFormat,
-    file: &dyn File,
-    path: &Path,
-    size: u64,
-) -> Result<Option<Prologue>> {
+fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue>> {
     let mut length = PROLOGUE_BYTES;
     loop {
         let mut bytes = vec![0; length];
-        let count =
-            read_full(file, &mut bytes, 0).map_err(|cause| Error::io("read", path, cause))?;
+        let reading = |cause| Error::io("read", &input.path, cause);
+        let count = read_full(&*input.file, &mut bytes, 0).map_err(reading)?;
         bytes.truncate(count);
-        let is_whole = count as u64 >= size || count < length;
+        let is_whole = count < length || count as u64 >= input.metadata.length;
         if count == 0 {
             return Ok(None);
         }
-        let outcome = match format {
-            SourceFormat::Csv(csv) => read_prologue(csv, &bytes, is_whole),
-            SourceFormat::Jsonl => first_keys(&bytes, is_whole),
-        };
-        match outcome {
-            PrologueOutcome::Prologue(prologue) => return Ok(Some(prologue)),
-            PrologueOutcome::NeedMore if is_whole || length > source::RECORD_BYTES_MAX => {
-                let message = format!("cannot read the header of `{}`: it does not end", path.display());
-                return Err(Error::usage(message).with_hint("check `quote`, `delimiter` and `format`"));
-            }
-            PrologueOutcome::NeedMore => length *= 4,
-            PrologueOutcome::Invalid(reason) => {
-                let message = format!("cannot read the header of `{}`: {reason}", path.display());
-                return Err(Error::usage(message));
-            }
+        if let Some(prologue) = prologue_of(format, &bytes, is_whole).map_err(|error| {
+            let message = format!("cannot read the header of `{}`: {error}", input.path.display());
+            Error { message, kind: Kind::Usage, cause: None, ..error }
+        })? {
+            return Ok(Some(prologue));
         }
+        if is_whole || length > RECORD_BYTES_MAX {
+            let message = format!("cannot read the header of `{}`: it does not end", input.path.display());
+            return Err(Error::usage(message).with_hint("check `quote`, `delimiter` and `format`"));
+        }
+        length *= 4;
     }
+}
+
+/// JSONL has no header: the keys of its first record stand in for one.
+fn prologue_of(
+    format: &SourceFormat,
+    bytes: &[u8],
+    is_whole: bool,
+) -> Result<Option<Prologue>> {
+    let Some(mut prologue) = prologue::read(format, bytes, is_whole)? else { return Ok(None) };
+    if *format == SourceFormat::Jsonl {
+        let Some(keys) = prologue::first_keys(bytes, is_whole) else { return Ok(None) };
+        prologue.names = keys;
+    }
+    Ok(Some(prologue))
 }
 
 fn same_columns(expected: &[String], found: &[String], first: &Path, path: &Path) -> Result<()> {

@@ -12,7 +12,9 @@ use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode};
 use super::world::World;
-use crate::checkpoint::{Checkpoint, Counters, Identity, Manifest, Phase, Section, StepEntry, Trigger};
+use crate::checkpoint::{
+    Checkpoint, Counters, Form, Manifest, Phase, RunId, Section, StepEntry, Trigger,
+};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Batch, Position, Slot};
@@ -23,8 +25,10 @@ use std::sync::atomic::Ordering;
 pub struct Ordered<'a> {
     world: &'a World,
     job: &'a Job,
-    plan: &'a Plan,
-    inputs: &'a Inputs,
+    /// The bound job.
+    pub plan: &'a Plan,
+    /// The inputs.
+    pub inputs: &'a Inputs,
     identity: Identity,
     /// Where the inputs were read up to.
     pub position: Position,
@@ -37,6 +41,19 @@ pub struct Ordered<'a> {
     tracking: Tracking<'a>,
     is_consistent: bool,
     lines: Vec<u8>,
+}
+
+/// Who a job and a run of it are.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The job's first start; the same in every run until it starts over.
+    pub instance: RunId,
+    /// This process.
+    pub run: RunId,
+    /// When this process began.
+    pub run_started_at_micros: i64,
+    /// When the job first started: its `now()`.
+    pub first_started_at_micros: i64,
 }
 
 /// What a run starts with: nothing, or what a checkpoint says.
@@ -53,6 +70,8 @@ pub struct Beginning {
     pub states: Vec<Option<State>>,
     /// The outputs, at the barrier.
     pub outputs: Outputs,
+    /// Whether the outputs are still without their headers.
+    pub is_new: bool,
 }
 
 /// After the input: how many records a step makes of its state at a time.
@@ -67,10 +86,9 @@ impl<'a> Ordered<'a> {
         inputs: &'a Inputs,
         tracking: Tracking<'a>,
         beginning: Beginning,
-    ) -> Self {
-        let Beginning { identity, position, counters, phase, states, outputs } = beginning;
-        let (is_consistent, lines) = (true, Vec::new());
-        Ordered {
+    ) -> Result<Self> {
+        let Beginning { identity, position, counters, phase, states, outputs, is_new } = beginning;
+        let mut ordered = Ordered {
             world,
             job,
             plan,
@@ -82,20 +100,26 @@ impl<'a> Ordered<'a> {
             outputs,
             states,
             tracking,
-            is_consistent,
-            lines,
+            is_consistent: true,
+            lines: Vec::new(),
+        };
+        if is_new {
+            let header = plan.encoder.header();
+            let mut digest = crc32fast::Hasher::new();
+            digest.update(&header);
+            ordered.outputs.append(world, &header, &digest)?;
         }
+        Ok(ordered)
     }
 
-    /// Writes what stands before the first record of an output.
-    pub fn begin(&mut self) -> Result<()> {
-        let header = self.plan.encoder.header();
-        let mut digest = crc32fast::Hasher::new();
-        digest.update(&header);
-        self.is_consistent = false;
-        self.outputs.append(self.world, &header, &digest)?;
-        self.is_consistent = true;
-        Ok(())
+    /// Whether this is a barrier: nothing failed half-way.
+    pub fn is_consistent(&self) -> bool {
+        self.is_consistent
+    }
+
+    /// Input bytes before the position.
+    pub fn bytes_done(&self) -> u64 {
+        self.inputs.bytes_before(self.position)
     }
 
     /// Whether no further record can change anything.
@@ -223,20 +247,23 @@ impl<'a> Ordered<'a> {
         let source = self.position.source;
         let input = &self.inputs.files[source.0 as usize];
         if self.position.offset != input.size {
-            let message = format!(
-                "internal error: `{}` was read to {} of {} bytes",
-                input.name.display(),
-                self.position.offset,
-                input.size
-            );
-            return Err(Error::failed(message));
+            let (name, offset) = (input.name.display(), self.position.offset);
+            let message = format!("`{name}` was read to {offset} of {} bytes", input.size);
+            return Err(Error::internal(message));
         }
         self.is_consistent = false;
         self.tracking.end_input()?;
         self.inputs.close(source);
-        self.counters.bytes_read += input.size;
         self.position = self.inputs.start_of(source.0 as usize + 1);
         self.barrier()
+    }
+
+    /// The inputs behind the last chunk are empty: end them, too.
+    pub fn end_inputs(&mut self) -> Result<()> {
+        while (self.position.source.0 as usize) < self.inputs.files.len() {
+            self.end_input()?;
+        }
+        Ok(())
     }
 
     /// After the input: the next records that the steps make of their states.
@@ -266,32 +293,41 @@ impl<'a> Ordered<'a> {
         if !self.is_consistent {
             return Ok(None);
         }
+        let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let mut sections = Vec::new();
         let mut steps = Vec::new();
         for (step, state) in self.plan.chain.steps.iter().zip(&self.states) {
-            if let Some(state) = state {
-                steps.push(step_entry(step));
-                sections.push(Section::base(&step.name, State::VERSION, state.write()));
-            }
+            let Some(state) = state.as_ref().filter(|_| !is_over) else { continue };
+            let (name, form, version) = (step.name.clone(), Form::Base, State::VERSION);
+            let kind = step.kind().to_owned();
+            steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
+            sections.push(Section { name, form, version, bytes: state.write() });
         }
+        let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
+            self.identity;
+        self.counters.checkpoints += 1;
+        self.counters.bytes_read = self.bytes_done();
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
             job_name: self.job.name.clone(),
             job: self.job.effective.clone(),
-            identity: self.identity.clone(),
+            instance,
+            run,
+            run_started_at_micros,
+            first_started_at_micros,
             taken_at_micros: self.world.clock.wall_micros(),
             trigger,
             phase: self.phase,
             position: self.position,
             inputs: self.tracking.entries(self.position)?,
-            columns: self.inputs.names.clone(),
             steps,
             outputs: self.outputs.entries(),
-            counters: self.counters.clone(),
+            counters: self.counters,
+            header: Some(self.inputs.names.clone()),
         };
         let syncs = self.outputs.syncs();
-        Ok(Some((Checkpoint { manifest, sections }, syncs)))
+        Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
     }
 
     /// Number of keys or groups that the steps remember.
@@ -299,12 +335,8 @@ impl<'a> Ordered<'a> {
         self.states.iter().flatten().map(Step::entries).sum()
     }
 
-    /// The outputs, for publishing.
-    pub fn into_outputs(self) -> Outputs {
-        self.outputs
+    /// Gives the outputs their final names; they are durable, and a checkpoint says so.
+    pub fn publish(&mut self) -> Result<()> {
+        self.outputs.publish(self.world)
     }
-}
-
-fn step_entry(step: &Step) -> StepEntry {
-    StepEntry::base(&step.name, step.kind(), State::VERSION)
 }

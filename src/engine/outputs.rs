@@ -244,14 +244,9 @@ impl Outputs {
     }
 
     /// Gives all outputs their final names. They must be durable, and a checkpoint must say so.
-    pub fn publish(self, world: &World) -> Result<()> {
-        let sink = match self.sink {
-            Sink::File(output) => Some(*output),
-            Sink::Stdout => None,
-        };
-        for output in sink.into_iter().chain(self.rejects) {
-            let Output { staged, existing, .. } = output;
-            staged.publish(&*world.storage, existing)?;
+    pub fn publish(&mut self, world: &World) -> Result<()> {
+        for output in self.files_mut() {
+            output.staged.publish(&*world.storage, output.existing)?;
         }
         Ok(())
     }

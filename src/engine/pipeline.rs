@@ -8,16 +8,17 @@
 //! ```
 
 use super::ordered::Ordered;
-use super::plan::Plan;
 use super::prepare::{Prepared, Ready, prepare};
-use super::queue::{Queue, Start, Task};
+use super::queue::{Queue, Task};
 use super::saver::Saver;
 use super::schedule::{Schedule, Verdict};
+use super::tracking::Tracking;
+use super::recheck::Recheck;
+use super::summary::{Outcome, Summary};
 use super::worker::{Chunk, Worker};
 use super::world::{RunOptions, World};
-use super::{Outcome, Summary};
 use crate::checkpoint::{Phase, Trigger};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transform::Flow;
 use std::collections::BTreeMap;
@@ -42,40 +43,48 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
     };
-    let Ready { plan, inputs, tracking, beginning, store, resumed, verification, .. } = *ready;
-    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning);
+    let Ready { plan, inputs, beginning, known, store, resumed } = *ready;
+    let recheck = Recheck::new(job, world, &inputs, known.as_deref());
+    let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known)?;
+    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning)?;
     thread::scope(|scope| {
         let saver = store.map(|store| Saver::start(scope, world.clone(), store));
         let mut schedule = Schedule::new(job, options, world, saver);
-        let verified = verification.map(|work| scope.spawn(move || work.run()));
-        let ended = work(&mut ordered, &mut schedule, &plan, options, world);
-        let ended = schedule.settle(&mut ordered, ended)?;
-        if ended == Ending::Stopped {
-            schedule.finish()?;
-            return Ok(Outcome::Stopped(Summary::new(&ordered, world, resumed)));
+        let rechecked = recheck.map(|recheck| scope.spawn(move || recheck.run()));
+        let ended = work(&mut ordered, &mut schedule, options, world);
+        let ending = schedule.settle(&mut ordered, ended)?;
+        if ending == Ending::Complete {
+            if let Some(thread) = rechecked {
+                thread.join().map_err(|_| Error::internal("checking the inputs panicked"))??;
+            }
+            publish(&mut ordered, &mut schedule)?;
         }
-        if let Some(verified) = verified {
-            verified.join().map_err(|_| Error::internal("verification panicked"))??;
-        }
-        schedule.save_and_wait(&mut ordered, Trigger::Final, Phase::Publishing)?;
-        let summary = Summary::new(&ordered, world, resumed);
-        let done = ordered.done_checkpoint()?;
-        ordered.into_outputs().publish(world)?;
-        schedule.save_done(done)?;
-        Ok(Outcome::Finished(summary))
+        let summary = Summary { counters: ordered.counters, resumed, ..schedule.summary(&ordered) };
+        Ok(match schedule.stopped_by {
+            Some(cause) => Outcome::Stopped(cause, summary),
+            None => Outcome::Finished(summary),
+        })
     })
+}
+
+/// Everything is written: the outputs get their final names.
+fn publish(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<()> {
+    ordered.phase = Phase::Publishing;
+    schedule.save_and_wait(ordered, Trigger::Final)?;
+    ordered.publish()?;
+    schedule.finish_done(ordered)
 }
 
 /// Reads all input, then lets the steps give what they hold.
 fn work(
     ordered: &mut Ordered<'_>,
     schedule: &mut Schedule<'_>,
-    plan: &Plan,
     options: &RunOptions,
     world: &World,
 ) -> Result<Ending> {
+    schedule.begin(ordered)?;
     if ordered.phase == Phase::Reading {
-        if read(ordered, schedule, plan, options, world)? == Ending::Stopped {
+        if read(ordered, schedule, options, world)? == Ending::Stopped {
             return Ok(Ending::Stopped);
         }
         ordered.phase = Phase::Draining;
@@ -96,14 +105,13 @@ fn work(
 fn read(
     ordered: &mut Ordered<'_>,
     schedule: &mut Schedule<'_>,
-    plan: &Plan,
     options: &RunOptions,
     world: &World,
 ) -> Result<Ending> {
     if ordered.is_full() {
         return Ok(Ending::Complete);
     }
-    let inputs = ordered.inputs();
+    let (plan, inputs) = (ordered.plan, ordered.inputs);
     let window = 2 * options.threads as u64 + 2;
     let queue = Queue::new(inputs, ordered.position, options.chunk_bytes, window);
     let new_worker = || Worker::new(plan, inputs, &*world.storage, options.chunk_bytes);
@@ -157,12 +165,7 @@ fn apply_all(
         let chunk = match processed? {
             Some(chunk) if chunk.start == ordered.position.offset => chunk,
             // The guess was wrong: now the start is known.
-            _ => {
-                let start = Start::Exact(ordered.position.offset);
-                redo.process(Task { start, ..task })?.ok_or_else(|| {
-                    Error::internal("a chunk with a known start was not cut")
-                })?
-            }
+            _ => redo.process_exact(task, ordered.position.offset)?,
         };
         for piece in chunk.pieces {
             let is_checkpoint = piece.is_checkpoint;

@@ -91,6 +91,11 @@ impl Queue {
         self.moved.notify_one();
     }
 
+    /// A guard that ends all claims when its thread panics: nobody waits for a chunk that never comes.
+    pub fn close_on_panic(&self) -> impl Drop + '_ {
+        CloseOnPanic { queue: self }
+    }
+
     /// Ends all claims.
     pub fn close(&self) {
         self.lock().is_closed = true;
@@ -99,6 +104,18 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct CloseOnPanic<'a> {
+    queue: &'a Queue,
+}
+
+impl Drop for CloseOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.queue.close();
+        }
     }
 }
 

@@ -143,6 +143,12 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Processes a chunk whose first record is known to start at `start`.
+    pub fn process_exact(&mut self, task: Task, start: u64) -> Result<Chunk> {
+        let chunk = self.process(Task { start: Start::Exact(start), ..task })?;
+        chunk.ok_or_else(|| Error::internal("a chunk with a known start was not cut"))
+    }
+
     /// Runs the records of a chunk through the steps and takes the buffer back if nobody else needs it.
     fn chunk(&mut self, base: u64, cut: Cut, window: Arc<Vec<u8>>) -> Chunk {
         let (start, end) = (base + cut.start as u64, base + cut.end as u64);

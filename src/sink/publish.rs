@@ -28,7 +28,7 @@ pub enum Publication {
 
 impl StagedFile {
     /// Gives an output that this process wrote and made durable its final name, and makes that durable.
-    pub fn publish(self, storage: &dyn Storage, existing: Existing) -> Result<()> {
+    pub fn publish(&mut self, storage: &dyn Storage, existing: Existing) -> Result<()> {
         let name = &self.name;
         storage
             .rename(&name.staged, &name.target, existing)
