@@ -10,7 +10,11 @@
 
 pub mod clock;
 
+mod directories;
+
 mod local;
+
+pub mod simulated;
 
 pub use local::LocalStorage;
 
