@@ -1,1 +1,77 @@
-//! (module header to be written)
+//! The only module that knows terminal, environment and process.
+//!
+//! One file per command; what they share is how the command line is read (`args`), how things are said (`messages`,
+//! `summary`, `progress`, `table`, `numbers`), what is heard from outside (`signals`), and how the process ends (`exit`).
+//! Answers go to standard output, everything else to standard error.
+
+pub mod args;
+
+mod check;
+
+pub mod exit;
+
+pub mod job_file;
+
+pub mod messages;
+
+pub mod numbers;
+
+pub mod progress;
+
+pub mod signals;
+
+pub mod summary;
+
+pub mod table;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use exit::Exit;
+
+use crate::error::{Error, Result};
+use crate::storage::LocalStorage;
+use std::ffi::OsString;
+
+/// Does what a command line says, and returns how it ended; failures have been told by then.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(refusal) => return refuse(&refusal),
+    };
+    match dispatch(arguments.command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            messages::show(&messages::error(&error));
+            Exit::from(error.kind)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Exit> {
+    let storage = LocalStorage;
+    match command {
+        Command::Check(arguments) => check::check(&storage, &arguments),
+        Command::Run(_)
+        | Command::Plan(_)
+        | Command::Preview(_)
+        | Command::Status(_)
+        | Command::Checkpoint(_) => Err(Error::failed("this command is not wired up")),
+    }
+}
+
+/// Help and version are answers; everything else that clap says is a wrong command line.
+fn refuse(refusal: &clap::Error) -> Exit {
+    if !refusal.use_stderr() {
+        // Nobody can be told where that fails.
+        let _unreported = refusal.print();
+        return Exit::Finished;
+    }
+    let text = refusal.render().to_string();
+    let prefix = if text.starts_with("error:") {
+        "onward: "
+    } else {
+        ""
+    };
+    messages::show(&format!("{prefix}{text}"));
+    Exit::Usage
+}

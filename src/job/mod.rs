@@ -38,6 +38,7 @@ mod written;
 pub use document::{Document, Line, LineOrigin};
 pub use output::SinkSettings;
 pub use suggest::closest;
+pub use units::{duration, size};
 
 use crate::checkpoint::settings::CheckpointSettings;
 use crate::error::Diagnostic;

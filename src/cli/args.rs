@@ -1,0 +1,276 @@
+//! The command line as clap understands it.
+//!
+//! Help is imperative, without final periods; `-h` fits a screen, `--help` adds a worked example.
+
+use crate::job;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run a chain of transforms over CSV and JSONL files, and go on exactly where it was stopped
+#[derive(Debug, Parser)]
+#[command(
+    name = "onward",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_long_help = MAIN_EXAMPLE
+)]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a job, or go on with it where it was stopped
+    Run(RunArguments),
+    /// Validate a job file without reading records
+    Check(JobArguments),
+    /// Say what a run would do: start, resume, or refuse and why
+    Plan(AnswerArguments),
+    /// Show the first records that come out of the chain
+    Preview(PreviewArguments),
+    /// Show how far a job is
+    Status(AnswerArguments),
+    /// Take, list, show and verify checkpoints
+    #[command(subcommand, after_long_help = CHECKPOINT_EXAMPLE)]
+    Checkpoint(CheckpointCommand),
+}
+
+/// The job, as every command takes it.
+#[derive(Debug, Args)]
+pub struct JobArguments {
+    /// Job file
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+
+    /// Override a value of the job file, such as `sink.path=out.csv` or `transform.0.limit=5`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub overrides: Vec<(String, String)>,
+}
+
+/// `onward run`
+#[derive(Debug, Args)]
+#[command(after_long_help = RUN_EXAMPLE)]
+pub struct RunArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Give up the job's checkpoints and start over
+    #[arg(long)]
+    pub fresh: bool,
+
+    /// Use so many worker threads [default: one per processor]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Show progress: a bar on a terminal, plain lines elsewhere
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: ProgressChoice,
+
+    /// Replace an output file that is not this job's own
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Go on although steps without state have changed
+    #[arg(long)]
+    pub accept_changes: bool,
+
+    /// Accept a checkpoint directory that others can write
+    #[arg(long)]
+    pub unsafe_dir: bool,
+
+    /// Leave without a last checkpoint when it takes longer after a signal
+    #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = duration)]
+    pub shutdown_timeout: Duration,
+
+    /// Cut the inputs into chunks of so many bytes
+    #[arg(long, value_name = "BYTES", hide = true, value_parser = chunk_bytes)]
+    pub chunk_bytes: Option<u64>,
+
+    /// Take a checkpoint and stop after so many barriers
+    #[arg(long, value_name = "N", hide = true)]
+    pub stop_after_barriers: Option<u64>,
+}
+
+/// `onward plan` and `onward status`
+#[derive(Debug, Args)]
+pub struct AnswerArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `onward preview`
+#[derive(Debug, Args)]
+pub struct PreviewArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Show so many records
+    #[arg(short = 'n', long = "records", value_name = "N", default_value_t = 10)]
+    pub records: u64,
+}
+
+/// `onward checkpoint`
+#[derive(Debug, Subcommand)]
+pub enum CheckpointCommand {
+    /// Have a running job take a checkpoint, and wait for it
+    Now(AnswerArguments),
+    /// List a job's checkpoints
+    List(AnswerArguments),
+    /// Show what a checkpoint holds
+    Show(OneCheckpointArguments),
+    /// Verify a checkpoint and everything it rests on
+    Verify(OneCheckpointArguments),
+}
+
+/// `onward checkpoint show` and `verify`
+#[derive(Debug, Args)]
+pub struct OneCheckpointArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Number of the checkpoint [default: the newest]
+    #[arg(value_name = "NUMBER")]
+    pub sequence: Option<u64>,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// When and how progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressChoice {
+    /// A bar on a terminal, a line every ten seconds elsewhere
+    Auto,
+    /// A bar on a terminal, a line every second elsewhere
+    Always,
+    /// Nothing
+    Never,
+    /// A JSON object every second
+    Json,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("write it like `sink.path=out.csv`".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    job::duration(text).ok_or_else(|| "write it like `8s`, `2m` or `500ms`".to_owned())
+}
+
+fn chunk_bytes(text: &str) -> Result<u64, String> {
+    let bytes = job::size(text).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| "write it like `65536` or `64KiB`".to_owned())
+}
+
+const MAIN_EXAMPLE: &str = "\
+Example:
+  $ cat paid.toml
+  [source]
+  path  = \"orders.csv\"
+  types = { amount = \"decimal(12,2)\" }
+
+  [[transform]]
+  filter = \"status = 'paid' AND amount > 100\"
+
+  [sink]
+  path = \"paid.csv\"
+
+  $ onward run paid.toml
+  ^C
+  onward: interrupted; checkpoint 2 saved at record 5,000,000 (62 %)
+     run the same command to go on
+  $ onward run paid.toml
+
+Exit codes:
+  0 finished, 1 failed, 2 wrong command line or job file, 3 finished with rejects, 4 too many
+  rejects, 5 refuses to resume, 6 another run holds the job, 75 stopped early: run again,
+  129 130 143 stopped by a signal after a checkpoint";
+
+const RUN_EXAMPLE: &str = "\
+Example:
+  $ onward run daily.toml --threads 4 --set rejects.limit=5%
+  ^C
+  onward: interrupted; checkpoint 9 saved at record 5,000,000 (62 %)
+     run the same command to go on
+
+Signals:
+  INT TERM HUP  take a last checkpoint and stop; a second one stops at once
+  USR1          take a checkpoint
+  USR2          write a progress line";
+
+const CHECKPOINT_EXAMPLE: &str = "\
+Example:
+  $ onward checkpoint now daily.toml && onward checkpoint list daily.toml
+  $ onward checkpoint verify daily.toml";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Calls `check` for a command and all below it.
+    fn for_each(command: &mut clap::Command, check: &mut impl FnMut(&mut clap::Command)) {
+        check(command);
+        for below in command.get_subcommands_mut() {
+            for_each(below, check);
+        }
+    }
+
+    fn commands(check: &mut impl FnMut(&mut clap::Command)) {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        for_each(&mut command, check);
+    }
+
+    #[test]
+    fn every_command_and_flag_is_documented_without_final_period() {
+        commands(&mut |command| {
+            let name = command.get_name().to_owned();
+            let about = command.get_about().expect("a description").to_string();
+            assert!(!about.ends_with('.'), "{name}: {about}");
+            for argument in command.get_arguments() {
+                let help = argument.get_help().expect("a description").to_string();
+                assert!(!help.is_empty() && !help.ends_with('.'), "{name}: {help}");
+            }
+        });
+    }
+
+    #[test]
+    fn short_help_fits_a_screen() {
+        commands(&mut |command| {
+            let help = command.render_help().to_string();
+            assert!(help.lines().count() <= 40, "{help}");
+        });
+    }
+
+    #[test]
+    fn overrides_are_keys_and_values() {
+        let parsed = key_value("a.b=c=d");
+        assert_eq!(parsed, Ok(("a.b".to_owned(), "c=d".to_owned())));
+        assert!(key_value("a.b").is_err());
+        assert!(key_value("=x").is_err());
+    }
+}
