@@ -76,6 +76,7 @@ impl Error {
             message: message.into(),
             hint: None,
             cause: None,
+            problems: Vec::new(),
         }
     }
 
@@ -118,12 +119,7 @@ impl Error {
             Kind::Failed
         };
         let message = format!("cannot {verb} `{}`", path.display());
-        Error {
-            kind,
-            message,
-            hint: None,
-            cause: Some(cause.into()),
-        }
+        Error { cause: Some(cause.into()), ..Error::new(kind, message) }
     }
 
     /// The same failure with something to type.

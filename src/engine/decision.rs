@@ -197,7 +197,7 @@ fn changed_input(facts: &Facts, found: &Found, input: &InputFinding) -> Option<E
     let difference = match &input.comparison {
         None => format!("`{name}` is gone"),
         Some(Comparison::Same | Comparison::SameButTouched) => return None,
-        Some(comparison) => comparison.explain(&name.to_string(), input.consumed, found.sequence),
+        Some(comparison) => difference_of(&name.to_string(), *comparison, input.consumed, found.sequence),
     };
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");
@@ -206,6 +206,30 @@ fn changed_input(facts: &Facts, found: &Found, input: &InputFinding) -> Option<E
     }
     Some(Error::refused(format!("cannot resume: {difference}"))
         .with_hint(format!("restore the file, or {}", fresh_hint(facts, found))))
+}
+
+/// Both sides of a difference.
+fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u64) -> String {
+    match comparison {
+        Comparison::Same | Comparison::SameButTouched => format!("`{name}` is the same"),
+        Comparison::Shrunk { was, is } => format!(
+            "`{name}` is shorter than it was ({is} bytes; it had {was}, and checkpoint {sequence} had read {consumed})"
+        ),
+        Comparison::Grown { was, is } => format!(
+            "`{name}` has grown since the job began ({is} bytes; it had {was})"
+        ),
+        Comparison::HeadDiffers { stored, found } => format!(
+            "`{name}` begins with other bytes than before (checksum of the first 64 KiB: {found:08x}; it was {stored:08x})"
+        ),
+        Comparison::WindowDiffers { stored, found } => format!(
+            "`{name}` was changed before byte {consumed}, where checkpoint {sequence} had come to (checksum of the 64 KiB before: {found:08x}; it was {stored:08x})"
+        ),
+        Comparison::SampleDiffers { segment, stored, found } => format!(
+            "`{name}` was changed in what checkpoint {sequence} had read (checksum of samples of MiB {} to {}: {found:08x}; it was {stored:08x})",
+            segment * 64,
+            segment * 64 + 63
+        ),
+    }
 }
 
 fn new_input(facts: &Facts, found: &Found) -> Option<Error> {

@@ -159,8 +159,11 @@ fn prologue_of(
 ) -> Result<Option<Prologue>> {
     let Some(mut prologue) = prologue::read(format, bytes, is_whole)? else { return Ok(None) };
     if *format == SourceFormat::Jsonl {
-        let Some(keys) = prologue::first_keys(bytes, is_whole) else { return Ok(None) };
-        prologue.names = keys;
+        match prologue::first_keys(bytes) {
+            Some(keys) => prologue.names = keys,
+            None if !is_whole && bytes.len() < RECORD_BYTES_MAX => return Ok(None),
+            None => {}
+        }
     }
     Ok(Some(prologue))
 }

@@ -39,6 +39,8 @@ pub struct Ordered<'a> {
     outputs: Outputs,
     states: Vec<Option<State>>,
     tracking: Tracking<'a>,
+    /// Whether the job has just begun.
+    pub is_new: bool,
     is_consistent: bool,
     lines: Vec<u8>,
 }
@@ -100,6 +102,7 @@ impl<'a> Ordered<'a> {
             outputs,
             states,
             tracking,
+            is_new,
             is_consistent: true,
             lines: Vec::new(),
         };
@@ -320,6 +323,7 @@ impl<'a> Ordered<'a> {
             trigger,
             phase: self.phase,
             position: self.position,
+            chunk_bytes: 0,
             inputs: self.tracking.entries(self.position)?,
             steps,
             outputs: self.outputs.entries(),

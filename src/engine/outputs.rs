@@ -8,7 +8,6 @@ use crate::sink::settings::Target;
 use crate::sink::{self, Inspected, Mark, Mismatch, Occupant, Publication, StagedFile, StagedName};
 use crate::storage::{Existing, File, Metadata};
 use crc32fast::Hasher;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
@@ -127,11 +126,11 @@ impl OutputPlan {
 
 /// The mark that a checkpoint carries for an output.
 pub fn mark_of(entry: &OutputEntry) -> Result<Mark> {
-    let tail = entry.tail_bytes().filter(|tail| tail.len() as u64 == sink::tail_length(entry.length));
-    let tail = tail.ok_or_else(|| {
-        Error::refused(format!("the checkpoint's entry of the {} is not readable", entry.name))
-    })?;
-    Ok(Mark { length: entry.length, crc: entry.crc, tail })
+    if entry.tail.len() as u64 != sink::tail_length(entry.length) {
+        let message = format!("the checkpoint's entry of the {} is not readable", entry.name);
+        return Err(Error::refused(message));
+    }
+    Ok(Mark { length: entry.length, crc: entry.crc, tail: entry.tail.clone() })
 }
 
 impl Output {
@@ -147,7 +146,7 @@ impl Output {
         let Mark { length, crc, tail } = self.staged.mark();
         let target = self.staged.name.target.to_string_lossy().into_owned();
         let replaces = self.existing == Existing::Replace;
-        OutputEntry::new(self.role, target, length, crc, &tail, replaces)
+        OutputEntry { name: self.role.to_owned(), target, length, crc, tail, replaces }
     }
 }
 

@@ -11,7 +11,7 @@ use super::ordered::Ordered;
 use super::prepare::{Prepared, Ready, prepare};
 use super::queue::{Queue, Task};
 use super::saver::Saver;
-use super::schedule::{Schedule, Verdict};
+use super::schedule::{Happened, Schedule, Verdict};
 use super::tracking::Tracking;
 use super::recheck::Recheck;
 use super::summary::{Outcome, Summary};
@@ -48,7 +48,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known)?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning)?;
     thread::scope(|scope| {
-        let saver = store.map(|store| Saver::start(scope, world.clone(), store));
+        let saver = store.map(|store| Saver::start(scope, world.clone(), store, job.checkpoint.keep));
         let mut schedule = Schedule::new(job, options, world, saver);
         let rechecked = recheck.map(|recheck| scope.spawn(move || recheck.run()));
         let ended = work(&mut ordered, &mut schedule, options, world);
@@ -94,7 +94,7 @@ fn work(
         if flow != Flow::Open {
             break;
         }
-        if schedule.at_barrier(ordered, None)? == Verdict::Stop {
+        if schedule.at_barrier(ordered, Happened::Nothing)? == Verdict::Stop {
             return Ok(Ending::Stopped);
         }
     }
@@ -168,19 +168,18 @@ fn apply_all(
             _ => redo.process_exact(task, ordered.position.offset)?,
         };
         for piece in chunk.pieces {
-            let is_checkpoint = piece.is_checkpoint;
+            let happened = piece.happened;
             if ordered.apply(piece)? != Flow::Open {
                 return Ok(Ending::Complete);
             }
-            let trigger = is_checkpoint.then_some(Trigger::Predicate);
-            if schedule.at_barrier(ordered, trigger)? == Verdict::Stop {
+            if schedule.at_barrier(ordered, happened)? == Verdict::Stop {
                 return Ok(Ending::Stopped);
             }
         }
         queue.applied();
         if task.is_last {
             ordered.end_input()?;
-            if schedule.at_barrier(ordered, schedule.at_file_end())? == Verdict::Stop {
+            if schedule.at_barrier(ordered, Happened::FileEnded)? == Verdict::Stop {
                 return Ok(Ending::Stopped);
             }
         }

@@ -2,15 +2,17 @@
 
 use super::inputs::Inputs;
 use crate::decode::Decoder;
-use crate::encode::{Encoder, SinkFormat};
+use crate::encode::Encoder;
+use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::record::{
     Batch, DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots,
 };
-use crate::source::SourceFormat;
+use crate::source::settings::SourceFormat;
 use crate::transform::Chain;
+use std::ops::Range;
 
 /// The version of what the same job makes of the same inputs. It changes when an output byte of any job would.
 pub const SEMANTICS_VERSION: u32 = 1;
@@ -59,9 +61,12 @@ impl Plan {
         };
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
         let columns = inputs.names.len();
-        let decoder = Decoder::new(&job.source.format, columns, &slots, known_keys);
+        let mut decoder = Decoder::new(&job.source.format, columns, &slots);
+        if let Some(keys) = &known_keys {
+            decoder = decoder.with_known_keys(keys);
+        }
         let format = job.sink.format;
-        let encoder = Encoder::new(format, &chain.layout, &slots, &job.source.format);
+        let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
         let encoder_reads = encoder.reads();
         Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
     }
@@ -87,10 +92,24 @@ fn csv_layout(
     }
     for (index, (name, _)) in job.source.types.iter().enumerate() {
         if !inputs.names.contains(name) {
-            problems.push(job.unknown_column(index, &inputs.names));
+            problems.push(unknown_column(name, job.places.types[index].clone(), &inputs.names));
         }
     }
     Layout { fields, rest: Rest::Closed }
+}
+
+fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
+    const SHOWN_MAX: usize = 8;
+    let mut shown = columns.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if columns.len() > SHOWN_MAX {
+        shown.push_str(", ...");
+    }
+    let mut problem = Diagnostic::at(place, format!("the inputs have no column `{name}`"))
+        .with_label(format!("columns are: {shown}"));
+    if let Some(closest) = job::closest(name, columns.iter().map(String::as_str)) {
+        problem = problem.with_hint(format!("did you mean `{closest}`?"));
+    }
+    problem
 }
 
 fn bind_when(

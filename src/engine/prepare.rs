@@ -8,7 +8,8 @@ use super::plan::Plan;
 use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
-    Checkpoint, Counters, Holder, Loaded, Manifest, Phase, RunId, Store, Trigger, Trust,
+    Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence, Store, Trigger,
+    Trust,
 };
 use crate::error::Result;
 use crate::job::Job;
@@ -56,28 +57,25 @@ pub struct Resumed {
 /// left-over temporary files.
 pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Prepared> {
     // First without the folder: a broken job leaves nothing behind.
-    let first = survey(job, command, options, world, Loaded::nothing())?;
+    let nothing = Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) };
+    let first = survey(job, command, options, world, nothing, 0)?;
     first.inputs.notes.iter().for_each(|note| tell(world, note));
     if job.sink.target == Target::Stdout {
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         return start(job, options, world, first, None);
     }
-    let trust = if options.unsafe_directory { Trust::Anybody } else { Trust::OnlyUs };
-    let mut store = Store::open(
-        world.storage.clone(),
-        world.clock.clone(),
-        &job.checkpoint.directory,
-        job.checkpoint.keep,
-        trust,
-    )?;
-    store.lock(&Holder(world.holder.clone()))?;
+    let trust = if options.unsafe_directory { Trust::Anyones } else { Trust::OwnOnly };
+    let (storage, clock) = (world.storage.clone(), world.clock.clone());
+    let folder = Folder::open(storage, clock, &job.checkpoint.directory, trust)?;
+    let mut store = folder.lock(&world.holder, &mut std::thread::sleep)?;
     store.sweep()?;
     let loaded = store.load()?;
     for refused in &loaded.refused {
-        let (file, reason) = (refused.name.clone().into(), refused.reason.to_string());
+        let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
         world.observer.event(Event::Refused { file, reason });
     }
-    let survey = survey(job, command, options, world, loaded)?;
+    let checkpoints = store.folder().list()?.len();
+    let survey = survey(job, command, options, world, loaded, checkpoints)?;
     if let Past::Checkpoint(found) = &survey.facts.past {
         notes(found).iter().for_each(|note| tell(world, note));
     }
@@ -109,12 +107,13 @@ fn start(
     survey: Survey,
     mut store: Option<Store>,
 ) -> Result<Prepared> {
-    let Survey { inputs, plan, published, .. } = survey;
+    let Survey { inputs, plan, past, .. } = survey;
     let instance = RunId::random(&*world.clock);
     let now = world.clock.wall_micros();
     let known: Vec<_> =
         inputs.files.iter().map(|file| (file.path.clone(), file.metadata)).collect();
-    let ours = published.map_or_else(Vec::new, |manifest| manifest.outputs);
+    let done = past.as_ref().filter(|manifest| manifest.phase == Phase::Done);
+    let ours = done.map_or_else(Vec::new, |manifest| manifest.outputs.clone());
     let overwrite = options.overwrite || job.sink.overwrite;
     let plans = planned(job);
     let mut checked: Vec<(&OutputPlan, Existing)> = Vec::new();
@@ -125,7 +124,7 @@ fn start(
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
-        give_up(job, world, store)?;
+        give_up(job, world, store, past.as_ref())?;
     }
     let mut opened = Vec::new();
     for (plan, existing) in checked {
@@ -154,13 +153,13 @@ fn start(
 }
 
 /// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
-fn give_up(job: &Job, world: &World, store: &mut Store) -> Result<()> {
-    for manifest in store.manifests() {
+fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>) -> Result<()> {
+    if let Some(manifest) = past {
         for plan in planned(job) {
             discard(&*world.storage, &plan.name(&manifest.instance.to_string()))?;
         }
     }
-    store.remove_all()
+    store.remove_all(FreshStart::asked_for_by_user()).map(drop)
 }
 
 /// Goes on from a checkpoint: now, with every check passed, the outputs are cut.
@@ -210,8 +209,8 @@ fn publish(job: &Job, world: &World, survey: Survey, mut store: Store) -> Result
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.steps.clear();
     let done = Checkpoint { manifest: manifest.clone(), sections: Vec::new(), parent: None };
-    store.save(done).map_err(|failure| failure.error)?;
-    store.keep_only_newest();
+    let saved = store.save(&done).map_err(SaveError::into_error)?;
+    store.retire(&saved, 1)?;
     Ok(Prepared::Finished(Box::new(manifest)))
 }
 

@@ -1,7 +1,7 @@
 //! Rejects: what is kept of a bad record, how it is written, and when there are too many.
 
 use super::worker::{Extent, chunk_bytes};
-use crate::decode::count_lines;
+use crate::decode::Decoder;
 use crate::record::text::write_json_string;
 use crate::record::{RawRecords, Reason, Reject, Span};
 use crate::sink::settings::RejectLimit;
@@ -41,7 +41,12 @@ const PERCENT_FROM_RECORD: u64 = 1000;
 
 impl Rejected {
     /// Keeps what is needed of a row that was rejected.
-    pub fn new(reject: &Reject, raw: &RawRecords, extent: Option<Extent>) -> Rejected {
+    pub fn new(
+        reject: &Reject,
+        raw: &RawRecords,
+        extent: Option<Extent>,
+        decoder: &Decoder,
+    ) -> Rejected {
         let origin = extent.map(|extent| {
             let Span { start, length } = raw.record_span(reject.row as usize);
             let bytes = chunk_bytes(raw);
@@ -49,7 +54,7 @@ impl Rejected {
             let kept = (length as usize).min(RAW_BYTES_MAX);
             Origin {
                 record: u64::from(reject.row - extent.first_row),
-                line: count_lines(&bytes[first.min(start_index)..start_index]),
+                line: decoder.count_lines(&bytes[first.min(start_index)..start_index]),
                 offset: extent.base + u64::from(start),
                 length: u64::from(length),
                 raw: bytes[start_index..start_index + kept].to_vec(),

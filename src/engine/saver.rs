@@ -12,8 +12,8 @@
 
 use super::outputs::Syncs;
 use super::world::World;
-use crate::checkpoint::{Checkpoint, Store, Trigger};
-use crate::error::{Error, Kind, Result};
+use crate::checkpoint::{Checkpoint, Phase, SaveError, Store, Trigger};
+use crate::error::{Error, Result};
 use crate::observe::Event;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -40,7 +40,7 @@ pub struct Completed {
     /// Why it was taken.
     pub trigger: Trigger,
     /// How long the work took.
-    pub cost: Duration,
+    pub busy: Duration,
     /// Its number, or why there is none.
     pub outcome: std::result::Result<u64, SaveFailure>,
 }
@@ -56,10 +56,15 @@ pub struct SaveFailure {
 
 impl<'scope> Saver<'scope> {
     /// Starts the thread; it owns the job's folder until [`Saver::finish`].
-    pub fn start<'env>(scope: &'scope Scope<'scope, 'env>, world: World, store: Store) -> Self {
+    pub fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        world: World,
+        store: Store,
+        keep: usize,
+    ) -> Self {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
-        let thread = scope.spawn(move || serve(&world, store, &received, &sender));
+        let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
         Saver { requests, results, thread, is_busy: false }
     }
 
@@ -101,15 +106,18 @@ impl<'scope> Saver<'scope> {
 fn serve(
     world: &World,
     mut store: Store,
+    keep: usize,
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
     while let Ok(Request { checkpoint, syncs }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
-        let outcome = save(world, &mut store, checkpoint, &syncs);
-        let cost = world.clock.monotonic().saturating_sub(started);
-        if results.send(Completed { trigger, cost, outcome }).is_err() {
+        // A finished job keeps its last word only.
+        let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
+        let outcome = save(world, &mut store, keep_now, checkpoint, &syncs);
+        let busy = world.clock.monotonic().saturating_sub(started);
+        if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;
         }
     }
@@ -119,23 +127,25 @@ fn serve(
 fn save(
     world: &World,
     store: &mut Store,
+    keep: usize,
     checkpoint: Checkpoint,
     syncs: &Syncs,
 ) -> std::result::Result<u64, SaveFailure> {
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let trigger = checkpoint.manifest.trigger;
-    let saved = store.save(checkpoint).map_err(|failure| {
-        let may_go_on = !failure.is_poisoned;
-        SaveFailure { error: failure.error, may_go_on }
+    let saved = store.save(&checkpoint).map_err(|failure| {
+        let may_go_on = matches!(failure, SaveError::Failed(_));
+        SaveFailure { error: failure.into_error(), may_go_on }
     })?;
     let progress = &world.progress;
     progress.checkpoints.fetch_add(1, Ordering::Relaxed);
-    let now = u64::try_from(world.clock.wall_micros()).unwrap_or(0);
+    let now = u64::try_from(world.clock.monotonic().as_micros()).unwrap_or(u64::MAX);
     progress.last_checkpoint_micros.store(now, Ordering::Relaxed);
-    let (sequence, bytes) = (saved.sequence, saved.bytes);
-    world.observer.event(Event::Saved { sequence, trigger: trigger.word(), bytes });
-    for problem in store.retain() {
-        world.observer.event(Event::Note(format!("{problem}")));
+    let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
+    let trigger = checkpoint.manifest.trigger.word();
+    world.observer.event(Event::Saved { sequence, trigger, bytes });
+    // What could not be deleted stays: it does no harm.
+    if let Err(problem) = store.retire(&saved, keep) {
+        world.observer.event(Event::Note(problem.to_string()));
     }
     Ok(sequence)
 }
@@ -150,17 +160,4 @@ fn sync(world: &World, syncs: &Syncs) -> Result<()> {
         world.storage.sync_directory(folder).map_err(syncing)?;
     }
     Ok(())
-}
-
-impl SaveFailure {
-    /// Whether the run has to end now. Automatic checkpoints may fail a few times in a row; the last one, and
-    /// one that failed for lack of room, may not.
-    pub fn ends_run(&self, trigger: Trigger, failed_in_a_row: u32) -> bool {
-        const FAILURES_TOLERATED: u32 = 2;
-        let is_last = matches!(trigger, Trigger::Final | Trigger::Interrupt | Trigger::StopEarly);
-        !self.may_go_on
-            || is_last
-            || self.error.kind == Kind::StoppedEarly
-            || failed_in_a_row > FAILURES_TOLERATED
-    }
 }

@@ -3,9 +3,10 @@
 use super::ordered::Ordered;
 use super::pipeline::Ending;
 use super::saver::{Completed, Saver};
+use super::summary::Summary;
 use super::world::{RunOptions, World};
 use crate::checkpoint::settings::CheckpointSettings;
-use crate::checkpoint::trigger::{self, Costs, Decision, Since};
+use crate::checkpoint::trigger::{self, AfterFailure, Cost, Costs, Decision, Facts, Requests};
 use crate::checkpoint::{Phase, Trigger};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -21,6 +22,17 @@ pub enum Verdict {
     Stop,
 }
 
+/// What has happened at a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// Nothing special.
+    Nothing,
+    /// The job's checkpoint predicate held for the record before it.
+    PredicateHeld,
+    /// An input ended.
+    FileEnded,
+}
+
 /// When checkpoints are taken, and the thread that saves them.
 pub struct Schedule<'scope> {
     settings: CheckpointSettings,
@@ -31,10 +43,14 @@ pub struct Schedule<'scope> {
     barriers: u64,
     /// The counters at the last checkpoint taken.
     since: Mark,
+    /// When the last one was saved or given up.
+    finished_at: Duration,
+    /// How long the last barrier took.
+    pause: Duration,
     costs: Costs,
     failed_in_a_row: u32,
-    /// The newest checkpoint that this run has saved.
-    pub sequence: Option<u64>,
+    checkpoints: u64,
+    sequence: Option<u64>,
     /// What ended the run before its input did.
     pub stopped_by: Option<StopCause>,
 }
@@ -64,23 +80,32 @@ impl<'scope> Schedule<'scope> {
         world: &World,
         saver: Option<Saver<'scope>>,
     ) -> Self {
+        let now = world.clock.monotonic();
         Schedule {
             settings: job.checkpoint.clone(),
             world: world.clone(),
             saver,
             stop_after_barriers: options.stop_after_barriers,
             barriers: 0,
-            since: Mark { at: world.clock.monotonic(), records: 0, bytes: 0 },
+            since: Mark { at: now, records: 0, bytes: 0 },
+            finished_at: now,
+            pause: Duration::ZERO,
             costs: Costs::default(),
             failed_in_a_row: 0,
+            checkpoints: 0,
             sequence: None,
             stopped_by: None,
         }
     }
 
-    /// Counts from the position that the run begins at.
-    pub fn begin(&mut self, ordered: &Ordered<'_>) {
+    /// Counts from the position that the run begins at. A new job saves its first checkpoint, so that its `now()` and
+    /// the names of its outputs are known from here on.
+    pub fn begin(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
         self.since = self.mark(ordered);
+        if ordered.is_new && self.saver.is_some() {
+            self.take(ordered, Trigger::Start)?;
+        }
+        Ok(())
     }
 
     fn mark(&self, ordered: &Ordered<'_>) -> Mark {
@@ -88,13 +113,8 @@ impl<'scope> Schedule<'scope> {
         Mark { at, records: ordered.counters.records_read, bytes: ordered.bytes_done() }
     }
 
-    /// The trigger of a barrier at the end of an input.
-    pub fn at_file_end(&self) -> Option<Trigger> {
-        self.settings.at_file_end.then_some(Trigger::FileEnd)
-    }
-
-    /// Called at every barrier; `event` is a trigger that holds at just this one.
-    pub fn at_barrier(&mut self, ordered: &mut Ordered<'_>, event: Option<Trigger>) -> Result<Verdict> {
+    /// Called at every barrier with what has just happened there.
+    pub fn at_barrier(&mut self, ordered: &mut Ordered<'_>, happened: Happened) -> Result<Verdict> {
         self.barriers += 1;
         if let Some(saver) = &mut self.saver
             && let Some(completed) = saver.completed()
@@ -107,7 +127,7 @@ impl<'scope> Schedule<'scope> {
         if self.stop_after_barriers.is_some_and(|barriers| self.barriers >= barriers) {
             return self.stop(ordered, Trigger::StopEarly, StopCause::Early);
         }
-        self.take_if_due(ordered, event)?;
+        self.take_if_due(ordered, happened)?;
         Ok(Verdict::GoOn)
     }
 
@@ -122,17 +142,24 @@ impl<'scope> Schedule<'scope> {
         Ok(Verdict::Stop)
     }
 
-    fn take_if_due(&mut self, ordered: &mut Ordered<'_>, event: Option<Trigger>) -> Result<()> {
+    fn take_if_due(&mut self, ordered: &mut Ordered<'_>, happened: Happened) -> Result<()> {
         let Some(saver) = &self.saver else { return Ok(()) };
-        let is_busy = saver.is_busy();
-        let event = event.or_else(|| self.world.requests.take_checkpoint().then_some(Trigger::Manual));
         let now = self.mark(ordered);
-        let since = Since {
-            time: now.at.saturating_sub(self.since.at),
+        let facts = Facts {
+            now: now.at,
+            last_taken: self.since.at,
+            last_finished: (!saver.is_busy()).then_some(self.finished_at),
             records: now.records - self.since.records,
             bytes: now.bytes - self.since.bytes,
+            requests: Requests {
+                asked: self.world.requests.take_checkpoint(),
+                predicate_held: happened == Happened::PredicateHeld,
+                file_ended: happened == Happened::FileEnded,
+                ..Requests::default()
+            },
+            costs: self.costs,
         };
-        match trigger::decide(&self.settings, since, event, &self.costs, is_busy) {
+        match trigger::decide(&facts, &self.settings) {
             Decision::Continue => Ok(()),
             Decision::Take(trigger) => {
                 self.wait()?;
@@ -151,7 +178,7 @@ impl<'scope> Schedule<'scope> {
             saver.save(checkpoint, syncs);
         }
         self.since = self.mark(ordered);
-        self.costs.note_pause(self.since.at.saturating_sub(started));
+        self.pause = self.since.at.saturating_sub(started);
         Ok(())
     }
 
@@ -174,17 +201,21 @@ impl<'scope> Schedule<'scope> {
     }
 
     fn note(&mut self, completed: Completed) -> Result<()> {
-        let Completed { trigger, cost, outcome } = completed;
-        self.costs.note_work(cost);
+        let Completed { trigger, busy, outcome } = completed;
+        self.finished_at = self.world.clock.monotonic();
+        let total = self.finished_at.saturating_sub(self.since.at) + self.pause;
+        self.costs = self.costs.with(Cost { busy: busy + self.pause, total });
         match outcome {
             Ok(sequence) => {
                 self.sequence = Some(sequence);
+                self.checkpoints += 1;
                 self.failed_in_a_row = 0;
                 Ok(())
             }
             Err(failure) => {
                 self.failed_in_a_row += 1;
-                if failure.ends_run(trigger, self.failed_in_a_row) {
+                let after = trigger::after_failure(self.failed_in_a_row, trigger);
+                if !failure.may_go_on || after == AfterFailure::Stop {
                     self.saver = None;
                     return Err(failure.error);
                 }
@@ -219,9 +250,21 @@ impl<'scope> Schedule<'scope> {
     pub fn finish_done(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
         ordered.phase = Phase::Done;
         self.save_and_wait(ordered, Trigger::Final)?;
-        if let Some(saver) = self.saver.take() {
-            saver.finish()?.keep_only_newest();
+        match self.saver.take() {
+            Some(saver) => saver.finish().map(drop),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// What this run did about checkpoints, and how far it came.
+    pub fn summary(&self, ordered: &Ordered<'_>) -> Summary {
+        Summary {
+            counters: ordered.counters,
+            sequence: self.sequence,
+            checkpoints: self.checkpoints,
+            resumed: None,
+            bytes_done: ordered.bytes_done(),
+            bytes_total: ordered.inputs.bytes_total(),
+        }
     }
 }

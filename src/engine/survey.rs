@@ -5,14 +5,13 @@ use super::inputs::Inputs;
 use super::outputs::{OutputPlan, mark_of, planned};
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::world::{RunOptions, StartMode, World};
-use crate::checkpoint::{Loaded, Manifest, Phase, Section};
+use crate::checkpoint::{self, Loaded, Manifest, Phase};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::job::diff::diff;
-use crate::record::Position;
 use crate::sink::Inspected;
 use crate::source::fingerprint::{Depth, compare};
-use crate::storage::{OpenMode, Storage};
+use crate::storage::OpenMode;
 use crate::transform::State;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +25,8 @@ pub struct Survey {
     pub facts: Facts,
     /// The newest usable checkpoint, unless the user starts over.
     pub newest: Option<Restored>,
-    /// What an earlier, finished start of the job has published.
-    pub published: Option<Manifest>,
+    /// What the newest checkpoint says, even if the user starts over.
+    pub past: Option<Manifest>,
 }
 
 /// A checkpoint, made usable.
@@ -49,42 +48,40 @@ pub fn survey(
     options: &RunOptions,
     world: &World,
     loaded: Loaded,
+    checkpoints: usize,
 ) -> Result<Survey> {
     let storage = &*world.storage;
     let discovered = Inputs::discover(job, storage)?;
     let Loaded { newest, refused, .. } = loaded;
     let had_newest = newest.is_some();
-    let published = newest
-        .as_ref()
-        .map(|newest| &newest.checkpoint.manifest)
-        .filter(|manifest| manifest.phase == Phase::Done)
-        .cloned();
+    let past = newest.as_ref().map(|newest| newest.manifest.clone());
     let newest = newest.filter(|_| options.start == StartMode::Resume);
-    let known = newest.as_ref().map(|newest| &newest.checkpoint.manifest);
+    let known = newest.as_ref().map(|newest| &newest.manifest);
     let chosen = choose(job, discovered, known);
     let inputs = Inputs::open(job, storage, &chosen.paths)?;
     let now = known.map_or(world.clock.wall_micros(), |known| known.first_started_at_micros);
     let plan = Plan::bind(job, &inputs, now).map_err(Error::job_file)?;
 
     let mut restored = None;
-    let past = match newest {
+    let past_found = match newest {
         Some(newest) => {
-            let sequence = newest.sequence.0;
-            let checkpoints = newest.checkpoints;
-            let (manifest, sections) = (newest.checkpoint.manifest, newest.checkpoint.sections);
-            let (found, one) =
-                compare_all(job, world, &plan, manifest, &sections, sequence, checkpoints, chosen)?;
+            let (found, one) = compare_all(job, world, &plan, newest, checkpoints, chosen)?;
             restored = Some(one);
             Past::Checkpoint(Box::new(found))
         }
         None if had_newest || refused.is_empty() => Past::Nothing,
         None => Past::Unusable {
-            refused: refused.iter().map(|one| (one.name.clone(), one.reason.to_string())).collect(),
+            refused: refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect(),
         },
     };
     let facts =
-        Facts { start: options.start, changes: options.changes, command: command.to_owned(), past };
-    Ok(Survey { inputs, plan, facts, newest: restored, published })
+        Facts {
+        start: options.start,
+        changes: options.changes,
+        command: command.to_owned(),
+        past: past_found,
+    };
+    Ok(Survey { inputs, plan, facts, newest: restored, past })
 }
 
 /// Which of the discovered inputs a run reads.
@@ -116,17 +113,16 @@ fn choose(job: &Job, discovered: Vec<PathBuf>, known: Option<&Manifest>) -> Chos
     chosen
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one checkpoint, and what they are compared with")]
 fn compare_all(
     job: &Job,
     world: &World,
     plan: &Plan,
-    manifest: Manifest,
-    sections: &[Section],
-    sequence: u64,
+    newest: checkpoint::Restored,
     checkpoints: usize,
     chosen: Chosen,
 ) -> Result<(Found, Restored)> {
+    let checkpoint::Restored { id, manifest, states, .. } = newest;
+    let sequence = id.sequence.0;
     let mut found = Found {
         sequence,
         checkpoints,
@@ -139,7 +135,7 @@ fn compare_all(
         broken_outputs: Vec::new(),
         lost_outputs: Vec::new(),
     };
-    let states = restore_states(plan, sections, &manifest, &mut found.unreadable_states);
+    let states = restore_states(plan, &states, &manifest, &mut found.unreadable_states);
     let mut outputs = Vec::new();
     for output in planned(job) {
         let Some(entry) = output.entry(&manifest.outputs) else { continue };
@@ -180,7 +176,7 @@ fn compare_inputs(
         let path = job.folder.join(&name);
         let reading = |cause| Error::io("read", &path, cause);
         let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
-        let comparison = compare(&*file, &input.fingerprint, Depth::of(job.source.verify));
+        let comparison = compare(&*file, &input.fingerprint, job.source.verify, Depth::Quick);
         findings.push(InputFinding { name, consumed, comparison: Some(comparison.map_err(reading)?) });
     }
     Ok(findings)
@@ -188,32 +184,32 @@ fn compare_inputs(
 
 fn restore_states(
     plan: &Plan,
-    sections: &[Section],
+    saved: &[checkpoint::State],
     manifest: &Manifest,
     unreadable: &mut Vec<(String, String)>,
 ) -> Vec<Option<State>> {
     let mut states = plan.chain.new_states();
+    if matches!(manifest.phase, Phase::Publishing | Phase::Done) {
+        return states;
+    }
     for (step, state) in plan.chain.steps.iter().zip(&mut states) {
         let Some(state) = state else { continue };
-        let section = sections.iter().find(|section| section.name == step.name);
+        let saved = saved.iter().find(|saved| saved.name == step.name);
         let entry = manifest.steps.iter().find(|entry| entry.name == step.name);
-        let problem = match (section, entry) {
-            (Some(section), Some(entry)) if entry.kind == step.kind() => {
-                if section.version == State::VERSION {
-                    state.read(&section.bytes).err().map(|problem| problem.to_string())
-                } else {
-                    Some(format!("it has version {}, not {}", section.version, State::VERSION))
-                }
+        let problem = match (saved.map(|saved| saved.parts.as_slice()), entry) {
+            (Some(_), Some(entry)) if entry.kind != step.kind() => {
+                Some(format!("it is of a `{}`", entry.kind))
             }
-            (Some(_), Some(entry)) => Some(format!("it is of a `{}`", entry.kind)),
-            (_, _) => Some("it is not there".to_owned()),
+            (Some([base]), Some(_)) if base.version == State::VERSION => {
+                state.read(&base.bytes).err().map(|problem| problem.to_string())
+            }
+            (Some([base]), Some(_)) => {
+                Some(format!("it has version {}, not {}", base.version, State::VERSION))
+            }
+            (Some(_), Some(_)) => Some("it is a chain of changes".to_owned()),
+            (None, _) | (_, None) => Some("it is not there".to_owned()),
         };
         unreadable.extend(problem.map(|problem| (step.name.clone(), problem)));
     }
     states
-}
-
-/// Where a job stands that was never started.
-pub fn start_of(inputs: &Inputs) -> Position {
-    inputs.start_of(0)
 }

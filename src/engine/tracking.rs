@@ -1,10 +1,11 @@
 //! Follows what was consumed of the inputs, so that they can be recognised on resume and watched during the run.
 
-use super::inputs::Inputs;
+use super::inputs::{InputFile, Inputs};
 use crate::checkpoint::InputEntry;
 use crate::error::{Error, Result};
 use crate::record::{Fingerprint, Position, SourceIndex};
 use crate::source::fingerprint::Tracker;
+use crate::source::{Change, Input};
 use crate::source::settings::Verify;
 use crate::storage::Storage;
 
@@ -27,13 +28,21 @@ impl<'a> Tracking<'a> {
         verify: Verify,
         known: Option<Vec<Fingerprint>>,
     ) -> Result<Self> {
-        let settled = match known {
+        let mut tracking = Tracking { inputs, storage, verify, settled: Vec::new(), current: None };
+        tracking.settled = match known {
             Some(known) => known,
-            None => (0..inputs.files.len())
-                .map(|source| inputs.fresh_fingerprint(storage, source))
-                .collect::<Result<_>>()?,
+            None => inputs.files.iter().map(|file| tracking.unread(file)).collect::<Result<_>>()?,
         };
-        Ok(Tracking { inputs, storage, verify, settled, current: None })
+        Ok(tracking)
+    }
+
+    /// The fingerprint of an input of which nothing was consumed.
+    fn unread(&self, file: &InputFile) -> Result<Fingerprint> {
+        let input = Input::open(self.storage, &file.path)?;
+        let reading = |cause| Error::io("read", &file.path, cause);
+        let mut tracker =
+            Tracker::new(input.file, &file.metadata, self.verify).map_err(reading)?;
+        tracker.fingerprint(0).map_err(reading)
     }
 
     /// Everything before a position was consumed.
@@ -42,9 +51,9 @@ impl<'a> Tracking<'a> {
         let Some(input) = self.inputs.files.get(source.0 as usize) else { return Ok(()) };
         let reading = |cause| Error::io("read", &input.path, cause);
         if self.current.as_ref().is_none_or(|(current, _)| *current != source) {
-            let file = self.inputs.handle(self.storage, source)?;
+            let opened = self.inputs.handle(self.storage, source)?;
             let settled = &self.settled[source.0 as usize];
-            let tracker = Tracker::resume(file, settled, self.verify).map_err(reading)?;
+            let tracker = Tracker::resume(opened.file.clone(), settled, self.verify);
             self.current = Some((source, tracker));
         }
         if let Some((_, tracker)) = &mut self.current {
@@ -58,7 +67,7 @@ impl<'a> Tracking<'a> {
         if let Some((source, mut tracker)) = self.current.take() {
             let input = &self.inputs.files[source.0 as usize];
             let reading = |cause| Error::io("read", &input.path, cause);
-            self.refuse_changes(source, &tracker)?;
+            self.refuse_changes(source)?;
             tracker.advance(input.size).map_err(reading)?;
             self.settled[source.0 as usize] = tracker.fingerprint(input.size).map_err(reading)?;
         }
@@ -66,10 +75,12 @@ impl<'a> Tracking<'a> {
     }
 
     /// What a checkpoint at a position says of the inputs.
-    pub fn entries(&self, position: Position) -> Result<Vec<InputEntry>> {
+    pub fn entries(&mut self, position: Position) -> Result<Vec<InputEntry>> {
         let mut fingerprints = self.settled.clone();
-        if let Some((source, tracker)) = &self.current {
-            self.refuse_changes(*source, tracker)?;
+        if let Some((source, _)) = &self.current {
+            self.refuse_changes(*source)?;
+        }
+        if let Some((source, tracker)) = &mut self.current {
             let input = &self.inputs.files[source.0 as usize];
             let reading = |cause| Error::io("read", &input.path, cause);
             fingerprints[source.0 as usize] =
@@ -81,18 +92,21 @@ impl<'a> Tracking<'a> {
     }
 
     /// An input that changes while it is read makes everything read from it doubtful.
-    fn refuse_changes(&self, source: SourceIndex, tracker: &Tracker) -> Result<()> {
-        let input = &self.inputs.files[source.0 as usize];
-        let changed = tracker
-            .changed_since_open(self.storage, &input.path)
-            .map_err(|cause| Error::io("look at", &input.path, cause))?;
-        match changed {
-            None => Ok(()),
-            Some(what) => {
-                let message = format!("`{}` changed while it was read: {what}", input.name.display());
-                Err(Error::refused(message)
-                    .with_hint("let whoever writes it finish, then start over with `--fresh`"))
-            }
-        }
+    fn refuse_changes(&self, source: SourceIndex) -> Result<()> {
+        let input = self.inputs.handle(self.storage, source)?;
+        let looking = |cause| Error::io("look at", &input.path, cause);
+        let Some(change) = input.changed_since_open(self.storage).map_err(looking)? else {
+            return Ok(());
+        };
+        let name = self.inputs.files[source.0 as usize].name.display();
+        let what = match change {
+            Change::Shrunk { was, is } => format!("it had {was} bytes and has {is}"),
+            Change::Grown { was, is } => format!("it had {was} bytes and has {is}"),
+            Change::Rewritten => "it was written to".to_owned(),
+            Change::Replaced => "another file took its place".to_owned(),
+            Change::Removed => "it was removed".to_owned(),
+        };
+        Err(Error::refused(format!("`{name}` changed while it was read: {what}"))
+            .with_hint("let whoever writes it finish, then start over with `--fresh`"))
     }
 }

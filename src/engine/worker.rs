@@ -3,12 +3,13 @@
 use super::inputs::Inputs;
 use super::plan::Plan;
 use super::queue::{Start, Task};
-use super::rejected::Rejected;
-use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart, count_lines};
+use super::rejected::{Origin, RAW_BYTES_MAX, Rejected};
+use super::schedule::Happened;
+use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
-use crate::record::{Batch, RawRecords, Values};
-use crate::source::RECORD_BYTES_MAX;
-use crate::storage::{File, Storage, read_full};
+use crate::record::{Batch, RawRecords, Reject, Values};
+use crate::source::Input;
+use crate::storage::{Storage, read_full};
 use crate::transform::Staged;
 use crc32fast::Hasher;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub struct Piece {
     /// What became of the records.
     pub product: Product,
     /// Whether the checkpoint predicate held for its last record.
-    pub is_checkpoint: bool,
+    pub happened: Happened,
 }
 
 /// Where the rows of a piece stand in the input.
@@ -115,13 +116,13 @@ impl<'a> Worker<'a> {
         {
             return Ok(Some(Chunk { start, end: start, pieces: Vec::new() }));
         }
-        let file = self.inputs.handle(self.storage, task.source)?;
+        let opened = self.inputs.handle(self.storage, task.source)?;
         // A guess needs to see whether the byte before the chunk ended a line.
         let (base, cut_start) = match start {
             Start::Exact(start) => (start, CutStart::Exact(0)),
             Start::Guess => (nominal_start - 1, CutStart::AtOrAfter(1)),
         };
-        let reader = WindowReader { file: &*file, base, size: input.size, path: &input.path };
+        let reader = WindowReader { input: &opened, base, size: input.size };
         let end = usize::try_from(nominal_end - base).expect("a chunk fits into memory");
         let mut wanted = end + OVERLAP_BYTES;
         loop {
@@ -130,16 +131,14 @@ impl<'a> Worker<'a> {
             let window = Arc::new(window);
             match self.plan.decoder.cut(&window, cut_start, end, is_end) {
                 CutOutcome::Unknown => return Ok(None),
-                CutOutcome::NeedMore => wanted = (wanted * 2).max(wanted + OVERLAP_BYTES),
+                CutOutcome::NeedMore => wanted *= 2,
                 CutOutcome::Cut(cut) => return Ok(Some(self.chunk(base, cut, window))),
                 CutOutcome::Oversize { before, skip } => {
-                    let from = base + window.len() as u64;
                     let mut chunk = self.chunk(base, before, window);
-                    skip_rest(&reader, skip, from, &mut chunk)?;
+                    self.skip(&reader, skip, &mut chunk)?;
                     return Ok(Some(chunk));
                 }
             }
-            debug_assert!(wanted < RECORD_BYTES_MAX * 8 + end, "the decoder gives up on long records");
         }
     }
 
@@ -165,21 +164,23 @@ impl<'a> Worker<'a> {
         let whole = Extent { base, start: narrow(start), first_row: 0 };
         if cuts.is_empty() {
             let records = batch.rows as u64;
-            return vec![self.piece(batch, whole, records, base + end as u64, lines, false)];
+            let end = base + end as u64;
+            return vec![self.piece(batch, whole, records, end, lines, Happened::Nothing)];
         }
         let rows = u32::try_from(batch.rows).expect("rows have 32 bits");
         let mut pieces = Vec::new();
         let mut extent = whole;
-        let ends = cuts.iter().map(|row| (row + 1, true));
-        let rest = (rows != cuts[cuts.len() - 1] + 1).then_some((rows, false));
-        for (end_row, is_checkpoint) in ends.chain(rest) {
+        let ends = cuts.iter().map(|row| (row + 1, Happened::PredicateHeld));
+        let rest = (rows != cuts[cuts.len() - 1] + 1).then_some((rows, Happened::Nothing));
+        for (end_row, happened) in ends.chain(rest) {
             let piece_end =
                 if end_row == rows { end } else { batch.raw.record_span(end_row as usize).start as usize };
             let part = part_of(&batch, extent.first_row, end_row);
             let bytes = &chunk_bytes(&batch.raw)[extent.start as usize..piece_end];
-            let (records, lines) = (u64::from(end_row - extent.first_row), count_lines(bytes));
+            let records = u64::from(end_row - extent.first_row);
+            let lines = self.plan.decoder.count_lines(bytes);
             let piece_end_offset = base + piece_end as u64;
-            pieces.push(self.piece(part, extent, records, piece_end_offset, lines, is_checkpoint));
+            pieces.push(self.piece(part, extent, records, piece_end_offset, lines, happened));
             extent = Extent { base, start: narrow(piece_end), first_row: end_row };
         }
         pieces
@@ -204,14 +205,14 @@ impl<'a> Worker<'a> {
         records: u64,
         end: u64,
         lines: u64,
-        is_checkpoint: bool,
+        happened: Happened,
     ) -> Piece {
         let fill = |batch: &mut Batch, slots: &[_]| self.plan.fill(batch, slots);
         let product = match self.plan.chain.run_stateless(batch, 0, &fill) {
             Ok(batch) => Product::Encoded(encode(self.plan, batch, Some(extent))),
             Err(staged) => Product::Staged(Box::new(staged)),
         };
-        Piece { extent, end, records, lines, product, is_checkpoint }
+        Piece { extent, end, records, lines, product, happened }
     }
 }
 
@@ -222,8 +223,8 @@ pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded 
     plan.encoder.encode(&mut batch, &mut bytes);
     let mut digest = Hasher::new();
     digest.update(&bytes);
-    let mut rejects: Vec<Rejected> =
-        batch.rejects.iter().map(|reject| Rejected::new(reject, &batch.raw, extent)).collect();
+    let keep = |reject: &Reject| Rejected::new(reject, &batch.raw, extent, &plan.decoder);
+    let mut rejects: Vec<Rejected> = batch.rejects.iter().map(keep).collect();
     rejects.sort_by_key(|reject| reject.row);
     let (written, filtered) = (batch.selection.len() as u64, batch.filtered);
     Encoded { bytes, digest, written, filtered, rejects }
@@ -252,10 +253,9 @@ fn narrow(offset: usize) -> u32 {
 
 /// Reads the bytes of one input from an offset on.
 struct WindowReader<'a> {
-    file: &'a dyn File,
+    input: &'a Input,
     base: u64,
     size: u64,
-    path: &'a std::path::Path,
 }
 
 impl WindowReader<'_> {
@@ -269,41 +269,51 @@ impl WindowReader<'_> {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        let count = read_full(self.file, buffer, offset)
-            .map_err(|cause| Error::io("read", self.path, cause))?;
+        let Input { file, path, .. } = self.input;
+        let reading = |cause| Error::io("read", path, cause);
+        let count = read_full(&**file, buffer, offset).map_err(reading)?;
         if count == buffer.len() {
             return Ok(());
         }
-        let (path, found) = (self.path.display(), offset + count as u64);
-        let message = format!(
-            "`{path}` became shorter while it was read ({found} bytes; it had {})",
-            self.size
-        );
+        let (found, had) = (offset + count as u64, self.size);
+        let path = path.display();
+        let message = format!("`{path}` became shorter while it was read ({found} bytes; it had {had})");
         Err(Error::refused(message).with_hint("restore the file, or start over with `--fresh`"))
     }
 }
 
-/// Moves a chunk's end behind an oversize record, reading it in small blocks.
-fn skip_rest(reader: &WindowReader<'_>, mut skip: Skip, from: u64, chunk: &mut Chunk) -> Result<()> {
-    let mut block = vec![0; SKIP_BYTES];
-    let mut offset = from;
-    let mut lines = 0;
-    loop {
-        let left = usize::try_from(reader.size - offset).unwrap_or(usize::MAX);
-        let length = left.min(SKIP_BYTES);
-        reader.read_at(&mut block[..length], offset)?;
-        let is_end = length == left;
-        let found = skip.feed(&block[..length], is_end);
-        lines += count_lines(&block[..found.unwrap_or(length)]);
-        if let Some(consumed) = found {
-            chunk.end = offset + consumed as u64;
-            break;
+impl Worker<'_> {
+    /// Puts a record that is too long to be held behind the others of its chunk, as a reject; reads it in small blocks.
+    fn skip(&self, reader: &WindowReader<'_>, mut skip: Skip, chunk: &mut Chunk) -> Result<()> {
+        let start = chunk.end;
+        let mut block = vec![0; SKIP_BYTES];
+        let mut offset = start;
+        let mut kept = Vec::new();
+        loop {
+            let left = usize::try_from(reader.size - offset).unwrap_or(usize::MAX);
+            let length = left.min(SKIP_BYTES);
+            reader.read_at(&mut block[..length], offset)?;
+            if offset == start {
+                kept.extend_from_slice(&block[..length.min(RAW_BYTES_MAX)]);
+            }
+            let found = skip.feed(&block[..length], length == left);
+            offset += found.unwrap_or(length) as u64;
+            if found.is_some() {
+                break;
+            }
         }
-        offset += length as u64;
+        let origin =
+            Origin { record: 0, line: 0, offset: start, length: skip.bytes(), raw: kept };
+        let rejected = Rejected { row: 0, reason: skip.reason(), origin: Some(origin) };
+        chunk.end = offset;
+        chunk.pieces.push(Piece {
+            extent: Extent { base: start, start: 0, first_row: 0 },
+            end: offset,
+            records: 1,
+            lines: skip.lines(),
+            product: Product::Encoded(Encoded { rejects: vec![rejected], ..Encoded::default() }),
+            happened: Happened::Nothing,
+        });
+        Ok(())
     }
-    if let Some(last) = chunk.pieces.last_mut() {
-        last.end = chunk.end;
-        last.lines += lines;
-    }
-    Ok(())
 }

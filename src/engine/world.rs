@@ -1,5 +1,6 @@
 //! What a run is given from outside: storage, clock, requests, and somebody who watches.
 
+use crate::checkpoint::Holder;
 use crate::observe::{Observer, Progress};
 use crate::storage::Storage;
 use crate::storage::clock::Clock;
@@ -22,8 +23,8 @@ pub struct World {
     pub observer: Arc<dyn Observer>,
     /// Where a sink of `-` goes.
     pub stdout: Arc<Mutex<dyn Write + Send>>,
-    /// Who we are, for the message that a second process prints: process id and host.
-    pub holder: String,
+    /// Who we are, for the message that a second process prints.
+    pub holder: Holder,
 }
 
 /// How a run is to be done; nothing of it reaches an output byte.
