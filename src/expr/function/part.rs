@@ -5,10 +5,8 @@ use crate::record::text::{self, MICROS_PER_DAY};
 /// A part of a date and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Ten years; only to truncate to.
+    /// Ten years.
     Decade,
-    /// A hundred years; only to truncate to.
-    Century,
     /// The calendar year.
     Year,
     /// 1 to 4.
@@ -47,7 +45,6 @@ impl Part {
         let name = name.trim().to_ascii_lowercase();
         Some(match &*name {
             "decade" | "decades" => Part::Decade,
-            "century" | "centuries" => Part::Century,
             "year" | "years" | "yr" | "y" => Part::Year,
             "quarter" | "quarters" => Part::Quarter,
             "month" | "months" | "mon" => Part::Month,
@@ -74,7 +71,6 @@ impl Part {
         let (year, month, day) = text::civil_from_days(days);
         match self {
             Part::Decade => year.div_euclid(10),
-            Part::Century => (year - 1).div_euclid(100) + 1,
             Part::Year => year,
             Part::Quarter => i64::from(month.div_ceil(3)),
             Part::Month => i64::from(month),
@@ -103,7 +99,6 @@ impl Part {
         let (year, month, _) = text::civil_from_days(days);
         let start = match self {
             Part::Decade => first_of(year.div_euclid(10) * 10, 1),
-            Part::Century => first_of((year - 1).div_euclid(100) * 100 + 1, 1),
             Part::Year => first_of(year, 1),
             Part::Quarter => first_of(year, (month - 1) / 3 * 3 + 1),
             Part::Month => first_of(year, month),

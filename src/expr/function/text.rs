@@ -474,7 +474,7 @@ fn count_from_start(text: &str, count: i64) -> usize {
 fn substring(text: &str, start: i64, length: Option<i64>) -> &str {
     let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     let first = if start < 0 {
-        count.saturating_add(start).max(0)
+        count.saturating_add(start)
     } else {
         start - 1
     };
