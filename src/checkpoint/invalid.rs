@@ -6,6 +6,8 @@ use std::fmt;
 /// The reason to refuse a checkpoint file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invalid {
+    /// There is no such file, or it was removed meanwhile.
+    Missing,
     /// A directory, a symbolic link, a pipe or a device has its name.
     NotAFile,
     /// It belongs to another user.
@@ -149,6 +151,7 @@ pub enum Invalid {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Invalid::Missing => f.write_str("it is missing"),
             Invalid::NotAFile => f.write_str("it is not a regular file"),
             Invalid::NotOurs => f.write_str("it belongs to another user"),
             Invalid::Writable { mode } => {

@@ -20,6 +20,9 @@ pub mod manifest;
 
 pub mod retention;
 
+#[cfg(test)]
+mod samples;
+
 pub mod settings;
 
 pub mod store;

@@ -11,6 +11,9 @@ mod frame;
 
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use ends::{HEADER_BYTES, TRAILER_BYTES, VERSION};
 
 use crate::checkpoint::id::{CheckpointId, Digest, RunId, Sequence};
@@ -31,7 +34,7 @@ pub const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
 /// Manifests may have so many commas, and one more for every ten bytes: a value in memory is much larger than its
 /// shortest JSON, and this keeps the ratio small for forged ones.
-const MANIFEST_COMMAS_FREE: u64 = 1 << 18;
+const MANIFEST_COMMAS_FREE: u64 = 1 << 17;
 
 /// The version of the manifest section.
 const MANIFEST_VERSION: u32 = 1;

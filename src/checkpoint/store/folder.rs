@@ -84,9 +84,9 @@ impl Folder {
         self.directory.join(names::checkpoint(sequence))
     }
 
-    /// The checkpoints of the folder, oldest first, as their two ends describe them.
-    pub fn list(&self) -> Result<Vec<Listed>> {
-        let mut listed = Vec::new();
+    /// The checkpoints of the folder as their two ends describe them.
+    pub fn list(&self) -> Result<Listed> {
+        let mut listed = Listed::new();
         for name in self.names()? {
             let Name::Checkpoint(sequence) = name else {
                 continue;
@@ -99,7 +99,7 @@ impl Folder {
                     return Err(Error::io("read", &self.path(sequence), cause));
                 }
             };
-            listed.push(Listed { sequence, skimmed });
+            listed.insert(sequence, skimmed);
         }
         Ok(listed)
     }
@@ -115,14 +115,14 @@ impl Folder {
         match read::whole(self, sequence, Durability::AsItIs) {
             Ok(decoded) => Ok(Ok(decoded)),
             Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
-            Err(Problem::Gone) => Err(Error::usage(format!("there is no checkpoint {sequence}"))),
+            Err(Problem::Gone) => Ok(Err(Invalid::Missing)),
             Err(Problem::Io(cause)) => Err(Error::io("read", &self.path(sequence), cause)),
         }
     }
 
     /// What a run would resume from; nothing is made durable, so a run must ask [`super::Store::load`].
     pub fn peek(&self) -> Result<Loaded> {
-        load::load(self, Durability::AsItIs)
+        Ok(load::load(self, Durability::AsItIs)?.0)
     }
 
     /// Our own names in the folder, sorted.

@@ -30,15 +30,14 @@ pub(super) enum Durability {
 }
 
 /// Looks for the newest valid checkpoint.
-pub(super) fn load(folder: &Folder, durability: Durability) -> Result<Loaded> {
+pub(super) fn load(folder: &Folder, durability: Durability) -> Result<(Loaded, Listed)> {
     let listed = folder.list()?;
     let mut loaded = Loaded {
         newest: None,
         refused: Vec::new(),
         sequence_max: sequence_max(folder)?,
     };
-    for candidate in listed.iter().rev() {
-        let sequence = candidate.sequence;
+    for sequence in listed.keys().rev().copied() {
         match restore(folder, sequence, &listed, durability)? {
             Ok(restored) => {
                 loaded.newest = Some(restored);
@@ -51,7 +50,7 @@ pub(super) fn load(folder: &Folder, durability: Durability) -> Result<Loaded> {
         let synced = folder.storage.sync_directory(&folder.directory);
         synced.map_err(|cause| Error::io("sync the folder", &folder.directory, cause))?;
     }
-    Ok(loaded)
+    Ok((loaded, listed))
 }
 
 /// The largest number in any name of ours.
@@ -67,7 +66,7 @@ pub(super) fn sequence_max(folder: &Folder) -> Result<Sequence> {
 pub(super) fn restore(
     folder: &Folder,
     sequence: Sequence,
-    listed: &[Listed],
+    listed: &Listed,
     durability: Durability,
 ) -> Result<Result<Restored, Invalid>> {
     let chain = match chain_of(sequence, listed) {
@@ -77,7 +76,7 @@ pub(super) fn restore(
     match read_chain(folder, &chain, durability) {
         Ok(restored) => Ok(Ok(restored)),
         Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
-        Err(Problem::Gone) => Ok(Err(Invalid::ParentMissing { parent: sequence })),
+        Err(Problem::Gone) => Ok(Err(Invalid::Missing)),
         Err(Problem::Io(cause)) => {
             let error = Error::io("read", &folder.path(sequence), cause);
             Err(error.with_hint("try again; if the disk is damaged, move that file away"))
@@ -86,14 +85,10 @@ pub(super) fn restore(
 }
 
 /// The checkpoints that one consists of, itself first, as their ends describe them. Reads no file.
-fn chain_of(head: Sequence, listed: &[Listed]) -> Result<Vec<Skimmed>, Invalid> {
-    let known: BTreeMap<Sequence, &Listed> =
-        listed.iter().map(|entry| (entry.sequence, entry)).collect();
+fn chain_of(head: Sequence, listed: &Listed) -> Result<Vec<Skimmed>, Invalid> {
     let find = |sequence: Sequence| {
-        let entry = known
-            .get(&sequence)
-            .ok_or(Invalid::ParentMissing { parent: sequence })?;
-        entry.skimmed.clone()
+        let skimmed = listed.get(&sequence).ok_or(Invalid::Missing)?;
+        skimmed.clone()
     };
     let mut chain = vec![find(head)?];
     let mut next = chain[0].parent;
@@ -117,7 +112,7 @@ fn chain_of(head: Sequence, listed: &[Listed]) -> Result<Vec<Skimmed>, Invalid> 
 
 fn of_parent(parent: Sequence, reason: Invalid) -> Invalid {
     match reason {
-        missing @ Invalid::ParentMissing { .. } => missing,
+        Invalid::Missing => Invalid::ParentMissing { parent },
         reason => Invalid::ParentInvalid {
             parent,
             reason: Box::new(reason),

@@ -32,7 +32,11 @@ const INFO_BYTES_MAX: usize = 4096;
 impl Folder {
     /// Whether a run holds the lock now.
     pub fn is_locked(&self) -> Result<bool> {
-        Ok(self.try_lock()?.is_none())
+        // Looking must not leave a file behind.
+        match self.storage.metadata(&self.directory.join(LOCK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            _ => Ok(self.try_lock()?.is_none()),
+        }
     }
 
     /// Who took the lock last, where that is readable.

@@ -41,7 +41,7 @@ use names::Name;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A job's folder with its lock: the one that writes. Can be given to a background thread.
@@ -50,7 +50,7 @@ pub struct Store {
     folder: Folder,
     /// The largest number ever seen or used here.
     sequence_max: Sequence,
-    /// The files that may be retired: intact as far as is known.
+    /// The files that may be retired: those that were loaded or saved here, intact as far as is known.
     known: BTreeMap<Sequence, Skimmed>,
     head: Option<Head>,
     is_poisoned: bool,
@@ -64,14 +64,8 @@ struct Head {
     chain: Chain,
 }
 
-/// A checkpoint file as its two ends describe it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The number in its name.
-    pub sequence: Sequence,
-    /// What its ends say, or why they say nothing.
-    pub skimmed: Result<Skimmed, Invalid>,
-}
+/// The checkpoint files of a folder, each as its two ends describe it, or why they do not.
+pub type Listed = BTreeMap<Sequence, Result<Skimmed, Invalid>>;
 
 /// What was found in a folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +124,10 @@ pub struct State {
 
 /// The proof that a checkpoint was saved; only a store makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "the seal keeps the rest of this crate out too"
+)]
 pub struct Saved {
     /// Its number and digest: the parent of the next delta.
     pub id: CheckpointId,
@@ -173,16 +171,14 @@ impl Folder {
     /// Takes the lock, trying for about a second. `pause` sleeps between attempts.
     pub fn lock(self, us: &Holder, pause: &mut dyn FnMut(Duration)) -> Result<Store> {
         let lock = self.take_lock(us, pause)?;
-        let mut store = Store {
+        Ok(Store {
             sequence_max: load::sequence_max(&self)?,
             folder: self,
             known: BTreeMap::new(),
             head: None,
             is_poisoned: false,
             _lock: lock,
-        };
-        store.survey()?;
-        Ok(store)
+        })
     }
 }
 
@@ -214,8 +210,11 @@ impl Store {
 
     /// Finds the newest valid checkpoint and makes it durable before it is believed.
     pub fn load(&mut self) -> Result<Loaded> {
-        let loaded = load::load(&self.folder, Durability::Synced)?;
-        self.survey()?;
+        let (loaded, listed) = load::load(&self.folder, Durability::Synced)?;
+        let intact = listed.into_values().filter_map(|skimmed| skimmed.ok());
+        self.known = intact
+            .map(|skimmed| (skimmed.id.sequence, skimmed))
+            .collect();
         for refused in &loaded.refused {
             self.known.remove(&refused.sequence);
         }
@@ -270,16 +269,6 @@ impl Store {
         Ok(removed)
     }
 
-    /// Notes what is in the folder.
-    fn survey(&mut self) -> Result<()> {
-        let listed = self.folder.list()?;
-        let intact = listed.into_iter().filter_map(|entry| entry.skimmed.ok());
-        self.known = intact
-            .map(|skimmed| (skimmed.id.sequence, skimmed))
-            .collect();
-        Ok(())
-    }
-
     fn check_health(&self) -> Result<()> {
         if !self.is_poisoned {
             return Ok(());
@@ -289,12 +278,12 @@ impl Store {
         ))
     }
 
-    fn is_own_file(&self, path: &std::path::Path) -> bool {
+    fn is_own_file(&self, path: &Path) -> bool {
         let found = self.folder.storage.metadata(path);
         found.is_ok_and(|metadata| metadata.kind == FileKind::File && metadata.is_ours)
     }
 
-    fn remove(&self, path: &std::path::Path) -> Result<()> {
+    fn remove(&self, path: &Path) -> Result<()> {
         match self.folder.storage.remove(path) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                 Err(Error::io("remove", path, cause))

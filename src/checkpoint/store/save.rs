@@ -18,7 +18,7 @@ use crate::checkpoint::format::{self, Skimmed};
 use crate::checkpoint::id::{CheckpointId, Sequence};
 use crate::checkpoint::retention::Chain;
 use crate::checkpoint::{Checkpoint, Form};
-use crate::error::{Error, Result, is_out_of_room};
+use crate::error::{Error, Kind, Result, is_out_of_room};
 use crate::storage::{Existing, OpenMode, is_fatal};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,10 +37,7 @@ impl Store {
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
         self.check_health().map_err(SaveError::Poisoned)?;
         self.check_parent(checkpoint).map_err(SaveError::Failed)?;
-        let present = self.folder.check().map_err(SaveError::Failed)?;
-        if !present {
-            return Err(SaveError::Failed(self.folder_gone()));
-        }
+        self.check_folder().map_err(SaveError::Failed)?;
         let sequence = self.sequence_max.next().ok_or_else(|| {
             SaveError::Failed(Error::failed("the numbers of checkpoints are used up"))
         })?;
@@ -68,7 +65,6 @@ impl Store {
                 Ok(()) => return Ok(path),
                 Err(failure) => failure,
             };
-            self.drop_temporary(&path);
             match failure {
                 Failure::AtSync(_) if attempt < ATTEMPTS => attempt += 1,
                 Failure::AtSync(cause) if is_out_of_room(&cause) => {
@@ -88,15 +84,19 @@ impl Store {
         }
     }
 
+    /// Leaves no file behind when it fails, if that can be helped.
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        let write = || {
-            let file = self.folder.storage.open(path, OpenMode::CreatePrivate)?;
-            file.reserve(bytes.len() as u64)?;
-            file.write_at(bytes, 0)?;
-            Ok(file)
-        };
-        let file = write().map_err(Failure::BeforeSync)?;
-        file.sync_all().map_err(Failure::AtSync)
+        let opened = self.folder.storage.open(path, OpenMode::CreatePrivate);
+        let file = opened.map_err(Failure::BeforeSync)?;
+        let written = file
+            .reserve(bytes.len() as u64)
+            .and_then(|()| file.write_at(bytes, 0))
+            .map_err(Failure::BeforeSync)
+            .and_then(|()| file.sync_all().map_err(Failure::AtSync));
+        if written.is_err() {
+            self.drop_temporary(path);
+        }
+        written
     }
 
     /// Steps 5 and 6.
@@ -176,9 +176,20 @@ impl Store {
         let _left_for_the_next_sweep = self.folder.storage.remove(path);
     }
 
-    fn folder_gone(&self) -> Error {
-        let gone = io::ErrorKind::NotFound.into();
-        Error::io("find the folder", &self.folder.directory, gone)
+    /// Step 1. A folder that was fine at the start is no longer a matter of the command line.
+    fn check_folder(&self) -> Result<()> {
+        let present = self.folder.check().map_err(|error| Error {
+            kind: Kind::Failed,
+            ..error
+        })?;
+        let gone = || {
+            Error::io(
+                "find",
+                &self.folder.directory,
+                io::ErrorKind::NotFound.into(),
+            )
+        };
+        if present { Ok(()) } else { Err(gone()) }
     }
 
     fn poison(&mut self, verb: &str, path: &Path, cause: io::Error) -> SaveError {
