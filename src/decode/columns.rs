@@ -250,3 +250,6 @@ pub(super) fn decode(
         RawRecords::None => Column::null(data_type, batch.rows),
     }
 }
+
+#[cfg(test)]
+mod tests;

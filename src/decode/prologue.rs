@@ -253,3 +253,6 @@ impl<'de> Visitor<'de> for KeysVisitor {
         Ok(Keys(keys))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,7 +187,7 @@ fn write_string(out: &mut Vec<u8>, said: &[u8]) -> Result<(), Reason> {
 }
 
 /// Whether a text is a number by JSON's grammar.
-fn is_json_number(text: &[u8]) -> bool {
+pub(super) fn is_json_number(text: &[u8]) -> bool {
     let digits_end = |at: usize| {
         let digits = text[at..].iter().take_while(|byte| byte.is_ascii_digit());
         at + digits.count()

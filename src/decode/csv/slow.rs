@@ -11,11 +11,10 @@ pub(super) fn index(machine: &Machine, window: &[u8], span: &Span, rows: &mut Ro
     for (at, byte) in window.iter().enumerate().skip(span.start) {
         let next = machine.next(state, *byte);
         match (state, next) {
-            (State::RecordStart, State::RecordStart) => {
-                if at >= span.blank_end() {
-                    return Stop::End(at);
-                }
+            (State::RecordStart, State::RecordStart) if at >= span.blank_end() => {
+                return Stop::End(at);
             }
+            (State::RecordStart, State::RecordStart) => {}
             (State::RecordStart, _) => {
                 line_start = at;
                 if next != State::Comment && at >= span.nominal_end {

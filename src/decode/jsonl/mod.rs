@@ -36,6 +36,15 @@ enum Line {
     Oversize(usize),
 }
 
+/// Where a speculative chunk starts.
+enum First {
+    /// At this line.
+    At(usize),
+    NeedMore,
+    /// Nowhere in its nominal range.
+    Unknown,
+}
+
 /// The lines of a window.
 struct Lines<'a> {
     window: &'a [u8],
@@ -75,8 +84,9 @@ impl JsonlCutter {
             Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
             Start::Exact(offset) => offset,
             Start::AtOrAfter(offset) => match lines.first_from(offset) {
-                Ok(start) => start,
-                Err(outcome) => return outcome,
+                First::At(start) => start,
+                First::NeedMore => return CutOutcome::NeedMore,
+                First::Unknown => return CutOutcome::Unknown,
             },
         };
         let mut records = Records::new(self, window);
@@ -105,7 +115,7 @@ impl JsonlCutter {
 
 impl Lines<'_> {
     /// The first line at or after `offset` that is not white space.
-    fn first_from(&self, offset: usize) -> Result<usize, CutOutcome> {
+    fn first_from(&self, offset: usize) -> First {
         let is_line_start = match offset.checked_sub(1).and_then(|at| self.window.get(at)) {
             None => true,
             Some(byte) => *byte == b'\n',
@@ -115,16 +125,16 @@ impl Lines<'_> {
             _ if is_line_start => offset,
             Some(end) => offset + end + 1,
             None if self.is_end_of_file || self.window.len() >= self.nominal_end => {
-                return Err(CutOutcome::Unknown);
+                return First::Unknown;
             }
-            None => return Err(CutOutcome::NeedMore),
+            None => return First::NeedMore,
         };
         match self.next_from(at) {
             Line::Found { start, .. } | Line::Oversize(start) if start < self.nominal_end => {
-                Ok(start)
+                First::At(start)
             }
-            Line::NeedMore => Err(CutOutcome::NeedMore),
-            _ => Err(CutOutcome::Unknown),
+            Line::NeedMore => First::NeedMore,
+            _ => First::Unknown,
         }
     }
 
