@@ -155,7 +155,8 @@ pub fn byte<'a>(section: &mut Section<'a, '_>, key: &'static str) -> Option<(u8,
             let problem = Diagnostic::at(text.place.clone(), message);
             section.refuse(match key {
                 "quote" => problem.with_hint("for no quotes at all write `quote = false`"),
-                _ => problem.with_hint("a tab is written \"\\t\""),
+                "delimiter" => problem.with_hint("a tab is written \"\\t\""),
+                _ => problem,
             })
         }
     }

@@ -45,7 +45,7 @@ use crate::error::Diagnostic;
 use crate::sink::settings::{RejectSettings, Target};
 use crate::source::settings::SourceSettings;
 use crate::transform::settings::TransformSettings;
-use section::Section;
+use section::{Placed, Section};
 use serde_json::{Value as Json, json};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,16 @@ pub fn load(
     }
 }
 
+/// The parts of a job file, each understood for itself.
+struct Parts {
+    name: Option<Understood<String>>,
+    source: Option<source::SourceUnderstood>,
+    steps: Vec<transform::Step>,
+    sink: Option<output::OutputUnderstood<SinkSettings>>,
+    rejects: output::OutputUnderstood<RejectSettings>,
+    checkpoint: Understood<CheckpointSettings>,
+}
+
 fn understand(
     root: &Table,
     file: &Path,
@@ -132,71 +142,90 @@ fn understand(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Job> {
     let folder = folder_of(file);
-    let empty = Table::default();
-    let mut top = Section::new("the job file", root, problems);
-    let name = name(&mut top, file);
-    let source = top.table("source");
-    let transforms = top.entry("transform").map(|entry| &entry.node);
-    let sink = top.table("sink");
-    let rejects = top.table("rejects").map_or(&empty, |(table, _)| table);
-    let checkpoint = top.table("checkpoint").map_or(&empty, |(table, _)| table);
-    require(
-        &mut top,
-        "source",
-        "`[source]` with `path = \"orders.csv\"`",
-    );
-    require(&mut top, "sink", "`[sink]` with `path = \"result.csv\"`");
-    top.finish();
-
-    let source =
-        source.and_then(|(table, _)| source::understand(Section::new("[source]", table, problems)));
-    let steps = transform::understand(transforms, problems);
-    let sink =
-        sink.and_then(|(table, _)| output::sink(Section::new("[sink]", table, problems), &folder));
-    let rejects = output::rejects(Section::new("[rejects]", rejects, problems), &folder);
-    let checkpoint = checkpoint::understand(
-        Section::new("[checkpoint]", checkpoint, problems),
-        &folder,
-        name.as_ref().map_or("", |name| &name.settings),
-    );
-    check_paths(
-        &folder,
-        file,
-        source.as_ref(),
-        sink.as_ref(),
-        &rejects,
-        problems,
-    );
-    let (name, source, sink) = (name?, source?, sink?);
+    let parts = parts(root, file, &folder, problems);
+    check_paths(&parts, &folder, file, problems);
+    let (name, source, sink) = (parts.name?, parts.source?, parts.sink?);
+    let steps = parts.steps;
     let effective = json!({
         "name": name.effective,
         "source": source.understood.effective,
         "transform": steps.iter().map(|step| &step.understood.effective).collect::<Vec<_>>(),
         "sink": sink.understood.effective,
-        "rejects": rejects.understood.effective,
-        "checkpoint": checkpoint.effective,
+        "rejects": parts.rejects.understood.effective,
+        "checkpoint": parts.checkpoint.effective,
         "environment": used,
     });
+    let places = Places {
+        source_paths: source.path_places,
+        types: source.type_places,
+        transforms: steps.iter().map(|step| step.place.clone()).collect(),
+        sink_path: sink.path_place,
+        rejects_path: parts.rejects.path_place,
+    };
+    let settings = |step: transform::Step| step.understood.settings;
     Some(Job {
         name: name.settings,
         folder,
-        effective,
-        places: Places {
-            source_paths: source.path_places,
-            types: source.type_places,
-            transforms: steps.iter().map(|step| step.place.clone()).collect(),
-            sink_path: sink.path_place,
-            rejects_path: rejects.path_place,
-        },
         source: source.understood.settings,
-        transforms: steps
-            .into_iter()
-            .map(|step| step.understood.settings)
-            .collect(),
+        transforms: steps.into_iter().map(settings).collect(),
         sink: sink.understood.settings,
-        rejects: rejects.understood.settings,
-        checkpoint: checkpoint.settings,
+        rejects: parts.rejects.understood.settings,
+        checkpoint: parts.checkpoint.settings,
+        effective,
+        places,
     })
+}
+
+fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic>) -> Parts {
+    let mut top = Section::new("the job file", None, root, problems);
+    let name = name(&mut top, file);
+    let source = table(&mut top, "source", Some("`path = \"orders.csv\"`"));
+    let transforms = top.entry("transform").map(|entry| &entry.node);
+    let sink = table(&mut top, "sink", Some("`path = \"result.csv\"`"));
+    let rejects = table(&mut top, "rejects", None);
+    let checkpoint = table(&mut top, "checkpoint", None);
+    top.finish();
+
+    let source = source.and_then(|table| {
+        let section = Section::new("[source]", Some(table.place), table.value, problems);
+        source::understand(section)
+    });
+    let steps = transform::understand(transforms, problems);
+    let sink = sink.and_then(|table| {
+        let section = Section::new("[sink]", Some(table.place), table.value, problems);
+        output::sink(section, folder)
+    });
+    let empty = Table::default();
+    let rejects = rejects.map_or(&empty, |table| table.value);
+    let rejects = output::rejects(Section::new("[rejects]", None, rejects, problems), folder);
+    let checkpoint = checkpoint.map_or(&empty, |table| table.value);
+    let section = Section::new("[checkpoint]", None, checkpoint, problems);
+    let job_name = name.as_ref().map_or("", |name| &name.settings);
+    let checkpoint = checkpoint::understand(section, folder, job_name);
+    Parts {
+        name,
+        source,
+        steps,
+        sink,
+        rejects,
+        checkpoint,
+    }
+}
+
+/// One of the top tables; `required` is an example of a key of a table that must be there.
+fn table<'a>(
+    top: &mut Section<'a, '_>,
+    key: &'static str,
+    required: Option<&str>,
+) -> Option<Placed<&'a Table>> {
+    let example = format!("`[{key}]` on a line of its own, with its keys below");
+    match (top.entry(key), required) {
+        (None, Some(content)) => top.refuse(
+            missing(format!("[{key}] is missing"))
+                .with_hint(format!("add `[{key}]` with {content}")),
+        ),
+        _ => top.table(key, &example),
+    }
 }
 
 fn folder_of(file: &Path) -> PathBuf {
@@ -230,32 +259,15 @@ fn name(top: &mut Section<'_, '_>, file: &Path) -> Option<Understood<String>> {
     }
 }
 
-/// Complains about a missing table.
-fn require(top: &mut Section<'_, '_>, key: &'static str, what: &str) {
-    let problem = match top.entry(key) {
-        Some(_) => return,
-        None => missing(format!("[{key}] is missing")).with_hint(format!("add {what}")),
-    };
-    top.problems.push(problem);
-}
-
-fn check_paths(
-    folder: &Path,
-    file: &Path,
-    source: Option<&source::SourceUnderstood>,
-    sink: Option<&output::OutputUnderstood<SinkSettings>>,
-    rejects: &output::OutputUnderstood<RejectSettings>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let settings = source.map(|source| &source.understood.settings);
-    let inputs: Vec<PathBuf> = settings
-        .map(|settings| settings.paths.iter())
-        .into_iter()
-        .flatten()
-        .map(|path| paths::resolve(folder, path))
-        .collect();
+/// Complains where an output is something else too.
+fn check_paths(parts: &Parts, folder: &Path, file: &Path, problems: &mut Vec<Diagnostic>) {
+    let paths = parts
+        .source
+        .iter()
+        .flat_map(|source| &source.understood.settings.paths);
+    let inputs: Vec<PathBuf> = paths.map(|path| paths::resolve(folder, path)).collect();
     let mut outputs = Vec::new();
-    if let Some(sink) = sink
+    if let Some(sink) = &parts.sink
         && let Target::File(path) = &sink.understood.settings.target
         && let Some(place) = &sink.path_place
     {
@@ -265,7 +277,10 @@ fn check_paths(
             place: place.clone(),
         });
     }
-    if let (Some(path), Some(place)) = (&rejects.understood.settings.path, &rejects.path_place) {
+    if let (Some(path), Some(place)) = (
+        &parts.rejects.understood.settings.path,
+        &parts.rejects.path_place,
+    ) {
         outputs.push(paths::Role {
             what: "the file of rejects",
             path,

@@ -40,10 +40,7 @@ pub struct OutputUnderstood<T> {
 pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderstood<SinkSettings>> {
     let path = match section.entry("path") {
         Some(_) => section.text("path"),
-        None => section.refuse(
-            super::missing("`path` in [sink] is missing")
-                .with_hint("name the output below [sink]: `path = \"result.csv\"`"),
-        ),
+        None => section.missing("path", "name the output: `path = \"result.csv\"`"),
     };
     let format = match path {
         Some(path) if path.text == "-" && section.entry("format").is_none() => section.refuse(

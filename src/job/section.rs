@@ -13,6 +13,8 @@ use std::ops::Range;
 pub struct Section<'a, 'p> {
     /// What messages call it, such as "[source]".
     name: &'static str,
+    /// The bytes of its header or braces; `None` where the table is not there.
+    place: Option<Range<usize>>,
     table: &'a Table,
     asked: Vec<&'static str>,
     /// What was found wrong, here and before.
@@ -41,11 +43,13 @@ impl<'a, 'p> Section<'a, 'p> {
     /// Starts to read a table.
     pub fn new(
         name: &'static str,
+        place: Option<Range<usize>>,
         table: &'a Table,
         problems: &'p mut Vec<Diagnostic>,
     ) -> Section<'a, 'p> {
         Section {
             name,
+            place,
             table,
             asked: Vec::new(),
             problems,
@@ -161,13 +165,32 @@ impl<'a, 'p> Section<'a, 'p> {
         })
     }
 
-    /// A table.
-    pub fn table(&mut self, key: &'static str) -> Option<(&'a Table, Range<usize>)> {
+    /// A table; `example` shows how to write it.
+    pub fn table(&mut self, key: &'static str, example: &str) -> Option<Placed<&'a Table>> {
         let entry = self.entry(key)?;
         match &entry.node.value {
-            Value::Table(table) => Some((table, entry.node.place.clone())),
-            _ => self.wrong_kind(key, &entry.node, "a table"),
+            Value::Table(table) => Some(Placed {
+                value: table,
+                place: entry.node.place.clone(),
+            }),
+            other => {
+                let message = format!("`{key}` in {} must be a table", self.name);
+                let problem = Diagnostic::at(entry.node.place.clone(), message)
+                    .with_label(format!("this is {}", other.kind()))
+                    .with_hint(format!("write it like {example}"));
+                self.refuse(problem)
+            }
         }
+    }
+
+    /// Complains that a key is missing.
+    pub fn missing<T>(&mut self, key: &str, hint: &str) -> Option<T> {
+        let message = format!("`{key}` in {} is missing", self.name);
+        let place = self.place.clone();
+        self.refuse(Diagnostic {
+            place,
+            ..super::missing(message).with_hint(hint)
+        })
     }
 
     /// Complains that a value is of the wrong kind.

@@ -45,6 +45,9 @@ const TYPE_NAMES: &[&str] = &[
     "json",
 ];
 
+/// Other names that are easily mistyped.
+const ALIASES: &[&str] = &["integer", "varchar", "string", "datetime"];
+
 /// `[source]` with the places of what may still turn out wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceUnderstood {
@@ -99,9 +102,7 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
 /// `path`: a string or a list of them.
 fn paths<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
     let Some(entry) = section.entry("path") else {
-        let problem = super::missing("`path` in [source] is missing")
-            .with_hint("name the input below [source]: `path = \"orders.csv\"`");
-        return section.refuse(problem);
+        return section.missing("path", "name the input: `path = \"orders.csv\"`");
     };
     let paths = match &entry.node.value {
         Value::Text(_) => vec![section.text("path")?],
@@ -136,10 +137,10 @@ struct Declared {
 
 fn types(section: &mut Section<'_, '_>) -> Declared {
     let mut declared = Declared::default();
-    let Some((table, _)) = section.table("types") else {
+    let Some(table) = section.table("types", "`types = { amount = \"bigint\" }`") else {
         return declared;
     };
-    for entry in &table.entries {
+    for entry in &table.value.entries {
         let text = match &entry.node.value {
             Value::Text(text) => text,
             Value::Table(inner) => {
@@ -176,7 +177,7 @@ fn unknown_type(text: &Text) -> Diagnostic {
             DataType::PRECISION_MAX
         ));
     }
-    match closest(&name, TYPE_NAMES.iter().copied()) {
+    match closest(&name, TYPE_NAMES.iter().chain(ALIASES).copied()) {
         Some(meant) => problem.with_hint(format!("did you mean `{meant}`?")),
         None => problem,
     }

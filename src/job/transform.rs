@@ -53,7 +53,7 @@ pub fn understand(node: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Vec<St
 }
 
 fn step(table: &Table, place: Range<usize>, problems: &mut Vec<Diagnostic>) -> Option<Step> {
-    let mut section = Section::new("[[transform]]", table, problems);
+    let mut section = Section::new("[[transform]]", Some(place.clone()), table, problems);
     let name = section.text("name");
     let name_is_sound = name.is_none_or(|name| check_name(&mut section, name));
     let given: Vec<&'static str> = KINDS
@@ -137,8 +137,9 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
 }
 
 fn dedup(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
-    let (table, _) = section.table("dedup")?;
-    let mut inner = Section::new("`dedup`", table, section.problems);
+    let table = section.table("dedup", "`dedup = { key = [\"order_id\"] }`")?;
+    let place = Some(table.place);
+    let mut inner = Section::new("`dedup`", place, table.value, section.problems);
     let key = optional(
         &mut inner,
         "key",
@@ -151,8 +152,10 @@ fn dedup(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
 }
 
 fn aggregate(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
-    let (table, place) = section.table("aggregate")?;
-    let mut inner = Section::new("`aggregate`", table, section.problems);
+    let example = "`aggregate = { by = [\"day\"], select = [\"count(*) AS records\"] }`";
+    let table = section.table("aggregate", example)?;
+    let place = Some(table.place);
+    let mut inner = Section::new("`aggregate`", place, table.value, section.problems);
     let by = optional(
         &mut inner,
         "by",
@@ -163,11 +166,10 @@ fn aggregate(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
             "select",
             "add at least one item, such as `count(*) AS records`",
         ),
-        None => {
-            let problem = Diagnostic::at(place, "`select` in `aggregate` is missing")
-                .with_hint("add what to compute: `select = [\"count(*) AS records\"]`");
-            inner.refuse(problem)
-        }
+        None => inner.missing(
+            "select",
+            "add what to compute: `select = [\"count(*) AS records\"]`",
+        ),
     };
     inner.finish();
     let (by, select) = (by?, select?);

@@ -26,7 +26,7 @@ pub enum Value {
     Text(Text),
     /// A whole number.
     Integer(i64),
-    /// A number with a point or exponent.
+    /// A number with a point or an exponent.
     Float,
     /// `true` or `false`.
     Boolean(bool),
@@ -62,7 +62,7 @@ impl Value {
         match self {
             Value::Text(_) => "a string",
             Value::Integer(_) => "a whole number",
-            Value::Float => "a number with a point",
+            Value::Float => "a decimal number",
             Value::Boolean(_) => "a boolean",
             Value::Datetime => "a date or time",
             Value::List(_) => "a list",
@@ -118,6 +118,7 @@ fn syntax(error: &toml::de::Error, file_length: usize) -> Diagnostic {
     let (what, wanted) = message.split_once(", expected ").unwrap_or((message, ""));
     let problem = Diagnostic::at(place, format!("this is not TOML: {what}"));
     match wanted {
+        "literal string" => problem.with_hint("put it in quotes"),
         "" | "nothing" => problem,
         wanted => problem.with_label(format!("expected {wanted}")),
     }

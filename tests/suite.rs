@@ -1,0 +1,5 @@
+//! All integration tests, as one binary.
+
+mod bad_jobs;
+
+mod tidy;
