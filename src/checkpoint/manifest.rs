@@ -58,6 +58,8 @@ pub struct Manifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
+    /// The job has just begun.
+    Start,
     /// The interval was over.
     Time,
     /// So many records.
@@ -79,6 +81,25 @@ pub enum Trigger {
     /// A reason that only a later version knows.
     #[serde(other)]
     Unknown,
+}
+
+impl Trigger {
+    /// Its name in messages; the same as in the manifest.
+    pub fn word(self) -> &'static str {
+        match self {
+            Trigger::Start => "start",
+            Trigger::Time => "time",
+            Trigger::Records => "records",
+            Trigger::Bytes => "bytes",
+            Trigger::FileEnd => "file-end",
+            Trigger::Predicate => "predicate",
+            Trigger::Manual => "manual",
+            Trigger::Interrupt => "interrupt",
+            Trigger::Final => "final",
+            Trigger::StopEarly => "stop-early",
+            Trigger::Unknown => "unknown",
+        }
+    }
 }
 
 /// How far a job is.
@@ -141,6 +162,10 @@ pub struct OutputEntry {
     /// The bytes after the last multiple of 4096, to repair a torn block.
     #[serde(with = "hex_bytes")]
     pub tail: Vec<u8>,
+    /// Whether publishing may replace a file of the final name: it was ours when the job first started, or the user
+    /// wants it.
+    #[serde(default)]
+    pub replaces: bool,
 }
 
 /// What was counted since the job's first start.

@@ -54,6 +54,7 @@ pub fn manifest(number: u64) -> Manifest {
             length: 4099,
             crc: 0xdead_beef,
             tail: vec![0, 10, 255],
+            replaces: false,
         }],
         counters: Counters {
             records_read: 10 * number,

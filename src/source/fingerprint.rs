@@ -169,9 +169,22 @@ impl Tracker {
     }
 }
 
-/// Compares a file with a fingerprint. Sampled, it reads at most about 1.2 MiB; in full, all that was consumed.
-/// `verify` must be what the fingerprint was made with.
-pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Result<Comparison> {
+/// How much of a file a comparison reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// At most about 1.2 MiB: the two windows and, of a sampled fingerprint, a few segments.
+    Quick,
+    /// All segments.
+    Whole,
+}
+
+/// Compares a file with a fingerprint. `verify` must be what the fingerprint was made with.
+pub fn compare(
+    file: &dyn File,
+    stored: &Fingerprint,
+    verify: Verify,
+    depth: Depth,
+) -> io::Result<Comparison> {
     let metadata = file.metadata()?;
     let (was, is) = (stored.size, metadata.length);
     if is < was {
@@ -192,7 +205,7 @@ pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Res
             found,
         });
     }
-    if let Some(difference) = compare_segments(file, stored, verify)? {
+    if let Some(difference) = compare_segments(file, stored, verify, depth)? {
         return Ok(difference);
     }
     Ok(if is > was {
@@ -208,11 +221,15 @@ fn compare_segments(
     file: &dyn File,
     stored: &Fingerprint,
     verify: Verify,
+    depth: Depth,
 ) -> io::Result<Option<Comparison>> {
+    if (verify, depth) == (Verify::Full, Depth::Quick) {
+        return Ok(None);
+    }
     let folded = folded_until(stored.consumed, verify);
     let count = folded.div_ceil(SEGMENT_BYTES);
     for segment in 0..count {
-        if verify == Verify::Sampled && !is_compared(segment, count) {
+        if depth == Depth::Quick && !is_compared(segment, count) {
             continue;
         }
         let start = segment * SEGMENT_BYTES;

@@ -312,6 +312,13 @@ impl Loaded {
     }
 }
 
+impl Refused {
+    /// The name of the file.
+    pub fn file_name(&self) -> String {
+        names::checkpoint(self.sequence)
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -34,7 +34,7 @@ fn the_steps_taken_do_not_matter_and_resuming_goes_on() {
             128 << 20 | 1,
         ] {
             let stored = stepwise.fingerprint(offset).expect("readable");
-            let compared = compare(&*file, &stored, verify).expect("readable");
+            let compared = compare(&*file, &stored, verify, Depth::Quick).expect("readable");
             assert_eq!(compared, Comparison::Same, "{offset}");
             stepwise = Tracker::resume(file.clone(), &stored, verify);
         }
@@ -51,7 +51,7 @@ fn every_difference_is_told() {
             .fingerprint(consumed)
             .expect("readable");
         let check = |expected: fn(&Comparison) -> bool| {
-            let found = compare(&*file, &stored, verify).expect("readable");
+            let found = compare(&*file, &stored, verify, Depth::Quick).expect("readable");
             assert!(expected(&found), "{found:?}");
         };
         let flip = |at: usize| file.change(|bytes| bytes[at] ^= 1);
@@ -91,7 +91,7 @@ fn a_sampled_comparison_reads_little() {
         .fingerprint(SIZE as u64)
         .expect("readable");
     let before = *file.bytes_read.lock().expect("not poisoned");
-    compare(&*file, &stored, Verify::Sampled).expect("readable");
+    compare(&*file, &stored, Verify::Sampled, Depth::Quick).expect("readable");
     let read = *file.bytes_read.lock().expect("not poisoned") - before;
     assert!(
         read <= 2 * WINDOW_BYTES + SEGMENTS_COMPARED * 64 * BLOCK_BYTES,
