@@ -18,18 +18,22 @@ pub mod numbers;
 
 pub mod progress;
 
+mod run;
+
 pub mod signals;
 
 pub mod summary;
 
 pub mod table;
 
+mod world;
+
 use args::{Arguments, Command};
 use clap::Parser;
 use exit::Exit;
 
-use crate::error::{Error, Result};
-use crate::storage::LocalStorage;
+use crate::error::Error;
+use job_file::LoadError;
 use std::ffi::OsString;
 
 /// Does what a command line says, and returns how it ended; failures have been told by then.
@@ -38,24 +42,26 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(arguments) => arguments,
         Err(refusal) => return refuse(&refusal),
     };
-    match dispatch(arguments.command) {
+    match dispatch(&arguments.command) {
         Ok(exit) => exit,
-        Err(error) => {
+        Err(LoadError::Problems(shown)) => {
+            messages::show(&shown);
+            Exit::Usage
+        }
+        Err(LoadError::Unreadable(error)) => {
             messages::show(&messages::error(&error));
             Exit::from(error.kind)
         }
     }
 }
 
-fn dispatch(command: Command) -> Result<Exit> {
-    let storage = LocalStorage;
+fn dispatch(command: &Command) -> Result<Exit, LoadError> {
     match command {
-        Command::Check(arguments) => check::check(&storage, &arguments),
-        Command::Run(_)
-        | Command::Plan(_)
+        Command::Run(arguments) => run::run(arguments),
+        Command::Check(_) | Command::Plan(_)
         | Command::Preview(_)
         | Command::Status(_)
-        | Command::Checkpoint(_) => Err(Error::failed("this command is not wired up")),
+        | Command::Checkpoint(_) => Err(LoadError::Unreadable(Error::failed("this command is not wired up"))),
     }
 }
 

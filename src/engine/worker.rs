@@ -218,9 +218,11 @@ impl<'a> Worker<'a> {
 
 /// Encodes a batch that came to the end of the chain.
 pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded {
-    plan.fill(&mut batch, &plan.encoder_reads);
     let mut bytes = Vec::new();
-    plan.encoder.encode(&mut batch, &mut bytes);
+    if !batch.selection.is_empty() {
+        plan.fill(&mut batch, &plan.encoder_reads);
+        plan.encoder.encode(&mut batch, &mut bytes);
+    }
     let mut digest = Hasher::new();
     digest.update(&bytes);
     let keep = |reject: &Reject| Rejected::new(reject, &batch.raw, extent, &plan.decoder);

@@ -100,11 +100,15 @@ impl Storage for LocalStorage {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
-        let file = open_regular(path, flags, PRIVATE_FILE)?;
-        if understood(&file.metadata()?).is_ours {
-            make_private(&file)?;
-        }
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW;
+        let file = match open_regular(path, flags, 0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let file = open_regular(path, flags | OFlags::CREATE, PRIVATE_FILE)?;
+                make_private(&file)?;
+                file
+            }
+            opened => opened?,
+        };
         match uninterrupted(|| fs2::FileExt::try_lock_exclusive(&file)) {
             Ok(()) => Ok(Some(Lock {
                 holder: Arc::new(file),

@@ -81,6 +81,10 @@ impl Chain {
         fill: Fill<'_>,
     ) -> Result<Batch, Staged> {
         for (index, step) in self.steps.iter().enumerate().skip(from) {
+            // Behind an aggregate the columns of a later step are not there; nothing is left that would need them.
+            if batch.selection.is_empty() {
+                break;
+            }
             fill(&mut batch, &step.reads);
             if step.is_stateful() {
                 let prepared = step.prepare(&mut batch);

@@ -1,0 +1,144 @@
+//! `onward run`: start a job or go on with it.
+
+use super::args::RunArguments;
+use super::exit::{Exit, Signal};
+use super::job_file;
+use super::messages;
+use super::numbers::thousands;
+use super::progress::{Reporter, Style};
+use super::signals::{Request, Watch};
+use super::summary::{Resumed, Stopped, Summary};
+use super::world::{CHUNK_BYTES, Teller, real, threads};
+use crate::checkpoint::Manifest;
+use crate::engine::{self, ChangeMode, Outcome, RunOptions, StartMode, StopCause, World};
+use crate::error::{Error, Kind};
+use crate::job::Job;
+use crate::sink::settings::Target;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs a job, tells how it went, and says how the process ends.
+///
+/// # Errors
+/// Where the run failed, refused, or was stopped by something else than the user.
+pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
+    let teller = Arc::new(Teller::default());
+    let world = real(teller.clone());
+    let loaded = job_file::load(&*world.storage, &arguments.job)?;
+    let options = options(arguments);
+    let command = format!("onward run {}", arguments.job.job.display());
+
+    let style = Style::choose(arguments.progress);
+    let reporter = Reporter::start(style, world.progress.clone(), world.clock.clone());
+    let line_request = reporter.line_request();
+    teller.show_through(reporter);
+    let requests = world.requests.clone();
+    let watch = Watch::start(arguments.shutdown_timeout, move |request| match request {
+        Request::Stop(signal) => requests.stop(signal.number()),
+        Request::Checkpoint => requests.checkpoint(),
+        Request::Progress => line_request.ask(),
+    })
+    .map_err(job_file::LoadError::Unreadable)?;
+
+    let started = world.clock.monotonic();
+    let outcome = engine::run(&loaded.job, &command, &options, &world);
+    let elapsed = world.clock.monotonic().saturating_sub(started);
+    drop(watch);
+    teller.finish();
+    match outcome {
+        Ok(outcome) => Ok(report(&loaded.job, &world, outcome, elapsed)),
+        Err(error) if !error.problems.is_empty() => {
+            let file = &arguments.job.job;
+            let shown = messages::problems(file, &loaded.document, &error.problems);
+            Err(job_file::LoadError::Problems(shown))
+        }
+        Err(error) => Err(job_file::LoadError::Unreadable(going_on(error))),
+    }
+}
+
+fn options(arguments: &RunArguments) -> RunOptions {
+    RunOptions {
+        threads: threads(arguments.threads),
+        chunk_bytes: arguments.chunk_bytes.unwrap_or(CHUNK_BYTES),
+        start: if arguments.fresh { StartMode::Fresh } else { StartMode::Resume },
+        changes: if arguments.accept_changes { ChangeMode::Accept } else { ChangeMode::Refuse },
+        overwrite: arguments.overwrite,
+        unsafe_directory: arguments.unsafe_dir,
+        stop_after_barriers: arguments.stop_after_barriers,
+    }
+}
+
+/// A run that stopped for want of room goes on with the same command.
+fn going_on(error: Error) -> Error {
+    match error.kind {
+        Kind::StoppedEarly if error.hint.is_none() => {
+            error.with_hint("make room, then run the same command to go on")
+        }
+        _ => error,
+    }
+}
+
+fn report(job: &Job, world: &World, outcome: Outcome, elapsed: Duration) -> Exit {
+    match outcome {
+        Outcome::AlreadyFinished(manifest) => finished_before(job, &manifest),
+        Outcome::Finished(done) => {
+            let summary = summary(job, world, &done, elapsed);
+            messages::show(&summary.text());
+            summary.exit()
+        }
+        Outcome::Stopped(cause, done) => {
+            let stopped = Stopped {
+                sequence: done.sequence,
+                records: done.counters.records_read,
+                bytes_done: done.bytes_done,
+                bytes_total: done.bytes_total,
+            };
+            match cause {
+                StopCause::Signal(number) => {
+                    let signal = Signal::from_number(number).unwrap_or(Signal::Terminate);
+                    messages::show(&stopped.interrupted(signal));
+                    Exit::Interrupted(signal)
+                }
+                StopCause::Early => {
+                    messages::show(&stopped.text("stopped early"));
+                    Exit::StoppedEarly
+                }
+            }
+        }
+    }
+}
+
+fn finished_before(job: &Job, manifest: &Manifest) -> Exit {
+    let written = thousands(manifest.counters.records_written);
+    messages::show(&messages::note(&format!(
+        "`{}` is finished already: {written} records are written; `--fresh` runs it again",
+        job.name
+    )));
+    match manifest.counters.records_rejected {
+        0 => Exit::Finished,
+        _ => Exit::FinishedWithRejects,
+    }
+}
+
+fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) -> Summary {
+    let counters = done.counters;
+    let output = match &job.sink.target {
+        Target::File(path) => Some(path.clone()),
+        Target::Stdout => None,
+    };
+    let resumed = done
+        .resumed
+        .map(|resumed| Resumed { sequence: resumed.sequence, records: resumed.records });
+    Summary {
+        job: job.name.clone(),
+        records_read: counters.records_read,
+        records_written: counters.records_written,
+        records_filtered: counters.records_filtered,
+        records_rejected: counters.records_rejected,
+        checkpoints: world.progress.read().checkpoints,
+        elapsed,
+        resumed,
+        output,
+        rejects: job.rejects.path.clone(),
+    }
+}
