@@ -64,6 +64,10 @@ impl Binder<'_, '_> {
                 arguments.extend(trim_characters.iter().flatten());
                 self.call_of(name, &arguments, place)
             }
+            Expr::Interval(_) => {
+                let hint = "a date plus a number adds days: DATE '2024-05-17' + 7";
+                self.fail_with_hint(place, "intervals are not supported", "", hint)
+            }
             _ => self.fail(place, "this kind of expression is not supported", ""),
         }
     }

@@ -30,10 +30,11 @@ impl Binder<'_, '_> {
             is_sound &= typed.is_some();
             operands.extend(typed.map(|typed| typed.node));
         }
-        is_sound.then(|| match operator {
-            BinaryOperator::And => Node::And(operands),
-            _ => Node::Or(operands),
-        })
+        match operator {
+            _ if !is_sound => None,
+            BinaryOperator::And => Some(Node::And(operands)),
+            _ => Some(Node::Or(operands)),
+        }
     }
 
     pub fn binary(
