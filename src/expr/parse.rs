@@ -178,20 +178,29 @@ impl<'s> Source<'s> {
         }
     }
 
-    /// A range with the parentheses that it opens: the tree does not know where they close.
+    /// A range with the brackets that it opens: the tree does not know where they close.
     fn closed(&self, mut range: Range<usize>) -> Range<usize> {
         let text = &self.sql.text;
-        let count = |sign: char| text[range.clone()].matches(sign).count();
-        let mut missing = count('(').saturating_sub(count(')'));
-        while missing > 0 {
+        loop {
+            let opened = text[range.clone()]
+                .chars()
+                .fold(Vec::new(), |mut opened, sign| {
+                    match sign {
+                        '(' => opened.push(')'),
+                        '[' => opened.push(']'),
+                        _ if opened.last() == Some(&sign) => opened.truncate(opened.len() - 1),
+                        _ => {}
+                    }
+                    opened
+                });
             let rest = text[range.end..].trim_start();
-            if !rest.starts_with(')') {
-                break;
+            match opened.last() {
+                Some(closing) if rest.starts_with(*closing) => {
+                    range.end = text.len() - rest.len() + 1;
+                }
+                _ => return range,
             }
-            range.end = text.len() - rest.len() + 1;
-            missing -= 1;
         }
-        range
     }
 
     /// A problem at a part of the text.
