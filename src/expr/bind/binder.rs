@@ -16,7 +16,9 @@ const DEPTH_MAX: usize = 200;
 
 /// One expression on its way to a node.
 pub struct Binder<'b, 'a> {
+    /// What names mean.
     pub scope: &'b mut Scope<'a>,
+    /// The text.
     pub source: Source<'b>,
     /// Keys and calls, where the expression is one over groups.
     pub groups: Option<Groups>,
@@ -27,11 +29,14 @@ pub struct Binder<'b, 'a> {
 /// A bound part and where it stands in the text.
 #[derive(Debug, Clone)]
 pub struct Typed {
+    /// The part.
     pub node: Node,
+    /// Bytes of the text.
     pub place: Range<usize>,
 }
 
 impl<'b, 'a> Binder<'b, 'a> {
+    /// Starts on a text.
     pub fn new(sql: &'b Sql, scope: &'b mut Scope<'a>) -> Self {
         Binder {
             scope,
@@ -200,11 +205,14 @@ impl<'b, 'a> Binder<'b, 'a> {
 /// Whether a test is as written or turned round with `NOT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polarity {
+    /// As written.
     Plain,
+    /// With `NOT`.
     Negated,
 }
 
 impl Polarity {
+    /// From the parser's flag.
     pub fn of(is_negated: bool) -> Polarity {
         if is_negated {
             Polarity::Negated
@@ -213,6 +221,7 @@ impl Polarity {
         }
     }
 
+    /// The test, turned round where it is negated.
     pub fn apply(self, node: Node) -> Node {
         match self {
             Polarity::Plain => node,

@@ -197,7 +197,8 @@ impl Binder<'_, '_> {
         if name.and_then(Part::parse).is_some() {
             return Some(typed);
         }
-        let label = "parts are: year, quarter, month, week, day, dow, isodow, doy, hour, minute, second, epoch";
+        let label = "parts are: year, quarter, month, week, day, dow, isodow, doy, hour, minute, \
+                     second, epoch";
         match name {
             Some(name) => {
                 let message = format!("`{name}` is no part of a date");

@@ -11,6 +11,7 @@ use std::ops::Range;
 const TYPES: &str = "types are: boolean, bigint, decimal(p,s), double, text, date, timestamp, json";
 
 impl Binder<'_, '_> {
+    /// A number, text, boolean or NULL.
     pub fn literal(&mut self, value: &ast::Value, place: &Range<usize>) -> Option<Node> {
         match value {
             ast::Value::Number(digits, _) => match number(digits) {

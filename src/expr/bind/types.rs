@@ -170,7 +170,8 @@ impl Binder<'_, '_> {
         match part.node.constant() {
             Some(Value::Bigint(value)) if !numbers::is_exact_double(i128::from(*value)) => {
                 let message = format!("{value} cannot be compared exactly as a double");
-                let hint = "declare the type of the JSON path beside it: types = { \"path\" = \"bigint\" }";
+                let hint = "declare the type of the JSON path beside it: \
+                            types = { \"path\" = \"bigint\" }";
                 self.fail_with_hint(&part.place, &message, "", hint)
             }
             _ => self.coerce(part, DataType::Double),
