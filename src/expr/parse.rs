@@ -4,7 +4,7 @@
 //! ends where its text ends.
 
 use crate::error::{Diagnostic, Sql};
-use sqlparser::ast::{Expr, SelectItem, Spanned};
+use sqlparser::ast::{Expr, Function, SelectItem, Spanned};
 use sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -165,7 +165,42 @@ impl<'s> Source<'s> {
             return 0..self.sql.text.len();
         }
         let start = self.offset(start);
-        start..self.offset(end).max(start)
+        self.closed(start..self.offset(end).max(start))
+    }
+
+    /// Where a call stands; the tree does not know the `(*)` of `count(*)`.
+    pub fn call_range(&self, call: &Function) -> Range<usize> {
+        let range = self.range(call);
+        let rest = &self.sql.text[range.end..];
+        match rest.trim_start().starts_with('(') {
+            true => range.start..range.end + rest.find(')').map_or(0, |at| at + 1),
+            false => range,
+        }
+    }
+
+    /// A range with the brackets that it opens: the tree does not know where they close.
+    fn closed(&self, mut range: Range<usize>) -> Range<usize> {
+        let text = &self.sql.text;
+        loop {
+            let opened = text[range.clone()]
+                .chars()
+                .fold(Vec::new(), |mut opened, sign| {
+                    match sign {
+                        '(' => opened.push(')'),
+                        '[' => opened.push(']'),
+                        _ if opened.last() == Some(&sign) => opened.truncate(opened.len() - 1),
+                        _ => {}
+                    }
+                    opened
+                });
+            let rest = text[range.end..].trim_start();
+            match opened.last() {
+                Some(closing) if rest.starts_with(*closing) => {
+                    range.end = text.len() - rest.len() + 1;
+                }
+                _ => return range,
+            }
+        }
     }
 
     /// A problem at a part of the text.
@@ -223,6 +258,7 @@ impl<'s> Source<'s> {
         {
             Some((expected, "EOF")) => format!("expected {expected} at the end"),
             Some((expected, found)) => format!("expected {expected}, found `{found}`"),
+            None if message.starts_with("No infix parser") => "unknown operator".to_string(),
             None => message.to_string(),
         };
         match location {

@@ -189,7 +189,10 @@ impl Binder<'_, '_> {
         let groups = self.groups.as_ref().filter(|groups| !groups.is_inside)?;
         let is_named = |key: &&GroupKey| rest.is_empty() && key.name.eq_ignore_ascii_case(name);
         let field = self.scope.layout.find(name).map(|field| field.slot);
-        let is_field = |key: &&GroupKey| matches!(key.node, Node::Column(slot, _) if rest.is_empty() && Some(slot) == field);
+        let is_field = |key: &&GroupKey| match key.node {
+            Node::Column(slot, _) => rest.is_empty() && Some(slot) == field,
+            _ => false,
+        };
         let key = groups.keys.iter().find(is_named);
         if let Some(key) = key.or_else(|| groups.keys.iter().find(is_field)) {
             return Some(Some(Node::Column(key.slot, key.node.data_type())));
@@ -300,7 +303,8 @@ impl Binder<'_, '_> {
                 let path = self.text(&typed.place);
                 let message = "JSON values have no order until they have a type";
                 let hint = format!(
-                    "write CAST({path} AS bigint), or declare it: types = {{ \"{path}\" = \"bigint\" }}"
+                    "write CAST({path} AS bigint), or declare it: \
+                     types = {{ \"{path}\" = \"bigint\" }}"
                 );
                 self.fail_with_hint(&typed.place.clone(), message, "this is json", &hint)
             }

@@ -16,7 +16,9 @@ const DEPTH_MAX: usize = 200;
 
 /// One expression on its way to a node.
 pub struct Binder<'b, 'a> {
+    /// What names mean.
     pub scope: &'b mut Scope<'a>,
+    /// The text.
     pub source: Source<'b>,
     /// Keys and calls, where the expression is one over groups.
     pub groups: Option<Groups>,
@@ -27,11 +29,14 @@ pub struct Binder<'b, 'a> {
 /// A bound part and where it stands in the text.
 #[derive(Debug, Clone)]
 pub struct Typed {
+    /// The part.
     pub node: Node,
+    /// Bytes of the text.
     pub place: Range<usize>,
 }
 
 impl<'b, 'a> Binder<'b, 'a> {
+    /// Starts on a text.
     pub fn new(sql: &'b Sql, scope: &'b mut Scope<'a>) -> Self {
         Binder {
             scope,
@@ -101,7 +106,10 @@ impl<'b, 'a> Binder<'b, 'a> {
 
     /// Binds a part.
     pub fn expression(&mut self, ast: &Expr) -> Option<Typed> {
-        let place = self.source.range(ast);
+        let place = match ast {
+            Expr::Function(call) => self.source.call_range(call),
+            _ => self.source.range(ast),
+        };
         if self.depth == DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} operators in a row");
             let hint = "write a long chain of comparisons as IN (...)";
@@ -197,11 +205,14 @@ impl<'b, 'a> Binder<'b, 'a> {
 /// Whether a test is as written or turned round with `NOT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polarity {
+    /// As written.
     Plain,
+    /// With `NOT`.
     Negated,
 }
 
 impl Polarity {
+    /// From the parser's flag.
     pub fn of(is_negated: bool) -> Polarity {
         if is_negated {
             Polarity::Negated
@@ -210,6 +221,7 @@ impl Polarity {
         }
     }
 
+    /// The test, turned round where it is negated.
     pub fn apply(self, node: Node) -> Node {
         match self {
             Polarity::Plain => node,

@@ -64,6 +64,10 @@ impl Binder<'_, '_> {
                 arguments.extend(trim_characters.iter().flatten());
                 self.call_of(name, &arguments, place)
             }
+            Expr::Interval(_) => {
+                let hint = "a date plus a number adds days: DATE '2024-05-17' + 7";
+                self.fail_with_hint(place, "intervals are not supported", "", hint)
+            }
             _ => self.fail(place, "this kind of expression is not supported", ""),
         }
     }
@@ -193,7 +197,8 @@ impl Binder<'_, '_> {
         if name.and_then(Part::parse).is_some() {
             return Some(typed);
         }
-        let label = "parts are: year, quarter, month, week, day, dow, isodow, doy, hour, minute, second, epoch";
+        let label = "parts are: year, quarter, month, week, day, dow, isodow, doy, hour, minute, \
+                     second, epoch";
         match name {
             Some(name) => {
                 let message = format!("`{name}` is no part of a date");

@@ -11,6 +11,7 @@ use std::ops::Range;
 const TYPES: &str = "types are: boolean, bigint, decimal(p,s), double, text, date, timestamp, json";
 
 impl Binder<'_, '_> {
+    /// A number, text, boolean or NULL.
     pub fn literal(&mut self, value: &ast::Value, place: &Range<usize>) -> Option<Node> {
         match value {
             ast::Value::Number(digits, _) => match number(digits) {
@@ -100,7 +101,7 @@ impl Binder<'_, '_> {
 }
 
 /// Whether `CAST` goes from one type to another.
-fn has_cast(from: DataType, to: DataType) -> bool {
+pub fn has_cast(from: DataType, to: DataType) -> bool {
     let is_open = |data_type| matches!(data_type, DataType::Text | DataType::Json);
     let is_number = |data_type: DataType| data_type.is_numeric() || data_type == DataType::Boolean;
     let is_moment = |data_type| matches!(data_type, DataType::Date | DataType::Timestamp);

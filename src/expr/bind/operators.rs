@@ -30,12 +30,14 @@ impl Binder<'_, '_> {
             is_sound &= typed.is_some();
             operands.extend(typed.map(|typed| typed.node));
         }
-        is_sound.then(|| match operator {
-            BinaryOperator::And => Node::And(operands),
-            _ => Node::Or(operands),
-        })
+        match operator {
+            _ if !is_sound => None,
+            BinaryOperator::And => Some(Node::And(operands)),
+            _ => Some(Node::Or(operands)),
+        }
     }
 
+    /// Any operator between two operands except `AND` and `OR`.
     pub fn binary(
         &mut self,
         left: &Expr,
@@ -74,6 +76,7 @@ impl Binder<'_, '_> {
         Some(Node::Compare(comparison, Box::new(pair)))
     }
 
+    /// `left <operator> right` of numbers, or of a date and days.
     pub fn arithmetic(&mut self, operator: Arithmetic, left: Typed, right: Typed) -> Option<Node> {
         if let Some(data_type) = moment_arithmetic(operator, &left.node, &right.node) {
             let right = match data_type {
@@ -179,12 +182,14 @@ impl Binder<'_, '_> {
         nodes.try_into().ok()
     }
 
+    /// `IS [NOT] DISTINCT FROM`.
     pub fn distinct(&mut self, is_distinct: bool, left: &Expr, right: &Expr) -> Option<Node> {
         let (left, right) = (self.expression(left), self.expression(right));
         let pair = self.pair(left?, right?)?;
         Some(Node::Distinct(is_distinct, Box::new(pair)))
     }
 
+    /// `IS [NOT] NULL`, `TRUE`, `FALSE`.
     pub fn is(&mut self, truth: Truth, inner: &Expr, polarity: Polarity) -> Option<Node> {
         let typed = self.expression(inner)?;
         let typed = match truth {
@@ -194,12 +199,14 @@ impl Binder<'_, '_> {
         Some(polarity.apply(Node::Is(truth, Box::new(typed.node))))
     }
 
+    /// `IS [NOT] UNKNOWN`: whether a condition is NULL.
     pub fn is_unknown(&mut self, inner: &Expr, polarity: Polarity) -> Option<Node> {
         let typed = self.expression(inner)?;
         let typed = self.condition(typed)?;
         Some(polarity.apply(Node::Is(Truth::Null, Box::new(typed.node))))
     }
 
+    /// `x [NOT] IN (a, b)`.
     pub fn in_list(&mut self, operand: &Expr, list: &[Expr], polarity: Polarity) -> Option<Node> {
         let mut parts = Vec::new();
         for ast in std::iter::once(operand).chain(list) {
@@ -211,6 +218,7 @@ impl Binder<'_, '_> {
         Some(polarity.apply(Node::In(operand, parts.map(|part| part.node).collect())))
     }
 
+    /// `x [NOT] BETWEEN low AND high`: two comparisons.
     pub fn between(
         &mut self,
         operand: &Expr,
@@ -230,6 +238,7 @@ impl Binder<'_, '_> {
         ])))
     }
 
+    /// `x [NOT] LIKE pattern [ESCAPE e]` and `ILIKE`.
     pub fn like(&mut self, ast: &Expr) -> Option<Node> {
         let (Expr::Like {
             negated,
@@ -290,6 +299,7 @@ impl Binder<'_, '_> {
         self.fail(&place, "ESCAPE needs one character: ESCAPE '!'", "")
     }
 
+    /// `CASE`, with or without an operand.
     pub fn case(
         &mut self,
         operand: Option<&Expr>,

@@ -4,6 +4,7 @@
 //! JSON to whatever its place asks for. Everything else is an error that names both types.
 
 use super::binder::{Binder, Typed, folded};
+use super::literals::has_cast;
 use crate::expr::evaluate;
 use crate::expr::node::{Conversion, Node, Value};
 use crate::expr::numbers;
@@ -169,7 +170,8 @@ impl Binder<'_, '_> {
         match part.node.constant() {
             Some(Value::Bigint(value)) if !numbers::is_exact_double(i128::from(*value)) => {
                 let message = format!("{value} cannot be compared exactly as a double");
-                let hint = "declare the type of the JSON path beside it: types = { \"path\" = \"bigint\" }";
+                let hint = "declare the type of the JSON path beside it: \
+                            types = { \"path\" = \"bigint\" }";
                 self.fail_with_hint(&part.place, &message, "", hint)
             }
             _ => self.coerce(part, DataType::Double),
@@ -178,42 +180,49 @@ impl Binder<'_, '_> {
 
     fn no_common_type<T>(&mut self, left: &Typed, right: &Typed) -> Option<T> {
         let (first, second) = (left.node.data_type(), right.node.data_type());
-        let message = format!("{first} and {second} do not go together");
-        let hints = [(left, second), (right, first)];
-        let declared = hints
-            .iter()
-            .find_map(|(part, other)| self.declaration(part, *other));
-        let (odd, wanted) = match (first, second) {
-            (DataType::Text, _) => (left, second),
-            _ => (right, first),
+        let (odd, other) = match first {
+            DataType::Text => (left, right),
+            _ => (right, left),
         };
-        let hint = declared.unwrap_or_else(|| self.cast_hint(odd, wanted));
-        let label = format!("this is {}", odd.node.data_type());
-        self.fail_with_hint(&odd.place.clone(), &message, &label, &hint)
+        let message = format!("{first} and {second} do not go together");
+        let declared = [(odd, other), (other, odd)]
+            .iter()
+            .find_map(|(part, beside)| self.declaration(part, beside.node.data_type()));
+        let hint = declared.or_else(|| self.cast_hint(odd, other.node.data_type()));
+        let hint = hint.or_else(|| self.cast_hint(other, odd.node.data_type()));
+        self.mismatch(odd, message, hint)
     }
 
     fn wrong_type<T>(&mut self, typed: &Typed, wanted: &str, target: DataType) -> Option<T> {
-        let data_type = typed.node.data_type();
-        let message = format!("{wanted} is needed here, not a {data_type}");
+        let message = format!("{wanted} is needed here, not a {}", typed.node.data_type());
         let hint = self.declaration(typed, target);
-        let hint = hint.unwrap_or_else(|| self.cast_hint(typed, target));
-        self.fail_with_hint(
-            &typed.place,
-            &message,
-            &format!("this is {data_type}"),
-            &hint,
-        )
+        let hint = hint.or_else(|| self.cast_hint(typed, target));
+        self.mismatch(typed, message, hint)
     }
 
-    fn cast_hint(&self, typed: &Typed, target: DataType) -> String {
-        match (typed.node.constant(), target) {
-            (Some(Value::Text(_)), target) if target.is_numeric() => {
-                format!(
-                    "write the number without quotes, or CAST({} AS {target})",
-                    self.text(&typed.place)
-                )
+    fn mismatch<T>(&mut self, odd: &Typed, message: String, hint: Option<String>) -> Option<T> {
+        let label = format!("this is {}", odd.node.data_type());
+        let mut problem = self
+            .source
+            .diagnostic(&odd.place, message)
+            .with_label(label);
+        problem.hint = hint;
+        self.report(problem)
+    }
+
+    /// The cast to write; none where it does not exist or could only fail.
+    fn cast_hint(&self, typed: &Typed, target: DataType) -> Option<String> {
+        let text = self.text(&typed.place);
+        match typed.node.constant() {
+            Some(Value::Text(content)) if target.is_numeric() => {
+                let content = std::str::from_utf8(content).ok()?;
+                evaluate::read_text(content.as_bytes(), DataType::Double).ok()?;
+                Some(format!("write the number without quotes: {content}"))
             }
-            _ => format!("write CAST({} AS {target})", self.text(&typed.place)),
+            _ if has_cast(typed.node.data_type(), target) => {
+                Some(format!("write CAST({text} AS {target})"))
+            }
+            _ => None,
         }
     }
 
@@ -245,12 +254,13 @@ fn fits(node: &Node, target: DataType) -> bool {
     *node == Node::Null
         || from == target
         || from == DataType::Json
-        || match (from, target) {
-            (DataType::Bigint | DataType::Decimal { .. }, DataType::Decimal { .. })
-            | (DataType::Bigint | DataType::Decimal { .. }, DataType::Double)
-            | (DataType::Date, DataType::Timestamp) => true,
-            _ => false,
-        }
+        || matches!(
+            (from, target),
+            (
+                DataType::Bigint | DataType::Decimal { .. },
+                DataType::Decimal { .. } | DataType::Double
+            ) | (DataType::Date, DataType::Timestamp)
+        )
 }
 
 /// A part that fits, as that type.

@@ -74,17 +74,7 @@ pub fn binary(
                 run(rows, units, &left, &right, is_valid, bounded, &mut faulty);
             }
         }
-        Values::Date(out) => {
-            for row in rows {
-                let at = *row as usize;
-                if let (Cell::Date(days), Cell::Bigint(count)) = (left.cell(at), right.cell(at)) {
-                    match bigint_operator(operator)(i64::from(days), count).map(i32::try_from) {
-                        Ok(Ok(days)) => out[at] = days,
-                        _ => faulty.push((*row, DATE_OVERFLOW)),
-                    }
-                }
-            }
-        }
+        Values::Date(out) => add_days(operator, &left, &right, rows, out, &mut faulty),
         values => unreachable!("arithmetic on {}", values.data_type()),
     }
     for (row, reason) in faulty {
@@ -129,6 +119,25 @@ fn run<T: Copy>(
             match apply(left.get(at), right.get(at)) {
                 Ok(value) => out[at] = value,
                 Err(reason) => faulty.push((*row, reason)),
+            }
+        }
+    }
+}
+
+fn add_days(
+    operator: Arithmetic,
+    left: &Operand,
+    right: &Operand,
+    rows: &[u32],
+    out: &mut [i32],
+    faulty: &mut Vec<(u32, &'static str)>,
+) {
+    for row in rows {
+        let at = *row as usize;
+        if let (Cell::Date(days), Cell::Bigint(count)) = (left.cell(at), right.cell(at)) {
+            match bigint_operator(operator)(i64::from(days), count).map(i32::try_from) {
+                Ok(Ok(days)) => out[at] = days,
+                _ => faulty.push((*row, DATE_OVERFLOW)),
             }
         }
     }

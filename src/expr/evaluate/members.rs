@@ -6,6 +6,9 @@ use crate::expr::node::{Node, Value};
 use crate::record::{Batch, Column, Values};
 use std::sync::Arc;
 
+/// The longest list that is walked.
+const WALKED_MAX: usize = 8;
+
 /// True where a member is equal; else NULL where the operand or a member is NULL; else false.
 pub fn is_member(operand: &Node, list: &[Node], batch: &Batch, rows: &[u32]) -> Arc<Column> {
     let constants: Option<Vec<&Value>> = list.iter().map(Node::constant).collect();
@@ -24,61 +27,63 @@ fn among_constants(
     rows: &[u32],
 ) -> Arc<Column> {
     let mut found = vec![false; total];
-    match &column.values {
-        Values::Bigint(values) => {
-            let members: Vec<i64> = constants
-                .iter()
-                .filter_map(|value| match value {
-                    Value::Bigint(value) => Some(*value),
-                    _ => None,
-                })
-                .collect();
-            for row in rows {
-                let row = *row as usize;
-                found[row] = members.contains(&values[row]);
-            }
-        }
-        Values::Text(text) => {
-            let members: Vec<&[u8]> = constants
-                .iter()
-                .filter_map(|value| match value {
-                    Value::Text(value) => Some(&**value),
-                    _ => None,
-                })
-                .collect();
-            for row in rows {
-                let row = *row as usize;
-                found[row] = members.contains(&text.get(row));
-            }
-        }
-        _ => {
-            let members: Vec<Cell> = constants.iter().map(|value| value.cell()).collect();
-            let members: Vec<Cell> = members
-                .into_iter()
-                .filter(|cell| *cell != Cell::Null)
-                .collect();
-            for row in rows {
-                let row = *row as usize;
-                let cell = Cell::of(column, row);
-                found[row] = members.iter().any(|member| order(cell, *member).is_eq());
-            }
-        }
+    mark(column, constants, rows, &mut found);
+    let mut unknown = Vec::new();
+    if constants.iter().any(|value| **value == Value::Null) {
+        unknown.extend(rows.iter().filter(|row| !found[**row as usize]));
     }
-    let missing_is_null = constants.iter().any(|value| **value == Value::Null);
-    let unknown: Vec<u32> = match missing_is_null {
-        true => rows
-            .iter()
-            .copied()
-            .filter(|row| !found[*row as usize])
-            .collect(),
-        false => Vec::new(),
-    };
     let mut builder = Builder::from_values(Values::Boolean(found));
     unknown.into_iter().for_each(|row| builder.set_null(row));
     let operand = Operand::Column(column.clone());
     builder.set_nulls_of(&operand, rows);
     builder.set_faults_of(&operand, rows);
     builder.finish()
+}
+
+/// Marks the rows whose value is among the constants.
+fn mark(column: &Column, constants: &[&Value], rows: &[u32], found: &mut [bool]) {
+    match &column.values {
+        Values::Bigint(values) => {
+            let members = sorted(constants.iter().filter_map(|value| match value {
+                Value::Bigint(value) => Some(*value),
+                _ => None,
+            }));
+            for row in rows {
+                found[*row as usize] = holds(&members, &values[*row as usize]);
+            }
+        }
+        Values::Text(text) => {
+            let members = sorted(constants.iter().filter_map(|value| match value {
+                Value::Text(value) => Some(&**value),
+                _ => None,
+            }));
+            for row in rows {
+                found[*row as usize] = holds(&members, &text.get(*row as usize));
+            }
+        }
+        _ => {
+            let members = constants.iter().map(|value| value.cell());
+            let members: Vec<Cell> = members.filter(|cell| *cell != Cell::Null).collect();
+            for row in rows {
+                let cell = Cell::of(column, *row as usize);
+                found[*row as usize] = members.iter().any(|member| order(cell, *member).is_eq());
+            }
+        }
+    }
+}
+
+fn sorted<T: Ord>(members: impl Iterator<Item = T>) -> Vec<T> {
+    let mut members: Vec<T> = members.collect();
+    members.sort_unstable();
+    members
+}
+
+/// Short lists are quicker to walk than to bisect.
+fn holds<T: Ord>(members: &[T], value: &T) -> bool {
+    match members.len() {
+        0..=WALKED_MAX => members.contains(value),
+        _ => members.binary_search(value).is_ok(),
+    }
 }
 
 /// Members are evaluated one after the other, each on the rows that no earlier one decided.

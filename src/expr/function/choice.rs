@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 const NO_NULL_ARGUMENTS: &str = "NULL arguments do not count; NULL where all are";
 
+/// The functions.
 pub const FUNCTIONS: &[Function] = &[
     special(
         FunctionDoc {

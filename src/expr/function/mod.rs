@@ -11,6 +11,8 @@ mod number;
 
 mod part;
 
+mod piece;
+
 mod text;
 
 pub use part::Part;
@@ -179,6 +181,7 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         choice::FUNCTIONS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
+        piece::FUNCTIONS,
         text::FUNCTIONS,
     ];
     let mut functions: Vec<&'static Function> = families.into_iter().flatten().collect();

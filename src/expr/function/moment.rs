@@ -14,6 +14,7 @@ const FAMILY: &str = "date and time";
 const STRICT: &str = "NULL where an argument is NULL";
 const NEVER: &str = "never NULL";
 
+/// The functions.
 pub const FUNCTIONS: &[Function] = &[
     clock(
         FunctionDoc {

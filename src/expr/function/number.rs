@@ -17,6 +17,7 @@ type ToIntegral = fn(f64) -> f64;
 /// Rounds decimal units to whole multiples of a power of ten.
 type ToWhole = fn(i128, i128) -> i128;
 
+/// The functions.
 pub const FUNCTIONS: &[Function] = &[
     number(
         "abs",
