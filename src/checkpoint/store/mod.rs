@@ -23,6 +23,9 @@ mod read;
 mod save;
 
 #[cfg(test)]
+mod crash_tests;
+
+#[cfg(test)]
 mod tests;
 
 pub use folder::{Folder, Trust};

@@ -1,1 +1,492 @@
-//! Tests
+//! The store on a simulated disk: what it accepts, what it refuses, what it keeps.
+
+use super::*;
+use crate::checkpoint::{Checkpoint, format, samples};
+use crate::error::Kind;
+use crate::storage::clock::SimulatedClock;
+use crate::storage::simulated::{Call, Cut, Effect, Errno, Fault, Lasting, SimulatedStorage};
+use crate::storage::{OpenMode, Storage};
+use std::ffi::OsString;
+use std::sync::Arc;
+
+pub(super) const DIRECTORY: &str = "/job/.onward/daily";
+
+pub(super) fn holder() -> Holder {
+    Holder {
+        pid: 4711,
+        host: "somewhere".into(),
+        since_micros: 5,
+    }
+}
+
+pub(super) fn open(disk: &SimulatedStorage, seed: u64) -> Result<Folder> {
+    let clock = Arc::new(SimulatedClock::new(seed));
+    Folder::open(
+        Arc::new(disk.clone()),
+        clock,
+        Path::new(DIRECTORY),
+        Trust::OwnOnly,
+    )
+}
+
+/// A run's first steps: open, lock, sweep, load.
+pub(super) fn start(disk: &SimulatedStorage, seed: u64) -> Result<(Store, Loaded)> {
+    let mut store = open(disk, seed)?.lock(&holder(), &mut |_| {})?;
+    store.sweep()?;
+    let loaded = store.load()?;
+    Ok((store, loaded))
+}
+
+fn ready(disk: &SimulatedStorage) -> (Store, Loaded) {
+    start(disk, 1).expect("a run starts")
+}
+
+fn save(store: &mut Store, checkpoint: &Checkpoint) -> Saved {
+    store
+        .save(checkpoint)
+        .map_err(SaveError::into_error)
+        .expect("saved")
+}
+
+/// A disk with so many bases, numbered from 1.
+fn disk_with(count: u64) -> SimulatedStorage {
+    let disk = SimulatedStorage::new();
+    let (mut store, _) = ready(&disk);
+    for number in 1..=count {
+        save(&mut store, &samples::base(number));
+    }
+    disk
+}
+
+fn path(number: u64) -> PathBuf {
+    Path::new(DIRECTORY).join(names::checkpoint(Sequence(number)))
+}
+
+fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
+    names.sort();
+    names
+}
+
+/// The number that the newest usable checkpoint tells.
+fn number(loaded: &Loaded) -> Option<u64> {
+    loaded
+        .newest
+        .as_ref()
+        .map(|newest| newest.manifest.counters.checkpoints)
+}
+
+/// Loads; the newest usable checkpoint must be `expected`, and the first refusal for this reason.
+fn check(disk: &SimulatedStorage, expected: Option<u64>, reason: &Invalid) {
+    let (_, loaded) = ready(disk);
+    assert_eq!(number(&loaded), expected);
+    assert_eq!(&loaded.refused[0].reason, reason);
+    let usable = if expected.is_some() {
+        Usable::Older
+    } else {
+        Usable::Nothing
+    };
+    assert_eq!(loaded.usable(), usable);
+}
+
+#[test]
+fn a_store_can_be_given_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Store>();
+}
+
+#[test]
+fn what_was_saved_is_loaded() {
+    let disk = disk_with(2);
+    let (mut store, loaded) = ready(&disk);
+    assert_eq!(loaded.usable(), Usable::Newest);
+    let newest = loaded.newest.expect("there are two");
+    assert_eq!(newest.manifest, samples::manifest(2));
+    assert_eq!(newest.states.len(), 2);
+    assert_eq!(
+        newest.states[0].parts,
+        [samples::base(2).sections.remove(0)]
+    );
+    let saved = save(&mut store, &samples::base(3));
+    assert_eq!((saved.id.sequence, saved.form), (Sequence(3), Form::Base));
+    assert_eq!(
+        disk.file(&saved.path).map(|bytes| bytes.len() as u64),
+        Some(saved.bytes)
+    );
+}
+
+#[test]
+fn no_files_and_no_usable_files_are_two_things() {
+    let disk = SimulatedStorage::new();
+    assert_eq!(ready(&disk).1.usable(), Usable::Empty);
+    disk.put_file(path(1), b"");
+    check(&disk, None, &Invalid::TooShort { length: 0 });
+}
+
+#[test]
+fn a_chain_is_put_together_from_its_base_on() {
+    let disk = disk_with(1);
+    let (mut store, loaded) = ready(&disk);
+    let mut parent = loaded.newest.expect("a base").id;
+    assert_eq!(store.next_form(), Form::Delta);
+    for number in 2..=4 {
+        let saved = save(&mut store, &samples::delta(number, parent));
+        parent = saved.id;
+        assert_eq!(saved.form, Form::Delta);
+    }
+    drop(store);
+    let newest = ready(&disk).1.newest.expect("a chain");
+    assert_eq!((newest.id, newest.chain.deltas), (parent, 3));
+    let parts: Vec<Section> = (1..=4)
+        .map(|number| {
+            let form = if number == 1 { Form::Base } else { Form::Delta };
+            samples::section("unique", form, number)
+        })
+        .collect();
+    assert_eq!(newest.states[0].parts, parts);
+    assert_eq!(
+        newest.states[1].parts,
+        [samples::section("sums", Form::Base, 4)]
+    );
+}
+
+#[test]
+fn a_delta_on_anything_but_the_last_checkpoint_is_not_saved() {
+    let disk = disk_with(0);
+    let (mut store, _) = ready(&disk);
+    let first = save(&mut store, &samples::base(1));
+    save(&mut store, &samples::base(2));
+    let stale = samples::delta(3, first.id);
+    assert!(matches!(store.save(&stale), Err(SaveError::Failed(_))));
+    assert_eq!(save(&mut store, &samples::base(3)).id.sequence, Sequence(3));
+}
+
+#[test]
+fn damaged_files_are_passed_over_with_their_reason_and_stay() {
+    let cut_off = |bytes: &[u8]| bytes[..bytes.len() - 1].to_vec();
+    let good = disk_with(3).file(path(3)).expect("there");
+    let length = good.len() as u64;
+    let cases: [(Vec<u8>, Invalid); 4] = [
+        (Vec::new(), Invalid::TooShort { length: 0 }),
+        (vec![b'x'], Invalid::TooShort { length: 1 }),
+        (vec![0; 4096], Invalid::BadMagic),
+        (
+            cut_off(&good),
+            Invalid::LengthDiffers {
+                stated: length,
+                found: length - 1,
+            },
+        ),
+    ];
+    for (bytes, reason) in cases {
+        let disk = disk_with(2);
+        disk.put_file(path(3), &bytes);
+        check(&disk, Some(2), &reason);
+        assert_eq!(disk.file(path(3)), Some(bytes));
+    }
+    let disk = disk_with(3);
+    let renamed = disk.file(path(2)).expect("there");
+    disk.put_file(path(3), &renamed);
+    check(
+        &disk,
+        Some(2),
+        &Invalid::NameDiffers {
+            header: Sequence(2),
+        },
+    );
+}
+
+#[test]
+fn other_things_in_the_place_of_a_checkpoint_are_passed_over() {
+    let disk = disk_with(2);
+    disk.put_link(path(3), path(2));
+    check(&disk, Some(2), &Invalid::NotAFile);
+    disk.put_pipe(path(3));
+    check(&disk, Some(2), &Invalid::NotAFile);
+    disk.put_directory(path(3), 0o700);
+    check(&disk, Some(2), &Invalid::NotAFile);
+    let disk = disk_with(2);
+    disk.put_hard_link("/elsewhere", path(2));
+    check(&disk, Some(1), &Invalid::HardLinked { links: 2 });
+    let disk = disk_with(2);
+    disk.set_access(path(2), 0o666, true);
+    check(&disk, Some(1), &Invalid::Writable { mode: 0o666 });
+    disk.set_access(path(2), 0o600, false);
+    check(&disk, Some(1), &Invalid::NotOurs);
+    disk.set_access(path(2), 0o644, true);
+    assert_eq!(number(&ready(&disk).1), Some(2));
+}
+
+/// Encodes and puts a checkpoint under a number; returns its id.
+fn put(disk: &SimulatedStorage, sequence: u64, checkpoint: &Checkpoint) -> CheckpointId {
+    let (bytes, digest) = format::encode(checkpoint, Sequence(sequence)).expect("encoded");
+    disk.put_file(path(sequence), &bytes);
+    CheckpointId {
+        sequence: Sequence(sequence),
+        digest,
+    }
+}
+
+#[test]
+fn a_delta_without_its_very_parent_is_refused() {
+    let parent = Sequence(2);
+    let prepared = || {
+        let disk = disk_with(1);
+        let base = put(&disk, 2, &samples::base(2));
+        put(&disk, 3, &samples::delta(3, base));
+        (disk, base)
+    };
+    let (disk, _) = prepared();
+    assert_eq!(number(&ready(&disk).1), Some(3));
+    disk.remove(&path(2)).expect("removed");
+    check(&disk, Some(1), &Invalid::ParentMissing { parent });
+
+    let (disk, _) = prepared();
+    put(&disk, 2, &samples::base(22));
+    check(&disk, Some(22), &Invalid::ParentDiffers { parent });
+
+    let (disk, _) = prepared();
+    let mut foreign = samples::base(2);
+    foreign.manifest.instance = crate::checkpoint::RunId([9; 16]);
+    let id = put(&disk, 2, &foreign);
+    put(&disk, 3, &samples::delta(3, id));
+    check(&disk, Some(2), &Invalid::ParentOfOtherInstance { parent });
+
+    let (disk, _) = prepared();
+    let mut bytes = disk.file(path(2)).expect("there");
+    bytes[100] ^= 1;
+    disk.put_file(path(2), &bytes);
+    let reason = Box::new(Invalid::StoredDigest {
+        section: "manifest".into(),
+    });
+    check(&disk, Some(1), &Invalid::ParentInvalid { parent, reason });
+
+    let (disk, _) = prepared();
+    let poor = Checkpoint {
+        sections: Vec::new(),
+        ..samples::base(2)
+    };
+    let id = put(&disk, 2, &poor);
+    put(&disk, 3, &samples::delta(3, id));
+    let section = "unique".into();
+    check(
+        &disk,
+        Some(2),
+        &Invalid::ParentLacksSection { parent, section },
+    );
+}
+
+#[test]
+fn endless_chains_are_refused_before_they_are_read() {
+    let disk = disk_with(0);
+    let mut parent = put(&disk, 1, &samples::base(1));
+    for sequence in 2..=CHAIN_MAX as u64 + 2 {
+        parent = put(&disk, sequence, &samples::delta(sequence, parent));
+    }
+    check(
+        &disk,
+        Some(CHAIN_MAX as u64 + 1),
+        &Invalid::ChainTooLong { max: CHAIN_MAX },
+    );
+}
+
+#[test]
+fn a_failing_disk_is_no_reason_to_go_back() {
+    let disk = disk_with(2);
+    let before = disk.operations().len();
+    drop(ready(&disk));
+    let trace = disk.operations();
+    let reads = trace
+        .iter()
+        .skip(before)
+        .filter(|op| op.call == Call::ReadAt)
+        .count();
+    assert!(reads > 4);
+    for (index, operation) in trace[before..].iter().enumerate() {
+        if !matches!(
+            operation.call,
+            Call::ReadAt | Call::SyncAll | Call::FileMetadata
+        ) {
+            continue;
+        }
+        let disk = disk.power_cut(Cut::Prefix(usize::MAX));
+        disk.plan(&[fault(index, Effect::Error(Errno::IO))]);
+        match start(&disk, 3) {
+            Err(error) => assert_eq!(error.kind, Kind::Failed),
+            Ok((_, loaded)) => assert_eq!(number(&loaded), Some(2), "{operation:?}"),
+        }
+    }
+}
+
+fn fault(at: usize, effect: Effect) -> Fault {
+    Fault {
+        at,
+        lasting: Lasting::Once,
+        effect,
+    }
+}
+
+#[test]
+fn numbers_go_on_after_a_fallback_and_after_starting_over() {
+    let disk = disk_with(2);
+    disk.put_file(path(9), b"damaged");
+    let (mut store, loaded) = ready(&disk);
+    assert_eq!(
+        (number(&loaded), loaded.sequence_max),
+        (Some(2), Sequence(9))
+    );
+    assert_eq!(
+        save(&mut store, &samples::base(3)).id.sequence,
+        Sequence(10)
+    );
+    assert_eq!(
+        store
+            .remove_all(FreshStart::asked_for_by_user())
+            .expect("removed"),
+        4
+    );
+    assert_eq!(store.folder().list().expect("listed"), Listed::new());
+    assert_eq!(
+        save(&mut store, &samples::base(4)).id.sequence,
+        Sequence(11)
+    );
+    let survived = disk.power_cut(Cut::Prefix(0));
+    let names = [
+        names::checkpoint(Sequence(11)),
+        "LOCK".into(),
+        "LOCK.info".into(),
+    ];
+    assert_eq!(
+        sorted(survived.list(Path::new(DIRECTORY)).expect("listed")),
+        sorted(names.map(OsString::from).into())
+    );
+}
+
+#[test]
+fn only_what_is_ours_and_old_is_removed() {
+    let disk = disk_with(4);
+    let strange = [
+        "notes.txt",
+        "ckpt-1.onw",
+        ".ckpt-x.tmp",
+        "ckpt-0000000000000001.onw.bak",
+    ];
+    for name in strange {
+        disk.put_file(Path::new(DIRECTORY).join(name), b"mine");
+    }
+    let damaged = path(3);
+    disk.put_file(&damaged, b"damaged");
+    disk.put_file(
+        Path::new(DIRECTORY).join(names::temporary(Sequence(5), 1)),
+        b"half",
+    );
+    disk.put_link(
+        Path::new(DIRECTORY).join(names::temporary(Sequence(5), 2)),
+        "/job",
+    );
+    let (mut store, _) = start(&disk, 2).expect("a run starts");
+    let saved = save(&mut store, &samples::base(6));
+    let deleted = store.retire(&saved, 2).expect("retired");
+    assert_eq!(deleted, [Sequence(2), Sequence(1)]);
+    let left = disk.list(Path::new(DIRECTORY)).expect("listed");
+    let mut expected: Vec<OsString> = strange.map(OsString::from).into();
+    expected.extend(["LOCK", "LOCK.info"].map(OsString::from));
+    expected.push(names::temporary(Sequence(5), 2).into());
+    expected.extend([3, 4, 6].map(|number| names::checkpoint(Sequence(number)).into()));
+    expected.sort();
+    assert_eq!(left, expected);
+    let later = save(&mut store, &samples::base(7));
+    assert!(store.retire(&saved, 1).is_err());
+    assert_eq!(
+        store.retire(&later, 1).expect("retired"),
+        [Sequence(6), Sequence(4)]
+    );
+    assert_eq!(disk.file(damaged).as_deref(), Some(&b"damaged"[..]));
+}
+
+#[test]
+fn folders_that_others_could_change_are_refused() {
+    let refused = |disk: &SimulatedStorage| open(disk, 1).expect_err("refused").kind;
+    let disk = disk_with(1);
+    assert!(open(&disk, 1).is_ok());
+    disk.set_access(DIRECTORY, 0o770, true);
+    assert_eq!(refused(&disk), Kind::Usage);
+    disk.set_access(DIRECTORY, 0o700, false);
+    assert_eq!(refused(&disk), Kind::Usage);
+    let clock = Arc::new(SimulatedClock::new(1));
+    let directory = Path::new(DIRECTORY);
+    let trusting = Folder::open_existing(Arc::new(disk.clone()), clock, directory, Trust::Anyones);
+    assert!(trusting.expect("looked at").is_some());
+    disk.put_directory("/other", 0o700);
+    disk.put_link(DIRECTORY, "/other");
+    assert_eq!(refused(&disk), Kind::Usage);
+    disk.put_file(DIRECTORY, b"");
+    assert_eq!(refused(&disk), Kind::Usage);
+}
+
+#[test]
+fn looking_at_a_folder_changes_nothing() {
+    let disk = disk_with(2);
+    let (before, pending) = (disk.operations().len(), disk.pending());
+    let folder = open(&disk, 1).expect("opened");
+    assert_eq!(number(&folder.peek().expect("peeked")), Some(2));
+    assert!(folder.verify(Sequence(1)).expect("read").is_ok());
+    assert_eq!(
+        folder.verify(Sequence(7)).expect("read"),
+        Err(Invalid::Missing)
+    );
+    assert_eq!(
+        folder.read(Sequence(7)).expect("read"),
+        Err(Invalid::Missing)
+    );
+    assert_eq!(folder.list().expect("listed").len(), 2);
+    assert!(!folder.is_locked().expect("looked at"));
+    assert_eq!(folder.holder(), Some(holder()));
+    let reading = [
+        Call::Open,
+        Call::Metadata,
+        Call::List,
+        Call::ReadAt,
+        Call::FileMetadata,
+        Call::Lock,
+    ];
+    for operation in &disk.operations()[before..] {
+        assert!(reading.contains(&operation.call), "{operation:?}");
+    }
+    assert_eq!(disk.pending(), pending);
+}
+
+#[test]
+fn a_second_run_waits_a_second_and_names_the_first() {
+    let disk = SimulatedStorage::new();
+    let (store, _) = ready(&disk);
+    assert!(store.folder().is_locked().expect("looked at"));
+    let mut waited = Duration::ZERO;
+    let second = open(&disk, 2)
+        .expect("opened")
+        .lock(&holder(), &mut |span| waited += span);
+    let error = second.expect_err("locked");
+    assert_eq!(error.kind, Kind::Locked);
+    assert!(
+        error.message.contains("process 4711 on somewhere"),
+        "{error}"
+    );
+    assert!((900..=1100).contains(&waited.as_millis()));
+    let mut store = Some(store);
+    let mut release = |_| drop(store.take());
+    assert!(
+        open(&disk, 2)
+            .expect("opened")
+            .lock(&holder(), &mut release)
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_lock_is_taken_although_its_note_cannot_be_written() {
+    let disk = disk_with(1);
+    disk.set_capacity(0);
+    let (_, loaded) = start(&disk, 9).expect("a run starts on a full disk");
+    assert_eq!(number(&loaded), Some(1));
+    let file = disk.open(&path(1), OpenMode::ReadOwn).expect("opened");
+    assert!(file.metadata().expect("metadata").length > 0);
+}
