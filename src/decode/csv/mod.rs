@@ -99,7 +99,7 @@ impl CsvCutter {
     /// Indexes the records of a span, on the fast path where that is exact. Never `Stop::Anomaly`.
     fn index(&self, window: &[u8], span: &Span) -> (Stop, Rows) {
         if let Some(needles) = &self.needles
-            && let Some(found) = self.index_fast(needles, masks::find, window, span)
+            && let Some(found) = self.index_fast(needles, window, span)
         {
             return found;
         }
@@ -109,16 +109,10 @@ impl CsvCutter {
     }
 
     /// `None` where only the exact path can tell.
-    fn index_fast(
-        &self,
-        needles: &Needles,
-        find: impl Fn(&[u8; 64], &Needles) -> masks::Masks,
-        window: &[u8],
-        span: &Span,
-    ) -> Option<(Stop, Rows)> {
+    fn index_fast(&self, needles: &Needles, window: &[u8], span: &Span) -> Option<(Stop, Rows)> {
         let mut rows = self.rows(window, span);
         let stop = if span.start < span.nominal_end {
-            fast::index(needles, find, window, span, &mut rows)
+            fast::index(needles, window, span, &mut rows)
         } else {
             Stop::End(span.start)
         };

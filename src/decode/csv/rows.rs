@@ -84,10 +84,12 @@ impl Rows {
     /// Delimiters ended fields at `base` plus each set bit.
     #[inline]
     pub(super) fn end_fields(&mut self, base: u32, mut bits: u64) {
-        while bits != 0 {
-            self.ends.push(base + bits.trailing_zeros());
-            bits &= bits - 1;
-        }
+        // An iterator of known length, so that the vector looks for room once and not for every bit.
+        self.ends.extend((0..bits.count_ones()).map(|_| {
+            let bit = bits.trailing_zeros();
+            bits &= bits.wrapping_sub(1);
+            base + bit
+        }));
     }
 
     /// A line end, or the end of the file, ended a record and its last field.
