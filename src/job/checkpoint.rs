@@ -1,6 +1,7 @@
 //! `[checkpoint]` as understood.
 
 use super::section::Section;
+use super::text::Text;
 use super::written::Value;
 use super::{Understood, paths, units};
 use crate::checkpoint::settings::CheckpointSettings;
@@ -48,7 +49,7 @@ pub fn understand(
         every_records,
         every_bytes,
         at_file_end,
-        when: when.map(|text| text.sql()),
+        when: when.map(Text::sql),
     };
     Understood {
         settings,

@@ -28,6 +28,7 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose monotonic time starts now.
+    #[expect(clippy::disallowed_methods, reason = "the home of the clocks")]
     pub fn new() -> Self {
         SystemClock {
             start: Instant::now(),
@@ -47,6 +48,7 @@ impl Clock for SystemClock {
         self.start.elapsed()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the home of the clocks")]
     fn wall_micros(&self) -> i64 {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
