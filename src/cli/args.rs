@@ -13,7 +13,6 @@ use std::time::Duration;
 #[command(
     name = "onward",
     version,
-    propagate_version = true,
     disable_help_subcommand = true,
     arg_required_else_help = true,
     max_term_width = 100,
