@@ -23,13 +23,17 @@ pub struct Error {
     pub hint: Option<String>,
     /// The chain of causes below `message`.
     pub cause: Option<anyhow::Error>,
+    /// The problems of the job file, where that is what failed; `message` only sums them up.
+    pub problems: Vec<Diagnostic>,
 }
 
 /// What the caller has to do about a failure; one variant per exit code or branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Input, output or internal failure (exit code 1).
+    /// A failed file operation, or something that cannot be done (exit code 1).
     Failed,
+    /// A bug: nothing that is in memory can be trusted any more (exit code 1).
+    Internal,
     /// The command line or the job file is wrong; nothing was touched (exit code 2).
     Usage,
     /// Too many records were rejected (exit code 4).
@@ -72,6 +76,7 @@ impl Error {
             message: message.into(),
             hint: None,
             cause: None,
+            problems: Vec::new(),
         }
     }
 
@@ -83,6 +88,21 @@ impl Error {
     /// A wrong command line or job file (exit code 2).
     pub fn usage(message: impl Into<String>) -> Self {
         Error::new(Kind::Usage, message)
+    }
+
+    /// Problems of the job file (exit code 2).
+    pub fn job_file(problems: Vec<Diagnostic>) -> Self {
+        let message = match problems.len() {
+            1 => "the job file has a problem".to_owned(),
+            count => format!("the job file has {count} problems"),
+        };
+        Error { problems, ..Error::usage(message) }
+    }
+
+    /// A bug (exit code 1); no checkpoint is taken any more.
+    pub fn internal(message: impl fmt::Display) -> Self {
+        Error::new(Kind::Internal, format!("internal error: {message}"))
+            .with_hint("this is a bug in onward; the last checkpoint is intact")
     }
 
     /// A refusal to resume (exit code 5).
@@ -99,12 +119,7 @@ impl Error {
             Kind::Failed
         };
         let message = format!("cannot {verb} `{}`", path.display());
-        Error {
-            kind,
-            message,
-            hint: None,
-            cause: Some(cause.into()),
-        }
+        Error { cause: Some(cause.into()), ..Error::new(kind, message) }
     }
 
     /// The same failure with something to type.

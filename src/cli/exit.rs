@@ -87,7 +87,7 @@ impl Signal {
 impl From<Kind> for Exit {
     fn from(kind: Kind) -> Exit {
         match kind {
-            Kind::Failed => Exit::Failed,
+            Kind::Failed | Kind::Internal => Exit::Failed,
             Kind::Usage => Exit::Usage,
             Kind::RejectLimit => Exit::RejectLimit,
             Kind::Refused => Exit::Refused,

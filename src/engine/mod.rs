@@ -1,1 +1,51 @@
-//! (module header to be written)
+//! Where all stages meet. `pipeline` is the sketch of the whole program; read it first.
+//!
+//! What a terminal, a command line, the environment or an exit code is, is not known here.
+//!
+//! Invariants:
+//! - serial is parallel with one worker: there is one code path;
+//! - a checkpoint is taken only at a barrier, where position, states, outputs and counters agree;
+//! - decisions are made in `decision` and `checkpoint::trigger`, from facts, without effects.
+
+mod decision;
+
+mod inputs;
+
+mod ordered;
+
+mod outputs;
+
+mod pipeline;
+
+mod plan;
+
+mod prepare;
+
+mod queue;
+
+mod recheck;
+
+mod rejected;
+
+mod saver;
+
+mod schedule;
+
+mod summary;
+
+mod survey;
+
+mod tracking;
+
+mod worker;
+
+mod world;
+
+pub use decision::Decision;
+pub use inputs::Inputs;
+pub use pipeline::run;
+pub use plan::{Plan, SEMANTICS_VERSION};
+pub use prepare::Resumed;
+pub use schedule::StopCause;
+pub use summary::{Outcome, Summary};
+pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};

@@ -16,6 +16,8 @@ pub struct Batch {
     pub slots: Vec<Option<Arc<Column>>>,
     /// The rows that left the chain because something was wrong, in the order in which they left.
     pub rejects: Vec<Reject>,
+    /// How many rows left the chain because a step let them go.
+    pub filtered: u64,
 }
 
 /// A record that something was wrong with.
@@ -37,6 +39,7 @@ impl Batch {
             selection: (0..count).collect(),
             slots: vec![None; slots],
             rejects: Vec::new(),
+            filtered: 0,
         }
     }
 
@@ -54,7 +57,9 @@ impl Batch {
 
     /// Keeps those selected rows for which `keep` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
+        let before = self.selection.len();
         self.selection.retain(|row| keep(*row));
+        self.filtered += (before - self.selection.len()) as u64;
     }
 
     /// Takes the faulty ones of the selected rows out and lists them as rejects: `step: reason`.

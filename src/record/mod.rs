@@ -15,6 +15,8 @@ mod fingerprint;
 
 mod layout;
 
+pub mod literal;
+
 mod position;
 
 mod raw;

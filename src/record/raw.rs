@@ -84,6 +84,12 @@ impl CsvRecords {
         }
     }
 
+    /// Whether the record ended before this field.
+    pub fn is_missing(&self, row: usize, column: usize) -> bool {
+        let at = row * self.columns + column;
+        column > 0 && self.ends[at - 1] >= self.ends[at]
+    }
+
     /// The bytes of a record without its line end.
     pub fn record(&self, row: usize) -> &[u8] {
         &self.chunk[self.starts[row] as usize..self.record_ends[row] as usize]

@@ -1,3 +1,23 @@
-//! (module header to be written)
+//! Where outputs go: staged beside their final name, appended to, rewound on resume, published at the end.
+//!
+//! The format of the bytes is not known here, nor when a checkpoint is taken.
+//!
+//! Invariants:
+//! - an output's final name is absent, holds what it held before, or holds the complete output;
+//! - bytes below a checkpointed length are never overwritten, except by the identical bytes when a torn tail is repaired;
+//! - nothing is changed by looking: [`StagedFile::inspect`] only reads, and what it returns is the permission to rewind.
+
+mod publish;
+
+mod rewind;
 
 pub mod settings;
+
+mod staged;
+
+mod target;
+
+pub use publish::{Publication, discard, is_published, publish};
+pub use rewind::{Inspected, Mismatch, tail_length};
+pub use staged::{BLOCK_BYTES, Mark, StagedFile};
+pub use target::{Occupant, StagedName, check_target, occupant};

@@ -1,5 +1,6 @@
 //! What the job file says about where outputs go.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Where an output goes.
@@ -18,6 +19,15 @@ pub struct RejectSettings {
     pub path: Option<PathBuf>,
     /// How many rejects end the run.
     pub limit: RejectLimit,
+}
+
+impl fmt::Display for RejectLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RejectLimit::Count(count) => write!(f, "{count}"),
+            RejectLimit::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
 }
 
 /// How many rejects are put up with.

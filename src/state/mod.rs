@@ -1,1 +1,28 @@
-//! (module header to be written)
+//! What keyed transforms remember: interned keys, accumulators, and their durable form.
+//!
+//! Which transform owns a state, and which file it ends up in, is not known here.
+//!
+//! Invariants:
+//! - ids are given in the order in which keys were first seen, and nothing else orders anything: neither a hash nor
+//!   a table's size ever reaches an output;
+//! - an accumulator depends on the values added to it and not on their order, nor on how they were split into parts
+//!   that were merged;
+//! - what [`codec`] reads was checked: damaged bytes give an error, never a panic or a huge allocation.
+
+pub mod accumulator;
+
+pub mod codec;
+
+mod exact_sum;
+
+mod extreme;
+
+pub mod key;
+
+mod table;
+
+pub use accumulator::{Accumulator, AccumulatorKind};
+pub use codec::{Reader, Unreadable, Writer};
+pub use exact_sum::ExactSum;
+pub use key::Keys;
+pub use table::{Entry, KeyTable};

@@ -1,0 +1,193 @@
+//! What a checkpoint says about the job, its inputs and its outputs: the JSON section.
+//!
+//! Evolves without a new format version: unknown fields are passed over, and fields that came later have a default.
+//! What must not be passed over by an older program needs an incompatible feature bit in the header instead.
+
+use crate::checkpoint::id::{RunId, hex_bytes};
+use crate::record::{Fingerprint, Position};
+use serde::{Deserialize, Serialize};
+
+/// Everything about a barrier but the state of the transforms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of what expressions and transforms mean.
+    pub semantics: u32,
+    /// The program that wrote the checkpoint; for messages.
+    #[serde(default)]
+    pub onward_version: String,
+    /// The job's name.
+    pub job_name: String,
+    /// The effective job, as it was run.
+    pub job: serde_json::Value,
+    /// The job's first start: the same in all checkpoints until it starts over.
+    pub instance: RunId,
+    /// The process that took the checkpoint.
+    pub run: RunId,
+    /// When that process started, in microseconds since 1970; for messages.
+    #[serde(default)]
+    pub run_started_at_micros: i64,
+    /// When the job first started: its `now()`.
+    pub first_started_at_micros: i64,
+    /// When the checkpoint was taken; for messages.
+    #[serde(default)]
+    pub taken_at_micros: i64,
+    /// Why it was taken; for messages.
+    pub trigger: Trigger,
+    /// How far the job is.
+    pub phase: Phase,
+    /// Everything before it was processed, nothing after it.
+    pub position: Position,
+    /// The chunk size that positions and fingerprints go by.
+    pub chunk_bytes: u64,
+    /// The inputs in the order in which they are read.
+    pub inputs: Vec<InputEntry>,
+    /// The steps that keep state, in the order of the job.
+    #[serde(default)]
+    pub steps: Vec<StepEntry>,
+    /// The outputs.
+    pub outputs: Vec<OutputEntry>,
+    /// What was counted since the first start.
+    #[serde(default)]
+    pub counters: Counters,
+    /// The columns that were found at the first start, where the format has them.
+    #[serde(default)]
+    pub header: Option<Vec<String>>,
+}
+
+/// Why a checkpoint was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// The job has just begun.
+    Start,
+    /// The interval was over.
+    Time,
+    /// So many records.
+    Records,
+    /// So many input bytes.
+    Bytes,
+    /// An input ended.
+    FileEnd,
+    /// The job's predicate held for a record.
+    Predicate,
+    /// Somebody asked for it.
+    Manual,
+    /// A signal asked the run to stop.
+    Interrupt,
+    /// The job is at a step of its end: input finished, outputs published.
+    Final,
+    /// The time given to the run was over, or there was no more room.
+    StopEarly,
+    /// A reason that only a later version knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Trigger {
+    /// Its name in messages; the same as in the manifest.
+    pub fn word(self) -> &'static str {
+        match self {
+            Trigger::Start => "start",
+            Trigger::Time => "time",
+            Trigger::Records => "records",
+            Trigger::Bytes => "bytes",
+            Trigger::FileEnd => "file-end",
+            Trigger::Predicate => "predicate",
+            Trigger::Manual => "manual",
+            Trigger::Interrupt => "interrupt",
+            Trigger::Final => "final",
+            Trigger::StopEarly => "stop-early",
+            Trigger::Unknown => "unknown",
+        }
+    }
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// There is input left.
+    Reading,
+    /// The input is finished; what the steps still hold is being emitted.
+    Draining,
+    /// The outputs are complete and get their final names.
+    Publishing,
+    /// Everything has its final name.
+    Done,
+}
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputEntry {
+    /// As the job found it; never opened from here.
+    pub path: String,
+    /// What its content was.
+    pub fingerprint: Fingerprint,
+}
+
+/// One step that keeps state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepEntry {
+    /// Its stable name: the name of its section.
+    pub name: String,
+    /// The kind of the transform.
+    pub kind: String,
+    /// The version of its section's layout.
+    pub state_version: u32,
+    /// Whether its section holds everything or what changed since the parent.
+    pub form: Form,
+}
+
+/// Whether something holds everything or only what changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// Everything.
+    Base,
+    /// What changed since the parent checkpoint.
+    Delta,
+}
+
+/// One output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputEntry {
+    /// `sink` or `rejects`.
+    pub name: String,
+    /// The path that the job gives; for messages, never opened from here.
+    pub target: String,
+    /// Bytes that are durable.
+    pub length: u64,
+    /// CRC-32 of those bytes.
+    pub crc: u32,
+    /// The bytes after the last multiple of 4096, to repair a torn block.
+    #[serde(with = "hex_bytes")]
+    pub tail: Vec<u8>,
+    /// Whether publishing may replace a file of the final name: it was ours when the job first started, or the user
+    /// wants it.
+    #[serde(default)]
+    pub replaces: bool,
+}
+
+/// What was counted since the job's first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Records read from inputs.
+    pub records_read: u64,
+    /// Records that a step dropped.
+    pub records_filtered: u64,
+    /// Records appended to the sink.
+    pub records_written: u64,
+    /// Records kept aside as bad.
+    pub records_rejected: u64,
+    /// Input bytes processed.
+    pub bytes_read: u64,
+    /// Output bytes appended to the sink.
+    pub bytes_written: u64,
+    /// Checkpoints saved, this one included.
+    pub checkpoints: u64,
+    /// How often the job was resumed.
+    pub resumes: u64,
+    /// Milliseconds that processes worked on the job.
+    pub active_millis: u64,
+}

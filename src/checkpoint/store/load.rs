@@ -1,0 +1,202 @@
+//! Finding the newest checkpoint that can be believed, with everything that it builds on.
+//!
+//! A file that is damaged, foreign or from the future is passed over with its reason, and stays where it is. An error
+//! of the system is no such reason: the file may be fine, and going on from an older one could cost the newer one its
+//! outputs; so it ends the search.
+
+use super::folder::Folder;
+use super::names::Name;
+use super::read::{self, Problem};
+use super::{Listed, Loaded, Refused, Restored, State};
+use crate::checkpoint::format::{Decoded, Skimmed};
+use crate::checkpoint::id::{CheckpointId, Sequence};
+use crate::checkpoint::manifest::Form;
+use crate::checkpoint::retention::Chain;
+use crate::checkpoint::{Invalid, Section};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+
+/// The most checkpoints that are read for one: four times as many as are ever chained.
+pub const CHAIN_MAX: usize = 64;
+
+/// Whether what is read is made durable before it is believed: the page cache may hold bytes that never reached
+/// the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Files are synced before they are read, the folder at the end.
+    Synced,
+    /// Nothing is changed, not even that.
+    AsItIs,
+}
+
+/// Looks for the newest valid checkpoint.
+pub(super) fn load(folder: &Folder, durability: Durability) -> Result<(Loaded, Listed)> {
+    let listed = folder.list()?;
+    let mut loaded = Loaded {
+        newest: None,
+        refused: Vec::new(),
+        sequence_max: sequence_max(folder)?,
+    };
+    for sequence in listed.keys().rev().copied() {
+        match restore(folder, sequence, &listed, durability)? {
+            Ok(restored) => {
+                loaded.newest = Some(restored);
+                break;
+            }
+            Err(reason) => loaded.refused.push(Refused { sequence, reason }),
+        }
+    }
+    if durability == Durability::Synced {
+        let synced = folder.storage.sync_directory(&folder.directory);
+        synced.map_err(|cause| Error::io("sync the folder", &folder.directory, cause))?;
+    }
+    Ok((loaded, listed))
+}
+
+/// The largest number in any name of ours.
+pub(super) fn sequence_max(folder: &Folder) -> Result<Sequence> {
+    let numbers = folder.names()?.into_iter().filter_map(|name| match name {
+        Name::Checkpoint(sequence) | Name::Temporary(sequence) => Some(sequence),
+        Name::TemporaryInfo => None,
+    });
+    Ok(numbers.max().unwrap_or_default())
+}
+
+/// One checkpoint with everything that it builds on.
+pub(super) fn restore(
+    folder: &Folder,
+    sequence: Sequence,
+    listed: &Listed,
+    durability: Durability,
+) -> Result<Result<Restored, Invalid>> {
+    let chain = match chain_of(sequence, listed) {
+        Ok(chain) => chain,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    match read_chain(folder, &chain, durability) {
+        Ok(restored) => Ok(Ok(restored)),
+        Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
+        Err(Problem::Gone) => Ok(Err(Invalid::Missing)),
+        Err(Problem::Io(cause)) => {
+            let error = Error::io("read", &folder.path(sequence), cause);
+            Err(error.with_hint("try again; if the disk is damaged, move that file away"))
+        }
+    }
+}
+
+/// The checkpoints that one consists of, itself first, as their ends describe them. Reads no file.
+fn chain_of(head: Sequence, listed: &Listed) -> Result<Vec<Skimmed>, Invalid> {
+    let find = |sequence: Sequence| {
+        let skimmed = listed.get(&sequence).ok_or(Invalid::Missing)?;
+        skimmed.clone()
+    };
+    let mut chain = vec![find(head)?];
+    let mut next = chain[0].parent;
+    while let Some(expected) = next {
+        let parent = expected.sequence;
+        if chain.len() > CHAIN_MAX {
+            return Err(Invalid::ChainTooLong { max: CHAIN_MAX });
+        }
+        let found = find(parent).map_err(|reason| of_parent(parent, reason))?;
+        if found.id != expected {
+            return Err(Invalid::ParentDiffers { parent });
+        }
+        if found.instance != chain[0].instance {
+            return Err(Invalid::ParentOfOtherInstance { parent });
+        }
+        next = found.parent;
+        chain.push(found);
+    }
+    Ok(chain)
+}
+
+fn of_parent(parent: Sequence, reason: Invalid) -> Invalid {
+    match reason {
+        Invalid::Missing => Invalid::ParentMissing { parent },
+        reason => Invalid::ParentInvalid {
+            parent,
+            reason: Box::new(reason),
+        },
+    }
+}
+
+/// Reads a chain from its head to its base and puts the parts of each state together.
+fn read_chain(
+    folder: &Folder,
+    chain: &[Skimmed],
+    durability: Durability,
+) -> Result<Restored, Problem> {
+    let (first, parents) = chain.split_first().expect("a chain has a head");
+    let head = read_same(folder, first.id, durability)?;
+    let mut states: Vec<State> = Vec::new();
+    for section in head.checkpoint.sections {
+        states.push(State {
+            name: section.name.clone(),
+            parts: vec![section],
+        });
+    }
+    for skimmed in parents {
+        let parent = skimmed.id.sequence;
+        let decoded = match read_same(folder, skimmed.id, durability) {
+            Err(Problem::Invalid(reason)) => return Err(of_parent(parent, reason).into()),
+            Err(Problem::Gone) => return Err(Invalid::ParentMissing { parent }.into()),
+            other => other?,
+        };
+        build_on(&mut states, decoded.checkpoint.sections, parent)?;
+    }
+    for state in &mut states {
+        state.parts.reverse();
+    }
+    let mut summed = Chain::default();
+    for skimmed in chain.iter().rev() {
+        let form = if skimmed.parent.is_some() {
+            Form::Delta
+        } else {
+            Form::Base
+        };
+        summed = summed.with(form, skimmed.length);
+    }
+    Ok(Restored {
+        id: first.id,
+        manifest: head.checkpoint.manifest,
+        states,
+        chain: summed,
+    })
+}
+
+/// Reads a checkpoint wholly; it must still be the one whose ends were read.
+fn read_same(
+    folder: &Folder,
+    id: CheckpointId,
+    durability: Durability,
+) -> Result<Decoded, Problem> {
+    let decoded = read::whole(folder, id.sequence, durability)?;
+    if decoded.id == id {
+        Ok(decoded)
+    } else {
+        Err(Invalid::FileDigest.into())
+    }
+}
+
+/// Gives every state that still lacks its base the part that its last one builds on.
+fn build_on(states: &mut [State], sections: Vec<Section>, parent: Sequence) -> Result<(), Invalid> {
+    let mut sections: BTreeMap<String, Section> = sections
+        .into_iter()
+        .map(|section| (section.name.clone(), section))
+        .collect();
+    for state in states {
+        if state
+            .parts
+            .last()
+            .is_none_or(|part| part.form == Form::Base)
+        {
+            continue;
+        }
+        let section = state.name.clone();
+        let part = sections.remove(&state.name);
+        state
+            .parts
+            .push(part.ok_or(Invalid::ParentLacksSection { parent, section })?);
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The names in a job's folder. Every name that is not one of these is somebody else's and is never touched.
+
+use crate::checkpoint::id::Sequence;
+use std::ffi::OsStr;
+
+/// The file that the lock is on; never removed.
+pub(super) const LOCK: &str = "LOCK";
+
+/// Who holds the lock; for messages only.
+pub(super) const LOCK_INFO: &str = "LOCK.info";
+
+/// A name of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    /// `ckpt-<sequence>.onw`: a checkpoint.
+    Checkpoint(Sequence),
+    /// `.ckpt-<sequence>.<random>.tmp`: a checkpoint that is being written.
+    Temporary(Sequence),
+    /// `.lock-info.<random>.tmp`: a `LOCK.info` that is being written.
+    TemporaryInfo,
+}
+
+/// Understands a name; `None` for those of others.
+pub(super) fn parse(name: &OsStr) -> Option<Name> {
+    let name = name.to_str()?;
+    if let Some(rest) = name.strip_prefix("ckpt-") {
+        return Some(Name::Checkpoint(Sequence(parse_hex(
+            rest.strip_suffix(".onw")?,
+        )?)));
+    }
+    let inner = name.strip_prefix('.')?.strip_suffix(".tmp")?;
+    if let Some(random) = inner.strip_prefix("lock-info.") {
+        parse_hex(random)?;
+        return Some(Name::TemporaryInfo);
+    }
+    let (sequence, random) = inner.strip_prefix("ckpt-")?.split_once('.')?;
+    parse_hex(random)?;
+    Some(Name::Temporary(Sequence(parse_hex(sequence)?)))
+}
+
+/// The name of a checkpoint.
+pub(super) fn checkpoint(sequence: Sequence) -> String {
+    format!("ckpt-{:016x}.onw", sequence.0)
+}
+
+/// A name for a checkpoint that is being written.
+pub(super) fn temporary(sequence: Sequence, random: u64) -> String {
+    format!(".ckpt-{:016x}.{random:016x}.tmp", sequence.0)
+}
+
+/// A name for a `LOCK.info` that is being written.
+pub(super) fn temporary_info(random: u64) -> String {
+    format!(".lock-info.{random:016x}.tmp")
+}
+
+/// Exactly sixteen lower-case digits.
+fn parse_hex(digits: &str) -> Option<u64> {
+    let canonical = digits.len() == 16
+        && digits
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if canonical {
+        u64::from_str_radix(digits, 16).ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_are_understood() {
+        let sequence = Sequence(0xab);
+        let cases = [
+            (checkpoint(sequence), Some(Name::Checkpoint(sequence))),
+            (temporary(sequence, 7), Some(Name::Temporary(sequence))),
+            (temporary_info(7), Some(Name::TemporaryInfo)),
+            ("LOCK".into(), None),
+            ("ckpt-00000000000000AB.onw".into(), None),
+            ("ckpt-ab.onw".into(), None),
+            ("ckpt-+0000000000000ab.onw".into(), None),
+            ("ckpt-00000000000000ab.onw.bak".into(), None),
+            (".ckpt-00000000000000ab.tmp".into(), None),
+            (".other.tmp".into(), None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(parse(OsStr::new(&name)), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Saving a checkpoint. The order of the steps is the protocol; after each stands what a stop leaves behind.
+//!
+//! 1. The folder is checked. (Nothing.)
+//! 2. A temporary file with a name that was never used is made. (A temporary file, swept by the next run.)
+//! 3. Room is reserved and all bytes are written. (The same.)
+//! 4. The file is synced. A sync that failed is never repeated on the same file: there is one more attempt with
+//!    another one. (The same.)
+//! 5. The file gets its final name, which nothing had before. (Perhaps a whole checkpoint, perhaps none: both are
+//!    fine, it was not reported.)
+//! 6. The folder is synced. (A whole checkpoint.) A failure of 5 or 6 leaves it unknown which: the store is poisoned.
+//! 7. The file is read again and checked; from here on it is [`Saved`].
+
+use super::load::Durability;
+use super::names;
+use super::read::{self, Problem};
+use super::{Head, SaveError, Saved, Store};
+use crate::checkpoint::format::{self, Skimmed};
+use crate::checkpoint::id::{CheckpointId, Sequence};
+use crate::checkpoint::retention::Chain;
+use crate::checkpoint::{Checkpoint, Form};
+use crate::error::{Error, Kind, Result, is_out_of_room};
+use crate::storage::{Existing, OpenMode, is_fatal};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// One, and one more where the sync failed.
+const ATTEMPTS: usize = 2;
+
+/// The step at which writing the temporary file failed.
+enum Failure {
+    BeforeSync(io::Error),
+    AtSync(io::Error),
+}
+
+impl Store {
+    /// Saves a checkpoint under the next number. When this returns [`Saved`], it survives everything.
+    pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
+        self.check_health().map_err(SaveError::Poisoned)?;
+        self.check_parent(checkpoint).map_err(SaveError::Failed)?;
+        self.check_folder().map_err(SaveError::Failed)?;
+        let sequence = self.sequence_max.next().ok_or_else(|| {
+            SaveError::Failed(Error::failed("the numbers of checkpoints are used up"))
+        })?;
+        let (bytes, digest) = format::encode(checkpoint, sequence).map_err(|invalid| {
+            let error = Error::failed("cannot save a checkpoint").with_cause(invalid);
+            SaveError::Failed(error)
+        })?;
+        // Used up even if the attempt fails.
+        self.sequence_max = sequence;
+        let temporary = self.write_temporary(sequence, &bytes)?;
+        let path = self.folder.path(sequence);
+        self.name_durably(&temporary, &path)?;
+        let id = CheckpointId { sequence, digest };
+        self.read_back(id)?;
+        Ok(self.note_saved(checkpoint, id, bytes.len() as u64, path))
+    }
+
+    /// Steps 2 to 4; returns the path of the synced file.
+    fn write_temporary(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<PathBuf, SaveError> {
+        let mut attempt = 1;
+        loop {
+            let name = names::temporary(sequence, self.folder.clock.random());
+            let path = self.folder.directory.join(name);
+            let failure = match self.write_synced(&path, bytes) {
+                Ok(()) => return Ok(path),
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::AtSync(_) if attempt < ATTEMPTS => attempt += 1,
+                Failure::AtSync(cause) if is_out_of_room(&cause) => {
+                    return Err(SaveError::OutOfRoom(Error::io("sync", &path, cause)));
+                }
+                Failure::AtSync(cause) => return Err(self.poison("sync", &path, cause)),
+                Failure::BeforeSync(cause) if is_out_of_room(&cause) => {
+                    return Err(SaveError::OutOfRoom(Error::io("write", &path, cause)));
+                }
+                Failure::BeforeSync(cause) if is_fatal(&cause) => {
+                    return Err(self.poison("write", &path, cause));
+                }
+                Failure::BeforeSync(cause) => {
+                    return Err(SaveError::Failed(Error::io("write", &path, cause)));
+                }
+            }
+        }
+    }
+
+    /// Leaves no file behind when it fails, if that can be helped.
+    fn write_synced(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        let opened = self.folder.storage.open(path, OpenMode::CreatePrivate);
+        let file = opened.map_err(Failure::BeforeSync)?;
+        let written = file
+            .reserve(bytes.len() as u64)
+            .and_then(|()| file.write_at(bytes, 0))
+            .map_err(Failure::BeforeSync)
+            .and_then(|()| file.sync_all().map_err(Failure::AtSync));
+        if written.is_err() {
+            self.drop_temporary(path);
+        }
+        written
+    }
+
+    /// Steps 5 and 6.
+    fn name_durably(&mut self, temporary: &Path, path: &Path) -> Result<(), SaveError> {
+        if let Err(cause) = self.folder.storage.rename(temporary, path, Existing::Keep) {
+            self.drop_temporary(temporary);
+            return Err(self.poison("rename a checkpoint to", path, cause));
+        }
+        let synced = self.folder.storage.sync_directory(&self.folder.directory);
+        let directory = self.folder.directory.clone();
+        synced.map_err(|cause| self.poison("sync the folder", &directory, cause))
+    }
+
+    /// Step 7.
+    fn read_back(&mut self, id: CheckpointId) -> Result<(), SaveError> {
+        let path = self.folder.path(id.sequence);
+        let why = match read::whole(&self.folder, id.sequence, Durability::AsItIs) {
+            Ok(decoded) if decoded.id == id => return Ok(()),
+            Ok(_) => io::Error::other("it is another one"),
+            Err(Problem::Invalid(invalid)) => io::Error::other(invalid),
+            Err(Problem::Gone) => io::ErrorKind::NotFound.into(),
+            Err(Problem::Io(cause)) => cause,
+        };
+        Err(self.poison("read back", &path, why))
+    }
+
+    fn note_saved(
+        &mut self,
+        checkpoint: &Checkpoint,
+        id: CheckpointId,
+        bytes: u64,
+        path: PathBuf,
+    ) -> Saved {
+        let parent = checkpoint.parent;
+        let form = if parent.is_some() {
+            Form::Delta
+        } else {
+            Form::Base
+        };
+        let before = self.head.map_or_else(Chain::default, |head| head.chain);
+        let chain = before.with(form, bytes);
+        let instance = checkpoint.manifest.instance;
+        self.known.insert(
+            id.sequence,
+            Skimmed {
+                id,
+                parent,
+                instance,
+                length: bytes,
+            },
+        );
+        self.head = Some(Head { id, chain });
+        Saved {
+            id,
+            form,
+            bytes,
+            path,
+            next_form: chain.next_form(),
+            seal: (),
+        }
+    }
+
+    /// A delta must build on the checkpoint that was loaded or saved last: that one is known to be whole.
+    fn check_parent(&self, checkpoint: &Checkpoint) -> Result<()> {
+        match checkpoint.parent {
+            None => Ok(()),
+            Some(parent) if self.head.is_some_and(|head| head.id == parent) => Ok(()),
+            Some(parent) => Err(Error::failed(format!(
+                "cannot save a checkpoint that builds on checkpoint {}, which is not the last one",
+                parent.sequence
+            ))),
+        }
+    }
+
+    /// Unlinking our own temporary file is the one thing that is always allowed; a failure leaves it to the sweep.
+    fn drop_temporary(&self, path: &Path) {
+        let _left_for_the_next_sweep = self.folder.storage.remove(path);
+    }
+
+    /// Step 1. A folder that was fine at the start is no longer a matter of the command line.
+    fn check_folder(&self) -> Result<()> {
+        let present = self.folder.check().map_err(|error| Error {
+            kind: Kind::Failed,
+            ..error
+        })?;
+        let gone = || {
+            Error::io(
+                "find",
+                &self.folder.directory,
+                io::ErrorKind::NotFound.into(),
+            )
+        };
+        if present { Ok(()) } else { Err(gone()) }
+    }
+
+    fn poison(&mut self, verb: &str, path: &Path, cause: io::Error) -> SaveError {
+        self.is_poisoned = true;
+        SaveError::Poisoned(Error::io(verb, path, cause))
+    }
+}

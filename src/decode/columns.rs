@@ -1,0 +1,255 @@
+//! From raw fields and values to typed columns.
+//!
+//! A row that cannot be read becomes a fault of its column, never an error: whether it matters is decided by who reads it.
+
+use crate::record::literal::unescape_json;
+use crate::record::{
+    Batch, Column, CsvRecords, DataType, JsonRecords, RawRecords, Reason, Span, Text, Values, text,
+};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What a column is decoded into.
+pub(super) struct Target<'a> {
+    /// What messages call it: column `amount`.
+    pub label: String,
+    /// The type asked for.
+    pub data_type: DataType,
+    /// The rows that are needed.
+    pub selection: &'a [u32],
+}
+
+/// One value on its way into a column.
+enum Raw<'a> {
+    Null,
+    /// The text of a value; where it lies in the chunk as it is, its span.
+    Text(Cow<'a, [u8]>, Option<Span>),
+    Fault(&'static str),
+}
+
+/// Decodes a field of all selected records. `null`: the unquoted texts that mean NULL.
+pub(super) fn csv_column(
+    records: &CsvRecords,
+    field: usize,
+    null: &[Vec<u8>],
+    target: &Target<'_>,
+) -> Column {
+    let is_text = matches!(target.data_type, DataType::Text | DataType::Json);
+    build(&records.chunk, records.starts.len(), target, |row| {
+        let span = records.field_span(row, field);
+        let raw = records.field(row, field);
+        if records.dialect.is_quoted(raw) {
+            let said = records.dialect.unquote(raw);
+            let inner = matches!(said, Cow::Borrowed(_)).then(|| Span {
+                start: span.start + 1,
+                length: span.length - 2,
+            });
+            return Raw::Text(said, inner);
+        }
+        let value = if is_text { raw } else { raw.trim_ascii() };
+        let is_missing = span.length == 0 && !records.is_uniform && records.is_missing(row, field);
+        if is_missing || null.iter().any(|null| null == value) {
+            return Raw::Null;
+        }
+        Raw::Text(Cow::Borrowed(value), is_text.then_some(span))
+    })
+}
+
+/// Decodes a looked-up path of all selected records.
+pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_>) -> Column {
+    build(&records.chunk, records.starts.len(), target, |row| {
+        let span = records.values[path][row];
+        let raw = match records.value(path, row) {
+            None | Some(b"null") => return Raw::Null,
+            Some(raw) => raw,
+        };
+        let verbatim = Raw::Text(Cow::Borrowed(raw), Some(span));
+        let is_string = raw[0] == b'"';
+        match target.data_type {
+            DataType::Json => verbatim,
+            DataType::Bigint | DataType::Decimal { .. } | DataType::Double => match raw[0] {
+                b'-' | b'0'..=b'9' => verbatim,
+                _ => Raw::Fault("is not a number"),
+            },
+            DataType::Boolean if matches!(raw, b"true" | b"false") => verbatim,
+            DataType::Boolean => Raw::Fault("is not true or false"),
+            DataType::Text | DataType::Date | DataType::Timestamp if is_string => {
+                match unescape_json(raw) {
+                    None => Raw::Fault("holds half a surrogate pair"),
+                    Some(said) => {
+                        let inner = matches!(said, Cow::Borrowed(_)).then(|| Span {
+                            start: span.start + 1,
+                            length: span.length - 2,
+                        });
+                        Raw::Text(said, inner)
+                    }
+                }
+            }
+            DataType::Text | DataType::Date | DataType::Timestamp => Raw::Fault("is not a string"),
+        }
+    })
+}
+
+/// Reads the value of every selected row and parses it.
+fn build<'a>(
+    chunk: &Arc<Vec<u8>>,
+    rows: usize,
+    target: &Target<'_>,
+    read: impl Fn(usize) -> Raw<'a>,
+) -> Column {
+    let mut builder = Builder::new(chunk, rows, target);
+    let mut column = match target.data_type {
+        DataType::Boolean => builder.typed(read, text::parse_boolean, Values::Boolean),
+        DataType::Bigint => builder.typed(read, text::parse_bigint, Values::Bigint),
+        DataType::Decimal { precision, scale } => builder.typed(
+            read,
+            |bytes| text::parse_decimal(bytes, precision, scale),
+            |units| Values::Decimal {
+                units,
+                precision,
+                scale,
+            },
+        ),
+        DataType::Double => builder.typed(read, parse_finite, Values::Double),
+        DataType::Date => builder.typed(read, text::parse_date, Values::Date),
+        DataType::Timestamp => builder.typed(read, text::parse_timestamp, Values::Timestamp),
+        DataType::Text => Column::new(Values::Text(builder.text(read))),
+        DataType::Json => Column::new(Values::Json(builder.text(read))),
+    };
+    for row in builder.nulls {
+        column.validity.set_null(row, rows);
+    }
+    for (row, reason) in builder.faults {
+        column.set_fault(row, &reason);
+    }
+    column
+}
+
+/// A double; digits never mean infinity.
+fn parse_finite(bytes: &[u8]) -> Option<f64> {
+    let value = text::parse_double(bytes)?;
+    let is_word = || !bytes.iter().any(u8::is_ascii_digit);
+    (!value.is_infinite() || is_word()).then_some(value)
+}
+
+struct Builder<'a> {
+    chunk: &'a Arc<Vec<u8>>,
+    rows: usize,
+    target: &'a Target<'a>,
+    nulls: Vec<usize>,
+    faults: Vec<(u32, Reason)>,
+    /// The last reason, to share it among the rows that have the same.
+    last: Option<(&'static str, Reason)>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(chunk: &'a Arc<Vec<u8>>, rows: usize, target: &'a Target<'a>) -> Builder<'a> {
+        Builder {
+            chunk,
+            rows,
+            target,
+            nulls: Vec::new(),
+            faults: Vec::new(),
+            last: None,
+        }
+    }
+
+    fn typed<'r, T: Clone + Default>(
+        &mut self,
+        read: impl Fn(usize) -> Raw<'r>,
+        parse: impl Fn(&[u8]) -> Option<T>,
+        wrap: impl Fn(Vec<T>) -> Values,
+    ) -> Column {
+        let mut values = vec![T::default(); self.rows];
+        for row in self.target.selection {
+            match read(*row as usize) {
+                Raw::Null => self.nulls.push(*row as usize),
+                Raw::Fault(what) => self.fault(*row, what),
+                Raw::Text(bytes, _) => match parse(bytes.trim_ascii()) {
+                    Some(value) => values[*row as usize] = value,
+                    None => self.fault(*row, why_not(self.target.data_type, &bytes)),
+                },
+            }
+        }
+        Column::new(wrap(values))
+    }
+
+    fn text<'r>(&mut self, read: impl Fn(usize) -> Raw<'r>) -> Text {
+        let mut texts = Text::filled(self.chunk.clone(), self.rows);
+        for row in self.target.selection {
+            match read(*row as usize) {
+                Raw::Null => self.nulls.push(*row as usize),
+                Raw::Fault(what) => self.fault(*row, what),
+                Raw::Text(bytes, span) => match (std::str::from_utf8(&bytes), span) {
+                    (Err(_), _) => self.fault(*row, "is not valid UTF-8"),
+                    (Ok(_), Some(span)) => texts.set_span(*row as usize, span),
+                    (Ok(_), None) => texts.set(*row as usize, &bytes),
+                },
+            }
+        }
+        texts
+    }
+
+    #[cold]
+    fn fault(&mut self, row: u32, what: &'static str) {
+        let reason = match &self.last {
+            Some((last, reason)) if *last == what => reason.clone(),
+            _ => {
+                let (label, data_type) = (&self.target.label, self.target.data_type);
+                let text = match what {
+                    NOT_A_VALUE => format!("{label} is not a {data_type}"),
+                    OUT_OF_RANGE => format!("{label} is out of range for {data_type}"),
+                    what => format!("{label} {what}"),
+                };
+                Reason::from(text)
+            }
+        };
+        self.last = Some((what, reason.clone()));
+        self.faults.push((row, reason));
+    }
+}
+
+const NOT_A_VALUE: &str = "is not a value of the type";
+
+const OUT_OF_RANGE: &str = "is out of range";
+
+/// Why a text is no value of a type: it is a number, but too large a one, or something else.
+fn why_not(data_type: DataType, bytes: &[u8]) -> &'static str {
+    let bytes = bytes.trim_ascii();
+    let is_number = match data_type {
+        DataType::Bigint => {
+            let digits = bytes
+                .strip_prefix(b"-")
+                .or(bytes.strip_prefix(b"+"))
+                .unwrap_or(bytes);
+            !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+        }
+        DataType::Decimal { .. } => text::parse_double(bytes).is_some_and(f64::is_finite),
+        DataType::Double => text::parse_double(bytes).is_some(),
+        _ => false,
+    };
+    if is_number { OUT_OF_RANGE } else { NOT_A_VALUE }
+}
+
+/// The column of a slot that the raw records hold.
+pub(super) fn decode(
+    batch: &Batch,
+    place: usize,
+    null: &[Vec<u8>],
+    name: &str,
+    data_type: DataType,
+) -> Column {
+    let target = |kind: &str| Target {
+        label: format!("{kind} `{name}`"),
+        data_type,
+        selection: &batch.selection,
+    };
+    match &batch.raw {
+        RawRecords::Csv(records) => csv_column(records, place, null, &target("column")),
+        RawRecords::Json(records) => json_column(records, place, &target("key")),
+        RawRecords::None => Column::null(data_type, batch.rows),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! CSV: from bytes to the index of records and fields.
+//!
+//! Two ways to the same index: `fast` over bit masks, `slow` byte by byte. The slow one is exact by construction; the fast
+//! one knows when it is not and gives up. Quoting inside a field is not undone here but where a column is decoded.
+
+mod fast;
+mod machine;
+mod masks;
+mod rows;
+mod slow;
+
+pub(super) use machine::{Machine, State};
+pub(super) use rows::deselect;
+
+use super::cut::{Cut, CutOutcome, Skip, Start, count_csv_lines};
+use crate::source::settings::CsvSource;
+use masks::Needles;
+use rows::{Rows, Span, Stop};
+use std::sync::Arc;
+
+/// Cuts chunks out of CSV inputs.
+#[derive(Debug, Clone)]
+pub(super) struct CsvCutter {
+    settings: CsvSource,
+    columns: usize,
+    slots: usize,
+    machine: Machine,
+    /// `None` where the dialect needs the exact path.
+    needles: Option<Needles>,
+}
+
+impl CsvCutter {
+    /// For inputs with so many columns, and batches with so many slots.
+    pub(super) fn new(settings: &CsvSource, columns: usize, slots: usize) -> CsvCutter {
+        let dialect = settings.dialect;
+        let is_simple = dialect.escape.is_none() && dialect.comment.is_none();
+        CsvCutter {
+            settings: settings.clone(),
+            columns,
+            slots,
+            machine: Machine::new(dialect),
+            needles: is_simple.then(|| Needles {
+                delimiter: dialect.delimiter,
+                quote: dialect.quote.unwrap_or(0),
+                quotes_enabled: if dialect.quote.is_some() { u64::MAX } else { 0 },
+            }),
+        }
+    }
+
+    /// See [`super::Decoder::cut`].
+    pub(super) fn cut(
+        &self,
+        window: &Arc<Vec<u8>>,
+        start: Start,
+        nominal_end: usize,
+        is_end_of_file: bool,
+    ) -> CutOutcome {
+        let (first, is_assumed) = match start {
+            Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
+            Start::Exact(offset) => (offset, false),
+            Start::AtOrAfter(offset) => {
+                let state = self.machine.assumed(window, offset);
+                match self.machine.record_start(window, offset, state) {
+                    Some(found) if found < nominal_end => (found, true),
+                    None if !is_end_of_file && window.len() < nominal_end => {
+                        return CutOutcome::NeedMore;
+                    }
+                    _ => return CutOutcome::Unknown,
+                }
+            }
+        };
+        let span = Span {
+            start: first,
+            nominal_end,
+            is_end_of_file,
+        };
+        let (stop, rows) = self.index(window, &span);
+        let cut = |rows: Rows, end: usize| Cut {
+            start: first,
+            end,
+            lines: count_csv_lines(&window[first..end]),
+            batch: rows.finish(window, self.settings.dialect, self.slots),
+        };
+        match stop {
+            Stop::NeedMore | Stop::Anomaly => CutOutcome::NeedMore,
+            Stop::End(_) | Stop::Oversize(_)
+                if is_assumed && (rows.is_unclosed || !matches!(stop, Stop::End(_))) =>
+            {
+                CutOutcome::Unknown
+            }
+            Stop::End(end) => CutOutcome::Cut(cut(rows, end)),
+            Stop::Oversize(end) => CutOutcome::Oversize {
+                before: cut(rows, end),
+                skip: Skip::csv(self.machine.clone()),
+            },
+        }
+    }
+
+    /// Indexes the records of a span, on the fast path where that is exact. Never `Stop::Anomaly`.
+    fn index(&self, window: &[u8], span: &Span) -> (Stop, Rows) {
+        if let Some(needles) = &self.needles
+            && let Some(found) = self.index_fast(needles, masks::find, window, span)
+        {
+            return found;
+        }
+        let mut rows = self.rows(window, span);
+        let stop = slow::index(&self.machine, window, span, &mut rows);
+        (stop, rows)
+    }
+
+    /// `None` where only the exact path can tell.
+    fn index_fast(
+        &self,
+        needles: &Needles,
+        find: impl Fn(&[u8; 64], &Needles) -> masks::Masks,
+        window: &[u8],
+        span: &Span,
+    ) -> Option<(Stop, Rows)> {
+        let mut rows = self.rows(window, span);
+        let stop = if span.start < span.nominal_end {
+            fast::index(needles, find, window, span, &mut rows)
+        } else {
+            Stop::End(span.start)
+        };
+        match stop {
+            Stop::Anomaly => None,
+            Stop::End(tail) => Some((blank_lines_end(window, tail, span), rows)),
+            Stop::NeedMore | Stop::Oversize(_) => Some((stop, rows)),
+        }
+    }
+
+    fn rows(&self, window: &[u8], span: &Span) -> Rows {
+        let bytes = span
+            .nominal_end
+            .min(window.len())
+            .saturating_sub(span.start);
+        Rows::new(self.columns, self.settings.ragged, bytes)
+    }
+}
+
+/// Where the blank lines from `tail` on end.
+fn blank_lines_end(window: &[u8], tail: usize, span: &Span) -> Stop {
+    let end = window.len().min(span.blank_end().max(tail));
+    let is_text = |byte: &u8| !matches!(byte, b'\n' | b'\r');
+    match window[tail..end].iter().position(is_text) {
+        Some(blank) => Stop::End(tail + blank),
+        None if end < window.len() => Stop::End(end),
+        None => span.at_window_end(window.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

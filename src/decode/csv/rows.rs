@@ -1,0 +1,186 @@
+//! The index of a chunk under construction; both paths write into it.
+
+use crate::decode::RECORD_BYTES_MAX;
+use crate::decode::cut::offset32;
+use crate::record::{Batch, CsvDialect, CsvRecords, RawRecords, Reason, Reject};
+use crate::source::settings::Ragged;
+use std::sync::Arc;
+
+/// Which records are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    /// Where the first record (or blank lines and comments before it) starts.
+    pub start: usize,
+    /// Records that start here or later are not wanted.
+    pub nominal_end: usize,
+    /// Whether the file ends with the window.
+    pub is_end_of_file: bool,
+}
+
+/// Why indexing stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// All wanted records are indexed; the next one starts here.
+    End(usize),
+    /// The window ends too early.
+    NeedMore,
+    /// The record (or comment) that starts here is longer than the limit.
+    Oversize(usize),
+    /// The fast path met something that only the exact path can judge.
+    Anomaly,
+}
+
+/// The index of a chunk under construction.
+#[derive(Debug)]
+pub(super) struct Rows {
+    columns: usize,
+    ragged: Ragged,
+    starts: Vec<u32>,
+    record_ends: Vec<u32>,
+    ends: Vec<u32>,
+    rejects: Vec<Reject>,
+    is_uniform: bool,
+    /// Whether the last record is a quote that the end of the file left open.
+    pub is_unclosed: bool,
+}
+
+impl Span {
+    /// Blank lines that reach up to here are cut off even though no record was seen behind them, so that the
+    /// window stays bounded.
+    pub(super) fn blank_end(&self) -> usize {
+        self.start.max(self.nominal_end) + RECORD_BYTES_MAX
+    }
+
+    /// What it means that the window ends between two records.
+    pub(super) fn at_window_end(&self, length: usize) -> Stop {
+        if self.is_end_of_file {
+            Stop::End(length)
+        } else {
+            Stop::NeedMore
+        }
+    }
+}
+
+impl Rows {
+    pub(super) fn new(columns: usize, ragged: Ragged, bytes_expected: usize) -> Rows {
+        Rows {
+            columns,
+            ragged,
+            starts: Vec::with_capacity(bytes_expected / 64),
+            record_ends: Vec::with_capacity(bytes_expected / 64),
+            ends: Vec::with_capacity(bytes_expected / 8 + 64),
+            rejects: Vec::new(),
+            is_uniform: true,
+            is_unclosed: false,
+        }
+    }
+
+    /// A delimiter ended a field.
+    #[inline]
+    pub(super) fn end_field(&mut self, at: usize) {
+        self.ends.push(offset32(at));
+    }
+
+    /// Delimiters ended fields at `base` plus each set bit.
+    #[inline]
+    pub(super) fn end_fields(&mut self, base: u32, mut bits: u64) {
+        while bits != 0 {
+            self.ends.push(base + bits.trailing_zeros());
+            bits &= bits - 1;
+        }
+    }
+
+    /// A line end, or the end of the file, ended a record and its last field.
+    #[inline]
+    pub(super) fn end_record(&mut self, start: usize, end: usize) {
+        let row_base = self.starts.len() * self.columns;
+        self.starts.push(offset32(start));
+        self.record_ends.push(offset32(end));
+        self.ends.push(offset32(end));
+        if self.ends.len() - row_base != self.columns {
+            self.end_ragged(row_base);
+        }
+    }
+
+    /// The end of the file ended a record between quotes.
+    pub(super) fn end_unclosed(&mut self, start: usize, end: usize) {
+        self.is_unclosed = true;
+        self.starts.push(offset32(start));
+        self.record_ends.push(offset32(end));
+        self.fill_last(offset32(end));
+        self.reject_last("unclosed quote".into());
+    }
+
+    #[cold]
+    fn end_ragged(&mut self, row_base: usize) {
+        let fields = self.ends.len() - row_base;
+        let end = *self.ends.last().expect("a record has at least one field");
+        let (is_padded, is_truncated) = match self.ragged {
+            Ragged::Reject => (false, false),
+            Ragged::Pad => (true, false),
+            Ragged::Truncate => (false, true),
+            Ragged::PadAndTruncate => (true, true),
+        };
+        let is_kept = if fields < self.columns {
+            is_padded
+        } else {
+            is_truncated
+        };
+        self.fill_last(end);
+        if is_kept {
+            self.is_uniform = false;
+        } else {
+            let plural = if fields == 1 { "" } else { "s" };
+            let columns = self.columns;
+            self.reject_last(format!("{fields} field{plural} instead of {columns}").into());
+        }
+    }
+
+    /// Gives the last row exactly `columns` field ends; missing fields end before they start.
+    fn fill_last(&mut self, end: u32) {
+        self.ends.resize(self.starts.len() * self.columns, end);
+    }
+
+    fn reject_last(&mut self, reason: Reason) {
+        self.rejects.push(Reject {
+            row: offset32(self.starts.len() - 1),
+            reason,
+        });
+    }
+
+    /// The records as a batch: the rejected rows are not selected.
+    pub(super) fn finish(
+        mut self,
+        chunk: &Arc<Vec<u8>>,
+        dialect: CsvDialect,
+        slots: usize,
+    ) -> Batch {
+        let rows = self.starts.len();
+        self.ends.truncate(rows * self.columns);
+        let raw = RawRecords::Csv(CsvRecords {
+            chunk: chunk.clone(),
+            dialect,
+            columns: self.columns,
+            starts: self.starts,
+            record_ends: self.record_ends,
+            ends: self.ends,
+            is_uniform: self.is_uniform,
+        });
+        let mut batch = Batch::new(raw, rows, slots);
+        deselect(&mut batch, self.rejects);
+        batch
+    }
+}
+
+/// Takes rejected rows (rising) out of the selection.
+pub(in crate::decode) fn deselect(batch: &mut Batch, rejects: Vec<Reject>) {
+    if !rejects.is_empty() {
+        let is_rejected = |row: u32| {
+            rejects
+                .binary_search_by_key(&row, |reject| reject.row)
+                .is_ok()
+        };
+        batch.selection.retain(|row| !is_rejected(*row));
+        batch.rejects.extend(rejects);
+    }
+}

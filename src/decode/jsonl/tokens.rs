@@ -1,0 +1,139 @@
+//! The tokens of JSON (RFC 8259): where each ends, and what is wrong with it.
+
+/// What is wrong, and at which byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// Offset of the offending byte.
+    pub at: usize,
+    /// What was expected there, or what must not be.
+    pub what: &'static str,
+}
+
+/// A string literal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Literal {
+    /// One past its closing quote.
+    pub end: usize,
+    /// Whether it holds a backslash.
+    pub is_escaped: bool,
+}
+
+fn problem<T>(at: usize, what: &'static str) -> Result<T, Problem> {
+    Err(Problem { at, what })
+}
+
+/// The first byte at or after `at` that is not white space, or the end.
+#[inline]
+pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = text.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The string literal whose opening quote is at `at`.
+#[inline]
+pub(super) fn string(text: &[u8], at: usize) -> Result<Literal, Problem> {
+    let mut at = at + 1;
+    let mut is_escaped = false;
+    loop {
+        at = plain_end(text, at);
+        match text.get(at) {
+            Some(b'"') => {
+                return Ok(Literal {
+                    end: at + 1,
+                    is_escaped,
+                });
+            }
+            Some(b'\\') => {
+                is_escaped = true;
+                at = escape(text, at)?;
+            }
+            Some(_) => return problem(at, "unescaped control character in a string"),
+            None => return problem(at, "unclosed string"),
+        }
+    }
+}
+
+/// The first byte at or after `at` that is a quote, a backslash or a control character, or the end.
+#[inline]
+fn plain_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        match specials(u64::from_le_bytes(*block)) {
+            0 => at += 8,
+            found => return at + (found.trailing_zeros() / 8) as usize,
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let rest = text.get(at..).unwrap_or_default();
+    rest.iter()
+        .position(is_special)
+        .map_or(text.len(), |found| at + found)
+}
+
+/// The lowest set bit stands in the first byte of `word` that is a quote, a backslash or a control character; bits
+/// above it may be false alarms.
+#[inline]
+fn specials(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let is_quote = has_zero(word ^ (ONES * 0x22));
+    let is_backslash = has_zero(word ^ (ONES * 0x5c));
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+    (is_quote | is_backslash | is_control) & TOPS
+}
+
+/// One past the escape whose backslash is at `at`.
+fn escape(text: &[u8], at: usize) -> Result<usize, Problem> {
+    match text.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => {
+            let digits = text.get(at + 2..at + 6).unwrap_or_default();
+            if digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit) {
+                Ok(at + 6)
+            } else {
+                problem(at, "bad escape in a string")
+            }
+        }
+        _ => problem(at, "bad escape in a string"),
+    }
+}
+
+/// One past the number that starts at `at`.
+pub(super) fn number(text: &[u8], at: usize) -> Result<usize, Problem> {
+    let start = at + usize::from(text.get(at) == Some(&b'-'));
+    let mut at = digits(text, start)?;
+    if text[start] == b'0' && at > start + 1 {
+        return problem(start + 1, "number with a leading zero");
+    }
+    if text.get(at) == Some(&b'.') {
+        at = digits(text, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        at += 1;
+        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+        at = digits(text, at)?;
+    }
+    Ok(at)
+}
+
+/// One past the digits, at least one, that start at `at`.
+#[inline]
+fn digits(text: &[u8], at: usize) -> Result<usize, Problem> {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
+        0 => problem(at, "expected a digit"),
+        count => Ok(at + count),
+    }
+}
+
+/// One past `true`, `false` or `null`.
+pub(super) fn word(text: &[u8], at: usize) -> Result<usize, Problem> {
+    let rest = text.get(at..).unwrap_or_default();
+    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+    match words.iter().find(|word| rest.starts_with(word)) {
+        Some(word) => Ok(at + word.len()),
+        None => problem(at, "expected a value"),
+    }
+}

@@ -1,0 +1,188 @@
+//! Writing CSV and TSV.
+//!
+//! A text is quoted where it holds the delimiter, a quote or a line end, and where it is empty (NULL is written as nothing,
+//! the empty text as two quotes). Raw fields of the same dialect are not looked into.
+
+use super::settings::{CsvSink, LineEnd};
+use super::{Cell, Content, write_plain, write_rows};
+use crate::record::literal::unescape_json;
+use crate::record::{
+    Batch, Column, CsvDialect, CsvRecords, Layout, RawRecords, Reason, Reject, Values,
+};
+use std::borrow::Cow;
+
+/// Writes records as CSV.
+#[derive(Debug, Clone)]
+pub(super) struct CsvWriter {
+    dialect: CsvDialect,
+    line_end: &'static [u8],
+    header: Option<Vec<String>>,
+    cells: Vec<Cell>,
+}
+
+impl CsvWriter {
+    pub(super) fn new(sink: CsvSink, layout: &Layout, cells: Vec<Cell>) -> CsvWriter {
+        let names = layout.fields.iter().map(|field| field.name.clone());
+        CsvWriter {
+            dialect: sink.dialect,
+            line_end: match sink.line_end {
+                LineEnd::Lf => b"\n",
+                LineEnd::CrLf => b"\r\n",
+            },
+            header: sink.header.then(|| names.collect()),
+            cells,
+        }
+    }
+
+    pub(super) fn cells(&self) -> Vec<Cell> {
+        self.cells.clone()
+    }
+
+    /// The names of the columns as a line.
+    pub(super) fn header(&self) -> Vec<u8> {
+        let Some(names) = &self.header else {
+            return Vec::new();
+        };
+        let style = match self.dialect.quote {
+            Some(_) => csv::QuoteStyle::Necessary,
+            None => csv::QuoteStyle::Never,
+        };
+        let terminator = match self.line_end {
+            b"\r\n" => csv::Terminator::CRLF,
+            _ => csv::Terminator::Any(b'\n'),
+        };
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(self.dialect.delimiter)
+            .quote(self.dialect.quote.unwrap_or(b'"'))
+            .quote_style(style)
+            .terminator(terminator)
+            .from_writer(Vec::new());
+        writer.write_record(names).expect("memory takes everything");
+        writer.into_inner().expect("memory takes everything")
+    }
+
+    /// Appends the selected records; answers which could not be written.
+    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<Reject> {
+        if let RawRecords::Csv(records) = &batch.raw
+            && self.is_whole(records)
+        {
+            self.copy(records, &batch.selection, out);
+            return Vec::new();
+        }
+        write_rows(&batch.selection, out, |out, row| {
+            let start = out.len();
+            for (index, cell) in self.cells.iter().enumerate() {
+                if index > 0 {
+                    out.push(self.dialect.delimiter);
+                }
+                self.write_cell(out, *cell, cell.content(batch, row), row)?;
+            }
+            if out.len() == start {
+                self.write_text(out, b"")?;
+            }
+            out.extend_from_slice(self.line_end);
+            Ok(())
+        })
+    }
+
+    /// Whether the raw records are the output records.
+    fn is_whole(&self, records: &CsvRecords) -> bool {
+        let all = (0..records.columns).map(Cell::CsvVerbatim);
+        records.is_uniform && self.cells.iter().copied().eq(all)
+    }
+
+    /// Copies whole records; neighbours that end as the output's lines do at once.
+    fn copy(&self, records: &CsvRecords, selection: &[u32], out: &mut Vec<u8>) {
+        let mut rows = selection.iter().map(|row| *row as usize).peekable();
+        while let Some(first) = rows.next() {
+            let mut last = first;
+            while let Some(next) = rows.next_if(|row| self.are_joined(records, last, *row)) {
+                last = next;
+            }
+            let (start, end) = (records.starts[first], records.record_ends[last]);
+            out.extend_from_slice(&records.chunk[start as usize..end as usize]);
+            out.extend_from_slice(self.line_end);
+        }
+    }
+
+    /// Whether nothing but an output's line end lies between two records.
+    fn are_joined(&self, records: &CsvRecords, row: usize, next: usize) -> bool {
+        let (end, start) = (records.record_ends[row], records.starts[next]);
+        next == row + 1 && &records.chunk[end as usize..start as usize] == self.line_end
+    }
+
+    fn write_cell(
+        &self,
+        out: &mut Vec<u8>,
+        cell: Cell,
+        content: Content<'_>,
+        row: usize,
+    ) -> Result<(), Reason> {
+        match content {
+            Content::Null => Ok(()),
+            Content::Csv(raw, _) if matches!(cell, Cell::CsvVerbatim(_)) => {
+                out.extend_from_slice(raw);
+                Ok(())
+            }
+            Content::Csv([], _) => Ok(()),
+            Content::Csv(raw, dialect) => self.write_text(out, &dialect.unquote(raw)),
+            Content::Json(value) => self.write_json(out, value),
+            Content::Value(column, _) => self.write_value(out, column, row),
+        }
+    }
+
+    fn write_value(&self, out: &mut Vec<u8>, column: &Column, row: usize) -> Result<(), Reason> {
+        match &column.values {
+            Values::Text(texts) => self.write_text(out, texts.get(row)),
+            Values::Json(texts) => self.write_json(out, texts.get(row)),
+            plain => {
+                let start = out.len();
+                write_plain(out, plain, row);
+                if out[start..].iter().any(|byte| self.is_special(*byte)) {
+                    let text = out.split_off(start);
+                    return self.write_text(out, &text);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A string as what it says, any other value as its source text.
+    fn write_json(&self, out: &mut Vec<u8>, value: &[u8]) -> Result<(), Reason> {
+        let said = match value {
+            [b'"', ..] => unescape_json(value).ok_or("a text holds half a surrogate pair")?,
+            _ => Cow::Borrowed(value),
+        };
+        self.write_text(out, &said)
+    }
+
+    /// A text, quoted where it has to be.
+    fn write_text(&self, out: &mut Vec<u8>, text: &[u8]) -> Result<(), Reason> {
+        if !text.is_empty() && !text.iter().any(|byte| self.is_special(*byte)) {
+            out.extend_from_slice(text);
+            return Ok(());
+        }
+        let Some(quote) = self.dialect.quote else {
+            if text.is_empty() {
+                return Ok(());
+            }
+            return Err("a text cannot be written without quotes".into());
+        };
+        out.push(quote);
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(quote, rest) {
+            out.extend_from_slice(&rest[..=at]);
+            out.push(quote);
+            rest = &rest[at + 1..];
+        }
+        out.extend_from_slice(rest);
+        out.push(quote);
+        Ok(())
+    }
+
+    fn is_special(&self, byte: u8) -> bool {
+        byte == self.dialect.delimiter
+            || matches!(byte, b'\n' | b'\r')
+            || Some(byte) == self.dialect.quote
+    }
+}

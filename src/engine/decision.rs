@@ -1,0 +1,252 @@
+//! What a run of a job has to do: from facts to one decision, without any effect.
+
+use super::world::{ChangeMode, StartMode};
+use crate::checkpoint::Phase;
+use crate::error::Error;
+use crate::job::diff::{Change, ChangeClass};
+use crate::sink::Mismatch;
+use crate::source::fingerprint::Comparison;
+use std::path::PathBuf;
+
+/// What was found of an earlier run, the inputs and the outputs.
+#[derive(Debug)]
+pub struct Facts {
+    /// What the user asked for.
+    pub start: StartMode,
+    /// Whether changes of steps without state are taken over.
+    pub changes: ChangeMode,
+    /// The job file, for messages.
+    pub command: String,
+    /// The checkpoints.
+    pub past: Past,
+}
+
+/// The checkpoints that were found.
+#[derive(Debug)]
+pub enum Past {
+    /// None: the job was never started, or started over.
+    Nothing,
+    /// There are some, and none is usable.
+    Unusable {
+        /// The files, each with the reason.
+        refused: Vec<(String, String)>,
+    },
+    /// The newest usable one.
+    Checkpoint(Box<Found>),
+}
+
+/// A checkpoint, compared with what is there now.
+#[derive(Debug)]
+pub struct Found {
+    /// Its number.
+    pub sequence: u64,
+    /// How many checkpoints there are.
+    pub checkpoints: usize,
+    /// How far the job was.
+    pub phase: Phase,
+    /// The semantics version it was made with, and ours.
+    pub semantics: (u32, u32),
+    /// What is different in the job.
+    pub changes: Vec<Change>,
+    /// The state sections that cannot be read: step and reason.
+    pub unreadable_states: Vec<(String, String)>,
+    /// The inputs that the checkpoint knows: name, bytes consumed, comparison; `None` where the file is gone.
+    pub inputs: Vec<InputFinding>,
+    /// Inputs that the job names now and the checkpoint does not know.
+    pub new_inputs: Vec<PathBuf>,
+    /// Outputs that cannot be rewound: their path and why.
+    pub broken_outputs: Vec<(PathBuf, Mismatch)>,
+    /// Published outputs that are not there any more as they were published.
+    pub lost_outputs: Vec<PathBuf>,
+}
+
+/// An input of a checkpoint and what it is now.
+#[derive(Debug)]
+pub struct InputFinding {
+    /// What the job calls it.
+    pub name: PathBuf,
+    /// How many bytes were consumed.
+    pub consumed: u64,
+    /// `None` where the job does not name it any more, or it is gone.
+    pub comparison: Option<Comparison>,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Decision {
+    /// Start with the first record.
+    Start,
+    /// Go on from the newest usable checkpoint.
+    Resume,
+    /// All is written; give the outputs their names.
+    Publish,
+    /// Nothing is left to do.
+    Finished,
+    /// Do nothing, and say why.
+    Refuse(Error),
+}
+
+/// Decides. What is graver is told first.
+pub fn decide(facts: &Facts) -> Decision {
+    let found = match (&facts.past, facts.start) {
+        (_, StartMode::Fresh) | (Past::Nothing, _) => return Decision::Start,
+        (Past::Unusable { refused }, _) => return Decision::Refuse(no_usable(facts, refused)),
+        (Past::Checkpoint(found), _) => found,
+    };
+    if let Some(refusal) = refusal(facts, found) {
+        return Decision::Refuse(refusal);
+    }
+    match found.phase {
+        Phase::Reading | Phase::Draining => Decision::Resume,
+        Phase::Publishing => Decision::Publish,
+        Phase::Done => Decision::Finished,
+    }
+}
+
+/// What a user may want to know although the run goes on.
+pub fn notes(found: &Found) -> Vec<String> {
+    let mut notes = Vec::new();
+    for input in &found.inputs {
+        if let Some(Comparison::SameButTouched) = input.comparison {
+            notes.push(format!("`{}` was touched; its content is the same", input.name.display()));
+        }
+    }
+    if found.phase != Phase::Done {
+        for path in &found.new_inputs {
+            let name = path.display();
+            notes.push(format!("`{name}` is new and not part of this run, which began without it"));
+        }
+    }
+    for change in found.changes.iter().filter(|change| change.class != ChangeClass::Cosmetic) {
+        notes.push(format!("`{}` has changed and acts from here on", change.path));
+    }
+    notes
+}
+
+fn refusal(facts: &Facts, found: &Found) -> Option<Error> {
+    let (stored, ours) = found.semantics;
+    if stored != ours {
+        let message = format!(
+            "cannot resume: checkpoint {} was made by a version with other rules (semantics {stored}, this is {ours})",
+            found.sequence
+        );
+        return Some(Error::refused(message).with_hint(fresh_hint(facts, found)));
+    }
+    changed_job(facts, found)
+        .or_else(|| unreadable_state(facts, found))
+        .or_else(|| found.inputs.iter().find_map(|input| changed_input(facts, found, input)))
+        .or_else(|| new_input(facts, found))
+        .or_else(|| broken_output(facts, found))
+}
+
+fn fresh_hint(facts: &Facts, found: &Found) -> String {
+    let count = found.checkpoints;
+    let drops = if count == 1 { "1 checkpoint".to_owned() } else { format!("{count} checkpoints") };
+    format!("start over with `{} --fresh` (drops {drops})", facts.command)
+}
+
+fn no_usable(facts: &Facts, refused: &[(String, String)]) -> Error {
+    let list: Vec<String> =
+        refused.iter().map(|(file, reason)| format!("`{file}`: {reason}")).collect();
+    let message = format!("cannot resume: no checkpoint is usable ({})", list.join("; "));
+    Error::refused(message).with_hint(format!(
+        "restore one of the files, or start over with `{} --fresh`",
+        facts.command
+    ))
+}
+
+fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
+    let worst = found.changes.iter().max_by_key(|change| change.class)?;
+    let what = format!(
+        "`{}` is {} and was {}",
+        worst.path,
+        shown(&worst.current),
+        shown(&worst.stored)
+    );
+    match (worst.class, facts.changes) {
+        (ChangeClass::Cosmetic, _) | (ChangeClass::Stateless, ChangeMode::Accept) => None,
+        (ChangeClass::Stateless, ChangeMode::Refuse) => {
+            let message = format!("cannot resume: the job has changed: {what}");
+            Some(Error::refused(message).with_hint(format!(
+                "undo the change; or let it act from here on with `{} --accept-changes`; or {}",
+                facts.command,
+                fresh_hint(facts, found)
+            )))
+        }
+        (ChangeClass::Incompatible, _) => {
+            let message = format!("cannot resume: the job has changed and its checkpoint does not fit: {what}");
+            Some(Error::refused(message)
+                .with_hint(format!("undo the change, or {}", fresh_hint(facts, found))))
+        }
+    }
+}
+
+fn shown(value: &serde_json::Value) -> String {
+    if value.is_null() { "not set".to_owned() } else { format!("`{value}`") }
+}
+
+fn unreadable_state(facts: &Facts, found: &Found) -> Option<Error> {
+    let (step, reason) = found.unreadable_states.first()?;
+    let sequence = found.sequence;
+    let message = format!("cannot resume: the state of `{step}` in checkpoint {sequence}: {reason}");
+    Some(Error::refused(message).with_hint(fresh_hint(facts, found)))
+}
+
+fn changed_input(facts: &Facts, found: &Found, input: &InputFinding) -> Option<Error> {
+    let name = input.name.display();
+    let difference = match &input.comparison {
+        None => format!("`{name}` is gone"),
+        Some(Comparison::Same | Comparison::SameButTouched) => return None,
+        Some(comparison) => difference_of(&name.to_string(), *comparison, input.consumed, found.sequence),
+    };
+    if found.phase == Phase::Done {
+        let message = format!("the job has finished, and since then {difference}");
+        let hint = format!("process it again with `{} --fresh`", facts.command);
+        return Some(Error::refused(message).with_hint(hint));
+    }
+    Some(Error::refused(format!("cannot resume: {difference}"))
+        .with_hint(format!("restore the file, or {}", fresh_hint(facts, found))))
+}
+
+/// Both sides of a difference.
+fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u64) -> String {
+    match comparison {
+        Comparison::Same | Comparison::SameButTouched => format!("`{name}` is the same"),
+        Comparison::Shrunk { was, is } => format!(
+            "`{name}` is shorter than it was ({is} bytes; it had {was}, and checkpoint {sequence} had read {consumed})"
+        ),
+        Comparison::Grown { was, is } => format!(
+            "`{name}` has grown since the job began ({is} bytes; it had {was})"
+        ),
+        Comparison::HeadDiffers { stored, found } => format!(
+            "`{name}` begins with other bytes than before (checksum of the first 64 KiB: {found:08x}; it was {stored:08x})"
+        ),
+        Comparison::WindowDiffers { stored, found } => format!(
+            "`{name}` was changed before byte {consumed}, where checkpoint {sequence} had come to (checksum of the 64 KiB before: {found:08x}; it was {stored:08x})"
+        ),
+        Comparison::SampleDiffers { segment, stored, found } => format!(
+            "`{name}` was changed in what checkpoint {sequence} had read (checksum of samples of MiB {} to {}: {found:08x}; it was {stored:08x})",
+            segment * 64,
+            segment * 64 + 63
+        ),
+    }
+}
+
+fn new_input(facts: &Facts, found: &Found) -> Option<Error> {
+    let path = found.new_inputs.first().filter(|_| found.phase == Phase::Done)?;
+    let message = format!("the job has finished, and since then `{}` is new", path.display());
+    let hint = format!("process all inputs again with `{} --fresh`", facts.command);
+    Some(Error::refused(message).with_hint(hint))
+}
+
+fn broken_output(facts: &Facts, found: &Found) -> Option<Error> {
+    if let Some((path, mismatch)) = found.broken_outputs.first() {
+        let message = format!("cannot resume: the unfinished output `{}`: {mismatch}", path.display());
+        let hint = format!("restore the file, or {}", fresh_hint(facts, found));
+        return Some(Error::refused(message).with_hint(hint));
+    }
+    let path = found.lost_outputs.first()?;
+    let message = format!("the job has finished, but `{}` is not as it left it", path.display());
+    let hint = format!("make it again with `{} --fresh`", facts.command);
+    Some(Error::refused(message).with_hint(hint))
+}

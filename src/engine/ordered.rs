@@ -1,0 +1,346 @@
+//! The ordered stage: takes the pieces strictly in input order, runs the steps with state, appends to the outputs, and is
+//! consistent after each piece: a barrier.
+//!
+//! Invariants:
+//! - after a piece, position, states, outputs and counters agree;
+//! - when applying a piece fails half-way, no checkpoint is taken any more (`is_consistent`).
+
+use super::inputs::Inputs;
+use super::outputs::{Outputs, Syncs};
+use super::plan::{Plan, SEMANTICS_VERSION};
+use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
+use super::tracking::Tracking;
+use super::worker::{Encoded, Piece, Product, encode};
+use super::world::World;
+use crate::checkpoint::{
+    Checkpoint, Counters, Form, Manifest, Phase, RunId, Section, StepEntry, Trigger,
+};
+use crate::error::{Error, Kind, Result};
+use crate::job::Job;
+use crate::record::{Batch, Position, Slot};
+use crate::transform::{Flow, State, Staged, Step};
+use std::sync::atomic::Ordering;
+
+/// Everything that a barrier makes consistent.
+pub struct Ordered<'a> {
+    world: &'a World,
+    job: &'a Job,
+    /// The bound job.
+    pub plan: &'a Plan,
+    /// The inputs.
+    pub inputs: &'a Inputs,
+    identity: Identity,
+    /// Where the inputs were read up to.
+    pub position: Position,
+    /// What was counted so far, over all runs of the job.
+    pub counters: Counters,
+    /// What is being done.
+    pub phase: Phase,
+    outputs: Outputs,
+    states: Vec<Option<State>>,
+    tracking: Tracking<'a>,
+    /// Whether the job has just begun.
+    pub is_new: bool,
+    is_consistent: bool,
+    lines: Vec<u8>,
+}
+
+/// Who a job and a run of it are.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The job's first start; the same in every run until it starts over.
+    pub instance: RunId,
+    /// This process.
+    pub run: RunId,
+    /// When this process began.
+    pub run_started_at_micros: i64,
+    /// When the job first started: its `now()`.
+    pub first_started_at_micros: i64,
+}
+
+/// What a run starts with: nothing, or what a checkpoint says.
+pub struct Beginning {
+    /// Who the job is.
+    pub identity: Identity,
+    /// Where to read on.
+    pub position: Position,
+    /// What was counted.
+    pub counters: Counters,
+    /// Reading or draining.
+    pub phase: Phase,
+    /// The states of the steps.
+    pub states: Vec<Option<State>>,
+    /// The outputs, at the barrier.
+    pub outputs: Outputs,
+    /// Whether the outputs are still without their headers.
+    pub is_new: bool,
+}
+
+/// After the input: how many records a step makes of its state at a time.
+const DRAIN_ROWS: usize = 8192;
+
+impl<'a> Ordered<'a> {
+    /// The stage at its first barrier.
+    pub fn new(
+        world: &'a World,
+        job: &'a Job,
+        plan: &'a Plan,
+        inputs: &'a Inputs,
+        tracking: Tracking<'a>,
+        beginning: Beginning,
+    ) -> Result<Self> {
+        let Beginning { identity, position, counters, phase, states, outputs, is_new } = beginning;
+        let mut ordered = Ordered {
+            world,
+            job,
+            plan,
+            inputs,
+            identity,
+            position,
+            counters,
+            phase,
+            outputs,
+            states,
+            tracking,
+            is_new,
+            is_consistent: true,
+            lines: Vec::new(),
+        };
+        if is_new {
+            let header = plan.encoder.header();
+            let mut digest = crc32fast::Hasher::new();
+            digest.update(&header);
+            ordered.outputs.append(world, &header, &digest)?;
+        }
+        Ok(ordered)
+    }
+
+    /// Whether this is a barrier: nothing failed half-way.
+    pub fn is_consistent(&self) -> bool {
+        self.is_consistent
+    }
+
+    /// Input bytes before the position.
+    pub fn bytes_done(&self) -> u64 {
+        self.inputs.bytes_before(self.position)
+    }
+
+    /// Whether no further record can change anything.
+    pub fn is_full(&self) -> bool {
+        self.plan.chain.is_full(&self.states)
+    }
+
+    /// Applies the next piece.
+    pub fn apply(&mut self, piece: Piece) -> Result<Flow> {
+        let extent = piece.extent;
+        let (encoded, flow) = match piece.product {
+            Product::Encoded(encoded) => (encoded, Flow::Open),
+            Product::Staged(staged) => {
+                self.is_consistent = false;
+                let (batch, flow) = self.run_steps(*staged);
+                let mut encoded = encode(self.plan, batch, Some(extent));
+                if let Flow::Full { last_row } = flow {
+                    let matters = |reject: &Rejected| last_row.is_some_and(|last| reject.row <= last);
+                    encoded.rejects.retain(matters);
+                }
+                (encoded, flow)
+            }
+        };
+        self.check_rejects(&encoded.rejects)?;
+        self.write(&encoded)?;
+        self.counters.records_read += piece.records;
+        self.position.offset = piece.end;
+        self.position.records += piece.records;
+        self.position.lines += piece.lines;
+        self.barrier()?;
+        Ok(flow)
+    }
+
+    fn run_steps(&mut self, staged: Staged) -> (Batch, Flow) {
+        let plan = self.plan;
+        let fill = |batch: &mut Batch, slots: &[Slot]| plan.fill(batch, slots);
+        plan.chain.run_ordered(staged, &mut self.states, &fill)
+    }
+
+    /// Appends a piece's bytes and rejects.
+    fn write(&mut self, encoded: &Encoded) -> Result<()> {
+        self.is_consistent = false;
+        self.outputs.append(self.world, &encoded.bytes, &encoded.digest)?;
+        self.lines.clear();
+        if let Some(input) = self.inputs.files.get(self.position.source.0 as usize) {
+            let Position { records, lines, .. } = self.position;
+            for reject in &encoded.rejects {
+                reject.write(&mut self.lines, &input.name, records, lines);
+            }
+        } else {
+            for reject in &encoded.rejects {
+                reject.write(&mut self.lines, std::path::Path::new(""), 0, 0);
+            }
+        }
+        self.outputs.append_rejects(&self.lines)?;
+        self.counters.records_written += encoded.written;
+        self.counters.records_filtered += encoded.filtered;
+        self.counters.records_rejected += encoded.rejects.len() as u64;
+        Ok(())
+    }
+
+    /// Position, states, outputs and counters agree again.
+    fn barrier(&mut self) -> Result<()> {
+        self.tracking.advance(self.position)?;
+        self.is_consistent = true;
+        let progress = &self.world.progress;
+        let done = self.inputs.bytes_before(self.position);
+        progress.bytes_done.store(done, Ordering::Relaxed);
+        let Counters { records_read, records_written, records_filtered, records_rejected, .. } =
+            self.counters;
+        progress.records_read.store(records_read, Ordering::Relaxed);
+        progress.records_written.store(records_written, Ordering::Relaxed);
+        progress.records_filtered.store(records_filtered, Ordering::Relaxed);
+        progress.records_rejected.store(records_rejected, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn check_rejects(&self, rejects: &[Rejected]) -> Result<()> {
+        for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {
+            let within = reject.origin.as_ref().map_or(0, |origin| origin.record + 1);
+            let records = self.counters.records_read + within;
+            if is_over_limit(self.job.rejects.limit, count, records) {
+                return Err(self.too_many(count, records, Some(reject)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A percentage is checked once more when all records are known.
+    pub fn check_rejects_at_end(&self) -> Result<()> {
+        let Counters { records_read, records_rejected, .. } = self.counters;
+        if is_over_limit_at_end(self.job.rejects.limit, records_rejected, records_read) {
+            return Err(self.too_many(records_rejected, records_read, None));
+        }
+        Ok(())
+    }
+
+    fn too_many(&self, count: u64, records: u64, reject: Option<&Rejected>) -> Error {
+        let place = reject.and_then(|reject| {
+            let origin = reject.origin.as_ref()?;
+            let input = self.inputs.files.get(self.position.source.0 as usize)?;
+            let line = self.position.lines + origin.line + 1;
+            Some(format!("`{}` line {line}: ", input.name.display()))
+        });
+        let place = place.unwrap_or_default();
+        let reason = reject.map_or("", |reject| &*reject.reason);
+        let message = match (count, reject) {
+            (1, Some(_)) => format!("stopped at a bad record: {place}{reason}"),
+            (_, Some(_)) => format!(
+                "stopped: {count} of {records} records are bad, and the limit is {}; the last: {place}{reason}",
+                self.job.rejects.limit
+            ),
+            (_, None) => format!(
+                "stopped: {count} of {records} records are bad, and the limit is {}",
+                self.job.rejects.limit
+            ),
+        };
+        Error::new(Kind::RejectLimit, message).with_hint(
+            "put bad records aside: `[rejects]` with `path = \"rejects.jsonl\"` and a `limit`, then run the same command",
+        )
+    }
+
+    /// The input has been read to its end: the next one begins, or there are no more.
+    pub fn end_input(&mut self) -> Result<()> {
+        let source = self.position.source;
+        let input = &self.inputs.files[source.0 as usize];
+        if self.position.offset != input.size {
+            let (name, offset) = (input.name.display(), self.position.offset);
+            let message = format!("`{name}` was read to {offset} of {} bytes", input.size);
+            return Err(Error::internal(message));
+        }
+        self.is_consistent = false;
+        self.tracking.end_input()?;
+        self.inputs.close(source);
+        self.position = self.inputs.start_of(source.0 as usize + 1);
+        self.barrier()
+    }
+
+    /// The inputs behind the last chunk are empty: end them, too.
+    pub fn end_inputs(&mut self) -> Result<()> {
+        while (self.position.source.0 as usize) < self.inputs.files.len() {
+            self.end_input()?;
+        }
+        Ok(())
+    }
+
+    /// After the input: the next records that the steps make of their states.
+    pub fn drain(&mut self) -> Result<Option<Flow>> {
+        let plan = self.plan;
+        self.is_consistent = false;
+        let fill = |batch: &mut Batch, slots: &[Slot]| plan.fill(batch, slots);
+        let slots = plan.slots.infos.len();
+        let drained = plan.chain.drain(&mut self.states, slots, DRAIN_ROWS, &fill);
+        let Some((batch, flow)) = drained else {
+            self.is_consistent = true;
+            return Ok(None);
+        };
+        let mut encoded = encode(plan, batch, None);
+        if let Flow::Full { last_row } = flow {
+            encoded.rejects.retain(|reject| last_row.is_some_and(|last| reject.row <= last));
+        }
+        self.check_rejects(&encoded.rejects)?;
+        self.write(&encoded)?;
+        self.barrier()?;
+        Ok(Some(flow))
+    }
+
+    /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because
+    /// something failed half-way.
+    pub fn checkpoint(&mut self, trigger: Trigger) -> Result<Option<(Checkpoint, Syncs)>> {
+        if !self.is_consistent {
+            return Ok(None);
+        }
+        let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
+        let mut sections = Vec::new();
+        let mut steps = Vec::new();
+        for (step, state) in self.plan.chain.steps.iter().zip(&self.states) {
+            let Some(state) = state.as_ref().filter(|_| !is_over) else { continue };
+            let (name, form, version) = (step.name.clone(), Form::Base, State::VERSION);
+            let kind = step.kind().to_owned();
+            steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
+            sections.push(Section { name, form, version, bytes: state.write() });
+        }
+        let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
+            self.identity;
+        self.counters.checkpoints += 1;
+        self.counters.bytes_read = self.bytes_done();
+        let manifest = Manifest {
+            semantics: SEMANTICS_VERSION,
+            onward_version: env!("CARGO_PKG_VERSION").to_owned(),
+            job_name: self.job.name.clone(),
+            job: self.job.effective.clone(),
+            instance,
+            run,
+            run_started_at_micros,
+            first_started_at_micros,
+            taken_at_micros: self.world.clock.wall_micros(),
+            trigger,
+            phase: self.phase,
+            position: self.position,
+            chunk_bytes: 0,
+            inputs: self.tracking.entries(self.position)?,
+            steps,
+            outputs: self.outputs.entries(),
+            counters: self.counters,
+            header: Some(self.inputs.names.clone()),
+        };
+        let syncs = self.outputs.syncs();
+        Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
+    }
+
+    /// Number of keys or groups that the steps remember.
+    pub fn state_entries(&self) -> u64 {
+        self.states.iter().flatten().map(Step::entries).sum()
+    }
+
+    /// Gives the outputs their final names; they are durable, and a checkpoint says so.
+    pub fn publish(&mut self) -> Result<()> {
+        self.outputs.publish(self.world)
+    }
+}

@@ -1,0 +1,276 @@
+//! The outputs of a run: the sink and the file of rejects, staged, marked at barriers, published together.
+
+use super::world::World;
+use crate::checkpoint::OutputEntry;
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::sink::settings::Target;
+use crate::sink::{self, Inspected, Mark, Mismatch, Occupant, Publication, StagedFile, StagedName};
+use crate::storage::{Existing, File, Metadata};
+use crc32fast::Hasher;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+/// The name of the sink in checkpoints.
+const SINK: &str = "sink";
+/// The name of the file of rejects in checkpoints.
+const REJECTS: &str = "rejects";
+
+/// Where an output goes, before anything is made.
+#[derive(Debug, Clone)]
+pub struct OutputPlan {
+    /// `sink` or `rejects`.
+    pub role: &'static str,
+    /// The final name.
+    pub target: PathBuf,
+}
+
+/// An output that is being written.
+#[derive(Debug)]
+pub struct Output {
+    role: &'static str,
+    staged: StagedFile,
+    /// What publishing does with a file of the final name.
+    existing: Existing,
+    /// How much of it is known to be durable.
+    length_synced: u64,
+    /// Whether its staged name is durable.
+    name_is_synced: bool,
+}
+
+/// All outputs of a run.
+#[derive(Debug)]
+pub struct Outputs {
+    sink: Sink,
+    rejects: Option<Output>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    File(Box<Output>),
+    Stdout,
+}
+
+/// What a checkpoint has to make durable before it may refer to the outputs.
+#[derive(Debug, Default)]
+pub struct Syncs {
+    /// Files with new bytes.
+    pub files: Vec<(PathBuf, Arc<dyn File>)>,
+    /// Folders with new names.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The files that a job writes; the sink first, unless it is standard output.
+pub fn planned(job: &Job) -> Vec<OutputPlan> {
+    let mut plans = Vec::new();
+    if let Target::File(target) = &job.sink.target {
+        plans.push(OutputPlan { role: SINK, target: target.clone() });
+    }
+    if let Some(target) = &job.rejects.path {
+        plans.push(OutputPlan { role: REJECTS, target: target.clone() });
+    }
+    plans
+}
+
+impl OutputPlan {
+    /// The staged name of this output in a job with this id.
+    pub fn name(&self, instance: &str) -> StagedName {
+        StagedName::new(&self.target, instance)
+    }
+
+    /// What a checkpoint says of this output.
+    pub fn entry<'m>(&self, entries: &'m [OutputEntry]) -> Option<&'m OutputEntry> {
+        entries.iter().find(|entry| entry.name == self.role)
+    }
+
+    /// Checks that the output can be made, and says what publishing may do with a file that stands there: it is replaced
+    /// only where `ours` says that an earlier run of this job made it, or the user wants it.
+    pub fn check(
+        &self,
+        world: &World,
+        instance: &str,
+        inputs: &[(PathBuf, Metadata)],
+        ours: &[OutputEntry],
+        overwrite: bool,
+    ) -> Result<Existing> {
+        let name = self.name(instance);
+        let storage = &*world.storage;
+        match sink::check_target(storage, &name, inputs)? {
+            Occupant::Vacant if overwrite => Ok(Existing::Replace),
+            Occupant::Vacant => Ok(Existing::Keep),
+            Occupant::File(_) if overwrite => Ok(Existing::Replace),
+            Occupant::File(_) => {
+                let is_ours = match self.entry(ours) {
+                    Some(entry) => sink::is_published(storage, &name, &mark_of(entry)?)?,
+                    None => false,
+                };
+                if is_ours {
+                    return Ok(Existing::Replace);
+                }
+                let message = format!("`{}` exists, and this job did not make it", self.target.display());
+                Err(Error::usage(message).with_hint("move it away, or replace it with `--overwrite`"))
+            }
+        }
+    }
+
+    /// Looks whether the output can be rewound to what a checkpoint says. Changes nothing.
+    pub fn inspect(
+        &self,
+        world: &World,
+        instance: &str,
+        entry: &OutputEntry,
+    ) -> Result<std::result::Result<Inspected, Mismatch>> {
+        StagedFile::inspect(&*world.storage, self.name(instance), &mark_of(entry)?)
+    }
+}
+
+/// The mark that a checkpoint carries for an output.
+pub fn mark_of(entry: &OutputEntry) -> Result<Mark> {
+    if entry.tail.len() as u64 != sink::tail_length(entry.length) {
+        let message = format!("the checkpoint's entry of the {} is not readable", entry.name);
+        return Err(Error::refused(message));
+    }
+    Ok(Mark { length: entry.length, crc: entry.crc, tail: entry.tail.clone() })
+}
+
+impl Output {
+    fn new(role: &'static str, staged: StagedFile, existing: Existing, origin: Origin) -> Output {
+        let (length_synced, name_is_synced) = match origin {
+            Origin::Created => (0, false),
+            Origin::Rewound => (staged.mark().length, true),
+        };
+        Output { role, staged, existing, length_synced, name_is_synced }
+    }
+
+    fn entry(&self) -> OutputEntry {
+        let Mark { length, crc, tail } = self.staged.mark();
+        let target = self.staged.name.target.to_string_lossy().into_owned();
+        let replaces = self.existing == Existing::Replace;
+        OutputEntry { name: self.role.to_owned(), target, length, crc, tail, replaces }
+    }
+}
+
+/// How an output was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It is new.
+    Created,
+    /// It was cut back to a checkpoint.
+    Rewound,
+}
+
+impl Outputs {
+    /// Outputs from opened files, in the order of [`planned`].
+    pub fn new(
+        job: &Job,
+        opened: impl IntoIterator<Item = (&'static str, StagedFile, Existing)>,
+        origin: Origin,
+    ) -> Outputs {
+        let mut opened = opened
+            .into_iter()
+            .map(|(role, staged, existing)| Output::new(role, staged, existing, origin))
+            .peekable();
+        let sink = match job.sink.target {
+            Target::Stdout => Sink::Stdout,
+            Target::File(_) => {
+                Sink::File(Box::new(opened.next().expect("the sink is planned first")))
+            }
+        };
+        Outputs { sink, rejects: opened.next() }
+    }
+
+    /// Appends to the sink.
+    pub fn append(&mut self, world: &World, bytes: &[u8], digest: &Hasher) -> Result<()> {
+        match &mut self.sink {
+            Sink::File(output) => output.staged.append(bytes, Some(digest)),
+            Sink::Stdout => {
+                let mut stdout = world.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+                stdout.write_all(bytes).map_err(|cause| {
+                    Error::io("write to", Path::new("standard output"), cause)
+                })
+            }
+        }
+    }
+
+    /// Appends to the file of rejects, where there is one.
+    pub fn append_rejects(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.rejects {
+            Some(output) => output.staged.append(bytes, None),
+            None => Ok(()),
+        }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Output> {
+        let sink = match &self.sink {
+            Sink::File(output) => Some(&**output),
+            Sink::Stdout => None,
+        };
+        sink.into_iter().chain(&self.rejects)
+    }
+
+    fn files_mut(&mut self) -> impl Iterator<Item = &mut Output> {
+        let sink = match &mut self.sink {
+            Sink::File(output) => Some(&mut **output),
+            Sink::Stdout => None,
+        };
+        sink.into_iter().chain(&mut self.rejects)
+    }
+
+    /// What a checkpoint says of the outputs.
+    pub fn entries(&self) -> Vec<OutputEntry> {
+        self.files().map(Output::entry).collect()
+    }
+
+    /// What must be durable before a checkpoint with the present [`Outputs::entries`] is saved; from now on
+    /// counted as durable, since a failure of it ends the run.
+    pub fn syncs(&mut self) -> Syncs {
+        let mut syncs = Syncs::default();
+        for output in self.files_mut() {
+            let length = output.staged.mark().length;
+            if length > output.length_synced {
+                syncs.files.push((output.staged.name.staged.clone(), output.staged.handle()));
+                output.length_synced = length;
+            }
+            let folder = &output.staged.name.folder;
+            if !output.name_is_synced {
+                if !syncs.folders.contains(folder) {
+                    syncs.folders.push(folder.clone());
+                }
+                output.name_is_synced = true;
+            }
+        }
+        syncs
+    }
+
+    /// Gives all outputs their final names. They must be durable, and a checkpoint must say so.
+    pub fn publish(&mut self, world: &World) -> Result<()> {
+        for output in self.files_mut() {
+            output.staged.publish(&*world.storage, output.existing)?;
+        }
+        Ok(())
+    }
+}
+
+/// Goes on publishing where an earlier run was stopped.
+pub fn publish_again(
+    world: &World,
+    plans: &[OutputPlan],
+    instance: &str,
+    entries: &[OutputEntry],
+) -> Result<()> {
+    for plan in plans {
+        let entry = plan.entry(entries).ok_or_else(|| lost(plan))?;
+        let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
+        let (name, mark) = (plan.name(instance), mark_of(entry)?);
+        if sink::publish(&*world.storage, &name, &mark, existing)? == Publication::Lost {
+            return Err(lost(plan));
+        }
+    }
+    Ok(())
+}
+
+fn lost(plan: &OutputPlan) -> Error {
+    let target = plan.target.display();
+    Error::refused(format!("the finished output `{target}` is gone before it got its name"))
+        .with_hint("restore its `.partial` file, or start over with `--fresh`")
+}

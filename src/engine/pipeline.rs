@@ -1,0 +1,204 @@
+//! The whole program in one place: what a run does, from the job to its published outputs.
+//!
+//! ```text
+//!  file -- chunk k: a worker claims it, reads it --> cut > decode > steps without state > encode
+//!                                     | results, numbered k
+//!                                     v
+//!          the ordered stage: verify the cut > steps with state > append > triggers > barrier > checkpoint
+//! ```
+
+use super::ordered::Ordered;
+use super::prepare::{Prepared, Ready, prepare};
+use super::queue::{Queue, Task};
+use super::saver::Saver;
+use super::schedule::{Happened, Schedule, Verdict};
+use super::tracking::Tracking;
+use super::recheck::Recheck;
+use super::summary::{Outcome, Summary};
+use super::worker::{Chunk, Worker};
+use super::world::{RunOptions, World};
+use crate::checkpoint::{Phase, Trigger};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::transform::Flow;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+/// How a stretch of work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// There is no more of it.
+    Complete,
+    /// A checkpoint was taken and the run stops here.
+    Stopped,
+}
+
+/// Runs a job: starts it, goes on with it, or finds that nothing is left to do.
+///
+/// # Errors
+/// Every failure leaves a folder from which the same command goes on, or says why not.
+pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outcome> {
+    let ready = match prepare(job, command, options, world)? {
+        Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
+        Prepared::Ready(ready) => ready,
+    };
+    let Ready { plan, inputs, beginning, known, store, resumed } = *ready;
+    let recheck = Recheck::new(job, world, &inputs, known.as_deref());
+    let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known)?;
+    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning)?;
+    thread::scope(|scope| {
+        let saver = store.map(|store| Saver::start(scope, world.clone(), store, job.checkpoint.keep));
+        let mut schedule = Schedule::new(job, options, world, saver);
+        let rechecked = recheck.map(|recheck| scope.spawn(move || recheck.run()));
+        let ended = work(&mut ordered, &mut schedule, options, world);
+        let ending = schedule.settle(&mut ordered, ended)?;
+        if ending == Ending::Complete {
+            if let Some(thread) = rechecked {
+                thread.join().map_err(|_| Error::internal("checking the inputs panicked"))??;
+            }
+            publish(&mut ordered, &mut schedule)?;
+        }
+        let summary = Summary { counters: ordered.counters, resumed, ..schedule.summary(&ordered) };
+        Ok(match schedule.stopped_by {
+            Some(cause) => Outcome::Stopped(cause, summary),
+            None => Outcome::Finished(summary),
+        })
+    })
+}
+
+/// Everything is written: the outputs get their final names.
+fn publish(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<()> {
+    ordered.phase = Phase::Publishing;
+    schedule.save_and_wait(ordered, Trigger::Final)?;
+    ordered.publish()?;
+    schedule.finish_done(ordered)
+}
+
+/// Reads all input, then lets the steps give what they hold.
+fn work(
+    ordered: &mut Ordered<'_>,
+    schedule: &mut Schedule<'_>,
+    options: &RunOptions,
+    world: &World,
+) -> Result<Ending> {
+    schedule.begin(ordered)?;
+    if ordered.phase == Phase::Reading {
+        if read(ordered, schedule, options, world)? == Ending::Stopped {
+            return Ok(Ending::Stopped);
+        }
+        ordered.phase = Phase::Draining;
+        ordered.check_rejects_at_end()?;
+    }
+    while let Some(flow) = ordered.drain()? {
+        if flow != Flow::Open {
+            break;
+        }
+        if schedule.at_barrier(ordered, Happened::Nothing)? == Verdict::Stop {
+            return Ok(Ending::Stopped);
+        }
+    }
+    Ok(Ending::Complete)
+}
+
+/// Reads the input with all workers; returns behind the last record, at a stop, or when no more records are needed.
+fn read(
+    ordered: &mut Ordered<'_>,
+    schedule: &mut Schedule<'_>,
+    options: &RunOptions,
+    world: &World,
+) -> Result<Ending> {
+    if ordered.is_full() {
+        return Ok(Ending::Complete);
+    }
+    let (plan, inputs) = (ordered.plan, ordered.inputs);
+    let window = 2 * options.threads as u64 + 2;
+    let queue = Queue::new(inputs, ordered.position, options.chunk_bytes, window);
+    let new_worker = || Worker::new(plan, inputs, &*world.storage, options.chunk_bytes);
+    thread::scope(|scope| {
+        let (sender, results) = sync_channel(options.threads);
+        let mut workers = Vec::new();
+        for _ in 0..options.threads {
+            let (sender, queue, mut worker) = (sender.clone(), &queue, new_worker());
+            workers.push(scope.spawn(move || serve(queue, &mut worker, &sender)));
+        }
+        drop(sender);
+        let ending = apply_all(ordered, schedule, &queue, &results, &mut new_worker());
+        queue.close();
+        drop(results);
+        for worker in workers {
+            worker.join().map_err(|_| Error::internal("a worker panicked"))?;
+        }
+        ending
+    })
+}
+
+/// One chunk and what became of it; `None` where its start has to be known first.
+type Processed = (Task, Result<Option<Chunk>>);
+
+/// A worker's thread. However it ends, the queue is closed behind a panic, so that nobody waits for it.
+fn serve(queue: &Queue, worker: &mut Worker<'_>, results: &SyncSender<Processed>) {
+    let _closer = queue.close_on_panic();
+    while let Some(task) = queue.claim() {
+        let processed = worker.process(task);
+        if results.send((task, processed)).is_err() {
+            return;
+        }
+    }
+}
+
+/// The ordered stage: applies the chunks in input order.
+fn apply_all(
+    ordered: &mut Ordered<'_>,
+    schedule: &mut Schedule<'_>,
+    queue: &Queue,
+    results: &Receiver<Processed>,
+    redo: &mut Worker<'_>,
+) -> Result<Ending> {
+    let mut early = BTreeMap::new();
+    let mut next_ticket = 0;
+    while let Some((task, processed)) = next_in_order(&mut early, next_ticket, results) {
+        next_ticket += 1;
+        while ordered.position.source < task.source {
+            ordered.end_input()?;
+        }
+        let chunk = match processed? {
+            Some(chunk) if chunk.start == ordered.position.offset => chunk,
+            // The guess was wrong: now the start is known.
+            _ => redo.process_exact(task, ordered.position.offset)?,
+        };
+        for piece in chunk.pieces {
+            let happened = piece.happened;
+            if ordered.apply(piece)? != Flow::Open {
+                return Ok(Ending::Complete);
+            }
+            if schedule.at_barrier(ordered, happened)? == Verdict::Stop {
+                return Ok(Ending::Stopped);
+            }
+        }
+        queue.applied();
+        if task.is_last {
+            ordered.end_input()?;
+            if schedule.at_barrier(ordered, Happened::FileEnded)? == Verdict::Stop {
+                return Ok(Ending::Stopped);
+            }
+        }
+    }
+    ordered.end_inputs()?;
+    Ok(Ending::Complete)
+}
+
+/// The result with that ticket; `None` when the workers have no more.
+fn next_in_order(
+    early: &mut BTreeMap<u64, Processed>,
+    ticket: u64,
+    results: &Receiver<Processed>,
+) -> Option<Processed> {
+    loop {
+        if let Some(processed) = early.remove(&ticket) {
+            return Some(processed);
+        }
+        let (task, processed) = results.recv().ok()?;
+        early.insert(task.ticket, (task, processed));
+    }
+}

@@ -1,0 +1,166 @@
+//! The bound job: the columns of its inputs, its steps, and how its records are decoded and encoded.
+
+use super::inputs::Inputs;
+use crate::decode::Decoder;
+use crate::encode::Encoder;
+use crate::encode::settings::SinkFormat;
+use crate::error::Diagnostic;
+use crate::expr::{self, Expression, Scope};
+use crate::job::{self, Job};
+use crate::record::{
+    Batch, DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots,
+};
+use crate::source::settings::SourceFormat;
+use crate::transform::Chain;
+use std::ops::Range;
+
+/// The version of what the same job makes of the same inputs. It changes when an output byte of any job would.
+pub const SEMANTICS_VERSION: u32 = 1;
+
+/// A job bound to its inputs.
+#[derive(Debug)]
+pub struct Plan {
+    /// What each slot of a batch holds.
+    pub slots: Slots,
+    /// The steps.
+    pub chain: Chain,
+    /// From bytes to batches.
+    pub decoder: Decoder,
+    /// From batches to bytes.
+    pub encoder: Encoder,
+    /// The slots that the encoder reads.
+    pub encoder_reads: Vec<Slot>,
+    /// The predicate of `checkpoint.when` and the slots that it reads.
+    pub when: Option<(Expression, Vec<Slot>)>,
+}
+
+impl Plan {
+    /// Binds a job; all problems that can be found are returned together.
+    pub fn bind(job: &Job, inputs: &Inputs, now_micros: i64) -> Result<Plan, Vec<Diagnostic>> {
+        let mut slots = Slots::default();
+        let mut problems = Vec::new();
+        let layout = match &job.source.format {
+            SourceFormat::Csv(_) => csv_layout(job, inputs, &mut slots, &mut problems),
+            SourceFormat::Jsonl => {
+                slots.declared.clone_from(&job.source.types);
+                Layout { fields: Vec::new(), rest: Rest::Json }
+            }
+        };
+        let when = bind_when(job, &layout, &mut slots, now_micros).unwrap_or_else(|more| {
+            problems.extend(more);
+            None
+        });
+        let chain = Chain::bind(&job.transforms, layout, &mut slots, now_micros);
+        let mut chain = match chain {
+            Ok(chain) if problems.is_empty() => chain,
+            Ok(_) => return Err(problems),
+            Err(more) => {
+                problems.extend(more);
+                return Err(problems);
+            }
+        };
+        let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
+        let columns = inputs.names.len();
+        let mut decoder = Decoder::new(&job.source.format, columns, &slots);
+        if let Some(keys) = &known_keys {
+            decoder = decoder.with_known_keys(keys);
+        }
+        let format = job.sink.format;
+        let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
+        let encoder_reads = encoder.reads();
+        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
+    }
+
+    /// Decodes slots of a batch.
+    pub fn fill(&self, batch: &mut Batch, slots: &[Slot]) {
+        self.decoder.fill(batch, slots);
+    }
+}
+
+fn csv_layout(
+    job: &Job,
+    inputs: &Inputs,
+    slots: &mut Slots,
+    problems: &mut Vec<Diagnostic>,
+) -> Layout {
+    let mut fields = Vec::new();
+    for (index, name) in inputs.names.iter().enumerate() {
+        let declared = job.source.types.iter().find(|(declared, _)| declared == name);
+        let data_type = declared.map_or(DataType::Text, |(_, data_type)| *data_type);
+        let slot = slots.add(name, data_type, SlotOrigin::CsvField(index));
+        fields.push(Field { name: name.clone(), data_type, slot });
+    }
+    for (index, (name, _)) in job.source.types.iter().enumerate() {
+        if !inputs.names.contains(name) {
+            problems.push(unknown_column(name, job.places.types[index].clone(), &inputs.names));
+        }
+    }
+    Layout { fields, rest: Rest::Closed }
+}
+
+fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
+    const SHOWN_MAX: usize = 8;
+    let mut shown = columns.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if columns.len() > SHOWN_MAX {
+        shown.push_str(", ...");
+    }
+    let mut problem = Diagnostic::at(place, format!("the inputs have no column `{name}`"))
+        .with_label(format!("columns are: {shown}"));
+    if let Some(closest) = job::closest(name, columns.iter().map(String::as_str)) {
+        problem = problem.with_hint(format!("did you mean `{closest}`?"));
+    }
+    problem
+}
+
+fn bind_when(
+    job: &Job,
+    layout: &Layout,
+    slots: &mut Slots,
+    now_micros: i64,
+) -> Result<Option<(Expression, Vec<Slot>)>, Vec<Diagnostic>> {
+    let Some(sql) = &job.checkpoint.when else { return Ok(None) };
+    let mut scope = Scope { layout, slots, now_micros, context: "checkpoint.when" };
+    let predicate = expr::bind_predicate(sql, &mut scope)?;
+    let reads = predicate.reads();
+    Ok(Some((predicate, reads)))
+}
+
+/// CSV needs its columns beforehand: those of JSON records come from the declared types, or else from the first record.
+/// Returns the keys that records may have then.
+fn close_layout(
+    job: &Job,
+    inputs: &Inputs,
+    layout: &mut Layout,
+    slots: &mut Slots,
+) -> Option<Vec<String>> {
+    if layout.rest == Rest::Closed || matches!(job.sink.format, SinkFormat::Jsonl) {
+        return None;
+    }
+    let declared = top_level_keys(&job.source.types);
+    let keys = if declared.is_empty() { inputs.names.clone() } else { declared };
+    let computed = std::mem::take(&mut layout.fields);
+    layout.rest = Rest::Closed;
+    for key in &keys {
+        let field = computed.iter().find(|field| field.name == *key).cloned();
+        layout.fields.push(field.unwrap_or_else(|| {
+            let slot = slots.json_path(&JsonPath::key(key.clone()));
+            let data_type = slots.info(slot).data_type;
+            Field { name: key.clone(), data_type, slot }
+        }));
+    }
+    layout.fields.extend(computed.into_iter().filter(|field| !keys.contains(&field.name)));
+    Some(keys)
+}
+
+/// The first steps of the declared paths, in order, each once.
+fn top_level_keys(types: &[(String, DataType)]) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for (path, _) in types {
+        let end = path.find(['.', '[']).unwrap_or(path.len());
+        let key = path[..end].to_owned();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}

@@ -1,0 +1,221 @@
+//! From a job to a run that can begin: lock, look, decide, and only then change anything.
+
+use super::decision::{Decision, Past, decide, notes};
+use super::inputs::Inputs;
+use super::ordered::{Beginning, Identity};
+use super::outputs::{Origin, OutputPlan, Outputs, planned, publish_again};
+use super::plan::Plan;
+use super::survey::{Restored, Survey, survey};
+use super::world::{RunOptions, StartMode, World};
+use crate::checkpoint::{
+    Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence, Store, Trigger,
+    Trust,
+};
+use crate::error::Result;
+use crate::job::Job;
+use crate::observe::Event;
+use crate::record::Fingerprint;
+use crate::sink::settings::Target;
+use crate::sink::{StagedFile, discard};
+use crate::storage::Existing;
+use std::sync::atomic::Ordering;
+
+/// What preparing came to.
+pub enum Prepared {
+    /// A run can begin.
+    Ready(Box<Ready>),
+    /// Nothing is left to do; the manifest of what was published.
+    Finished(Box<Manifest>),
+}
+
+/// A run that can begin.
+pub struct Ready {
+    /// The bound job.
+    pub plan: Plan,
+    /// Its inputs.
+    pub inputs: Inputs,
+    /// Where it begins.
+    pub beginning: Beginning,
+    /// The fingerprints of the inputs, where it goes on.
+    pub known: Option<Vec<Fingerprint>>,
+    /// The job's locked folder; `None` where the run cannot be resumed.
+    pub store: Option<Store>,
+    /// What it goes on from.
+    pub resumed: Option<Resumed>,
+}
+
+/// What a run goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// The checkpoint.
+    pub sequence: u64,
+    /// Records of all inputs before it.
+    pub records: u64,
+}
+
+/// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
+/// left-over temporary files.
+pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Prepared> {
+    // First without the folder: a broken job leaves nothing behind.
+    let nothing = Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) };
+    let first = survey(job, command, options, world, nothing, 0)?;
+    first.inputs.notes.iter().for_each(|note| tell(world, note));
+    if job.sink.target == Target::Stdout {
+        tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
+        return start(job, options, world, first, None);
+    }
+    let trust = if options.unsafe_directory { Trust::Anyones } else { Trust::OwnOnly };
+    let (storage, clock) = (world.storage.clone(), world.clock.clone());
+    let folder = Folder::open(storage, clock, &job.checkpoint.directory, trust)?;
+    let mut store = folder.lock(&world.holder, &mut std::thread::sleep)?;
+    store.sweep()?;
+    let loaded = store.load()?;
+    for refused in &loaded.refused {
+        let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
+        world.observer.event(Event::Refused { file, reason });
+    }
+    let checkpoints = store.folder().list()?.len();
+    let survey = survey(job, command, options, world, loaded, checkpoints)?;
+    if let Past::Checkpoint(found) = &survey.facts.past {
+        notes(found).iter().for_each(|note| tell(world, note));
+    }
+    match decide(&survey.facts) {
+        Decision::Refuse(error) => Err(error),
+        Decision::Start => start(job, options, world, survey, Some(store)),
+        Decision::Resume => resume(job, world, survey, store),
+        Decision::Publish => publish(job, world, survey, store),
+        Decision::Finished => {
+            let manifest = newest(survey).manifest;
+            Ok(Prepared::Finished(Box::new(manifest)))
+        }
+    }
+}
+
+fn tell(world: &World, note: &str) {
+    world.observer.event(Event::Note(note.to_owned()));
+}
+
+fn newest(survey: Survey) -> Restored {
+    survey.newest.expect("a decision to go on rests on a checkpoint")
+}
+
+/// Begins with the first record.
+fn start(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    mut store: Option<Store>,
+) -> Result<Prepared> {
+    let Survey { inputs, plan, past, .. } = survey;
+    let instance = RunId::random(&*world.clock);
+    let now = world.clock.wall_micros();
+    let known: Vec<_> =
+        inputs.files.iter().map(|file| (file.path.clone(), file.metadata)).collect();
+    let done = past.as_ref().filter(|manifest| manifest.phase == Phase::Done);
+    let ours = done.map_or_else(Vec::new, |manifest| manifest.outputs.clone());
+    let overwrite = options.overwrite || job.sink.overwrite;
+    let plans = planned(job);
+    let mut checked: Vec<(&OutputPlan, Existing)> = Vec::new();
+    for plan in &plans {
+        let name = instance.to_string();
+        checked.push((plan, plan.check(world, &name, &known, &ours, overwrite)?));
+    }
+    if let Some(store) = &mut store
+        && options.start == StartMode::Fresh
+    {
+        give_up(job, world, store, past.as_ref())?;
+    }
+    let mut opened = Vec::new();
+    for (plan, existing) in checked {
+        let staged = StagedFile::create(&*world.storage, plan.name(&instance.to_string()))?;
+        opened.push((plan.role, staged, existing));
+    }
+    // `now()` was bound to another moment when the job was looked at.
+    let plan = Plan::bind(job, &inputs, now).map_err(crate::error::Error::job_file).unwrap_or(plan);
+    let beginning = Beginning {
+        identity: Identity {
+            instance,
+            run: instance,
+            run_started_at_micros: now,
+            first_started_at_micros: now,
+        },
+        position: inputs.start_of(0),
+        counters: Counters::default(),
+        phase: Phase::Reading,
+        states: plan.chain.new_states(),
+        outputs: Outputs::new(job, opened, Origin::Created),
+        is_new: true,
+    };
+    show_totals(world, &inputs, 0);
+    let ready = Ready { plan, inputs, beginning, known: None, store, resumed: None };
+    Ok(Prepared::Ready(Box::new(ready)))
+}
+
+/// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
+fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>) -> Result<()> {
+    if let Some(manifest) = past {
+        for plan in planned(job) {
+            discard(&*world.storage, &plan.name(&manifest.instance.to_string()))?;
+        }
+    }
+    store.remove_all(FreshStart::asked_for_by_user()).map(drop)
+}
+
+/// Goes on from a checkpoint: now, with every check passed, the outputs are cut.
+fn resume(job: &Job, world: &World, survey: Survey, store: Store) -> Result<Prepared> {
+    let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
+    let Survey { inputs, plan, .. } = Survey { newest: None, ..survey };
+    let Restored { manifest, sequence, states, outputs } = restored;
+    let mut opened = Vec::new();
+    for (output, inspected, replaces) in outputs {
+        let existing = if replaces { Existing::Replace } else { Existing::Keep };
+        opened.push((output.role, inspected.rewind()?, existing));
+    }
+    let now = world.clock.wall_micros();
+    let mut counters = manifest.counters;
+    counters.resumes += 1;
+    let records = counters.records_read;
+    let bytes = inputs.bytes_before(manifest.position);
+    let bytes_total = inputs.bytes_total();
+    world.observer.event(Event::Resumed { sequence, records, bytes, bytes_total });
+    show_totals(world, &inputs, bytes);
+    let beginning = Beginning {
+        identity: Identity {
+            instance: manifest.instance,
+            run: RunId::random(&*world.clock),
+            run_started_at_micros: now,
+            first_started_at_micros: manifest.first_started_at_micros,
+        },
+        position: manifest.position,
+        counters,
+        phase: manifest.phase,
+        states,
+        outputs: Outputs::new(job, opened, Origin::Rewound),
+        is_new: false,
+    };
+    let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
+    let resumed = Some(Resumed { sequence, records });
+    let (known, store) = (Some(known), Some(store));
+    Ok(Prepared::Ready(Box::new(Ready { plan, inputs, beginning, known, store, resumed })))
+}
+
+/// Finishes publishing, which an earlier run began.
+fn publish(job: &Job, world: &World, survey: Survey, mut store: Store) -> Result<Prepared> {
+    let Restored { mut manifest, .. } = newest(survey);
+    publish_again(world, &planned(job), &manifest.instance.to_string(), &manifest.outputs)?;
+    manifest.phase = Phase::Done;
+    manifest.trigger = Trigger::Final;
+    manifest.taken_at_micros = world.clock.wall_micros();
+    manifest.steps.clear();
+    let done = Checkpoint { manifest: manifest.clone(), sections: Vec::new(), parent: None };
+    let saved = store.save(&done).map_err(SaveError::into_error)?;
+    store.retire(&saved, 1)?;
+    Ok(Prepared::Finished(Box::new(manifest)))
+}
+
+fn show_totals(world: &World, inputs: &Inputs, done: u64) {
+    world.progress.bytes_total.store(inputs.bytes_total(), Ordering::Relaxed);
+    world.progress.bytes_done.store(done, Ordering::Relaxed);
+    world.progress.bytes_resumed.store(done, Ordering::Relaxed);
+}

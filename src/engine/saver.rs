@@ -1,0 +1,163 @@
+//! Saves checkpoints in the background: one thread, at most one checkpoint in flight.
+//!
+//! Order of a checkpoint, and what a crash after each step leaves:
+//! 1. sync every output with new bytes, and the folder of a new output: the previous checkpoint counts, its output
+//!    prefixes are untouched;
+//! 2. [`Store::save`]: temporary file, sync, rename, sync of the folder: the previous checkpoint counts until the last of
+//!    these returned, then the new one does;
+//! 3. announce;
+//! 4. retention deletes older ones.
+//!
+//! So a durable checkpoint refers only to durable output bytes.
+
+use super::outputs::Syncs;
+use super::world::World;
+use crate::checkpoint::{Checkpoint, Phase, SaveError, Store, Trigger};
+use crate::error::{Error, Result};
+use crate::observe::Event;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+use std::time::Duration;
+
+/// Hands checkpoints to the thread that saves them.
+pub struct Saver<'scope> {
+    requests: SyncSender<Request>,
+    results: Receiver<Completed>,
+    thread: ScopedJoinHandle<'scope, Store>,
+    is_busy: bool,
+}
+
+/// A checkpoint to save and what must be durable before.
+struct Request {
+    checkpoint: Checkpoint,
+    syncs: Syncs,
+}
+
+/// What became of a checkpoint.
+#[derive(Debug)]
+pub struct Completed {
+    /// Why it was taken.
+    pub trigger: Trigger,
+    /// How long the work took.
+    pub busy: Duration,
+    /// Its number, or why there is none.
+    pub outcome: std::result::Result<u64, SaveFailure>,
+}
+
+/// A checkpoint that was not saved.
+#[derive(Debug)]
+pub struct SaveFailure {
+    /// What failed.
+    pub error: Error,
+    /// Whether a later checkpoint may still be saved.
+    pub may_go_on: bool,
+}
+
+impl<'scope> Saver<'scope> {
+    /// Starts the thread; it owns the job's folder until [`Saver::finish`].
+    pub fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        world: World,
+        store: Store,
+        keep: usize,
+    ) -> Self {
+        let (requests, received) = sync_channel(1);
+        let (sender, results) = channel();
+        let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
+        Saver { requests, results, thread, is_busy: false }
+    }
+
+    /// Whether a checkpoint is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Hands over a checkpoint. None may be in flight.
+    pub fn save(&mut self, checkpoint: Checkpoint, syncs: Syncs) {
+        debug_assert!(!self.is_busy, "one checkpoint at a time");
+        // A thread that is gone shows when its result is waited for.
+        self.is_busy = self.requests.send(Request { checkpoint, syncs }).is_ok();
+    }
+
+    /// The result of a checkpoint that has been completed since it was last asked for.
+    pub fn completed(&mut self) -> Option<Completed> {
+        let completed = self.results.try_recv().ok()?;
+        self.is_busy = false;
+        Some(completed)
+    }
+
+    /// Waits for the checkpoint in flight.
+    pub fn wait(&mut self) -> Option<Completed> {
+        if !self.is_busy {
+            return None;
+        }
+        self.is_busy = false;
+        self.results.recv().ok()
+    }
+
+    /// Ends the thread and gives the folder back.
+    pub fn finish(self) -> Result<Store> {
+        drop(self.requests);
+        self.thread.join().map_err(|_| Error::internal("saving checkpoints panicked"))
+    }
+}
+
+fn serve(
+    world: &World,
+    mut store: Store,
+    keep: usize,
+    requests: &Receiver<Request>,
+    results: &Sender<Completed>,
+) -> Store {
+    while let Ok(Request { checkpoint, syncs }) = requests.recv() {
+        let started = world.clock.monotonic();
+        let trigger = checkpoint.manifest.trigger;
+        // A finished job keeps its last word only.
+        let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
+        let outcome = save(world, &mut store, keep_now, checkpoint, &syncs);
+        let busy = world.clock.monotonic().saturating_sub(started);
+        if results.send(Completed { trigger, busy, outcome }).is_err() {
+            break;
+        }
+    }
+    store
+}
+
+fn save(
+    world: &World,
+    store: &mut Store,
+    keep: usize,
+    checkpoint: Checkpoint,
+    syncs: &Syncs,
+) -> std::result::Result<u64, SaveFailure> {
+    sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
+    let saved = store.save(&checkpoint).map_err(|failure| {
+        let may_go_on = matches!(failure, SaveError::Failed(_));
+        SaveFailure { error: failure.into_error(), may_go_on }
+    })?;
+    let progress = &world.progress;
+    progress.checkpoints.fetch_add(1, Ordering::Relaxed);
+    let now = u64::try_from(world.clock.monotonic().as_micros()).unwrap_or(u64::MAX);
+    progress.last_checkpoint_micros.store(now, Ordering::Relaxed);
+    let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
+    let trigger = checkpoint.manifest.trigger.word();
+    world.observer.event(Event::Saved { sequence, trigger, bytes });
+    // What could not be deleted stays: it does no harm.
+    if let Err(problem) = store.retire(&saved, keep) {
+        world.observer.event(Event::Note(problem.to_string()));
+    }
+    Ok(sequence)
+}
+
+/// A failed sync is never repeated: what the file holds is unknown from then on.
+fn sync(world: &World, syncs: &Syncs) -> Result<()> {
+    for (path, file) in &syncs.files {
+        file.sync_data().map_err(|cause| Error::io("sync", path, cause))?;
+    }
+    for folder in &syncs.folders {
+        let syncing = |cause| Error::io("sync the folder", folder, cause);
+        world.storage.sync_directory(folder).map_err(syncing)?;
+    }
+    Ok(())
+}

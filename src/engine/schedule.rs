@@ -1,0 +1,270 @@
+//! At each barrier: is a checkpoint due, has one been saved, does the run stop here?
+
+use super::ordered::Ordered;
+use super::pipeline::Ending;
+use super::saver::{Completed, Saver};
+use super::summary::Summary;
+use super::world::{RunOptions, World};
+use crate::checkpoint::settings::CheckpointSettings;
+use crate::checkpoint::trigger::{self, AfterFailure, Cost, Costs, Decision, Facts, Requests};
+use crate::checkpoint::{Phase, Trigger};
+use crate::error::{Error, Kind, Result};
+use crate::job::Job;
+use crate::observe::Event;
+use std::time::Duration;
+
+/// What a barrier came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The run goes on.
+    GoOn,
+    /// The last checkpoint of this run was saved.
+    Stop,
+}
+
+/// What has happened at a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// Nothing special.
+    Nothing,
+    /// The job's checkpoint predicate held for the record before it.
+    PredicateHeld,
+    /// An input ended.
+    FileEnded,
+}
+
+/// When checkpoints are taken, and the thread that saves them.
+pub struct Schedule<'scope> {
+    settings: CheckpointSettings,
+    world: World,
+    /// `None` where the run cannot be resumed.
+    saver: Option<Saver<'scope>>,
+    stop_after_barriers: Option<u64>,
+    barriers: u64,
+    /// The counters at the last checkpoint taken.
+    since: Mark,
+    /// When the last one was saved or given up.
+    finished_at: Duration,
+    /// How long the last barrier took.
+    pause: Duration,
+    costs: Costs,
+    failed_in_a_row: u32,
+    checkpoints: u64,
+    sequence: Option<u64>,
+    /// What ended the run before its input did.
+    pub stopped_by: Option<StopCause>,
+}
+
+/// What ended a run before its input did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopCause {
+    /// A signal.
+    Signal(i32),
+    /// The time or the number of barriers given to the run.
+    Early,
+}
+
+/// Counters at a checkpoint.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Duration,
+    records: u64,
+    bytes: u64,
+}
+
+impl<'scope> Schedule<'scope> {
+    /// A schedule whose clock starts now.
+    pub fn new(
+        job: &Job,
+        options: &RunOptions,
+        world: &World,
+        saver: Option<Saver<'scope>>,
+    ) -> Self {
+        let now = world.clock.monotonic();
+        Schedule {
+            settings: job.checkpoint.clone(),
+            world: world.clone(),
+            saver,
+            stop_after_barriers: options.stop_after_barriers,
+            barriers: 0,
+            since: Mark { at: now, records: 0, bytes: 0 },
+            finished_at: now,
+            pause: Duration::ZERO,
+            costs: Costs::default(),
+            failed_in_a_row: 0,
+            checkpoints: 0,
+            sequence: None,
+            stopped_by: None,
+        }
+    }
+
+    /// Counts from the position that the run begins at. A new job saves its first checkpoint, so that its `now()` and
+    /// the names of its outputs are known from here on.
+    pub fn begin(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
+        self.since = self.mark(ordered);
+        if ordered.is_new && self.saver.is_some() {
+            self.take(ordered, Trigger::Start)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&self, ordered: &Ordered<'_>) -> Mark {
+        let at = self.world.clock.monotonic();
+        Mark { at, records: ordered.counters.records_read, bytes: ordered.bytes_done() }
+    }
+
+    /// Called at every barrier with what has just happened there.
+    pub fn at_barrier(&mut self, ordered: &mut Ordered<'_>, happened: Happened) -> Result<Verdict> {
+        self.barriers += 1;
+        if let Some(saver) = &mut self.saver
+            && let Some(completed) = saver.completed()
+        {
+            self.note(completed)?;
+        }
+        if let Some(signal) = self.world.requests.stop_signal() {
+            return self.stop(ordered, Trigger::Interrupt, StopCause::Signal(signal));
+        }
+        if self.stop_after_barriers.is_some_and(|barriers| self.barriers >= barriers) {
+            return self.stop(ordered, Trigger::StopEarly, StopCause::Early);
+        }
+        self.take_if_due(ordered, happened)?;
+        Ok(Verdict::GoOn)
+    }
+
+    fn stop(
+        &mut self,
+        ordered: &mut Ordered<'_>,
+        trigger: Trigger,
+        cause: StopCause,
+    ) -> Result<Verdict> {
+        self.save_and_wait(ordered, trigger)?;
+        self.stopped_by = Some(cause);
+        Ok(Verdict::Stop)
+    }
+
+    fn take_if_due(&mut self, ordered: &mut Ordered<'_>, happened: Happened) -> Result<()> {
+        let Some(saver) = &self.saver else { return Ok(()) };
+        let now = self.mark(ordered);
+        let facts = Facts {
+            now: now.at,
+            last_taken: self.since.at,
+            last_finished: (!saver.is_busy()).then_some(self.finished_at),
+            records: now.records - self.since.records,
+            bytes: now.bytes - self.since.bytes,
+            requests: Requests {
+                asked: self.world.requests.take_checkpoint(),
+                predicate_held: happened == Happened::PredicateHeld,
+                file_ended: happened == Happened::FileEnded,
+                ..Requests::default()
+            },
+            costs: self.costs,
+        };
+        match trigger::decide(&facts, &self.settings) {
+            Decision::Continue => Ok(()),
+            Decision::Take(trigger) => {
+                self.wait()?;
+                self.take(ordered, trigger)
+            }
+        }
+    }
+
+    /// Hands the checkpoint of this barrier to the saver. None may be in flight.
+    fn take(&mut self, ordered: &mut Ordered<'_>, trigger: Trigger) -> Result<()> {
+        let started = self.world.clock.monotonic();
+        let Some((checkpoint, syncs)) = ordered.checkpoint(trigger)? else {
+            return Err(Error::internal("a checkpoint was due where there is no barrier"));
+        };
+        if let Some(saver) = &mut self.saver {
+            saver.save(checkpoint, syncs);
+        }
+        self.since = self.mark(ordered);
+        self.pause = self.since.at.saturating_sub(started);
+        Ok(())
+    }
+
+    /// Saves the checkpoint of this barrier and waits until it is durable.
+    pub fn save_and_wait(&mut self, ordered: &mut Ordered<'_>, trigger: Trigger) -> Result<()> {
+        if self.saver.is_none() {
+            return Ok(());
+        }
+        self.wait()?;
+        self.take(ordered, trigger)?;
+        self.wait()
+    }
+
+    /// Waits for the checkpoint in flight.
+    fn wait(&mut self) -> Result<()> {
+        match self.saver.as_mut().and_then(Saver::wait) {
+            Some(completed) => self.note(completed),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&mut self, completed: Completed) -> Result<()> {
+        let Completed { trigger, busy, outcome } = completed;
+        self.finished_at = self.world.clock.monotonic();
+        let total = self.finished_at.saturating_sub(self.since.at) + self.pause;
+        self.costs = self.costs.with(Cost { busy: busy + self.pause, total });
+        match outcome {
+            Ok(sequence) => {
+                self.sequence = Some(sequence);
+                self.checkpoints += 1;
+                self.failed_in_a_row = 0;
+                Ok(())
+            }
+            Err(failure) => {
+                self.failed_in_a_row += 1;
+                let after = trigger::after_failure(self.failed_in_a_row, trigger);
+                if !failure.may_go_on || after == AfterFailure::Stop {
+                    self.saver = None;
+                    return Err(failure.error);
+                }
+                let reason = failure.error.to_string();
+                self.world.observer.event(Event::SaveFailed { reason });
+                Ok(())
+            }
+        }
+    }
+
+    /// After the work: where it failed but is consistent, what was done so far is saved, so that the next run need not
+    /// repeat it.
+    pub fn settle(&mut self, ordered: &mut Ordered<'_>, ended: Result<Ending>) -> Result<Ending> {
+        let error = match ended {
+            Ok(ending) => return Ok(ending),
+            Err(error) => error,
+        };
+        let is_worth_saving = match error.kind {
+            Kind::Failed | Kind::RejectLimit => true,
+            Kind::Internal | Kind::Usage | Kind::Refused | Kind::Locked | Kind::StoppedEarly => false,
+        };
+        if is_worth_saving && ordered.is_consistent() && self.saver.is_some() {
+            // The failure itself is what the user must read; a second one would only hide it.
+            if let Err(second) = self.save_and_wait(ordered, Trigger::StopEarly) {
+                self.world.observer.event(Event::SaveFailed { reason: second.to_string() });
+            }
+        }
+        Err(error)
+    }
+
+    /// Saves that the outputs are published, with all else given up, and ends.
+    pub fn finish_done(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
+        ordered.phase = Phase::Done;
+        self.save_and_wait(ordered, Trigger::Final)?;
+        match self.saver.take() {
+            Some(saver) => saver.finish().map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// What this run did about checkpoints, and how far it came.
+    pub fn summary(&self, ordered: &Ordered<'_>) -> Summary {
+        Summary {
+            counters: ordered.counters,
+            sequence: self.sequence,
+            checkpoints: self.checkpoints,
+            resumed: None,
+            bytes_done: ordered.bytes_done(),
+            bytes_total: ordered.inputs.bytes_total(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What a run did.
+
+use super::prepare::Resumed;
+use super::schedule::StopCause;
+use crate::checkpoint::{Counters, Manifest};
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All is published.
+    Finished(Summary),
+    /// A checkpoint was taken and the run stopped.
+    Stopped(StopCause, Summary),
+    /// An earlier run had published all; nothing was done.
+    AlreadyFinished(Box<Manifest>),
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// What was counted over all runs of the job.
+    pub counters: Counters,
+    /// The newest checkpoint that this run saved.
+    pub sequence: Option<u64>,
+    /// Checkpoints that this run saved.
+    pub checkpoints: u64,
+    /// What it went on from.
+    pub resumed: Option<Resumed>,
+    /// Input bytes before the position that was reached.
+    pub bytes_done: u64,
+    /// Input bytes in all.
+    pub bytes_total: u64,
+}

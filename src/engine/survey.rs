@@ -1,0 +1,215 @@
+//! Looks at the job, its inputs, its checkpoints and its outputs, and changes nothing.
+
+use super::decision::{Facts, Found, InputFinding, Past};
+use super::inputs::Inputs;
+use super::outputs::{OutputPlan, mark_of, planned};
+use super::plan::{Plan, SEMANTICS_VERSION};
+use super::world::{RunOptions, StartMode, World};
+use crate::checkpoint::{self, Loaded, Manifest, Phase};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::job::diff::diff;
+use crate::sink::Inspected;
+use crate::source::fingerprint::{Depth, compare};
+use crate::storage::OpenMode;
+use crate::transform::State;
+use std::path::{Path, PathBuf};
+
+/// All that can be known before anything is changed.
+pub struct Survey {
+    /// The inputs that a run reads.
+    pub inputs: Inputs,
+    /// The bound job.
+    pub plan: Plan,
+    /// What the decision rests on.
+    pub facts: Facts,
+    /// The newest usable checkpoint, unless the user starts over.
+    pub newest: Option<Restored>,
+    /// What the newest checkpoint says, even if the user starts over.
+    pub past: Option<Manifest>,
+}
+
+/// A checkpoint, made usable.
+pub struct Restored {
+    /// What it says.
+    pub manifest: Manifest,
+    /// Its number.
+    pub sequence: u64,
+    /// The states of the steps.
+    pub states: Vec<Option<State>>,
+    /// The outputs that can be rewound, by role; empty once they are being published.
+    pub outputs: Vec<(OutputPlan, Inspected, bool)>,
+}
+
+/// Looks at everything.
+pub fn survey(
+    job: &Job,
+    command: &str,
+    options: &RunOptions,
+    world: &World,
+    loaded: Loaded,
+    checkpoints: usize,
+) -> Result<Survey> {
+    let storage = &*world.storage;
+    let discovered = Inputs::discover(job, storage)?;
+    let Loaded { newest, refused, .. } = loaded;
+    let had_newest = newest.is_some();
+    let past = newest.as_ref().map(|newest| newest.manifest.clone());
+    let newest = newest.filter(|_| options.start == StartMode::Resume);
+    let known = newest.as_ref().map(|newest| &newest.manifest);
+    let chosen = choose(job, discovered, known);
+    let inputs = Inputs::open(job, storage, &chosen.paths)?;
+    let now = known.map_or(world.clock.wall_micros(), |known| known.first_started_at_micros);
+    let plan = Plan::bind(job, &inputs, now).map_err(Error::job_file)?;
+
+    let mut restored = None;
+    let past_found = match newest {
+        Some(newest) => {
+            let (found, one) = compare_all(job, world, &plan, newest, checkpoints, chosen)?;
+            restored = Some(one);
+            Past::Checkpoint(Box::new(found))
+        }
+        None if had_newest || refused.is_empty() => Past::Nothing,
+        None => Past::Unusable {
+            refused: refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect(),
+        },
+    };
+    let facts =
+        Facts {
+        start: options.start,
+        changes: options.changes,
+        command: command.to_owned(),
+        past: past_found,
+    };
+    Ok(Survey { inputs, plan, facts, newest: restored, past })
+}
+
+/// Which of the discovered inputs a run reads.
+struct Chosen {
+    paths: Vec<PathBuf>,
+    gone: Vec<PathBuf>,
+    new: Vec<PathBuf>,
+}
+
+/// A started job keeps the inputs it began with, as far as it still names them: a path that the job does not name is
+/// never opened, whatever a checkpoint says.
+fn choose(job: &Job, discovered: Vec<PathBuf>, known: Option<&Manifest>) -> Chosen {
+    let Some(known) = known else {
+        return Chosen { paths: discovered, gone: Vec::new(), new: Vec::new() };
+    };
+    let name = |path: &Path| {
+        path.strip_prefix(&job.folder).unwrap_or(path).to_string_lossy().into_owned()
+    };
+    let mut chosen = Chosen { paths: Vec::new(), gone: Vec::new(), new: Vec::new() };
+    for input in &known.inputs {
+        match discovered.iter().find(|path| name(path) == input.path) {
+            Some(path) => chosen.paths.push(path.clone()),
+            None => chosen.gone.push(PathBuf::from(&input.path)),
+        }
+    }
+    let is_known = |path: &Path| known.inputs.iter().any(|input| input.path == name(path));
+    let new = discovered.iter().filter(|path| !is_known(path));
+    chosen.new = new.map(|path| PathBuf::from(name(path))).collect();
+    chosen
+}
+
+fn compare_all(
+    job: &Job,
+    world: &World,
+    plan: &Plan,
+    newest: checkpoint::Restored,
+    checkpoints: usize,
+    chosen: Chosen,
+) -> Result<(Found, Restored)> {
+    let checkpoint::Restored { id, manifest, states, .. } = newest;
+    let sequence = id.sequence.0;
+    let mut found = Found {
+        sequence,
+        checkpoints,
+        phase: manifest.phase,
+        semantics: (manifest.semantics, SEMANTICS_VERSION),
+        changes: diff(&manifest.job, &job.effective),
+        unreadable_states: Vec::new(),
+        inputs: compare_inputs(job, world, &manifest, &chosen)?,
+        new_inputs: chosen.new,
+        broken_outputs: Vec::new(),
+        lost_outputs: Vec::new(),
+    };
+    let states = restore_states(plan, &states, &manifest, &mut found.unreadable_states);
+    let mut outputs = Vec::new();
+    for output in planned(job) {
+        let Some(entry) = output.entry(&manifest.outputs) else { continue };
+        match manifest.phase {
+            Phase::Reading | Phase::Draining => {
+                match output.inspect(world, &manifest.instance.to_string(), entry)? {
+                    Ok(inspected) => outputs.push((output, inspected, entry.replaces)),
+                    Err(mismatch) => found.broken_outputs.push((output.target, mismatch)),
+                }
+            }
+            Phase::Publishing => {}
+            Phase::Done => {
+                let length = mark_of(entry)?.length;
+                let metadata = world.storage.metadata(&output.target);
+                if metadata.map_or(true, |metadata| metadata.length != length) {
+                    found.lost_outputs.push(output.target);
+                }
+            }
+        }
+    }
+    Ok((found, Restored { manifest, sequence, states, outputs }))
+}
+
+fn compare_inputs(
+    job: &Job,
+    world: &World,
+    manifest: &Manifest,
+    chosen: &Chosen,
+) -> Result<Vec<InputFinding>> {
+    let mut findings = Vec::new();
+    for input in &manifest.inputs {
+        let name = PathBuf::from(&input.path);
+        let consumed = input.fingerprint.consumed;
+        if chosen.gone.contains(&name) {
+            findings.push(InputFinding { name, consumed, comparison: None });
+            continue;
+        }
+        let path = job.folder.join(&name);
+        let reading = |cause| Error::io("read", &path, cause);
+        let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
+        let comparison = compare(&*file, &input.fingerprint, job.source.verify, Depth::Quick);
+        findings.push(InputFinding { name, consumed, comparison: Some(comparison.map_err(reading)?) });
+    }
+    Ok(findings)
+}
+
+fn restore_states(
+    plan: &Plan,
+    saved: &[checkpoint::State],
+    manifest: &Manifest,
+    unreadable: &mut Vec<(String, String)>,
+) -> Vec<Option<State>> {
+    let mut states = plan.chain.new_states();
+    if matches!(manifest.phase, Phase::Publishing | Phase::Done) {
+        return states;
+    }
+    for (step, state) in plan.chain.steps.iter().zip(&mut states) {
+        let Some(state) = state else { continue };
+        let saved = saved.iter().find(|saved| saved.name == step.name);
+        let entry = manifest.steps.iter().find(|entry| entry.name == step.name);
+        let problem = match (saved.map(|saved| saved.parts.as_slice()), entry) {
+            (Some(_), Some(entry)) if entry.kind != step.kind() => {
+                Some(format!("it is of a `{}`", entry.kind))
+            }
+            (Some([base]), Some(_)) if base.version == State::VERSION => {
+                state.read(&base.bytes).err().map(|problem| problem.to_string())
+            }
+            (Some([base]), Some(_)) => {
+                Some(format!("it has version {}, not {}", base.version, State::VERSION))
+            }
+            (Some(_), Some(_)) => Some("it is a chain of changes".to_owned()),
+            (None, _) | (_, None) => Some("it is not there".to_owned()),
+        };
+        unreadable.extend(problem.map(|problem| (step.name.clone(), problem)));
+    }
+    states
+}

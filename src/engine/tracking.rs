@@ -1,0 +1,112 @@
+//! Follows what was consumed of the inputs, so that they can be recognised on resume and watched during the run.
+
+use super::inputs::{InputFile, Inputs};
+use crate::checkpoint::InputEntry;
+use crate::error::{Error, Result};
+use crate::record::{Fingerprint, Position, SourceIndex};
+use crate::source::fingerprint::Tracker;
+use crate::source::{Change, Input};
+use crate::source::settings::Verify;
+use crate::storage::Storage;
+
+/// The fingerprints of all inputs as far as they were consumed.
+pub struct Tracking<'a> {
+    inputs: &'a Inputs,
+    storage: &'a dyn Storage,
+    verify: Verify,
+    /// One for each input: as it was finished, or as it was before it was begun.
+    settled: Vec<Fingerprint>,
+    /// The input that is being read.
+    current: Option<(SourceIndex, Tracker)>,
+}
+
+impl<'a> Tracking<'a> {
+    /// Follows from a position on; `known` are the fingerprints that a checkpoint holds (none in a fresh start).
+    pub fn new(
+        inputs: &'a Inputs,
+        storage: &'a dyn Storage,
+        verify: Verify,
+        known: Option<Vec<Fingerprint>>,
+    ) -> Result<Self> {
+        let mut tracking = Tracking { inputs, storage, verify, settled: Vec::new(), current: None };
+        tracking.settled = match known {
+            Some(known) => known,
+            None => inputs.files.iter().map(|file| tracking.unread(file)).collect::<Result<_>>()?,
+        };
+        Ok(tracking)
+    }
+
+    /// The fingerprint of an input of which nothing was consumed.
+    fn unread(&self, file: &InputFile) -> Result<Fingerprint> {
+        let input = Input::open(self.storage, &file.path)?;
+        let reading = |cause| Error::io("read", &file.path, cause);
+        let mut tracker =
+            Tracker::new(input.file, &file.metadata, self.verify).map_err(reading)?;
+        tracker.fingerprint(0).map_err(reading)
+    }
+
+    /// Everything before a position was consumed.
+    pub fn advance(&mut self, position: Position) -> Result<()> {
+        let source = position.source;
+        let Some(input) = self.inputs.files.get(source.0 as usize) else { return Ok(()) };
+        let reading = |cause| Error::io("read", &input.path, cause);
+        if self.current.as_ref().is_none_or(|(current, _)| *current != source) {
+            let opened = self.inputs.handle(self.storage, source)?;
+            let settled = &self.settled[source.0 as usize];
+            let tracker = Tracker::resume(opened.file.clone(), settled, self.verify);
+            self.current = Some((source, tracker));
+        }
+        if let Some((_, tracker)) = &mut self.current {
+            tracker.advance(position.offset).map_err(reading)?;
+        }
+        Ok(())
+    }
+
+    /// The input that is being read was consumed to its end.
+    pub fn end_input(&mut self) -> Result<()> {
+        if let Some((source, mut tracker)) = self.current.take() {
+            let input = &self.inputs.files[source.0 as usize];
+            let reading = |cause| Error::io("read", &input.path, cause);
+            self.refuse_changes(source)?;
+            tracker.advance(input.size).map_err(reading)?;
+            self.settled[source.0 as usize] = tracker.fingerprint(input.size).map_err(reading)?;
+        }
+        Ok(())
+    }
+
+    /// What a checkpoint at a position says of the inputs.
+    pub fn entries(&mut self, position: Position) -> Result<Vec<InputEntry>> {
+        let mut fingerprints = self.settled.clone();
+        if let Some((source, _)) = &self.current {
+            self.refuse_changes(*source)?;
+        }
+        if let Some((source, tracker)) = &mut self.current {
+            let input = &self.inputs.files[source.0 as usize];
+            let reading = |cause| Error::io("read", &input.path, cause);
+            fingerprints[source.0 as usize] =
+                tracker.fingerprint(position.offset).map_err(reading)?;
+        }
+        let paths = self.inputs.files.iter().map(|input| input.name.to_string_lossy().into_owned());
+        let entries = paths.zip(fingerprints);
+        Ok(entries.map(|(path, fingerprint)| InputEntry { path, fingerprint }).collect())
+    }
+
+    /// An input that changes while it is read makes everything read from it doubtful.
+    fn refuse_changes(&self, source: SourceIndex) -> Result<()> {
+        let input = self.inputs.handle(self.storage, source)?;
+        let looking = |cause| Error::io("look at", &input.path, cause);
+        let Some(change) = input.changed_since_open(self.storage).map_err(looking)? else {
+            return Ok(());
+        };
+        let name = self.inputs.files[source.0 as usize].name.display();
+        let what = match change {
+            Change::Shrunk { was, is } => format!("it had {was} bytes and has {is}"),
+            Change::Grown { was, is } => format!("it had {was} bytes and has {is}"),
+            Change::Rewritten => "it was written to".to_owned(),
+            Change::Replaced => "another file took its place".to_owned(),
+            Change::Removed => "it was removed".to_owned(),
+        };
+        Err(Error::refused(format!("`{name}` changed while it was read: {what}"))
+            .with_hint("let whoever writes it finish, then start over with `--fresh`"))
+    }
+}

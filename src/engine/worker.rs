@@ -1,0 +1,319 @@
+//! What happens to one chunk in any thread: read, cut, decoded, run through the steps without state, encoded.
+
+use super::inputs::Inputs;
+use super::plan::Plan;
+use super::queue::{Start, Task};
+use super::rejected::{Origin, RAW_BYTES_MAX, Rejected};
+use super::schedule::Happened;
+use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
+use crate::error::{Error, Result};
+use crate::record::{Batch, RawRecords, Reject, Values};
+use crate::source::Input;
+use crate::storage::{Storage, read_full};
+use crate::transform::Staged;
+use crc32fast::Hasher;
+use std::sync::Arc;
+
+/// A processed chunk: the records from `start` to `end`.
+#[derive(Debug)]
+pub struct Chunk {
+    /// File offset of its first record.
+    pub start: u64,
+    /// File offset of the first record behind it.
+    pub end: u64,
+    /// Its records, cut where the checkpoint predicate held; each piece ends in a barrier.
+    pub pieces: Vec<Piece>,
+}
+
+/// A run of records of a chunk that is applied as one.
+#[derive(Debug)]
+pub struct Piece {
+    /// Where its records stand.
+    pub extent: Extent,
+    /// File offset of the first record behind it.
+    pub end: u64,
+    /// Number of records.
+    pub records: u64,
+    /// Line ends in it.
+    pub lines: u64,
+    /// What became of the records.
+    pub product: Product,
+    /// Whether the checkpoint predicate held for its last record.
+    pub happened: Happened,
+}
+
+/// Where the rows of a piece stand in the input.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// File offset of the bytes that the batch's offsets count into.
+    pub base: u64,
+    /// Offset in those bytes at which the piece starts.
+    pub start: u32,
+    /// First row of the batch that belongs to the piece.
+    pub first_row: u32,
+}
+
+/// How far a piece could be processed ahead of its turn.
+#[derive(Debug)]
+pub enum Product {
+    /// To its output bytes.
+    Encoded(Encoded),
+    /// To a step with state.
+    Staged(Box<Staged>),
+}
+
+/// A piece's output.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// Bytes for the sink.
+    pub bytes: Vec<u8>,
+    /// Their CRC-32.
+    pub digest: Hasher,
+    /// Records in them.
+    pub written: u64,
+    /// Records that a step let go.
+    pub filtered: u64,
+    /// Records that something was wrong with, by row.
+    pub rejects: Vec<Rejected>,
+}
+
+/// Bytes read beyond a chunk's nominal end, for its last record.
+const OVERLAP_BYTES: usize = 16 * 1024;
+/// Bytes read at a time while the rest of an oversize record is skipped.
+const SKIP_BYTES: usize = 1024 * 1024;
+
+/// Reads and processes chunks; one for each thread.
+pub struct Worker<'a> {
+    plan: &'a Plan,
+    inputs: &'a Inputs,
+    storage: &'a dyn Storage,
+    chunk_bytes: u64,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Worker<'a> {
+    /// A worker with an empty buffer.
+    pub fn new(
+        plan: &'a Plan,
+        inputs: &'a Inputs,
+        storage: &'a dyn Storage,
+        chunk_bytes: u64,
+    ) -> Worker<'a> {
+        Worker { plan, inputs, storage, chunk_bytes, buffer: Vec::new() }
+    }
+
+    /// Processes a chunk; `None` when its start could not be guessed, or the guess led nowhere.
+    pub fn process(&mut self, task: Task) -> Result<Option<Chunk>> {
+        let input = &self.inputs.files[task.source.0 as usize];
+        let nominal_start = task.number.0 * self.chunk_bytes;
+        let nominal_end = (nominal_start + self.chunk_bytes).min(input.size);
+        let start = match task.start {
+            Start::Guess if nominal_start <= input.data_start => Start::Exact(input.data_start),
+            start => start,
+        };
+        if let Start::Exact(start) = start
+            && start >= nominal_end
+        {
+            return Ok(Some(Chunk { start, end: start, pieces: Vec::new() }));
+        }
+        let opened = self.inputs.handle(self.storage, task.source)?;
+        // A guess needs to see whether the byte before the chunk ended a line.
+        let (base, cut_start) = match start {
+            Start::Exact(start) => (start, CutStart::Exact(0)),
+            Start::Guess => (nominal_start - 1, CutStart::AtOrAfter(1)),
+        };
+        let reader = WindowReader { input: &opened, base, size: input.size };
+        let end = usize::try_from(nominal_end - base).expect("a chunk fits into memory");
+        let mut wanted = end + OVERLAP_BYTES;
+        loop {
+            let buffer = std::mem::take(&mut self.buffer);
+            let (window, is_end) = reader.read(buffer, wanted)?;
+            let window = Arc::new(window);
+            match self.plan.decoder.cut(&window, cut_start, end, is_end) {
+                CutOutcome::Unknown => return Ok(None),
+                CutOutcome::NeedMore => wanted *= 2,
+                CutOutcome::Cut(cut) => return Ok(Some(self.chunk(base, cut, window))),
+                CutOutcome::Oversize { before, skip } => {
+                    let mut chunk = self.chunk(base, before, window);
+                    self.skip(&reader, skip, &mut chunk)?;
+                    return Ok(Some(chunk));
+                }
+            }
+        }
+    }
+
+    /// Processes a chunk whose first record is known to start at `start`.
+    pub fn process_exact(&mut self, task: Task, start: u64) -> Result<Chunk> {
+        let chunk = self.process(Task { start: Start::Exact(start), ..task })?;
+        chunk.ok_or_else(|| Error::internal("a chunk with a known start was not cut"))
+    }
+
+    /// Runs the records of a chunk through the steps and takes the buffer back if nobody else needs it.
+    fn chunk(&mut self, base: u64, cut: Cut, window: Arc<Vec<u8>>) -> Chunk {
+        let (start, end) = (base + cut.start as u64, base + cut.end as u64);
+        let pieces = self.pieces(base, cut);
+        if let Ok(buffer) = Arc::try_unwrap(window) {
+            self.buffer = buffer;
+        }
+        Chunk { start, end, pieces }
+    }
+
+    fn pieces(&self, base: u64, cut: Cut) -> Vec<Piece> {
+        let Cut { start, end, lines, mut batch } = cut;
+        let cuts = self.predicate_rows(&mut batch);
+        let whole = Extent { base, start: narrow(start), first_row: 0 };
+        if cuts.is_empty() {
+            let records = batch.rows as u64;
+            let end = base + end as u64;
+            return vec![self.piece(batch, whole, records, end, lines, Happened::Nothing)];
+        }
+        let rows = u32::try_from(batch.rows).expect("rows have 32 bits");
+        let mut pieces = Vec::new();
+        let mut extent = whole;
+        let ends = cuts.iter().map(|row| (row + 1, Happened::PredicateHeld));
+        let rest = (rows != cuts[cuts.len() - 1] + 1).then_some((rows, Happened::Nothing));
+        for (end_row, happened) in ends.chain(rest) {
+            let piece_end =
+                if end_row == rows { end } else { batch.raw.record_span(end_row as usize).start as usize };
+            let part = part_of(&batch, extent.first_row, end_row);
+            let bytes = &chunk_bytes(&batch.raw)[extent.start as usize..piece_end];
+            let records = u64::from(end_row - extent.first_row);
+            let lines = self.plan.decoder.count_lines(bytes);
+            let piece_end_offset = base + piece_end as u64;
+            pieces.push(self.piece(part, extent, records, piece_end_offset, lines, happened));
+            extent = Extent { base, start: narrow(piece_end), first_row: end_row };
+        }
+        pieces
+    }
+
+    /// The rows for which the checkpoint predicate holds. It only decides about checkpoints: a faulty row is none.
+    fn predicate_rows(&self, batch: &mut Batch) -> Vec<u32> {
+        let Some((predicate, reads)) = &self.plan.when else { return Vec::new() };
+        self.plan.fill(batch, reads);
+        let column = predicate.evaluate(batch, &batch.selection);
+        let Values::Boolean(values) = &column.values else {
+            unreachable!("predicates are boolean")
+        };
+        let holds = |row: &&u32| values[**row as usize] && column.is_valid(**row as usize);
+        batch.selection.iter().filter(holds).copied().collect()
+    }
+
+    fn piece(
+        &self,
+        batch: Batch,
+        extent: Extent,
+        records: u64,
+        end: u64,
+        lines: u64,
+        happened: Happened,
+    ) -> Piece {
+        let fill = |batch: &mut Batch, slots: &[_]| self.plan.fill(batch, slots);
+        let product = match self.plan.chain.run_stateless(batch, 0, &fill) {
+            Ok(batch) => Product::Encoded(encode(self.plan, batch, Some(extent))),
+            Err(staged) => Product::Staged(Box::new(staged)),
+        };
+        Piece { extent, end, records, lines, product, happened }
+    }
+}
+
+/// Encodes a batch that came to the end of the chain.
+pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded {
+    plan.fill(&mut batch, &plan.encoder_reads);
+    let mut bytes = Vec::new();
+    plan.encoder.encode(&mut batch, &mut bytes);
+    let mut digest = Hasher::new();
+    digest.update(&bytes);
+    let keep = |reject: &Reject| Rejected::new(reject, &batch.raw, extent, &plan.decoder);
+    let mut rejects: Vec<Rejected> = batch.rejects.iter().map(keep).collect();
+    rejects.sort_by_key(|reject| reject.row);
+    let (written, filtered) = (batch.selection.len() as u64, batch.filtered);
+    Encoded { bytes, digest, written, filtered, rejects }
+}
+
+/// The rows `first..end` of a batch.
+fn part_of(batch: &Batch, first: u32, end: u32) -> Batch {
+    let mut part = batch.clone();
+    part.selection.retain(|row| (first..end).contains(row));
+    part.rejects.retain(|reject| (first..end).contains(&reject.row));
+    part
+}
+
+/// The bytes that the offsets of raw records count into.
+pub fn chunk_bytes(raw: &RawRecords) -> &[u8] {
+    match raw {
+        RawRecords::None => &[],
+        RawRecords::Csv(records) => &records.chunk,
+        RawRecords::Json(records) => &records.chunk,
+    }
+}
+
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).expect("a window is smaller than 4 GiB")
+}
+
+/// Reads the bytes of one input from an offset on.
+struct WindowReader<'a> {
+    input: &'a Input,
+    base: u64,
+    size: u64,
+}
+
+impl WindowReader<'_> {
+    /// `wanted` bytes or all that are left, and whether these are all.
+    fn read(&self, mut buffer: Vec<u8>, wanted: usize) -> Result<(Vec<u8>, bool)> {
+        let left = self.size - self.base;
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
+        buffer.resize(length, 0);
+        self.read_at(&mut buffer, self.base)?;
+        Ok((buffer, length as u64 == left))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        let Input { file, path, .. } = self.input;
+        let reading = |cause| Error::io("read", path, cause);
+        let count = read_full(&**file, buffer, offset).map_err(reading)?;
+        if count == buffer.len() {
+            return Ok(());
+        }
+        let (found, had) = (offset + count as u64, self.size);
+        let path = path.display();
+        let message = format!("`{path}` became shorter while it was read ({found} bytes; it had {had})");
+        Err(Error::refused(message).with_hint("restore the file, or start over with `--fresh`"))
+    }
+}
+
+impl Worker<'_> {
+    /// Puts a record that is too long to be held behind the others of its chunk, as a reject; reads it in small blocks.
+    fn skip(&self, reader: &WindowReader<'_>, mut skip: Skip, chunk: &mut Chunk) -> Result<()> {
+        let start = chunk.end;
+        let mut block = vec![0; SKIP_BYTES];
+        let mut offset = start;
+        let mut kept = Vec::new();
+        loop {
+            let left = usize::try_from(reader.size - offset).unwrap_or(usize::MAX);
+            let length = left.min(SKIP_BYTES);
+            reader.read_at(&mut block[..length], offset)?;
+            if offset == start {
+                kept.extend_from_slice(&block[..length.min(RAW_BYTES_MAX)]);
+            }
+            let found = skip.feed(&block[..length], length == left);
+            offset += found.unwrap_or(length) as u64;
+            if found.is_some() {
+                break;
+            }
+        }
+        let origin =
+            Origin { record: 0, line: 0, offset: start, length: skip.bytes(), raw: kept };
+        let rejected = Rejected { row: 0, reason: skip.reason(), origin: Some(origin) };
+        chunk.end = offset;
+        chunk.pieces.push(Piece {
+            extent: Extent { base: start, start: 0, first_row: 0 },
+            end: offset,
+            records: 1,
+            lines: skip.lines(),
+            product: Product::Encoded(Encoded { rejects: vec![rejected], ..Encoded::default() }),
+            happened: Happened::Nothing,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! Function calls, and the syntax that stands for one: `EXTRACT`, `SUBSTRING(x FROM a)`, `TRIM(BOTH ...)`.
+
+use super::binder::{Binder, Typed, folded};
+use super::names::closest;
+use super::types::{Meeting, coerced};
+use crate::expr::function::{self, Body, Function, Parameter, Part, Special};
+use crate::expr::node::{Arithmetic, Comparison, Node, Value};
+use crate::record::DataType;
+use crate::record::text::MICROS_PER_DAY;
+use sqlparser::ast::{
+    CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    TrimWhereField,
+};
+use std::ops::Range;
+
+impl Binder<'_, '_> {
+    /// Everything that is or stands for a call; anything else is not supported.
+    pub fn call_syntax(&mut self, ast: &Expr, place: &Range<usize>) -> Option<Node> {
+        let no_field = CeilFloorKind::DateTimeField(DateTimeField::NoDateTime);
+        match ast {
+            Expr::Function(call) => self.written_call(call, place),
+            Expr::Extract { field, expr, .. } => {
+                let name = field.to_string().to_lowercase().replace('\'', "");
+                let part = Value::Text(name.as_bytes().into());
+                let part = Typed {
+                    node: Node::Constant(part, DataType::Text),
+                    place: place.clone(),
+                };
+                let moment = self.expression(expr);
+                self.call("date_part", vec![part, moment?], place)
+            }
+            Expr::Ceil { expr, field } if *field == no_field => {
+                self.call_of("ceil", &[expr], place)
+            }
+            Expr::Floor { expr, field } if *field == no_field => {
+                self.call_of("floor", &[expr], place)
+            }
+            Expr::Position { expr, r#in } => self.call_of("position", &[r#in, expr], place),
+            Expr::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let one = Expr::value(sqlparser::ast::Value::Number("1".to_string(), false));
+                let from = substring_from.as_deref().unwrap_or(&one);
+                let mut arguments = vec![&**expr, from];
+                arguments.extend(substring_for.as_deref());
+                self.call_of("substring", &arguments, place)
+            }
+            Expr::Trim {
+                expr,
+                trim_where,
+                trim_what,
+                trim_characters,
+            } => {
+                let name = match trim_where {
+                    None | Some(TrimWhereField::Both) => "trim",
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                };
+                let mut arguments = vec![&**expr];
+                arguments.extend(trim_what.as_deref());
+                arguments.extend(trim_characters.iter().flatten());
+                self.call_of(name, &arguments, place)
+            }
+            _ => self.fail(place, "this kind of expression is not supported", ""),
+        }
+    }
+
+    fn call_of(&mut self, name: &str, asts: &[&Expr], place: &Range<usize>) -> Option<Node> {
+        let arguments: Vec<Option<Typed>> = asts.iter().map(|ast| self.expression(ast)).collect();
+        self.call(name, arguments.into_iter().collect::<Option<_>>()?, place)
+    }
+
+    /// `name(arguments)` as written.
+    fn written_call(
+        &mut self,
+        call: &sqlparser::ast::Function,
+        place: &Range<usize>,
+    ) -> Option<Node> {
+        let name = call.name.to_string();
+        if let Some(node) = self.aggregate(&name.to_lowercase(), call, place) {
+            return node;
+        }
+        if call.filter.is_some() || call.over.is_some() || !call.within_group.is_empty() {
+            let message = format!("`{name}` takes no FILTER, OVER or WITHIN GROUP");
+            return self.fail(place, &message, "");
+        }
+        let list: &[FunctionArg] = match &call.args {
+            FunctionArguments::None => &[],
+            FunctionArguments::List(list)
+                if list.duplicate_treatment.is_none() && list.clauses.is_empty() =>
+            {
+                &list.args
+            }
+            _ => return self.fail(place, &format!("`{name}` takes plain arguments only"), ""),
+        };
+        let mut arguments = Vec::new();
+        for argument in list {
+            arguments.push(match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(ast)) => self.expression(ast),
+                _ => self.fail(place, &format!("`{name}` takes plain arguments only"), ""),
+            });
+        }
+        let name_place = self.source.range(&call.name);
+        let Some(function) = function::find(&name) else {
+            return self.unknown_function(&name, &name_place);
+        };
+        self.build(
+            function,
+            arguments.into_iter().collect::<Option<_>>()?,
+            place,
+        )
+    }
+
+    /// A call of a known function.
+    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+        match function::find(name) {
+            Some(function) => self.build(function, arguments, place),
+            None => self.unknown_function(name, place),
+        }
+    }
+
+    fn build(
+        &mut self,
+        function: &'static Function,
+        arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
+        let count = arguments.len();
+        if count < function.required || (count > function.parameters.len() && !function.repeats) {
+            let name = function.doc.name;
+            let message = format!("`{name}` does not take {count} arguments");
+            let signature = function.doc.signature;
+            return self.fail_with_hint(place, &message, "", &format!("it is {signature}"));
+        }
+        let mut coerced = Vec::new();
+        for (index, argument) in arguments.into_iter().enumerate() {
+            let last = function.parameters.len().checked_sub(1)?;
+            coerced.push(self.argument(function.parameters[index.min(last)], argument));
+        }
+        let mut arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        // Those that must be of one type are always the last ones.
+        let alike = function
+            .parameters
+            .iter()
+            .filter(|one| **one == Parameter::Alike)
+            .count();
+        if alike > 0 {
+            let meeting = match function.body {
+                Body::Special(Special::Nullif) => Meeting::Comparison,
+                Body::Special(_) => Meeting::Choice,
+                Body::Strict(..) | Body::Lenient(..) => Meeting::Comparison,
+            };
+            let tail = arguments.split_off(function.parameters.len() - alike);
+            arguments.extend(self.unify(tail, meeting)?);
+        }
+        match function.body {
+            Body::Special(special) => self.special(special, arguments),
+            Body::Strict(result, _) | Body::Lenient(result, _) => {
+                let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
+                let data_type = result(&nodes);
+                Some(folded(Node::Call(function, nodes, data_type)))
+            }
+        }
+    }
+
+    fn argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {
+        match parameter {
+            Parameter::Text => self.coerce(typed, DataType::Text),
+            Parameter::AsText => self.as_text(typed),
+            Parameter::Bigint => self.coerce(typed, DataType::Bigint),
+            Parameter::Double => self.coerce(typed, DataType::Double),
+            Parameter::Boolean => self.condition(typed),
+            Parameter::Timestamp => self.coerce(typed, DataType::Timestamp),
+            Parameter::Number => self.number(typed),
+            Parameter::Moment => match typed.node.data_type() {
+                DataType::Date => Some(typed),
+                _ => self.coerce(typed, DataType::Timestamp),
+            },
+            Parameter::Part => self.part(typed),
+            Parameter::Alike => Some(typed),
+        }
+    }
+
+    /// The name of a part of a date must be known before the first record.
+    fn part(&mut self, typed: Typed) -> Option<Typed> {
+        let name = match typed.node.constant() {
+            Some(Value::Text(name)) => std::str::from_utf8(name).ok(),
+            _ => None,
+        };
+        if name.and_then(Part::parse).is_some() {
+            return Some(typed);
+        }
+        let label = "parts are: year, quarter, month, week, day, dow, isodow, doy, hour, minute, second, epoch";
+        match name {
+            Some(name) => {
+                let message = format!("`{name}` is no part of a date");
+                self.fail(&typed.place, &message, label)
+            }
+            None => self.fail(&typed.place, "the part must be a text in quotes", label),
+        }
+    }
+
+    fn special(&mut self, special: Special, mut arguments: Vec<Typed>) -> Option<Node> {
+        let now = self.scope.now_micros;
+        match special {
+            Special::Coalesce => Some(Node::Coalesce(
+                arguments.into_iter().map(|typed| typed.node).collect(),
+            )),
+            Special::Try => Some(Node::Try(Box::new(arguments.pop()?.node))),
+            Special::Nullif => {
+                let pair: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
+                let value = pair.first()?.clone();
+                let null = Node::Constant(Value::Null, value.data_type());
+                let pair: [Node; 2] = pair.try_into().ok()?;
+                let is_same = folded(Node::Compare(Comparison::Equal, Box::new(pair)));
+                Some(Node::Case(vec![(is_same, null)], Box::new(value)))
+            }
+            Special::If => {
+                let otherwise = Box::new(arguments.pop()?.node);
+                let then = arguments.pop()?.node;
+                let condition = coerced(arguments.pop()?, DataType::Boolean).node;
+                Some(Node::Case(vec![(condition, then)], otherwise))
+            }
+            Special::Remainder => {
+                let right = arguments.pop()?;
+                self.arithmetic(Arithmetic::Remainder, arguments.pop()?, right)
+            }
+            Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
+            Special::CurrentDate => {
+                let days = i32::try_from(now.div_euclid(MICROS_PER_DAY)).unwrap_or_default();
+                Some(Node::Constant(Value::Date(days), DataType::Date))
+            }
+        }
+    }
+
+    fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
+        let message = format!("unknown function `{name}` in {}", self.scope.context);
+        match closest(name, function::names()) {
+            Some(meant) => {
+                self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
+            }
+            None => self.fail_with_hint(place, &message, "", "`onward functions` lists them all"),
+        }
+    }
+}

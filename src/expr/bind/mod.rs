@@ -1,0 +1,146 @@
+//! Binding: names to slots, operators to typed nodes, everything that can be wrong about an expression told at once.
+//!
+//! Here are the entry points. `binder` walks the syntax tree, `names` resolves identifiers, `types` says what coerces
+//! into what, `operators` and `calls` build nodes, `aggregate` splits expressions over groups.
+
+mod aggregate;
+
+mod binder;
+
+mod calls;
+
+mod literals;
+
+mod names;
+
+mod operators;
+
+mod types;
+
+pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+
+use super::{Expression, Scope};
+use crate::error::{Diagnostic, Sql};
+use binder::Binder;
+use sqlparser::ast::{ExcludeSelectItem, Expr, ObjectName, SelectItem, WildcardAdditionalOptions};
+
+/// A select-list item.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// One value with a name: the alias, else the column's name, else the text of the expression.
+    Expression {
+        /// The name of the output field.
+        name: String,
+        /// What it holds.
+        expression: Expression,
+    },
+    /// `*`: all fields, perhaps with exceptions.
+    Star {
+        /// Fields to leave out.
+        exclude: Vec<String>,
+        /// Fields that get other values.
+        replace: Vec<(String, Expression)>,
+    },
+}
+
+/// Binds an expression of any type.
+pub fn bind_scalar(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole();
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
+/// Binds a condition; anything but a boolean is an error that names the type.
+pub fn bind_predicate(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole().and_then(|typed| binder.condition(typed));
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
+/// Binds select-list items; the errors of all of them are told.
+pub fn bind_items(sqls: &[Sql], scope: &mut Scope) -> Result<Vec<Item>, Vec<Diagnostic>> {
+    collect(sqls.iter().map(|sql| bind_item(sql, scope)))
+}
+
+/// All values, or else all errors.
+fn collect<T>(
+    results: impl Iterator<Item = Result<T, Vec<Diagnostic>>>,
+) -> Result<Vec<T>, Vec<Diagnostic>> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(more) => errors.extend(more),
+        }
+    }
+    if errors.is_empty() {
+        Ok(values)
+    } else {
+        Err(errors)
+    }
+}
+
+fn bind_item(sql: &Sql, scope: &mut Scope) -> Result<Item, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let item = match binder.source.item() {
+        Ok(SelectItem::Wildcard(options)) => star(&mut binder, &options),
+        Ok(item) => binder.named(&item).map(|(name, typed)| Item::Expression {
+            name,
+            expression: Expression::new(typed.node),
+        }),
+        Err(error) => binder.report(error),
+    };
+    binder.finish(item)
+}
+
+fn star(binder: &mut Binder, options: &WildcardAdditionalOptions) -> Option<Item> {
+    let mut exclude = Vec::new();
+    let names: &[ObjectName] = match &options.opt_exclude {
+        None => &[],
+        Some(ExcludeSelectItem::Single(name)) => std::slice::from_ref(name),
+        Some(ExcludeSelectItem::Multiple(names)) => names,
+    };
+    for name in names {
+        let place = binder.source.range(name);
+        let parts: Vec<&str> = name
+            .0
+            .iter()
+            .filter_map(|part| part.as_ident().map(|ident| &*ident.value))
+            .collect();
+        exclude.extend(binder.field_name(&parts.join("."), &place));
+    }
+    let mut replace = Vec::new();
+    for element in options
+        .opt_replace
+        .iter()
+        .flat_map(|replace| &replace.items)
+    {
+        let typed = binder.expression(&element.expr);
+        let place = binder
+            .source
+            .range(&Expr::Identifier(element.column_name.clone()));
+        let name = binder.field_name(&element.column_name.value, &place);
+        if let (Some(name), Some(typed)) = (name, typed) {
+            replace.push((name, Expression::new(binder.settled(typed).node)));
+        }
+    }
+    Some(Item::Star { exclude, replace })
+}
+
+impl Binder<'_, '_> {
+    /// A select-list item that is no star, with its name.
+    fn named(&mut self, item: &SelectItem) -> Option<(String, binder::Typed)> {
+        let (ast, name) = match item {
+            SelectItem::UnnamedExpr(ast) => (ast, None),
+            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
+            other => {
+                let place = self.source.range(other);
+                return self.fail(&place, "not a select-list item", "");
+            }
+        };
+        let default = self.default_name(ast);
+        let typed = self.expression(ast)?;
+        let typed = self.settled(typed);
+        Some((name.unwrap_or(default), typed))
+    }
+}

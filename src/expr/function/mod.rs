@@ -1,0 +1,280 @@
+//! The functions: signature, documentation and code of each in one place, one file per family.
+//!
+//! Every function is deterministic. Its example is run by a test. What needs lazy arguments or the job's clock is
+//! listed here like the others but built by the binder ([`Body::Special`]).
+
+mod choice;
+
+mod moment;
+
+mod number;
+
+mod part;
+
+mod text;
+
+pub use part::Part;
+pub use text::CONCATENATION;
+
+use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
+use super::node::Node;
+use crate::record::{Column, DataType, Faults};
+use std::sync::{Arc, LazyLock};
+
+/// What a user reads about a function.
+#[derive(Debug)]
+pub struct FunctionDoc {
+    /// Its name in lower case.
+    pub name: &'static str,
+    /// The family it belongs to: `text`, `number`, `date and time`, `choice`.
+    pub family: &'static str,
+    /// How it is called: `left(text, count bigint) -> text`.
+    pub signature: &'static str,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// What it makes of NULL.
+    pub nulls: &'static str,
+    /// A call.
+    pub example: &'static str,
+    /// What the call gives.
+    pub result: &'static str,
+}
+
+/// A function: documentation, types, code.
+#[derive(Debug)]
+pub struct Function {
+    /// What a user reads.
+    pub doc: FunctionDoc,
+    /// Other names of the same function.
+    pub aliases: &'static [&'static str],
+    /// What the arguments must be.
+    pub parameters: &'static [Parameter],
+    /// How many arguments there are at least.
+    pub required: usize,
+    /// Whether the last parameter may come again and again.
+    pub repeats: bool,
+    /// How it is computed.
+    pub body: Body,
+}
+
+/// What an argument must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameter {
+    /// A text.
+    Text,
+    /// Anything, as its text form.
+    AsText,
+    /// An integer.
+    Bigint,
+    /// Any number, as a double.
+    Double,
+    /// Any number, as it is.
+    Number,
+    /// A date or timestamp, as it is.
+    Moment,
+    /// A date or timestamp, as a timestamp.
+    Timestamp,
+    /// The name of a part of a date, as a constant text.
+    Part,
+    /// Any type, the same for all of these.
+    Alike,
+    /// A boolean.
+    Boolean,
+}
+
+/// How a function is computed.
+pub enum Body {
+    /// Row by row; NULL where an argument is NULL.
+    Strict(ResultType, Kernel),
+    /// Row by row, NULLs included.
+    Lenient(ResultType, Kernel),
+    /// The binder builds it.
+    Special(Special),
+}
+
+/// What the binder builds instead of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// The first argument that is not NULL.
+    Coalesce,
+    /// The first argument unless it equals the second.
+    Nullif,
+    /// The first result whose condition is true.
+    If,
+    /// A fault becomes NULL.
+    Try,
+    /// The operator `%`.
+    Remainder,
+    /// The job's first start.
+    Now,
+    /// The day of the job's first start.
+    CurrentDate,
+}
+
+/// The type of the result, from the coerced arguments.
+pub type ResultType = fn(&[Node]) -> DataType;
+
+/// Computes one row; a text may be written to the scratch buffer.
+pub type Kernel = for<'a> fn(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Failure>;
+
+/// The documentation of all functions, sorted by name.
+pub fn all() -> impl Iterator<Item = &'static FunctionDoc> {
+    REGISTRY.iter().map(|function| &function.doc)
+}
+
+/// The function of that name, without regard to case.
+pub fn find(name: &str) -> Option<&'static Function> {
+    REGISTRY.iter().copied().find(|function| {
+        let mut names = function.aliases.iter().chain([&function.doc.name]);
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+/// All names, aliases included.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let names = |function: &&'static Function| {
+        let aliases = function.aliases.iter().copied();
+        aliases.chain([function.doc.name])
+    };
+    REGISTRY.iter().flat_map(names)
+}
+
+/// Calls a function for each of `rows`.
+pub fn call(
+    function: &Function,
+    arguments: &[Operand],
+    mut builder: Builder,
+    rows: &[u32],
+) -> Arc<Column> {
+    let (kernel, is_strict) = match function.body {
+        Body::Strict(_, kernel) => (kernel, true),
+        Body::Lenient(_, kernel) => (kernel, false),
+        Body::Special(special) => unreachable!("{special:?} is built by the binder"),
+    };
+    let mut faults = Faults::default();
+    for argument in arguments {
+        argument.add_faults(&mut faults, rows);
+    }
+    let mut cells = vec![Cell::Null; arguments.len()];
+    let mut scratch = Vec::new();
+    for row in rows {
+        for (cell, argument) in cells.iter_mut().zip(arguments) {
+            *cell = argument.cell(*row as usize);
+        }
+        if is_strict && cells.contains(&Cell::Null) {
+            builder.set_null(*row);
+            continue;
+        }
+        scratch.clear();
+        if faults.get(*row).is_none() {
+            builder.set_answer(*row, kernel(&cells, &mut scratch), &scratch);
+        }
+    }
+    builder.set_faults(&faults);
+    builder.finish()
+}
+
+static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
+    let families = [
+        choice::FUNCTIONS,
+        moment::FUNCTIONS,
+        number::FUNCTIONS,
+        text::FUNCTIONS,
+    ];
+    let mut functions: Vec<&'static Function> = families.into_iter().flatten().collect();
+    functions.sort_by_key(|function| function.doc.name);
+    functions
+});
+
+impl PartialEq for Function {
+    /// Names are unique.
+    fn eq(&self, other: &Function) -> bool {
+        self.doc.name == other.doc.name
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Body::Strict(..) => "Strict",
+            Body::Lenient(..) => "Lenient",
+            Body::Special(_) => "Special",
+        })
+    }
+}
+
+/// A text argument; texts are valid UTF-8 at every valid row.
+fn str_of<'a>(cell: Cell<'a>) -> &'a str {
+    match cell {
+        Cell::Text(bytes) => std::str::from_utf8(bytes).expect("texts are valid UTF-8"),
+        other => unreachable!("{other:?} where a text was bound"),
+    }
+}
+
+/// An integer argument.
+fn bigint_of(cell: Cell) -> i64 {
+    match cell {
+        Cell::Bigint(value) => value,
+        other => unreachable!("{other:?} where a bigint was bound"),
+    }
+}
+
+/// A double argument.
+fn double_of(cell: Cell) -> f64 {
+    match cell {
+        Cell::Double(value) => value,
+        other => unreachable!("{other:?} where a double was bound"),
+    }
+}
+
+fn text_answer(text: &str) -> Result<Answer<'_>, Failure> {
+    Ok(Answer::Cell(Cell::Text(text.as_bytes())))
+}
+
+fn bigint_answer<'a>(value: impl TryInto<i64>) -> Result<Answer<'a>, Failure> {
+    let value = value.try_into().map_err(|_| "bigint overflow")?;
+    Ok(Answer::Cell(Cell::Bigint(value)))
+}
+
+fn boolean_answer<'a>(value: bool) -> Result<Answer<'a>, Failure> {
+    Ok(Answer::Cell(Cell::Boolean(value)))
+}
+
+fn double_answer<'a>(value: f64) -> Result<Answer<'a>, Failure> {
+    Ok(Answer::Cell(Cell::Double(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::tests::text_of;
+
+    #[test]
+    fn every_example_gives_its_result() {
+        for doc in all() {
+            assert_eq!(
+                text_of(doc.example),
+                Ok(doc.result.to_string()),
+                "{}",
+                doc.example
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_docs_are_sorted() {
+        let mut all_names: Vec<&str> = names().collect();
+        let count = all_names.len();
+        all_names.sort_unstable();
+        all_names.dedup();
+        assert_eq!(all_names.len(), count);
+        assert!(all().map(|doc| doc.name).is_sorted());
+    }
+
+    #[test]
+    fn every_signature_starts_with_its_name() {
+        for doc in all() {
+            assert!(doc.signature.starts_with(doc.name), "{}", doc.signature);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! SQL text to syntax tree: the dialect, and where in the text each part stands. Nothing is resolved here.
+//!
+//! The dialect is what DuckDB and PostgreSQL agree on. A reserved word is never taken for a column, and an expression
+//! ends where its text ends.
+
+use crate::error::{Diagnostic, Sql};
+use sqlparser::ast::{Expr, SelectItem, Spanned};
+use sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
+use std::any::TypeId;
+use std::ops::Range;
+
+/// The longest expression: keeps trees of chained operators within the stack.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// How deep parentheses, calls and the like may nest.
+const NESTING_MAX: usize = 50;
+
+/// Binds tighter than comparisons and looser than `+`.
+const CONCATENATION: u8 = 25;
+
+/// Words that cannot be columns without quotes.
+const RESERVED: [Keyword; 30] = [
+    Keyword::ALL,
+    Keyword::AND,
+    Keyword::ANY,
+    Keyword::AS,
+    Keyword::BETWEEN,
+    Keyword::BY,
+    Keyword::DISTINCT,
+    Keyword::ELSE,
+    Keyword::END,
+    Keyword::FROM,
+    Keyword::GROUP,
+    Keyword::HAVING,
+    Keyword::ILIKE,
+    Keyword::IN,
+    Keyword::INTO,
+    Keyword::IS,
+    Keyword::JOIN,
+    Keyword::LIKE,
+    Keyword::LIMIT,
+    Keyword::ON,
+    Keyword::OR,
+    Keyword::ORDER,
+    Keyword::SELECT,
+    Keyword::THEN,
+    Keyword::UNION,
+    Keyword::USING,
+    Keyword::WHEN,
+    Keyword::WHERE,
+    Keyword::WITH,
+    Keyword::XOR,
+];
+
+/// A text on its way through parsing and binding; finds places.
+pub struct Source<'s> {
+    /// The text.
+    pub sql: &'s Sql,
+}
+
+/// The dialect.
+#[derive(Debug)]
+struct Onward;
+
+impl Dialect for Onward {
+    /// The parser knows `//` for DuckDB only.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<DuckDbDialect>()
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        ch.is_alphabetic() || ch == '_'
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '"'
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_exclude(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_replace(&self) -> bool {
+        true
+    }
+
+    fn supports_comma_separated_trim(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_single_quotes(&self) -> bool {
+        true
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let next = parser.peek_token_ref();
+        match &next.token {
+            Token::Word(word) if word.quote_style.is_none() && RESERVED.contains(&word.keyword) => {
+                Some(parser.expected_ref("an expression", next))
+            }
+            _ => None,
+        }
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match parser.peek_token_ref().token {
+            Token::StringConcat => Some(Ok(CONCATENATION)),
+            _ => None,
+        }
+    }
+
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        match precedence {
+            Precedence::Period => 100,
+            Precedence::DoubleColon => 50,
+            Precedence::AtTz => 41,
+            Precedence::MulDivModOp => 40,
+            Precedence::PlusMinus => 30,
+            Precedence::Xor
+            | Precedence::Ampersand
+            | Precedence::Caret
+            | Precedence::Pipe
+            | Precedence::Colon
+            | Precedence::PgOther => CONCATENATION,
+            Precedence::Between | Precedence::Like => 21,
+            Precedence::Eq => 20,
+            Precedence::Is => 17,
+            Precedence::UnaryNot => 15,
+            Precedence::And => 10,
+            Precedence::Or => 5,
+        }
+    }
+}
+
+impl<'s> Source<'s> {
+    /// The whole text as one expression.
+    pub fn expression(&self) -> Result<Expr, Diagnostic> {
+        self.parse(|parser| parser.parse_expr())
+    }
+
+    /// The whole text as one select-list item.
+    pub fn item(&self) -> Result<SelectItem, Diagnostic> {
+        self.parse(|parser| parser.parse_select_item())
+    }
+
+    /// Where a part of the tree stands in the text.
+    pub fn range(&self, part: &impl Spanned) -> Range<usize> {
+        let Span { start, end } = part.span();
+        if start.line == 0 || end.line == 0 {
+            return 0..self.sql.text.len();
+        }
+        let start = self.offset(start);
+        start..self.offset(end).max(start)
+    }
+
+    /// A problem at a part of the text.
+    pub fn diagnostic(&self, range: &Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::at(self.sql.place(range.clone()), message)
+    }
+
+    fn parse<T>(
+        &self,
+        parse: impl FnOnce(&mut Parser) -> Result<T, ParserError>,
+    ) -> Result<T, Diagnostic> {
+        let text = &self.sql.text;
+        if text.len() > TEXT_BYTES_MAX {
+            let message = format!("expression of more than {TEXT_BYTES_MAX} bytes");
+            return Err(Diagnostic::at(self.sql.whole(), message));
+        }
+        if text.trim().is_empty() {
+            return Err(Diagnostic::at(self.sql.whole(), "empty expression"));
+        }
+        let tokens = Tokenizer::new(&Onward, text).tokenize_with_location();
+        let tokens = tokens.map_err(|error| self.at_location(&error.message, error.location))?;
+        let mut parser = Parser::new(&Onward)
+            .with_recursion_limit(NESTING_MAX)
+            .with_tokens_with_locations(tokens);
+        let tree = parse(&mut parser).map_err(|error| self.syntax_error(&error))?;
+        let next = parser.peek_token_ref();
+        if next.token == Token::EOF {
+            return Ok(tree);
+        }
+        let message = format!("expected an operator or the end, found `{}`", next.token);
+        Err(self.at_location(&message, next.span.start))
+    }
+
+    fn syntax_error(&self, error: &ParserError) -> Diagnostic {
+        let message = match error {
+            ParserError::RecursionLimitExceeded => {
+                let message = format!("expression nested more than {NESTING_MAX} levels deep");
+                return Diagnostic::at(self.sql.whole(), message);
+            }
+            ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
+        };
+        // The parser tells the place in its message only.
+        let (message, place) = message
+            .rsplit_once(" at Line: ")
+            .unwrap_or((message, "unknown"));
+        let location = place.split_once(", Column: ").and_then(|(line, column)| {
+            Some(Location::new(
+                line.parse().ok()?,
+                column.trim().parse().ok()?,
+            ))
+        });
+        let message = match message
+            .strip_prefix("Expected: ")
+            .and_then(|m| m.split_once(", found: "))
+        {
+            Some((expected, "EOF")) => format!("expected {expected} at the end"),
+            Some((expected, found)) => format!("expected {expected}, found `{found}`"),
+            None => message.to_string(),
+        };
+        match location {
+            Some(location) => self.at_location(&message, location),
+            None => {
+                let end = self.sql.text.len();
+                self.diagnostic(&(end..end), format!("not an SQL expression: {message}"))
+            }
+        }
+    }
+
+    /// A problem at the word or sign that starts at a location.
+    fn at_location(&self, message: &str, location: Location) -> Diagnostic {
+        let start = self.offset(location);
+        let rest = &self.sql.text[start..];
+        let is_word = |ch: &char| ch.is_alphanumeric() || *ch == '_';
+        let word: usize = rest.chars().take_while(is_word).map(char::len_utf8).sum();
+        let sign = rest.chars().next().map_or(0, char::len_utf8);
+        let range = start..start + word.max(sign);
+        self.diagnostic(&range, format!("not an SQL expression: {message}"))
+    }
+
+    /// The byte at a line and column, both counted in characters from 1.
+    fn offset(&self, location: Location) -> usize {
+        let text = &self.sql.text;
+        let mut line_start = 0;
+        for _ in 1..location.line {
+            line_start += text[line_start..].find('\n').map_or(0, |at| at + 1);
+        }
+        let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let rest = &text[line_start..];
+        line_start
+            + rest
+                .char_indices()
+                .nth(column)
+                .map_or(rest.len(), |(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, message: &str, place: &str) {
+        let sql = Sql::unplaced(text);
+        let error = Source { sql: &sql }.expression().expect_err(text);
+        assert_eq!(error.message, format!("not an SQL expression: {message}"));
+        assert_eq!(&text[error.place.expect("a place")], place);
+    }
+
+    #[test]
+    fn syntax_errors_point_at_the_word() {
+        check(
+            "amount > AND 3",
+            "expected an expression, found `AND`",
+            "AND",
+        );
+        check("a = 1 b", "expected an operator or the end, found `b`", "b");
+        check("(a = 1", "expected ) at the end", "");
+        check("a +", "expected an expression at the end", "");
+        check(
+            "a =\n  'x' )",
+            "expected an operator or the end, found `)`",
+            ")",
+        );
+        check("a = 'x", "Unterminated string literal", "'");
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let sql = Sql::unplaced(format!("{}1{}", "(".repeat(500), ")".repeat(500)));
+        let error = Source { sql: &sql }.expression().expect_err("too deep");
+        assert_eq!(error.message, "expression nested more than 50 levels deep");
+    }
+}

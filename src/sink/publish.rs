@@ -1,0 +1,125 @@
+//! Publishing: a finished output gets its final name.
+//!
+//! Steps, and what a crash after each leaves behind:
+//! 1. a checkpoint says `Publishing` with length and digest: the staged file is complete and durable;
+//! 2. rename: the staged or the final name holds the output, or (before the next step) either after a power cut;
+//! 3. sync of the folder: the final name holds it;
+//! 4. a checkpoint says `Done`.
+//!
+//! Recovery repeats from 2: it finds the staged file, or the output under its final name, or refuses.
+
+use super::staged::{Mark, StagedFile, lock};
+use super::target::StagedName;
+use crate::error::{Error, Result};
+use crate::storage::{Existing, File, OpenMode, Storage};
+use crc32fast::Hasher;
+use std::io;
+
+/// How an output came to its final name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// It was renamed now.
+    Renamed,
+    /// It was there already: an earlier run got so far.
+    AlreadyThere,
+    /// Neither name holds it.
+    Lost,
+}
+
+impl StagedFile {
+    /// Gives an output that this process wrote and made durable its final name, and makes that durable.
+    pub fn publish(&mut self, storage: &dyn Storage, existing: Existing) -> Result<()> {
+        let name = &self.name;
+        storage
+            .rename(&name.staged, &name.target, existing)
+            .map_err(|cause| rename_error(name, cause))?;
+        sync_folder(storage, name)
+    }
+}
+
+/// Gives a finished output of an earlier process its final name, if it has not got it, and makes that durable.
+/// The output is read once, to be sure that it is the one that was finished.
+pub fn publish(
+    storage: &dyn Storage,
+    name: &StagedName,
+    mark: &Mark,
+    existing: Existing,
+) -> Result<Publication> {
+    let publication = match storage.open(&name.staged, OpenMode::Modify) {
+        Ok(file) => {
+            if !holds(&*file, mark).map_err(|cause| Error::io("read", &name.staged, cause))? {
+                return Ok(Publication::Lost);
+            }
+            storage
+                .rename(&name.staged, &name.target, existing)
+                .map_err(|cause| rename_error(name, cause))?;
+            Publication::Renamed
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if !is_published(storage, name, mark)? {
+                return Ok(Publication::Lost);
+            }
+            Publication::AlreadyThere
+        }
+        Err(cause) => return Err(Error::io("open", &name.staged, cause)),
+    };
+    sync_folder(storage, name)?;
+    Ok(publication)
+}
+
+fn sync_folder(storage: &dyn Storage, name: &StagedName) -> Result<()> {
+    let syncing = |cause| Error::io("sync the folder", &name.folder, cause);
+    storage.sync_directory(&name.folder).map_err(syncing)
+}
+
+/// Whether the final name holds exactly what a mark says.
+pub fn is_published(storage: &dyn Storage, name: &StagedName, mark: &Mark) -> Result<bool> {
+    match storage.open(&name.target, OpenMode::ReadOwn) {
+        Ok(file) => holds(&*file, mark).map_err(|cause| Error::io("read", &name.target, cause)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
+        Err(cause) => Err(Error::io("open", &name.target, cause)),
+    }
+}
+
+/// Removes a staged file that `--fresh` gives up; the caller holds the job's lock.
+pub fn discard(storage: &dyn Storage, name: &StagedName) -> Result<()> {
+    match storage.metadata(&name.staged) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(Error::io("look at", &name.staged, cause)),
+        Ok(_) => {}
+    }
+    let _lock = lock(storage, &name.staged)?;
+    storage
+        .remove(&name.staged)
+        .map_err(|cause| Error::io("remove", &name.staged, cause))
+}
+
+fn rename_error(name: &StagedName, cause: io::Error) -> Error {
+    if cause.kind() == io::ErrorKind::AlreadyExists {
+        let target = name.target.display();
+        let message = format!("`{target}` appeared while the job ran, and is not ours to replace");
+        return Error::failed(message)
+            .with_hint("move it away, or add `--overwrite`, and run the same command again");
+    }
+    Error::io("publish", &name.target, cause)
+}
+
+/// Whether a file has exactly the length and digest of a mark.
+fn holds(file: &dyn File, mark: &Mark) -> io::Result<bool> {
+    if file.metadata()?.length != mark.length {
+        return Ok(false);
+    }
+    let mut digest = Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        match file.read_at(&mut buffer, offset)? {
+            0 => return Ok(offset == mark.length && digest.finalize() == mark.crc),
+            count => {
+                digest.update(&buffer[..count]);
+                offset += count as u64;
+            }
+        }
+    }
+}

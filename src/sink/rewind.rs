@@ -1,0 +1,120 @@
+//! Going back to a checkpoint: first look at every output, then, with that as permission, cut.
+
+use super::staged::{BLOCK_BYTES, Mark, StagedFile, lock};
+use super::target::StagedName;
+use crate::error::{Error, Result};
+use crate::storage::{File, Lock, OpenMode, Storage, read_full};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// A staged file that can be rewound to a mark. Only [`StagedFile::inspect`] makes one.
+#[derive(Debug)]
+pub struct Inspected {
+    name: StagedName,
+    file: Arc<dyn File>,
+    lock: Lock,
+    mark: Mark,
+    length_found: u64,
+    tail_is_torn: bool,
+}
+
+/// Why a staged file does not belong to a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// There is no such file.
+    Missing,
+    /// It is not a regular file of ours.
+    NotRegular,
+    /// It is shorter than it was.
+    Shorter {
+        /// Bytes at the checkpoint.
+        expected: u64,
+        /// Bytes now.
+        found: u64,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mismatch::Missing => f.write_str("it is gone"),
+            Mismatch::NotRegular => f.write_str("it is not a regular file"),
+            Mismatch::Shorter { expected, found } => {
+                write!(
+                    f,
+                    "it has {found} bytes; the checkpoint had written {expected}"
+                )
+            }
+        }
+    }
+}
+
+impl StagedFile {
+    /// Looks whether a staged file can be rewound to a mark. Changes nothing.
+    pub fn inspect(
+        storage: &dyn Storage,
+        name: StagedName,
+        mark: &Mark,
+    ) -> Result<std::result::Result<Inspected, Mismatch>> {
+        let file = match storage.open(&name.staged, OpenMode::Modify) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Err(Mismatch::Missing));
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                return Ok(Err(Mismatch::NotRegular));
+            }
+            Err(cause) => return Err(Error::io("open", &name.staged, cause)),
+        };
+        let reading = |cause| Error::io("read", &name.staged, cause);
+        let length_found = file.metadata().map_err(reading)?.length;
+        if length_found < mark.length {
+            return Ok(Err(Mismatch::Shorter {
+                expected: mark.length,
+                found: length_found,
+            }));
+        }
+        let mut tail = vec![0; mark.tail.len()];
+        let tail_start = mark.length - mark.tail.len() as u64;
+        read_full(&*file, &mut tail, tail_start).map_err(reading)?;
+        let lock = lock(storage, &name.staged)?;
+        let (mark, tail_is_torn) = (mark.clone(), tail != mark.tail);
+        Ok(Ok(Inspected {
+            name,
+            file,
+            lock,
+            mark,
+            length_found,
+            tail_is_torn,
+        }))
+    }
+}
+
+impl Inspected {
+    /// Repairs the tail, cuts to the mark's length and makes both durable. Doing it twice is doing it once.
+    pub fn rewind(self) -> Result<StagedFile> {
+        let failed = |verb| {
+            let path = self.name.staged.clone();
+            move |cause| Error::io(verb, &path, cause)
+        };
+        if self.tail_is_torn {
+            let start = self.mark.length - self.mark.tail.len() as u64;
+            self.file
+                .write_at(&self.mark.tail, start)
+                .map_err(failed("repair"))?;
+        }
+        if self.length_found > self.mark.length {
+            self.file
+                .set_length(self.mark.length)
+                .map_err(failed("cut"))?;
+        }
+        self.file.sync_all().map_err(failed("sync"))?;
+        Ok(StagedFile::new(self.name, self.file, self.lock, &self.mark))
+    }
+}
+
+/// The tail that a mark of `length` bytes carries.
+pub fn tail_length(length: u64) -> u64 {
+    length % BLOCK_BYTES
+}

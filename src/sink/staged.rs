@@ -1,0 +1,114 @@
+//! A staged output: appended to while the run goes on.
+
+use super::target::StagedName;
+use crate::error::{Error, Result};
+use crate::storage::{File, Lock, OpenMode, Storage};
+use crc32fast::Hasher;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The file system block whose last, partly filled one is remembered and repaired.
+pub const BLOCK_BYTES: u64 = 4096;
+
+/// An output file under its staged name, open for appending. One process has it at a time.
+#[derive(Debug)]
+pub struct StagedFile {
+    /// Where it is staged and where it will go.
+    pub name: StagedName,
+    pub(super) file: Arc<dyn File>,
+    pub(super) length: u64,
+    pub(super) digest: Hasher,
+    /// The bytes since the last multiple of [`BLOCK_BYTES`].
+    pub(super) tail: Vec<u8>,
+    _lock: Lock,
+}
+
+/// How far an output had come at a barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// Bytes.
+    pub length: u64,
+    /// CRC-32 of all bytes.
+    pub crc: u32,
+    /// The bytes of the last, partly filled block of [`BLOCK_BYTES`].
+    pub tail: Vec<u8>,
+}
+
+impl StagedFile {
+    /// Makes a new, empty staged file. Left-overs of other runs of other jobs are not touched.
+    pub fn create(storage: &dyn Storage, name: StagedName) -> Result<StagedFile> {
+        let file = storage
+            .open(&name.staged, OpenMode::CreateShared)
+            .map_err(|cause| Error::io("create", &name.staged, cause))?;
+        let lock = lock(storage, &name.staged)?;
+        Ok(StagedFile::new(name, file, lock, &Mark::default()))
+    }
+
+    pub(super) fn new(
+        name: StagedName,
+        file: Arc<dyn File>,
+        lock: Lock,
+        mark: &Mark,
+    ) -> StagedFile {
+        StagedFile {
+            name,
+            file,
+            length: mark.length,
+            digest: Hasher::new_with_initial_len(mark.crc, mark.length),
+            tail: mark.tail.clone(),
+            _lock: lock,
+        }
+    }
+
+    /// Appends bytes; `digest` is their CRC, where the caller has it already.
+    pub fn append(&mut self, bytes: &[u8], digest: Option<&Hasher>) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_at(bytes, self.length)
+            .map_err(|cause| Error::io("write", &self.name.staged, cause))?;
+        self.length += bytes.len() as u64;
+        match digest {
+            Some(digest) => self.digest.combine(digest),
+            None => self.digest.update(bytes),
+        }
+        self.remember_tail(bytes);
+        Ok(())
+    }
+
+    fn remember_tail(&mut self, bytes: &[u8]) {
+        let partial = usize::try_from(self.length % BLOCK_BYTES).expect("less than a block");
+        if bytes.len() >= partial {
+            self.tail.clear();
+            self.tail.extend_from_slice(&bytes[bytes.len() - partial..]);
+        } else {
+            self.tail.extend_from_slice(bytes);
+        }
+    }
+
+    /// How far the output has come.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            length: self.length,
+            crc: self.digest.clone().finalize(),
+            tail: self.tail.clone(),
+        }
+    }
+
+    /// The open file, for a checkpoint to make durable while appending goes on.
+    pub fn handle(&self) -> Arc<dyn File> {
+        Arc::clone(&self.file)
+    }
+}
+
+/// Takes the lock of a staged file: whoever writes an output holds it.
+pub(super) fn lock(storage: &dyn Storage, staged: &Path) -> Result<Lock> {
+    let lock = storage
+        .lock(staged)
+        .map_err(|cause| Error::io("lock", staged, cause))?;
+    lock.ok_or_else(|| {
+        let message = format!("another run is writing `{}`", staged.display());
+        Error::new(crate::error::Kind::Locked, message)
+    })
+}

@@ -1,0 +1,132 @@
+//! The final name of an output and the name it is staged under.
+
+use crate::error::{Error, Kind, Result};
+use crate::storage::{FileKind, Metadata, Storage};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where an output goes and where it is until then: `.<name>.onward-<instance>.partial` in the same folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedName {
+    /// The final name.
+    pub target: PathBuf,
+    /// The staged name.
+    pub staged: PathBuf,
+    /// The folder of both.
+    pub folder: PathBuf,
+}
+
+/// What stands at an output's final name before the job has published it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nothing.
+    Vacant,
+    /// A regular file.
+    File(Metadata),
+}
+
+impl StagedName {
+    /// The staged name for a target; `instance` is the job's id, the same for every run of it.
+    pub fn new(target: &Path, instance: &str) -> StagedName {
+        let folder = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let mut name = prefix(target);
+        name.push(instance);
+        name.push(SUFFIX);
+        StagedName {
+            target: target.to_path_buf(),
+            staged: folder.join(name),
+            folder,
+        }
+    }
+}
+
+const SUFFIX: &str = ".partial";
+
+fn prefix(target: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or(OsStr::new("out")));
+    name.push(".onward-");
+    name
+}
+
+/// What stands at a target; a symbolic link, a directory or a device there is refused.
+pub fn occupant(storage: &dyn Storage, target: &Path) -> Result<Occupant> {
+    let metadata = match storage.metadata(target) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Occupant::Vacant),
+        Err(cause) => return Err(Error::io("look at", target, cause)),
+    };
+    let what = match metadata.kind {
+        FileKind::File => return Ok(Occupant::File(metadata)),
+        FileKind::Link => "a symbolic link",
+        FileKind::Directory => "a directory",
+        FileKind::Other => "not a regular file",
+    };
+    let message = format!("cannot write `{}`: it is {what}", target.display());
+    Err(Error::usage(message).with_hint("name the file itself, in the folder where it shall be"))
+}
+
+/// Checks before anything is made that a target can be written: its folder is there, nothing strange stands at its name,
+/// it is none of the inputs, and no other run is writing it.
+pub fn check_target(
+    storage: &dyn Storage,
+    name: &StagedName,
+    inputs: &[(PathBuf, Metadata)],
+) -> Result<Occupant> {
+    let folder = &name.folder;
+    match storage.metadata(folder) {
+        Ok(metadata) if matches!(metadata.kind, FileKind::Directory | FileKind::Link) => {}
+        Ok(_) => {
+            let message = format!(
+                "cannot write `{}`: its folder is a file",
+                name.target.display()
+            );
+            return Err(Error::usage(message));
+        }
+        Err(cause) => {
+            let kind = Kind::Usage;
+            let error = Error {
+                kind,
+                ..Error::io("find the folder", folder, cause)
+            };
+            return Err(error.with_hint(format!("make it with `mkdir -p {}`", folder.display())));
+        }
+    }
+    let occupant = occupant(storage, &name.target)?;
+    if let Occupant::File(metadata) = occupant {
+        let same =
+            |input: &Metadata| (input.device, input.inode) == (metadata.device, metadata.inode);
+        if let Some((path, _)) = inputs.iter().find(|(_, input)| same(input)) {
+            let message = format!(
+                "the output `{}` is the input `{}`",
+                name.target.display(),
+                path.display()
+            );
+            return Err(Error::usage(message).with_hint("write to another file"));
+        }
+    }
+    refuse_other_writers(storage, name)?;
+    Ok(occupant)
+}
+
+/// A locked staged file of another job with the same target means that somebody is writing it now.
+fn refuse_other_writers(storage: &dyn Storage, name: &StagedName) -> Result<()> {
+    let names = storage
+        .list(&name.folder)
+        .map_err(|cause| Error::io("read", &name.folder, cause))?;
+    let prefix = prefix(&name.target);
+    for other in names {
+        let bytes = other.as_encoded_bytes();
+        let is_staged =
+            bytes.starts_with(prefix.as_encoded_bytes()) && bytes.ends_with(SUFFIX.as_bytes());
+        let path = name.folder.join(&other);
+        if is_staged && path != name.staged {
+            super::staged::lock(storage, &path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Little-endian, columnar bytes for state sections, both directions.
+
+use std::fmt;
+
+/// Appends numbers and byte strings.
+#[derive(Debug, Default)]
+pub struct Writer {
+    /// What was written so far.
+    pub bytes: Vec<u8>,
+}
+
+/// Takes numbers and byte strings off the front of a section; every read is checked.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+/// A state section that does not have the form it should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What was being read.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its {} are not readable", self.what)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl Writer {
+    /// Appends a count or length.
+    pub fn count(&mut self, value: usize) {
+        self.u64(value as u64);
+    }
+
+    /// Appends 8 bytes.
+    pub fn u64(&mut self, value: u64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Appends a column of 8-byte numbers; the reader knows how many.
+    pub fn u64s(&mut self, values: impl IntoIterator<Item = u64>) {
+        for value in values {
+            self.u64(value);
+        }
+    }
+
+    /// Appends a column of 16-byte numbers; the reader knows how many.
+    pub fn i128s(&mut self, values: impl IntoIterator<Item = i128>) {
+        for value in values {
+            self.bytes.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// Appends a column of flags; the reader knows how many.
+    pub fn flags(&mut self, values: impl IntoIterator<Item = bool>) {
+        self.bytes.extend(values.into_iter().map(u8::from));
+    }
+
+    /// Appends a column of byte strings: first all lengths, then all bytes; the reader knows how many.
+    pub fn strings<'a>(&mut self, values: impl Iterator<Item = &'a [u8]> + Clone) {
+        for value in values.clone() {
+            let length = u32::try_from(value.len()).expect("a key or value is shorter than 4 GiB");
+            self.bytes.extend_from_slice(&length.to_le_bytes());
+        }
+        for value in values {
+            self.bytes.extend_from_slice(value);
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from the start of a section.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes }
+    }
+
+    /// Takes `length` bytes.
+    pub fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Unreadable> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(Unreadable { what })?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Unreadable> {
+        let bytes = self.take(N, what)?;
+        Ok(bytes.try_into().expect("exactly N bytes were taken"))
+    }
+
+    /// Takes 8 bytes.
+    pub fn u64(&mut self, what: &'static str) -> Result<u64, Unreadable> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    /// Takes a count of things that take at least `bytes_each` bytes; more than can be there is refused.
+    pub fn count(&mut self, bytes_each: usize, what: &'static str) -> Result<usize, Unreadable> {
+        let count = usize::try_from(self.u64(what)?).map_err(|_| Unreadable { what })?;
+        let fits = count
+            .checked_mul(bytes_each)
+            .is_some_and(|bytes| bytes <= self.rest.len());
+        if fits {
+            Ok(count)
+        } else {
+            Err(Unreadable { what })
+        }
+    }
+
+    /// Takes `count` 8-byte numbers.
+    pub fn u64s(&mut self, count: usize, what: &'static str) -> Result<Vec<u64>, Unreadable> {
+        let bytes = self.take(count.checked_mul(8).ok_or(Unreadable { what })?, what)?;
+        let number = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("chunks of 8"));
+        Ok(bytes.chunks_exact(8).map(number).collect())
+    }
+
+    /// Takes `count` 16-byte numbers.
+    pub fn i128s(&mut self, count: usize, what: &'static str) -> Result<Vec<i128>, Unreadable> {
+        let bytes = self.take(count.checked_mul(16).ok_or(Unreadable { what })?, what)?;
+        let number = |chunk: &[u8]| i128::from_le_bytes(chunk.try_into().expect("chunks of 16"));
+        Ok(bytes.chunks_exact(16).map(number).collect())
+    }
+
+    /// Takes `count` flags.
+    pub fn flags(&mut self, count: usize, what: &'static str) -> Result<Vec<bool>, Unreadable> {
+        let flag = |byte: &u8| match byte {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Unreadable { what }),
+        };
+        self.take(count, what)?.iter().map(flag).collect()
+    }
+
+    /// Takes `count` byte strings.
+    pub fn strings(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<Vec<&'a [u8]>, Unreadable> {
+        let lengths = self.take(count.checked_mul(4).ok_or(Unreadable { what })?, what)?;
+        let mut strings = Vec::with_capacity(count);
+        for length in lengths.chunks_exact(4) {
+            let length = u32::from_le_bytes(length.try_into().expect("chunks of 4"));
+            strings.push(self.take(length as usize, what)?);
+        }
+        Ok(strings)
+    }
+
+    /// Checks that nothing is left.
+    pub fn finish(self, what: &'static str) -> Result<(), Unreadable> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Unreadable { what })
+        }
+    }
+}

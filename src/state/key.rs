@@ -1,0 +1,260 @@
+//! Keys: the values of some columns of a record as bytes, such that equal keys have equal bytes.
+//!
+//! Each value is a tag and a payload: 0 for NULL, 1 for a value (fixed width, or a length and bytes), and for JSON
+//! values 2 for a string (unescaped) and 1 for anything else (its source text). Doubles are made canonical: one NaN,
+//! no negative zero. The bytes are read back when a group is written.
+
+use crate::record::{Column, DataType, Text, Values};
+use std::sync::Arc;
+
+/// The keys of some rows, with their hashes.
+#[derive(Debug, Default)]
+pub struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    hashes: Vec<u32>,
+}
+
+const NULL: u8 = 0;
+const VALUE: u8 = 1;
+const JSON_STRING: u8 = 2;
+
+/// The hash of a key; the same on every machine and in every version.
+pub fn hash(key: &[u8]) -> u32 {
+    (rapidhash::v3::rapidhash_v3(key) >> 32) as u32
+}
+
+impl Keys {
+    /// The keys of the given rows, each made of the values of all columns.
+    pub fn of_columns(columns: &[Arc<Column>], rows: &[u32]) -> Keys {
+        Keys::build(rows, |bytes, row| {
+            for column in columns {
+                write_value(bytes, column, row as usize);
+            }
+        })
+    }
+
+    /// The keys of the given rows, each a byte string of its own.
+    pub fn of_bytes<'a>(rows: &[u32], bytes_of: impl Fn(u32) -> &'a [u8]) -> Keys {
+        Keys::build(rows, |bytes, row| bytes.extend_from_slice(bytes_of(row)))
+    }
+
+    fn build(rows: &[u32], mut write: impl FnMut(&mut Vec<u8>, u32)) -> Keys {
+        let mut keys = Keys {
+            bytes: Vec::with_capacity(rows.len() * 16),
+            ends: Vec::with_capacity(rows.len()),
+            hashes: Vec::with_capacity(rows.len()),
+        };
+        for row in rows {
+            let start = keys.bytes.len();
+            write(&mut keys.bytes, *row);
+            keys.hashes.push(hash(&keys.bytes[start..]));
+            let end = u32::try_from(keys.bytes.len());
+            keys.ends
+                .push(end.expect("the keys of a chunk are less than 4 GiB"));
+        }
+        keys
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The hash and bytes of each key, in the order of the rows.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        (0..self.len()).map(|index| {
+            let start = if index == 0 { 0 } else { self.ends[index - 1] };
+            (
+                self.hashes[index],
+                &self.bytes[start as usize..self.ends[index] as usize],
+            )
+        })
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, column: &Column, row: usize) {
+    if !column.is_valid(row) {
+        out.push(NULL);
+        return;
+    }
+    out.push(VALUE);
+    match &column.values {
+        Values::Boolean(values) => out.push(u8::from(values[row])),
+        Values::Bigint(values) | Values::Timestamp(values) => {
+            out.extend_from_slice(&values[row].to_le_bytes());
+        }
+        Values::Decimal { units, .. } => out.extend_from_slice(&units[row].to_le_bytes()),
+        Values::Double(values) => {
+            out.extend_from_slice(&canonical(values[row]).to_bits().to_le_bytes());
+        }
+        Values::Date(values) => out.extend_from_slice(&values[row].to_le_bytes()),
+        Values::Text(text) => write_text(out, text.get(row)),
+        Values::Json(text) => write_json(out, text.get(row)),
+    }
+}
+
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() {
+        f64::NAN
+    } else if value == 0.0 {
+        0.0
+    } else {
+        value
+    }
+}
+
+fn write_text(out: &mut Vec<u8>, text: &[u8]) {
+    let length = u32::try_from(text.len()).expect("a field is shorter than 4 GiB");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+/// Two spellings of one JSON string are the same key.
+fn write_json(out: &mut Vec<u8>, source: &[u8]) {
+    if source.first() == Some(&b'"')
+        && let Ok(text) = serde_json::from_slice::<String>(source)
+    {
+        out.pop();
+        out.push(JSON_STRING);
+        write_text(out, text.as_bytes());
+    } else {
+        write_text(out, source);
+    }
+}
+
+/// Reads keys made of values of the given types back into columns, one row per key.
+///
+/// `None` where the bytes were not made of such values.
+pub fn columns_of<'a>(
+    types: &[DataType],
+    keys: impl ExactSizeIterator<Item = &'a [u8]>,
+) -> Option<Vec<Column>> {
+    let rows = keys.len();
+    let new = |data_type: &DataType| Column::new(Values::filled(*data_type, rows));
+    let mut columns: Vec<Column> = types.iter().map(new).collect();
+    for (row, mut key) in keys.enumerate() {
+        for column in &mut columns {
+            read_value(&mut key, column, row, rows)?;
+        }
+        if !key.is_empty() {
+            return None;
+        }
+    }
+    Some(columns)
+}
+
+fn read_value(key: &mut &[u8], column: &mut Column, row: usize, rows: usize) -> Option<()> {
+    let tag = *key.split_off_first()?;
+    if tag == NULL {
+        column.validity.set_null(row, rows);
+        return Some(());
+    }
+    match &mut column.values {
+        Values::Boolean(values) => values[row] = *key.split_off_first()? != 0,
+        Values::Bigint(values) | Values::Timestamp(values) => {
+            values[row] = i64::from_le_bytes(read_array(key)?);
+        }
+        Values::Decimal { units, .. } => units[row] = i128::from_le_bytes(read_array(key)?),
+        Values::Double(values) => values[row] = f64::from_le_bytes(read_array(key)?),
+        Values::Date(values) => values[row] = i32::from_le_bytes(read_array(key)?),
+        Values::Text(text) => text.set(row, read_text(key)?),
+        Values::Json(text) => read_json(text, row, tag, read_text(key)?)?,
+    }
+    Some(())
+}
+
+fn read_json(text: &mut Text, row: usize, tag: u8, value: &[u8]) -> Option<()> {
+    if tag == JSON_STRING {
+        let value = std::str::from_utf8(value).ok()?;
+        text.set_with(row, |heap| {
+            crate::record::text::write_json_string(heap, value)
+        });
+    } else {
+        text.set(row, value);
+    }
+    Some(())
+}
+
+fn read_array<const N: usize>(key: &mut &[u8]) -> Option<[u8; N]> {
+    let (array, rest) = key.split_first_chunk()?;
+    *key = rest;
+    Some(*array)
+}
+
+fn read_text<'a>(key: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = u32::from_le_bytes(read_array(key)?);
+    let (text, rest) = key.split_at_checked(length as usize)?;
+    *key = rest;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_column(values: &[Option<&str>], json: bool) -> Column {
+        let mut text = Text::filled(Arc::default(), values.len());
+        for (row, value) in values.iter().enumerate() {
+            text.set(row, value.unwrap_or("").as_bytes());
+        }
+        let mut column = Column::new(if json {
+            Values::Json(text)
+        } else {
+            Values::Text(text)
+        });
+        for (row, value) in values.iter().enumerate() {
+            if value.is_none() {
+                column.validity.set_null(row, values.len());
+            }
+        }
+        column
+    }
+
+    #[test]
+    fn keys_are_read_back_as_they_were() {
+        let numbers = Column::new(Values::Double(vec![1.5, -0.0, f64::NAN]));
+        let names = text_column(&[Some("a"), None, Some("")], false);
+        let columns = [Arc::new(numbers), Arc::new(names)];
+        let keys = Keys::of_columns(&columns, &[0, 1, 2]);
+        let bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
+        let types = [DataType::Double, DataType::Text];
+        let read = columns_of(&types, bytes.into_iter()).expect("keys of these types");
+        let Values::Double(values) = &read[0].values else {
+            panic!("doubles")
+        };
+        assert_eq!(values[0], 1.5);
+        assert!(values[1].is_sign_positive() && values[2].is_nan());
+        assert_eq!(read[1], *columns[1]);
+    }
+
+    #[test]
+    fn null_the_empty_text_and_neighbours_differ() {
+        let left = Arc::new(text_column(&[Some("ab"), Some("a"), None, Some("")], false));
+        let right = Arc::new(text_column(&[Some("c"), Some("bc"), Some(""), None], false));
+        let keys = Keys::of_columns(&[left, right], &[0, 1, 2, 3]);
+        let mut bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        assert_eq!(bytes.len(), 4);
+    }
+
+    #[test]
+    fn spellings_of_a_json_string_are_one_key() {
+        let values = [
+            Some(r#""A""#),
+            Some(r#""\u0041""#),
+            Some("1"),
+            Some(r#""1""#),
+        ];
+        let keys = Keys::of_columns(&[Arc::new(text_column(&values, true))], &[0, 1, 2, 3]);
+        let bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
+        assert_eq!(bytes[0], bytes[1]);
+        assert_ne!(bytes[2], bytes[3]);
+    }
+}
