@@ -10,6 +10,8 @@ mod check;
 
 pub mod exit;
 
+mod functions;
+
 pub mod job_file;
 
 pub mod messages;
@@ -51,6 +53,7 @@ fn dispatch(command: Command) -> Result<Exit> {
     let storage = LocalStorage;
     match command {
         Command::Check(arguments) => check::check(&storage, &arguments),
+        Command::Functions(arguments) => functions::functions(arguments.name.as_deref()),
         Command::Run(_)
         | Command::Plan(_)
         | Command::Preview(_)
@@ -67,11 +70,7 @@ fn refuse(refusal: &clap::Error) -> Exit {
         return Exit::Finished;
     }
     let text = refusal.render().to_string();
-    let prefix = if text.starts_with("error:") {
-        "onward: "
-    } else {
-        ""
-    };
+    let prefix = if text.starts_with("error:") { "onward: " } else { "" };
     messages::show(&format!("{prefix}{text}"));
     Exit::Usage
 }

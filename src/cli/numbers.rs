@@ -17,11 +17,7 @@ pub fn thousands(number: u64) -> String {
 
 /// `512 B`, `1.5 KiB`, `20 GiB`: two digits or more, cut off and never rounded up.
 pub fn bytes(number: u64) -> String {
-    scaled(
-        number,
-        1024,
-        &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"],
-    )
+    scaled(number, 1024, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
 }
 
 /// `512`, `1.5 k`, `20 M`: two digits or more, cut off and never rounded up.

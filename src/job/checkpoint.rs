@@ -51,10 +51,7 @@ pub fn understand(
         at_file_end,
         when: when.map(Text::sql),
     };
-    Understood {
-        settings,
-        effective,
-    }
+    Understood { settings, effective }
 }
 
 fn interval(section: &mut Section<'_, '_>) -> Option<(Duration, Json)> {
@@ -87,9 +84,7 @@ fn interval(section: &mut Section<'_, '_>) -> Option<(Duration, Json)> {
 fn every_bytes(section: &mut Section<'_, '_>) -> Option<(u64, Json)> {
     let entry = section.entry("every_bytes")?;
     match &entry.node.value {
-        Value::Integer(_) => section
-            .count("every_bytes", 1)
-            .map(|bytes| (bytes, json!(bytes))),
+        Value::Integer(_) => section.count("every_bytes", 1).map(|bytes| (bytes, json!(bytes))),
         Value::Text(text) => match units::size(&text.text) {
             Some(bytes) if bytes > 0 => Some((bytes, json!(text.written))),
             _ => {
@@ -99,11 +94,7 @@ fn every_bytes(section: &mut Section<'_, '_>) -> Option<(u64, Json)> {
                 section.refuse(problem)
             }
         },
-        _ => section.wrong_kind(
-            "every_bytes",
-            &entry.node,
-            "a number of bytes such as \"4GiB\"",
-        ),
+        _ => section.wrong_kind("every_bytes", &entry.node, "a number of bytes such as \"4GiB\""),
     }
 }
 

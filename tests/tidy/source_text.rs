@@ -21,9 +21,7 @@ impl SourceFile {
         let path = relative.to_string_lossy().replace('\\', "/");
         let is_test = path.starts_with("tests/") || path.ends_with("/tests.rs");
         let code = blank(&text);
-        let tests_at = code
-            .lines()
-            .position(|line| line.starts_with("#[cfg(test)]"));
+        let tests_at = code.lines().position(|line| line.starts_with("#[cfg(test)]"));
         // `#[cfg(test)] mod tests;` names another file, and code may follow it.
         let tests_at = tests_at.filter(|at| {
             let next = code.lines().nth(at + 1).unwrap_or("");
@@ -67,10 +65,7 @@ pub fn read_all(root: &Path, folders: &[&str]) -> Vec<SourceFile> {
         collect(&root.join(folder), &mut paths);
     }
     paths.sort();
-    paths
-        .iter()
-        .map(|path| SourceFile::read(root, path))
-        .collect()
+    paths.iter().map(|path| SourceFile::read(root, path)).collect()
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -101,9 +96,7 @@ fn blank(text: &str) -> String {
             }
             Token::Blank(length) => (at + length).min(characters.len()),
         };
-        let blanks = characters[at..end]
-            .iter()
-            .map(|c| if *c == '\n' { '\n' } else { ' ' });
+        let blanks = characters[at..end].iter().map(|c| if *c == '\n' { '\n' } else { ' ' });
         code.extend(blanks);
         at = end;
     }

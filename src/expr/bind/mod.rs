@@ -18,6 +18,7 @@ mod operators;
 mod types;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use names::closest;
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
