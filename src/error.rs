@@ -71,13 +71,7 @@ pub struct Sql {
 impl Error {
     /// A failure of the given kind, without cause and hint.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error {
-            kind,
-            message: message.into(),
-            hint: None,
-            cause: None,
-            problems: Vec::new(),
-        }
+        Error { kind, message: message.into(), hint: None, cause: None, problems: Vec::new() }
     }
 
     /// A plain failure (exit code 1).
@@ -113,11 +107,7 @@ impl Error {
     /// A failed file operation: "cannot `<verb>` `<path>`". A full disk, quota or file size limit
     /// becomes [`Kind::StoppedEarly`], everything else [`Kind::Failed`].
     pub fn io(verb: &str, path: &Path, cause: io::Error) -> Self {
-        let kind = if is_out_of_room(&cause) {
-            Kind::StoppedEarly
-        } else {
-            Kind::Failed
-        };
+        let kind = if is_out_of_room(&cause) { Kind::StoppedEarly } else { Kind::Failed };
         let message = format!("cannot {verb} `{}`", path.display());
         Error { cause: Some(cause.into()), ..Error::new(kind, message) }
     }
@@ -158,12 +148,7 @@ impl std::error::Error for Error {}
 impl Diagnostic {
     /// A problem at some bytes of the job file.
     pub fn at(place: Range<usize>, message: impl Into<String>) -> Self {
-        Diagnostic {
-            message: message.into(),
-            place: Some(place),
-            label: String::new(),
-            hint: None,
-        }
+        Diagnostic { message: message.into(), place: Some(place), label: String::new(), hint: None }
     }
 
     /// The same problem with a word beside its caret.

@@ -14,9 +14,8 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/jobs/bad");
 fn files(extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(FOLDER).expect("the folder of bad jobs");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
     paths.sort();
     paths
 }
@@ -49,11 +48,8 @@ fn every_bad_job_is_refused_with_its_message() {
         let expected = fs::read_to_string(&expected_path).unwrap_or_default();
         if found != expected || found == "nothing\n" {
             let name = path.display();
-            writeln!(
-                differences,
-                "{name}\n--- expected\n{expected}--- found\n{found}"
-            )
-            .expect("a string takes everything");
+            writeln!(differences, "{name}\n--- expected\n{expected}--- found\n{found}")
+                .expect("a string takes everything");
         }
     }
     assert!(differences.is_empty(), "\n{differences}");

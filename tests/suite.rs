@@ -1,5 +1,10 @@
 //! All integration tests, as one binary.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make and read the files that the program works on"
+)]
+
 mod bad_jobs;
 
 mod tidy;

@@ -99,10 +99,7 @@ pub(super) mod hex_bytes {
 
 fn to_hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(value.into(), 16).expect("four bits are a hex digit");
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn parse_hex(text: &str) -> Option<Vec<u8>> {
@@ -115,9 +112,7 @@ fn parse_hex(text: &str) -> Option<Vec<u8>> {
     if !pairs.remainder().is_empty() {
         return None;
     }
-    pairs
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
+    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]
@@ -128,14 +123,7 @@ mod tests {
     fn a_run_id_is_read_as_it_was_written_and_nothing_else_is() {
         let id = RunId(*b"\x00\x01\x7f\x80\xff\xaa0123456789");
         assert_eq!(RunId::parse(&id.to_string()), Some(id));
-        for text in [
-            "",
-            "0",
-            "00",
-            &"g".repeat(32),
-            &"A0".repeat(16),
-            &"00".repeat(17),
-        ] {
+        for text in ["", "0", "00", &"g".repeat(32), &"A0".repeat(16), &"00".repeat(17)] {
             assert_eq!(RunId::parse(text), None, "{text}");
         }
     }

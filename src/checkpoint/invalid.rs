@@ -167,31 +167,19 @@ impl fmt::Display for Invalid {
                 write!(f, "it builds on checkpoint {parent}, which is missing")
             }
             Invalid::ParentDiffers { parent } => {
-                write!(
-                    f,
-                    "it builds on checkpoint {parent}, which has changed since"
-                )
+                write!(f, "it builds on checkpoint {parent}, which has changed since")
             }
             Invalid::ParentNotOlder { parent } => {
                 write!(f, "it builds on checkpoint {parent}, which is not older")
             }
             Invalid::ParentOfOtherInstance { parent } => {
-                write!(
-                    f,
-                    "it builds on checkpoint {parent}, which is of another start of the job"
-                )
+                write!(f, "it builds on checkpoint {parent}, which is of another start of the job")
             }
             Invalid::ParentLacksSection { parent, section } => {
-                write!(
-                    f,
-                    "it builds on checkpoint {parent}, which has no state of `{section}`"
-                )
+                write!(f, "it builds on checkpoint {parent}, which has no state of `{section}`")
             }
             Invalid::ParentInvalid { parent, reason } => {
-                write!(
-                    f,
-                    "it builds on checkpoint {parent}, which is invalid: {reason}"
-                )
+                write!(f, "it builds on checkpoint {parent}, which is invalid: {reason}")
             }
             Invalid::ChainTooLong { max } => {
                 write!(f, "it builds on more than {max} other checkpoints")
@@ -224,10 +212,7 @@ impl Invalid {
             Invalid::TableDigest => f.write_str("its section table is damaged"),
             Invalid::Malformed { what } => write!(f, "it contradicts itself: {what}"),
             Invalid::UnknownSection { id } => {
-                write!(
-                    f,
-                    "a newer version of onward wrote it (section kind {id:#x})"
-                )
+                write!(f, "a newer version of onward wrote it (section kind {id:#x})")
             }
             Invalid::UnknownCodec { codec } => {
                 write!(f, "a newer version of onward wrote it (codec {codec})")
@@ -241,10 +226,7 @@ impl Invalid {
                 write!(f, "its section `{section}` is not what was written")
             }
             Invalid::OverLimit { what, found, max } => {
-                write!(
-                    f,
-                    "it is over a limit: {what} is {found}, at most {max} is allowed"
-                )
+                write!(f, "it is over a limit: {what} is {found}, at most {max} is allowed")
             }
             Invalid::Manifest { problem } => write!(f, "its manifest cannot be read: {problem}"),
             Invalid::InstanceDiffers => f.write_str("its manifest belongs to another job"),

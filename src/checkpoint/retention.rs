@@ -31,11 +31,7 @@ impl Chain {
     /// The chain with one more checkpoint at its end.
     pub fn with(self, form: Form, bytes: u64) -> Chain {
         match form {
-            Form::Base => Chain {
-                deltas: 0,
-                deltas_bytes: 0,
-                base_bytes: bytes,
-            },
+            Form::Base => Chain { deltas: 0, deltas_bytes: 0, base_bytes: bytes },
             Form::Delta => Chain {
                 deltas: self.deltas + 1,
                 deltas_bytes: self.deltas_bytes.saturating_add(bytes),
@@ -47,11 +43,7 @@ impl Chain {
     /// What the next checkpoint should be: a delta, until there are many or they outweigh the base.
     pub fn next_form(self) -> Form {
         let long = self.deltas >= DELTAS_MAX || self.deltas_bytes > self.base_bytes;
-        if self.base_bytes == 0 || long {
-            Form::Base
-        } else {
-            Form::Delta
-        }
+        if self.base_bytes == 0 || long { Form::Base } else { Form::Delta }
     }
 }
 
@@ -61,10 +53,8 @@ impl Chain {
 /// whatever is left after a stop in between can still be loaded. What lacks an ancestor is of no use; it goes as soon
 /// as it is older than everything that is kept.
 pub fn retain(links: &[Link], keep: usize) -> Vec<Sequence> {
-    let parents: BTreeMap<Sequence, Option<Sequence>> = links
-        .iter()
-        .map(|link| (link.sequence, link.parent))
-        .collect();
+    let parents: BTreeMap<Sequence, Option<Sequence>> =
+        links.iter().map(|link| (link.sequence, link.parent)).collect();
     let mut complete: BTreeSet<Sequence> = BTreeSet::new();
     for (sequence, parent) in &parents {
         if parent.is_none_or(|parent| complete.contains(&parent)) {

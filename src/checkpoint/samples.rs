@@ -69,10 +69,7 @@ pub fn manifest(number: u64) -> Manifest {
 pub fn base(number: u64) -> Checkpoint {
     Checkpoint {
         manifest: manifest(number),
-        sections: vec![
-            section("unique", Form::Base, number),
-            section("sums", Form::Base, number),
-        ],
+        sections: vec![section("unique", Form::Base, number), section("sums", Form::Base, number)],
         parent: None,
     }
 }
@@ -81,10 +78,7 @@ pub fn base(number: u64) -> Checkpoint {
 pub fn delta(number: u64, parent: CheckpointId) -> Checkpoint {
     Checkpoint {
         manifest: manifest(number),
-        sections: vec![
-            section("unique", Form::Delta, number),
-            section("sums", Form::Base, number),
-        ],
+        sections: vec![section("unique", Form::Delta, number), section("sums", Form::Base, number)],
         parent: Some(parent),
     }
 }
@@ -94,15 +88,8 @@ pub fn section(name: &str, form: Form, number: u64) -> Section {
     let mut state = number;
     let mut bytes = Vec::new();
     for _ in 0..40 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         bytes.extend((state ^ (state >> 29)).to_le_bytes());
     }
-    Section {
-        name: name.into(),
-        form,
-        version: 3,
-        bytes,
-    }
+    Section { name: name.into(), form, version: 3, bytes }
 }

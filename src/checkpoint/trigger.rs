@@ -89,9 +89,7 @@ impl Costs {
     /// With one more checkpoint.
     pub fn with(self, cost: Cost) -> Costs {
         let [first, second, third, _] = self.recent;
-        Costs {
-            recent: [Some(cost), first, second, third],
-        }
+        Costs { recent: [Some(cost), first, second, third] }
     }
 
     /// The mean processor time of the last ones.
@@ -112,14 +110,8 @@ impl Costs {
 /// What somebody asked for comes first and never waits. The other triggers wait for the checkpoint that is being
 /// saved and then for a pause as long as it took; the end of a file that falls into that time is passed over.
 pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
-    let Requests {
-        interrupted,
-        finished,
-        out_of_time,
-        asked,
-        predicate_held,
-        file_ended,
-    } = facts.requests;
+    let Requests { interrupted, finished, out_of_time, asked, predicate_held, file_ended } =
+        facts.requests;
     let rested = facts
         .last_finished
         .is_some_and(|finished| facts.now >= finished.saturating_add(facts.costs.pause()));
@@ -131,22 +123,10 @@ pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
         (out_of_time, Trigger::StopEarly),
         (asked, Trigger::Manual),
         (predicate_held, Trigger::Predicate),
-        (
-            rested && settings.at_file_end && file_ended,
-            Trigger::FileEnd,
-        ),
-        (
-            rested && reached(facts.records, settings.every_records),
-            Trigger::Records,
-        ),
-        (
-            rested && reached(facts.bytes, settings.every_bytes),
-            Trigger::Bytes,
-        ),
-        (
-            rested && passed >= interval(settings, &facts.costs),
-            Trigger::Time,
-        ),
+        (rested && settings.at_file_end && file_ended, Trigger::FileEnd),
+        (rested && reached(facts.records, settings.every_records), Trigger::Records),
+        (rested && reached(facts.bytes, settings.every_bytes), Trigger::Bytes),
+        (rested && passed >= interval(settings, &facts.costs), Trigger::Time),
     ];
     let first = reasons.into_iter().find(|(holds, _)| *holds);
     first.map_or(Decision::Continue, |(_, trigger)| Decision::Take(trigger))
@@ -155,9 +135,7 @@ pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
 /// The time between two checkpoints: the given one, or the default stretched by what checkpoints cost.
 pub fn interval(settings: &CheckpointSettings, costs: &Costs) -> Duration {
     let stretched = costs.mean_busy().saturating_mul(COST_SHARE);
-    settings
-        .interval
-        .unwrap_or_else(|| INTERVAL_DEFAULT.max(stretched))
+    settings.interval.unwrap_or_else(|| INTERVAL_DEFAULT.max(stretched))
 }
 
 /// What to do after `failures` failures in a row, the last of them for `trigger`.
@@ -167,11 +145,7 @@ pub fn after_failure(failures: u32, trigger: Trigger) -> AfterFailure {
         Trigger::Final | Trigger::Interrupt | Trigger::StopEarly | Trigger::Manual
     );
     let tolerated = if last_chance { 0 } else { FAILURES_TOLERATED };
-    if failures > tolerated {
-        AfterFailure::Stop
-    } else {
-        AfterFailure::GoOn
-    }
+    if failures > tolerated { AfterFailure::Stop } else { AfterFailure::GoOn }
 }
 
 #[cfg(test)]
@@ -214,35 +188,10 @@ mod tests {
     fn each_trigger_fires_when_its_time_has_come() {
         check(&facts(29), None);
         check(&facts(30), Some(Trigger::Time));
-        check(
-            &Facts {
-                records: 999,
-                bytes: 4999,
-                ..facts(1)
-            },
-            None,
-        );
-        check(
-            &Facts {
-                records: 1000,
-                ..facts(1)
-            },
-            Some(Trigger::Records),
-        );
-        check(
-            &Facts {
-                bytes: 5000,
-                ..facts(1)
-            },
-            Some(Trigger::Bytes),
-        );
-        check(
-            &Facts {
-                last_taken: Duration::from_secs(5),
-                ..facts(30)
-            },
-            None,
-        );
+        check(&Facts { records: 999, bytes: 4999, ..facts(1) }, None);
+        check(&Facts { records: 1000, ..facts(1) }, Some(Trigger::Records));
+        check(&Facts { bytes: 5000, ..facts(1) }, Some(Trigger::Bytes));
+        check(&Facts { last_taken: Duration::from_secs(5), ..facts(30) }, None);
     }
 
     #[test]
@@ -257,52 +206,14 @@ mod tests {
         };
         let cases = [
             (all, Trigger::Interrupt),
-            (
-                Requests {
-                    interrupted: false,
-                    ..all
-                },
-                Trigger::Final,
-            ),
-            (
-                Requests {
-                    interrupted: false,
-                    finished: false,
-                    ..all
-                },
-                Trigger::StopEarly,
-            ),
-            (
-                Requests {
-                    asked: true,
-                    file_ended: true,
-                    ..Requests::default()
-                },
-                Trigger::Manual,
-            ),
-            (
-                Requests {
-                    predicate_held: true,
-                    ..Requests::default()
-                },
-                Trigger::Predicate,
-            ),
-            (
-                Requests {
-                    file_ended: true,
-                    ..Requests::default()
-                },
-                Trigger::FileEnd,
-            ),
+            (Requests { interrupted: false, ..all }, Trigger::Final),
+            (Requests { interrupted: false, finished: false, ..all }, Trigger::StopEarly),
+            (Requests { asked: true, file_ended: true, ..Requests::default() }, Trigger::Manual),
+            (Requests { predicate_held: true, ..Requests::default() }, Trigger::Predicate),
+            (Requests { file_ended: true, ..Requests::default() }, Trigger::FileEnd),
         ];
         for (requests, trigger) in cases {
-            check(
-                &Facts {
-                    requests,
-                    ..facts(100)
-                },
-                Some(trigger),
-            );
+            check(&Facts { requests, ..facts(100) }, Some(trigger));
         }
     }
 
@@ -310,17 +221,8 @@ mod tests {
     fn costly_checkpoints_stretch_the_default_interval_and_not_a_given_one() {
         let costs = costing(2, 2);
         check(&Facts { costs, ..facts(99) }, None);
-        check(
-            &Facts {
-                costs,
-                ..facts(100)
-            },
-            Some(Trigger::Time),
-        );
-        let given = CheckpointSettings {
-            interval: Some(Duration::from_secs(10)),
-            ..settings()
-        };
+        check(&Facts { costs, ..facts(100) }, Some(Trigger::Time));
+        let given = CheckpointSettings { interval: Some(Duration::from_secs(10)), ..settings() };
         assert_eq!(interval(&given, &costs), Duration::from_secs(10));
         let falling = costing(6, 6).with(Cost::default()).with(Cost::default());
         assert_eq!(interval(&settings(), &falling), Duration::from_secs(100));
@@ -328,48 +230,15 @@ mod tests {
 
     #[test]
     fn a_slow_checkpoint_is_followed_by_a_pause_that_only_requests_break() {
-        let slow = Facts {
-            costs: costing(0, 20),
-            records: 1000,
-            ..facts(19)
-        };
+        let slow = Facts { costs: costing(0, 20), records: 1000, ..facts(19) };
         check(&slow, None);
-        check(
-            &Facts {
-                now: Duration::from_secs(20),
-                ..slow
-            },
-            Some(Trigger::Records),
-        );
-        let running = Facts {
-            last_finished: None,
-            records: 1000,
-            bytes: 5000,
-            ..facts(500)
-        };
+        check(&Facts { now: Duration::from_secs(20), ..slow }, Some(Trigger::Records));
+        let running = Facts { last_finished: None, records: 1000, bytes: 5000, ..facts(500) };
         check(&running, None);
-        let requests = Requests {
-            file_ended: true,
-            ..Requests::default()
-        };
-        check(
-            &Facts {
-                requests,
-                ..running
-            },
-            None,
-        );
-        let requests = Requests {
-            predicate_held: true,
-            ..Requests::default()
-        };
-        check(
-            &Facts {
-                requests,
-                ..running
-            },
-            Some(Trigger::Predicate),
-        );
+        let requests = Requests { file_ended: true, ..Requests::default() };
+        check(&Facts { requests, ..running }, None);
+        let requests = Requests { predicate_held: true, ..Requests::default() };
+        check(&Facts { requests, ..running }, Some(Trigger::Predicate));
     }
 
     #[test]

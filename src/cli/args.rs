@@ -13,7 +13,6 @@ use std::time::Duration;
 #[command(
     name = "onward",
     version,
-    propagate_version = true,
     disable_help_subcommand = true,
     arg_required_else_help = true,
     max_term_width = 100,
@@ -41,6 +40,8 @@ pub enum Command {
     /// Take, list, show and verify checkpoints
     #[command(subcommand, after_long_help = CHECKPOINT_EXAMPLE)]
     Checkpoint(CheckpointCommand),
+    /// List the functions of expressions, or explain one
+    Functions(FunctionsArguments),
 }
 
 /// The job, as every command takes it.
@@ -153,6 +154,15 @@ pub struct OneCheckpointArguments {
     pub json: bool,
 }
 
+/// `onward functions`
+#[derive(Debug, Args)]
+#[command(after_long_help = FUNCTIONS_EXAMPLE)]
+pub struct FunctionsArguments {
+    /// Function to explain
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
 /// When and how progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressChoice {
@@ -224,6 +234,15 @@ const CHECKPOINT_EXAMPLE: &str = "\
 Example:
   $ onward checkpoint now daily.toml && onward checkpoint list daily.toml
   $ onward checkpoint verify daily.toml";
+
+const FUNCTIONS_EXAMPLE: &str = "\
+Example:
+  $ onward functions abs
+  abs(number) -> the same type
+    the number without its sign
+    NULL where an argument is NULL
+    example: abs(-1.5)
+    result:  1.5";
 
 #[cfg(test)]
 mod tests {

@@ -69,9 +69,7 @@ impl Signal {
 
     /// The signal of a number.
     pub fn from_number(number: i32) -> Option<Signal> {
-        Signal::ALL
-            .into_iter()
-            .find(|signal| signal.number() == number)
+        Signal::ALL.into_iter().find(|signal| signal.number() == number)
     }
 
     /// 128 and the number, as shells have it.

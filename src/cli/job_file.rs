@@ -56,9 +56,7 @@ fn read(storage: &dyn Storage, file: &Path) -> Result<String, Error> {
         let message = format!("cannot read the job file `{}`", file.display());
         Error::usage(message).with_cause(anyhow::Error::new(cause))
     };
-    let open = storage
-        .open(file, OpenMode::ReadInput)
-        .map_err(unreadable)?;
+    let open = storage.open(file, OpenMode::ReadInput).map_err(unreadable)?;
     let mut bytes = vec![0; JOB_BYTES_MAX + 1];
     let length = storage::read_full(&*open, &mut bytes, 0).map_err(unreadable)?;
     if length > JOB_BYTES_MAX {

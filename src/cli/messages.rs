@@ -38,10 +38,7 @@ pub fn problems(file: &Path, document: &Document, problems: &[Diagnostic]) -> St
     }
     let hidden = problems.len().saturating_sub(PROBLEMS_MAX);
     if hidden > 0 {
-        push(
-            &mut text,
-            format_args!("onward: error: {file}: and {hidden} more problems\n"),
-        );
+        push(&mut text, format_args!("onward: error: {file}: and {hidden} more problems\n"));
     }
     text
 }
@@ -71,9 +68,7 @@ pub fn show(text: &str) {
 /// Where standard output cannot be written.
 pub fn answer(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     match written {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failed("cannot write to standard output").with_cause(cause))
@@ -90,10 +85,7 @@ fn push_problem(text: &mut String, file: &str, document: &Document, problem: &Di
             let line = document.line(place.start);
             let gutter = match line.origin {
                 LineOrigin::File(number) => {
-                    push(
-                        text,
-                        format_args!("onward: error: {file}:{number}: {message}\n"),
-                    );
+                    push(text, format_args!("onward: error: {file}:{number}: {message}\n"));
                     format!("{number:>5} |  ")
                 }
                 LineOrigin::Override => {
@@ -122,8 +114,7 @@ fn push_hint(text: &mut String, hint: Option<&str>) {
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments)
-        .expect("a string takes everything");
+    text.write_fmt(arguments).expect("a string takes everything");
 }
 
 fn push_escaped(text: &mut String, character: char) {
@@ -159,11 +150,7 @@ impl Excerpt {
         let carets = width(cells.iter().filter(inside)).max(1);
         if total <= LINE_WIDTH_MAX {
             let line = cells.iter().map(|cell| cell.shown.as_str()).collect();
-            return Excerpt {
-                line,
-                indent: before,
-                carets,
-            };
+            return Excerpt { line, indent: before, carets };
         }
         Excerpt::cut(&cells, before, carets)
     }
@@ -211,11 +198,7 @@ fn cells(source: &str) -> Vec<Cell> {
             _ => push_escaped(&mut shown, character),
         }
         let width = display_width(&shown);
-        Cell {
-            offset,
-            shown,
-            width,
-        }
+        Cell { offset, shown, width }
     };
     source.char_indices().map(cell).collect()
 }
@@ -310,10 +293,7 @@ mod tests {
         let source = format!("{}MARK{}", "a".repeat(500), "b".repeat(500));
         let excerpt = Excerpt::new(&source, 500..504);
         assert_eq!(excerpt.line.len(), LINE_WIDTH_MAX + 2 * CUT.len());
-        assert_eq!(
-            &excerpt.line[excerpt.indent..excerpt.indent + excerpt.carets],
-            "MARK"
-        );
+        assert_eq!(&excerpt.line[excerpt.indent..excerpt.indent + excerpt.carets], "MARK");
         let excerpt = Excerpt::new(&source, 0..1000);
         assert_eq!((excerpt.indent, excerpt.carets), (0, LINE_WIDTH_MAX));
     }
@@ -325,11 +305,7 @@ mod tests {
         let problem = Diagnostic::at(place, "wrong");
         assert_eq!(
             problems(Path::new("a.toml"), &document, &[problem]),
-            concat!(
-                "onward: error: --set: wrong\n",
-                "  --set |  a.b=7\n",
-                "        |      ^\n",
-            )
+            concat!("onward: error: --set: wrong\n", "  --set |  a.b=7\n", "        |      ^\n",)
         );
     }
 

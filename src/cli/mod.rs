@@ -10,6 +10,8 @@ mod check;
 
 pub mod exit;
 
+mod functions;
+
 pub mod job_file;
 
 pub mod messages;
@@ -58,10 +60,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn dispatch(command: &Command) -> Result<Exit, LoadError> {
     match command {
         Command::Run(arguments) => run::run(arguments),
-        Command::Check(_) | Command::Plan(_)
+        Command::Functions(arguments) => {
+            functions::functions(arguments.name.as_deref()).map_err(LoadError::Unreadable)
+        }
+        Command::Check(_)
+        | Command::Plan(_)
         | Command::Preview(_)
         | Command::Status(_)
-        | Command::Checkpoint(_) => Err(LoadError::Unreadable(Error::failed("this command is not wired up"))),
+        | Command::Checkpoint(_) => {
+            Err(LoadError::Unreadable(Error::failed("this command is not wired up")))
+        }
     }
 }
 
@@ -73,11 +81,7 @@ fn refuse(refusal: &clap::Error) -> Exit {
         return Exit::Finished;
     }
     let text = refusal.render().to_string();
-    let prefix = if text.starts_with("error:") {
-        "onward: "
-    } else {
-        ""
-    };
+    let prefix = if text.starts_with("error:") { "onward: " } else { "" };
     messages::show(&format!("{prefix}{text}"));
     Exit::Usage
 }

@@ -7,7 +7,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -17,11 +17,7 @@ pub fn thousands(number: u64) -> String {
 
 /// `512 B`, `1.5 KiB`, `20 GiB`: two digits or more, cut off and never rounded up.
 pub fn bytes(number: u64) -> String {
-    scaled(
-        number,
-        1024,
-        &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"],
-    )
+    scaled(number, 1024, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
 }
 
 /// `512`, `1.5 k`, `20 M`: two digits or more, cut off and never rounded up.

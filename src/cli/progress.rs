@@ -91,13 +91,8 @@ impl Reporter {
             Style::Off | Style::Lines(_) | Style::Json(_) => ProgressBar::hidden(),
         };
         let (asks, asked) = channel();
-        let display = Display {
-            style,
-            bar: bar.clone(),
-            started: clock.monotonic(),
-            progress,
-            clock,
-        };
+        let display =
+            Display { style, bar: bar.clone(), started: clock.monotonic(), progress, clock };
         let thread = std::thread::Builder::new()
             .name("progress".to_owned())
             .spawn(move || display.run(&asked));
@@ -192,11 +187,7 @@ impl Display {
 
     fn moment(&self) -> Moment {
         let now = self.clock.monotonic();
-        Moment {
-            reading: self.progress.read(),
-            elapsed: now.saturating_sub(self.started),
-            now,
-        }
+        Moment { reading: self.progress.read(), elapsed: now.saturating_sub(self.started), now }
     }
 }
 
@@ -216,11 +207,7 @@ impl Moment {
         let reading = &self.reading;
         let mut parts = vec![
             format!("{} %", percent(reading.bytes_done, reading.bytes_total)),
-            format!(
-                "{} of {}",
-                bytes(reading.bytes_done),
-                bytes(reading.bytes_total)
-            ),
+            format!("{} of {}", bytes(reading.bytes_done), bytes(reading.bytes_total)),
             format!("{} records", short(reading.records_read)),
             format!("{} records/s", short(self.records_per_second())),
         ];
@@ -252,10 +239,7 @@ impl Moment {
     }
 
     fn records_per_second(&self) -> u64 {
-        let records = self
-            .reading
-            .records_read
-            .saturating_sub(self.reading.records_resumed);
+        let records = self.reading.records_read.saturating_sub(self.reading.records_resumed);
         let millis = self.elapsed.as_millis().max(1);
         u64::try_from(u128::from(records) * 1000 / millis).unwrap_or(u64::MAX)
     }
@@ -315,10 +299,7 @@ mod tests {
             elapsed: Duration::ZERO,
             now: Duration::ZERO,
         };
-        assert_eq!(
-            moment.line(),
-            "100 %, 0 B of 0 B, 0 records, 0 records/s, no checkpoint yet"
-        );
+        assert_eq!(moment.line(), "100 %, 0 B of 0 B, 0 records, 0 records/s, no checkpoint yet");
     }
 
     #[test]

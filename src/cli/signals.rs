@@ -56,25 +56,20 @@ impl Watch {
         let (armed, deadline) = channel();
         let watch_armed = armed.clone();
         let mut act = act;
-        let watching = std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || {
-                for number in signals.forever() {
-                    let Some(request) = request(number) else {
-                        continue;
-                    };
-                    if let Request::Stop(signal) = request {
-                        // Fails only after the deadline thread is gone, when the run is over anyway.
-                        let _is_over = watch_armed.send(signal);
-                    }
-                    act(request);
+        let watching = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for number in signals.forever() {
+                let Some(request) = request(number) else {
+                    continue;
+                };
+                if let Request::Stop(signal) = request {
+                    // Fails only after the deadline thread is gone, when the run is over anyway.
+                    let _is_over = watch_armed.send(signal);
                 }
-            });
-        let mut watch = Watch {
-            handle,
-            armed: Some(armed),
-            threads: vec![watching.map_err(failed)?],
-        };
+                act(request);
+            }
+        });
+        let mut watch =
+            Watch { handle, armed: Some(armed), threads: vec![watching.map_err(failed)?] };
         let waiting = std::thread::Builder::new()
             .name("deadline".to_owned())
             .spawn(move || wait_for_deadline(&deadline, shutdown_timeout));

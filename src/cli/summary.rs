@@ -142,10 +142,7 @@ mod tests {
         assert_eq!(summary.exit(), Exit::Finished);
         summary.records_rejected = 2;
         summary.checkpoints = 1;
-        summary.resumed = Some(Resumed {
-            sequence: 7,
-            records: 2_113_408,
-        });
+        summary.resumed = Some(Resumed { sequence: 7, records: 2_113_408 });
         assert_eq!(
             summary.text(),
             "onward: finished `daily` in 12.3 s: read 5,000,000 records, wrote 1, filtered 0, \
@@ -157,12 +154,8 @@ mod tests {
 
     #[test]
     fn a_stopped_run_says_how_to_go_on() {
-        let mut stopped = Stopped {
-            sequence: Some(9),
-            records: 5_000_000,
-            bytes_done: 629,
-            bytes_total: 1000,
-        };
+        let mut stopped =
+            Stopped { sequence: Some(9), records: 5_000_000, bytes_done: 629, bytes_total: 1000 };
         assert_eq!(
             stopped.interrupted(Signal::Interrupt),
             "onward: interrupted; checkpoint 9 saved at record 5,000,000 (62 %)\n   \

@@ -36,10 +36,7 @@ pub fn render(header: &[String], rows: &[Vec<Cell>], width: Option<usize>) -> St
     for line in 0..=rows.len() {
         push_line(&mut text, shown.iter().map(|column| column.line(line)));
         if line == 0 {
-            push_line(
-                &mut text,
-                shown.iter().map(|column| "-".repeat(column.width)),
-            );
+            push_line(&mut text, shown.iter().map(|column| "-".repeat(column.width)));
         }
     }
     match columns.len() - shown.len() {
@@ -67,30 +64,19 @@ struct Column {
 impl Column {
     fn new(name: &str, rows: &[Vec<Cell>], index: usize, width: Option<usize>) -> Column {
         let width_max = width.map_or(usize::MAX, |width| width.min(COLUMN_WIDTH_MAX));
-        let cell = |row: &Vec<Cell>| {
-            row.get(index)
-                .map_or(Cell::Null, |cell| cell.cut(width_max))
-        };
+        let cell = |row: &Vec<Cell>| row.get(index).map_or(Cell::Null, |cell| cell.cut(width_max));
         let mut cells = vec![Cell::Text(cut(&escape(name), width_max))];
         cells.extend(rows.iter().map(cell));
         let is_numeric = cells.iter().any(|cell| matches!(cell, Cell::Number(_)));
         let width = cells.iter().map(|cell| display_width(cell.shown())).max();
-        Column {
-            width: width.unwrap_or(0),
-            cells,
-            is_numeric,
-        }
+        Column { width: width.unwrap_or(0), cells, is_numeric }
     }
 
     /// One cell with the blanks that make it as wide as the column.
     fn line(&self, index: usize) -> String {
         let shown = self.cells[index].shown();
         let blanks = " ".repeat(self.width - display_width(shown));
-        if self.is_numeric {
-            format!("{blanks}{shown}")
-        } else {
-            format!("{shown}{blanks}")
-        }
+        if self.is_numeric { format!("{blanks}{shown}") } else { format!("{shown}{blanks}") }
     }
 }
 
@@ -191,18 +177,10 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         let rows = [vec![text(&"x".repeat(50)), number("1")]];
-        check(
-            &rows,
-            Some(8),
-            "name\n--------\nxxxxx...\n(1 more column)\n",
-        );
+        check(&rows, Some(8), "name\n--------\nxxxxx...\n(1 more column)\n");
         check(&rows, Some(2), "..\n--\n..\n(1 more column)\n");
         let long = "x".repeat(50);
-        let expected = format!(
-            "name{}  n\n{}  -\n{long}  1\n",
-            " ".repeat(46),
-            "-".repeat(50)
-        );
+        let expected = format!("name{}  n\n{}  -\n{long}  1\n", " ".repeat(46), "-".repeat(50));
         check(&rows, None, &expected);
     }
 

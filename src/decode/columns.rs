@@ -38,21 +38,15 @@ pub(super) fn csv_column(
     // Kept apart, because the C library compares two empty slices that point nowhere very slowly.
     let empty_is_null = null.iter().any(Vec::is_empty);
     let is_null = |value: &[u8]| {
-        if value.is_empty() {
-            empty_is_null
-        } else {
-            null.iter().any(|null| null == value)
-        }
+        if value.is_empty() { empty_is_null } else { null.iter().any(|null| null == value) }
     };
     build(&records.chunk, records.starts.len(), target, |row| {
         let span = records.field_span(row, field);
         let raw = records.field(row, field);
         if records.dialect.is_quoted(raw) {
             let said = records.dialect.unquote(raw);
-            let inner = matches!(said, Cow::Borrowed(_)).then(|| Span {
-                start: span.start + 1,
-                length: span.length - 2,
-            });
+            let inner = matches!(said, Cow::Borrowed(_))
+                .then(|| Span { start: span.start + 1, length: span.length - 2 });
             return Raw::Text(said, inner);
         }
         let value = if is_text { raw } else { raw.trim_ascii() };
@@ -86,10 +80,8 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
                 match unescape_json(raw) {
                     None => Raw::Fault("holds half a surrogate pair"),
                     Some(said) => {
-                        let inner = matches!(said, Cow::Borrowed(_)).then(|| Span {
-                            start: span.start + 1,
-                            length: span.length - 2,
-                        });
+                        let inner = matches!(said, Cow::Borrowed(_))
+                            .then(|| Span { start: span.start + 1, length: span.length - 2 });
                         Raw::Text(said, inner)
                     }
                 }
@@ -113,11 +105,7 @@ fn build<'a>(
         DataType::Decimal { precision, scale } => builder.typed(
             read,
             |bytes| text::parse_decimal(bytes, precision, scale),
-            |units| Values::Decimal {
-                units,
-                precision,
-                scale,
-            },
+            |units| Values::Decimal { units, precision, scale },
         ),
         DataType::Double => builder.typed(read, parse_finite, Values::Double),
         DataType::Date => builder.typed(read, text::parse_date, Values::Date),
@@ -153,14 +141,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(chunk: &'a Arc<Vec<u8>>, rows: usize, target: &'a Target<'a>) -> Builder<'a> {
-        Builder {
-            chunk,
-            rows,
-            target,
-            nulls: Vec::new(),
-            faults: Vec::new(),
-            last: None,
-        }
+        Builder { chunk, rows, target, nulls: Vec::new(), faults: Vec::new(), last: None }
     }
 
     fn typed<'r, T: Clone + Default>(
@@ -227,10 +208,7 @@ fn why_not(data_type: DataType, bytes: &[u8]) -> &'static str {
     let bytes = bytes.trim_ascii();
     let is_number = match data_type {
         DataType::Bigint => {
-            let digits = bytes
-                .strip_prefix(b"-")
-                .or(bytes.strip_prefix(b"+"))
-                .unwrap_or(bytes);
+            let digits = bytes.strip_prefix(b"-").or(bytes.strip_prefix(b"+")).unwrap_or(bytes);
             !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
         }
         DataType::Decimal { .. } => text::parse_double(bytes).is_some_and(f64::is_finite),

@@ -63,10 +63,7 @@ enum SkipFormat {
 
 impl Skip {
     pub(super) fn csv(machine: Machine) -> Skip {
-        Skip::new(SkipFormat::Csv {
-            machine,
-            state: State::RecordStart,
-        })
+        Skip::new(SkipFormat::Csv { machine, state: State::RecordStart })
     }
 
     pub(super) fn jsonl() -> Skip {
@@ -74,12 +71,7 @@ impl Skip {
     }
 
     fn new(format: SkipFormat) -> Skip {
-        Skip {
-            format,
-            bytes: 0,
-            lines: 0,
-            is_after_cr: false,
-        }
+        Skip { format, bytes: 0, lines: 0, is_after_cr: false }
     }
 
     /// Takes the next bytes of the input. Answers how many of them belong to the record and its line end once that
@@ -87,13 +79,9 @@ impl Skip {
     pub fn feed(&mut self, bytes: &[u8], at_end_of_file: bool) -> Option<usize> {
         let end = match &mut self.format {
             SkipFormat::Jsonl => memchr::memchr(b'\n', bytes).map(|at| at + 1),
-            SkipFormat::Csv { machine, state } => skip_csv(
-                machine,
-                state,
-                &mut self.is_after_cr,
-                &mut self.lines,
-                bytes,
-            ),
+            SkipFormat::Csv { machine, state } => {
+                skip_csv(machine, state, &mut self.is_after_cr, &mut self.lines, bytes)
+            }
         };
         if matches!(self.format, SkipFormat::Jsonl) {
             self.lines += u64::from(end.is_some());

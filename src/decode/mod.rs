@@ -63,11 +63,7 @@ impl Decoder {
                 (Cutter::Jsonl(cutter), Vec::new())
             }
         };
-        Decoder {
-            cutter,
-            slots: slots.clone(),
-            null,
-        }
+        Decoder { cutter, slots: slots.clone(), null }
     }
 
     /// The same decoder, which rejects JSON records that have another top-level key than these.

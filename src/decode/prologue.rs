@@ -38,11 +38,7 @@ pub fn read(format: &SourceFormat, bytes: &[u8], at_end_of_file: bool) -> Result
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(utf16());
     }
-    let start = if bytes.starts_with(BYTE_ORDER_MARK) {
-        BYTE_ORDER_MARK.len()
-    } else {
-        0
-    };
+    let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     match format {
         SourceFormat::Jsonl => Ok(Some(Prologue::without_header(Vec::new(), bytes, start))),
         SourceFormat::Csv(settings) => read_csv(settings, bytes, start, at_end_of_file),
@@ -67,11 +63,7 @@ fn read_csv(
         Some(found) => found,
         None if !at_end_of_file => return need_more(bytes),
         None => {
-            return Ok(Some(Prologue::without_header(
-                Vec::new(),
-                bytes,
-                bytes.len(),
-            )));
+            return Ok(Some(Prologue::without_header(Vec::new(), bytes, bytes.len())));
         }
     };
     let header = &bytes[header];
@@ -163,15 +155,11 @@ fn name_columns(header: &csv::ByteRecord) -> (Vec<String>, Vec<String>) {
     for (number, cell) in (1..).zip(header) {
         let mut name = String::from_utf8_lossy(cell).into_owned();
         if std::str::from_utf8(cell).is_err() {
-            notes.push(format!(
-                "column {number} is called `{name}`: its name is not UTF-8"
-            ));
+            notes.push(format!("column {number} is called `{name}`: its name is not UTF-8"));
         }
         if name.is_empty() {
             name = format!("column_{number}");
-            notes.push(format!(
-                "column {number} is called `{name}`: its name is empty"
-            ));
+            notes.push(format!("column {number} is called `{name}`: its name is empty"));
         }
         if taken.contains(&name) {
             let number_next = next_number.entry(name.clone()).or_insert(1);
@@ -182,9 +170,7 @@ fn name_columns(header: &csv::ByteRecord) -> (Vec<String>, Vec<String>) {
                     break free;
                 }
             };
-            notes.push(format!(
-                "column {number} is called `{free}`: `{name}` is taken"
-            ));
+            notes.push(format!("column {number} is called `{free}`: `{name}` is taken"));
             name = free;
         }
         taken.insert(name.clone());
@@ -195,10 +181,8 @@ fn name_columns(header: &csv::ByteRecord) -> (Vec<String>, Vec<String>) {
 
 fn need_more(bytes: &[u8]) -> Result<Option<Prologue>> {
     if bytes.len() > RECORD_BYTES_MAX {
-        return Err(
-            Error::failed("no end of the header line in the first 16 MiB")
-                .with_hint("check `delimiter` and `quote` in [source]"),
-        );
+        return Err(Error::failed("no end of the header line in the first 16 MiB")
+            .with_hint("check `delimiter` and `quote` in [source]"));
     }
     Ok(None)
 }

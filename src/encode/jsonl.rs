@@ -55,10 +55,7 @@ impl JsonlWriter {
             let place = slots.paths.iter().position(|known| *known == path);
             Some(Member { key, cell, place })
         });
-        JsonlWriter {
-            shape,
-            members: members.collect(),
-        }
+        JsonlWriter { shape, members: members.collect() }
     }
 
     pub(super) fn cells(&self) -> Vec<Cell> {

@@ -88,11 +88,7 @@ impl Encoder {
                         && from.quote == to.quote
                         && from.escape.is_none()
                 });
-                if is_same {
-                    Cell::CsvVerbatim(place)
-                } else {
-                    Cell::CsvRequoted(place)
-                }
+                if is_same { Cell::CsvVerbatim(place) } else { Cell::CsvRequoted(place) }
             }
         };
         let cells: Vec<Cell> = layout.fields.iter().map(cell).collect();
@@ -120,11 +116,7 @@ impl Encoder {
             list.sort_unstable();
             list.dedup();
         }
-        Encoder {
-            writer,
-            reads,
-            writes,
-        }
+        Encoder { writer, reads, writes }
     }
 
     /// The slots that must be decoded before [`Encoder::encode`], besides those that steps fill.
@@ -152,11 +144,8 @@ impl Encoder {
             Writer::Jsonl(writer) => writer.write(batch, out),
         };
         if !rejects.is_empty() {
-            let is_rejected = |row: u32| {
-                rejects
-                    .binary_search_by_key(&row, |reject| reject.row)
-                    .is_ok()
-            };
+            let is_rejected =
+                |row: u32| rejects.binary_search_by_key(&row, |reject| reject.row).is_ok();
             batch.selection.retain(|row| !is_rejected(*row));
             batch.rejects.extend(rejects);
         }
@@ -194,11 +183,7 @@ impl<'a> Content<'a> {
         raw: Option<(&'a [u8], CsvDialect)>,
     ) -> Content<'a> {
         let column = batch.column(slot);
-        if column.is_valid(row) {
-            Content::Value(column, raw)
-        } else {
-            Content::Null
-        }
+        if column.is_valid(row) { Content::Value(column, raw) } else { Content::Null }
     }
 }
 

@@ -7,17 +7,10 @@ use crate::source::settings::{CsvSource, Ragged};
 use proptest::prelude::*;
 use settings::{CsvSink, LineEnd};
 
-const COMMA: CsvDialect = CsvDialect {
-    delimiter: b',',
-    quote: Some(b'"'),
-    escape: None,
-    comment: None,
-};
+const COMMA: CsvDialect =
+    CsvDialect { delimiter: b',', quote: Some(b'"'), escape: None, comment: None };
 
-const TAB: CsvDialect = CsvDialect {
-    delimiter: b'\t',
-    ..COMMA
-};
+const TAB: CsvDialect = CsvDialect { delimiter: b'\t', ..COMMA };
 
 fn source(dialect: CsvDialect, ragged: Ragged) -> SourceFormat {
     SourceFormat::Csv(CsvSource {
@@ -30,11 +23,7 @@ fn source(dialect: CsvDialect, ragged: Ragged) -> SourceFormat {
 }
 
 fn sink(dialect: CsvDialect) -> SinkFormat {
-    SinkFormat::Csv(CsvSink {
-        dialect,
-        header: true,
-        line_end: LineEnd::Lf,
-    })
+    SinkFormat::Csv(CsvSink { dialect, header: true, line_end: LineEnd::Lf })
 }
 
 /// A job that passes fields through, and perhaps adds some.
@@ -72,10 +61,7 @@ impl Chain {
             source,
             columns,
             slots: Slots::default(),
-            layout: Layout {
-                fields: Vec::new(),
-                rest,
-            },
+            layout: Layout { fields: Vec::new(), rest },
         }
     }
 
@@ -86,11 +72,7 @@ impl Chain {
     }
 
     fn name(&mut self, name: &str, data_type: DataType, slot: Slot) {
-        self.layout.fields.push(Field {
-            name: name.to_owned(),
-            data_type,
-            slot,
-        });
+        self.layout.fields.push(Field { name: name.to_owned(), data_type, slot });
     }
 
     fn encoder(&self, format: SinkFormat) -> Encoder {
@@ -117,15 +99,8 @@ impl Chain {
         decoder.fill(&mut cut.batch, &encoder.reads());
         let mut out = Vec::new();
         encoder.encode(&mut cut.batch, &mut out);
-        assert_eq!(
-            cut.batch.selection.len() + cut.batch.rejects.len(),
-            cut.batch.rows
-        );
-        let rejects = cut
-            .batch
-            .rejects
-            .iter()
-            .map(|reject| reject.reason.to_string());
+        assert_eq!(cut.batch.selection.len() + cut.batch.rejects.len(), cut.batch.rows);
+        let rejects = cut.batch.rejects.iter().map(|reject| reject.reason.to_string());
         (out, rejects.collect())
     }
 
@@ -157,10 +132,7 @@ fn another_dialect_is_quoted_anew() {
         "\"a,b\",\"\"\n\"a\tb\",\n\"q\"\"\",x\ty\n",
         "a,b\t\"\"\n\"a\tb\"\t\n\"q\"\"\"\t\"x\ty\"\n",
     );
-    let escaped = CsvDialect {
-        escape: Some(b'\\'),
-        ..COMMA
-    };
+    let escaped = CsvDialect { escape: Some(b'\\'), ..COMMA };
     let chain = Chain::csv(source(escaped, Ragged::Reject), &["a", "b"]);
     chain.check(sink(COMMA), "\"a\\\"b\",x\n", "\"a\"\"b\",x\n");
     let quoteless = CsvDialect { quote: None, ..TAB };
@@ -186,10 +158,7 @@ fn a_lone_empty_field_is_not_a_blank_line() {
 #[test]
 fn headers_are_quoted_where_they_must_be() {
     let chain = Chain::csv(source(COMMA, Ragged::Reject), &["a b", "c,d", "e\"f"]);
-    assert_eq!(
-        chain.encoder(sink(COMMA)).header(),
-        b"a b,\"c,d\",\"e\"\"f\"\n"
-    );
+    assert_eq!(chain.encoder(sink(COMMA)).header(), b"a b,\"c,d\",\"e\"\"f\"\n");
     assert_eq!(chain.encoder(sink(TAB)).header(), b"a b\tc,d\t\"e\"\"f\"\n");
     assert_eq!(chain.encoder(SinkFormat::Jsonl).header(), b"");
 }
@@ -198,14 +167,7 @@ fn headers_are_quoted_where_they_must_be() {
 fn csv_becomes_objects_with_typed_members() {
     let chain = Chain::csv(
         source(COMMA, Ragged::Reject),
-        &[
-            "t",
-            "i:bigint",
-            "d:decimal(5,2)",
-            "f:double",
-            "b:boolean",
-            "day:date",
-        ],
+        &["t", "i:bigint", "d:decimal(5,2)", "f:double", "b:boolean", "day:date"],
     );
     for (line, object) in [
         (
@@ -220,10 +182,7 @@ fn csv_becomes_objects_with_typed_members() {
             ", -5 ,.5,-inf,,\"1999-12-31\"",
             r#"{"t":null,"i":-5,"d":0.50,"f":"-inf","b":null,"day":"1999-12-31"}"#,
         ),
-        (
-            "\"\",0,-0,5.,t,",
-            r#"{"t":"","i":0,"d":-0,"f":5.0,"b":true,"day":null}"#,
-        ),
+        ("\"\",0,-0,5.,t,", r#"{"t":"","i":0,"d":-0,"f":5.0,"b":true,"day":null}"#),
     ] {
         chain.check(SinkFormat::Jsonl, line, &format!("{object}\n"));
     }
@@ -231,10 +190,7 @@ fn csv_becomes_objects_with_typed_members() {
     assert_eq!(out, b"");
     assert_eq!(
         rejects,
-        [
-            "sink: column `t` is not valid UTF-8",
-            "sink: column `i` is not a bigint"
-        ]
+        ["sink: column `t` is not valid UTF-8", "sink: column `i` is not a bigint"]
     );
 }
 
@@ -306,19 +262,10 @@ fn computed_values_are_written_in_both_formats() {
         (time, Column::new(Values::Timestamp(vec![0, 1_500_000, 0]))),
         (json, Column::new(Values::Json(texts))),
     ];
-    let space = CsvDialect {
-        delimiter: b' ',
-        ..COMMA
-    };
+    let space = CsvDialect { delimiter: b' ', ..COMMA };
     for (format, expected) in [
-        (
-            sink(COMMA),
-            "1.0,1970-01-01 00:00:00,x\ninf,1970-01-01 00:00:01.5,\"[1,2]\"\n",
-        ),
-        (
-            sink(space),
-            "1.0 \"1970-01-01 00:00:00\" x\ninf \"1970-01-01 00:00:01.5\" [1,2]\n",
-        ),
+        (sink(COMMA), "1.0,1970-01-01 00:00:00,x\ninf,1970-01-01 00:00:01.5,\"[1,2]\"\n"),
+        (sink(space), "1.0 \"1970-01-01 00:00:00\" x\ninf \"1970-01-01 00:00:01.5\" [1,2]\n"),
         (
             SinkFormat::Jsonl,
             "{\"n\":1.0,\"t\":\"1970-01-01 00:00:00\",\"j\":\"x\"}\n{\"n\":\"inf\",\"t\":\"1970-01-01 00:00:01.5\",\"j\":[1,2]}\n",

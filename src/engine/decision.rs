@@ -157,12 +157,8 @@ fn no_usable(facts: &Facts, refused: &[(String, String)]) -> Error {
 
 fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
     let worst = found.changes.iter().max_by_key(|change| change.class)?;
-    let what = format!(
-        "`{}` is {} and was {}",
-        worst.path,
-        shown(&worst.current),
-        shown(&worst.stored)
-    );
+    let what =
+        format!("`{}` is {} and was {}", worst.path, shown(&worst.current), shown(&worst.stored));
     match (worst.class, facts.changes) {
         (ChangeClass::Cosmetic, _) | (ChangeClass::Stateless, ChangeMode::Accept) => None,
         (ChangeClass::Stateless, ChangeMode::Refuse) => {
@@ -174,9 +170,13 @@ fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
             )))
         }
         (ChangeClass::Incompatible, _) => {
-            let message = format!("cannot resume: the job has changed and its checkpoint does not fit: {what}");
-            Some(Error::refused(message)
-                .with_hint(format!("undo the change, or {}", fresh_hint(facts, found))))
+            let message = format!(
+                "cannot resume: the job has changed and its checkpoint does not fit: {what}"
+            );
+            Some(
+                Error::refused(message)
+                    .with_hint(format!("undo the change, or {}", fresh_hint(facts, found))),
+            )
         }
     }
 }
@@ -188,7 +188,8 @@ fn shown(value: &serde_json::Value) -> String {
 fn unreadable_state(facts: &Facts, found: &Found) -> Option<Error> {
     let (step, reason) = found.unreadable_states.first()?;
     let sequence = found.sequence;
-    let message = format!("cannot resume: the state of `{step}` in checkpoint {sequence}: {reason}");
+    let message =
+        format!("cannot resume: the state of `{step}` in checkpoint {sequence}: {reason}");
     Some(Error::refused(message).with_hint(fresh_hint(facts, found)))
 }
 
@@ -197,15 +198,19 @@ fn changed_input(facts: &Facts, found: &Found, input: &InputFinding) -> Option<E
     let difference = match &input.comparison {
         None => format!("`{name}` is gone"),
         Some(Comparison::Same | Comparison::SameButTouched) => return None,
-        Some(comparison) => difference_of(&name.to_string(), *comparison, input.consumed, found.sequence),
+        Some(comparison) => {
+            difference_of(&name.to_string(), *comparison, input.consumed, found.sequence)
+        }
     };
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");
         let hint = format!("process it again with `{} --fresh`", facts.command);
         return Some(Error::refused(message).with_hint(hint));
     }
-    Some(Error::refused(format!("cannot resume: {difference}"))
-        .with_hint(format!("restore the file, or {}", fresh_hint(facts, found))))
+    Some(
+        Error::refused(format!("cannot resume: {difference}"))
+            .with_hint(format!("restore the file, or {}", fresh_hint(facts, found))),
+    )
 }
 
 /// Both sides of a difference.
@@ -215,9 +220,9 @@ fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u6
         Comparison::Shrunk { was, is } => format!(
             "`{name}` is shorter than it was ({is} bytes; it had {was}, and checkpoint {sequence} had read {consumed})"
         ),
-        Comparison::Grown { was, is } => format!(
-            "`{name}` has grown since the job began ({is} bytes; it had {was})"
-        ),
+        Comparison::Grown { was, is } => {
+            format!("`{name}` has grown since the job began ({is} bytes; it had {was})")
+        }
         Comparison::HeadDiffers { stored, found } => format!(
             "`{name}` begins with other bytes than before (checksum of the first 64 KiB: {found:08x}; it was {stored:08x})"
         ),
@@ -241,7 +246,8 @@ fn new_input(facts: &Facts, found: &Found) -> Option<Error> {
 
 fn broken_output(facts: &Facts, found: &Found) -> Option<Error> {
     if let Some((path, mismatch)) = found.broken_outputs.first() {
-        let message = format!("cannot resume: the unfinished output `{}`: {mismatch}", path.display());
+        let message =
+            format!("cannot resume: the unfinished output `{}`: {mismatch}", path.display());
         let hint = format!("restore the file, or {}", fresh_hint(facts, found));
         return Some(Error::refused(message).with_hint(hint));
     }

@@ -1,7 +1,7 @@
 //! The inputs of a job: found, opened, and their columns read.
 
-use crate::decode::{RECORD_BYTES_MAX, prologue};
 use crate::decode::prologue::Prologue;
+use crate::decode::{RECORD_BYTES_MAX, prologue};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Position, SourceIndex};
@@ -69,8 +69,8 @@ impl Inputs {
                 let notes = prologue.notes.iter();
                 inputs.notes.extend(notes.map(|note| format!("`{}`: {note}", path.display())));
             }
-            let (data_start, data_lines) =
-                prologue.map_or((metadata.length, 0), |prologue| (prologue.data_start, prologue.lines));
+            let (data_start, data_lines) = prologue
+                .map_or((metadata.length, 0), |prologue| (prologue.data_start, prologue.lines));
             inputs.files.push(InputFile {
                 path: path.clone(),
                 name: path.strip_prefix(&job.folder).unwrap_or(path).to_path_buf(),
@@ -144,7 +144,8 @@ fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue
             return Ok(Some(prologue));
         }
         if is_whole || length > RECORD_BYTES_MAX {
-            let message = format!("cannot read the header of `{}`: it does not end", input.path.display());
+            let message =
+                format!("cannot read the header of `{}`: it does not end", input.path.display());
             return Err(Error::usage(message).with_hint("check `quote`, `delimiter` and `format`"));
         }
         length *= 4;
@@ -152,11 +153,7 @@ fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue
 }
 
 /// JSONL has no header: the keys of its first record stand in for one.
-fn prologue_of(
-    format: &SourceFormat,
-    bytes: &[u8],
-    is_whole: bool,
-) -> Result<Option<Prologue>> {
+fn prologue_of(format: &SourceFormat, bytes: &[u8], is_whole: bool) -> Result<Option<Prologue>> {
     let Some(mut prologue) = prologue::read(format, bytes, is_whole)? else { return Ok(None) };
     if *format == SourceFormat::Jsonl {
         match prologue::first_keys(bytes) {
@@ -174,7 +171,9 @@ fn same_columns(expected: &[String], found: &[String], first: &Path, path: &Path
     }
     let message = format!("`{}` has other columns than `{}`", path.display(), first.display());
     let hint = match expected.iter().zip(found).position(|(expected, found)| expected != found) {
-        Some(at) => format!("column {} is `{}` there and `{}` here", at + 1, expected[at], found[at]),
+        Some(at) => {
+            format!("column {} is `{}` there and `{}` here", at + 1, expected[at], found[at])
+        }
         None => format!("there are {} columns there and {} here", expected.len(), found.len()),
     };
     Err(Error::usage(message).with_hint(format!("{hint}; run a job of its own for it")))

@@ -18,7 +18,7 @@ use crate::checkpoint::{
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Batch, Position, Slot};
-use crate::transform::{Flow, State, Staged, Step};
+use crate::transform::{Flow, Staged, State, Step};
 use std::sync::atomic::Ordering;
 
 /// Everything that a barrier makes consistent.
@@ -140,7 +140,8 @@ impl<'a> Ordered<'a> {
                 let (batch, flow) = self.run_steps(*staged);
                 let mut encoded = encode(self.plan, batch, Some(extent));
                 if let Flow::Full { last_row } = flow {
-                    let matters = |reject: &Rejected| last_row.is_some_and(|last| reject.row <= last);
+                    let matters =
+                        |reject: &Rejected| last_row.is_some_and(|last| reject.row <= last);
                     encoded.rejects.retain(matters);
                 }
                 (encoded, flow)

@@ -107,8 +107,10 @@ impl OutputPlan {
                 if is_ours {
                     return Ok(Existing::Replace);
                 }
-                let message = format!("`{}` exists, and this job did not make it", self.target.display());
-                Err(Error::usage(message).with_hint("move it away, or replace it with `--overwrite`"))
+                let message =
+                    format!("`{}` exists, and this job did not make it", self.target.display());
+                Err(Error::usage(message)
+                    .with_hint("move it away, or replace it with `--overwrite`"))
             }
         }
     }
@@ -185,9 +187,9 @@ impl Outputs {
             Sink::File(output) => output.staged.append(bytes, Some(digest)),
             Sink::Stdout => {
                 let mut stdout = world.stdout.lock().unwrap_or_else(PoisonError::into_inner);
-                stdout.write_all(bytes).map_err(|cause| {
-                    Error::io("write to", Path::new("standard output"), cause)
-                })
+                stdout
+                    .write_all(bytes)
+                    .map_err(|cause| Error::io("write to", Path::new("standard output"), cause))
             }
         }
     }

@@ -10,11 +10,11 @@
 use super::ordered::Ordered;
 use super::prepare::{Prepared, Ready, prepare};
 use super::queue::{Queue, Task};
+use super::recheck::Recheck;
 use super::saver::Saver;
 use super::schedule::{Happened, Schedule, Verdict};
-use super::tracking::Tracking;
-use super::recheck::Recheck;
 use super::summary::{Outcome, Summary};
+use super::tracking::Tracking;
 use super::worker::{Chunk, Worker};
 use super::world::{RunOptions, World};
 use crate::checkpoint::{Phase, Trigger};
@@ -48,7 +48,8 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known)?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning)?;
     thread::scope(|scope| {
-        let saver = store.map(|store| Saver::start(scope, world.clone(), store, job.checkpoint.keep));
+        let saver =
+            store.map(|store| Saver::start(scope, world.clone(), store, job.checkpoint.keep));
         let mut schedule = Schedule::new(job, options, world, saver);
         let rechecked = recheck.map(|recheck| scope.spawn(move || recheck.run()));
         let ended = work(&mut ordered, &mut schedule, options, world);

@@ -7,9 +7,7 @@ use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
 use crate::job::{self, Job};
-use crate::record::{
-    Batch, DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots,
-};
+use crate::record::{Batch, DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
 use crate::source::settings::SourceFormat;
 use crate::transform::Chain;
 use std::ops::Range;

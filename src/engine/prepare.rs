@@ -8,8 +8,8 @@ use super::plan::Plan;
 use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
-    Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence, Store, Trigger,
-    Trust,
+    Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
+    Store, Trigger, Trust,
 };
 use crate::error::Result;
 use crate::job::Job;

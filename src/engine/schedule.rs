@@ -235,7 +235,9 @@ impl<'scope> Schedule<'scope> {
         };
         let is_worth_saving = match error.kind {
             Kind::Failed | Kind::RejectLimit => true,
-            Kind::Internal | Kind::Usage | Kind::Refused | Kind::Locked | Kind::StoppedEarly => false,
+            Kind::Internal | Kind::Usage | Kind::Refused | Kind::Locked | Kind::StoppedEarly => {
+                false
+            }
         };
         if is_worth_saving && ordered.is_consistent() && self.saver.is_some() {
             // The failure itself is what the user must read; a second one would only hide it.

@@ -74,8 +74,7 @@ pub fn survey(
             refused: refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect(),
         },
     };
-    let facts =
-        Facts {
+    let facts = Facts {
         start: options.start,
         changes: options.changes,
         command: command.to_owned(),
@@ -97,9 +96,8 @@ fn choose(job: &Job, discovered: Vec<PathBuf>, known: Option<&Manifest>) -> Chos
     let Some(known) = known else {
         return Chosen { paths: discovered, gone: Vec::new(), new: Vec::new() };
     };
-    let name = |path: &Path| {
-        path.strip_prefix(&job.folder).unwrap_or(path).to_string_lossy().into_owned()
-    };
+    let name =
+        |path: &Path| path.strip_prefix(&job.folder).unwrap_or(path).to_string_lossy().into_owned();
     let mut chosen = Chosen { paths: Vec::new(), gone: Vec::new(), new: Vec::new() };
     for input in &known.inputs {
         match discovered.iter().find(|path| name(path) == input.path) {
@@ -177,7 +175,11 @@ fn compare_inputs(
         let reading = |cause| Error::io("read", &path, cause);
         let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
         let comparison = compare(&*file, &input.fingerprint, job.source.verify, Depth::Quick);
-        findings.push(InputFinding { name, consumed, comparison: Some(comparison.map_err(reading)?) });
+        findings.push(InputFinding {
+            name,
+            consumed,
+            comparison: Some(comparison.map_err(reading)?),
+        });
     }
     Ok(findings)
 }

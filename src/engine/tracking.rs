@@ -5,8 +5,8 @@ use crate::checkpoint::InputEntry;
 use crate::error::{Error, Result};
 use crate::record::{Fingerprint, Position, SourceIndex};
 use crate::source::fingerprint::Tracker;
-use crate::source::{Change, Input};
 use crate::source::settings::Verify;
+use crate::source::{Change, Input};
 use crate::storage::Storage;
 
 /// The fingerprints of all inputs as far as they were consumed.
@@ -40,8 +40,7 @@ impl<'a> Tracking<'a> {
     fn unread(&self, file: &InputFile) -> Result<Fingerprint> {
         let input = Input::open(self.storage, &file.path)?;
         let reading = |cause| Error::io("read", &file.path, cause);
-        let mut tracker =
-            Tracker::new(input.file, &file.metadata, self.verify).map_err(reading)?;
+        let mut tracker = Tracker::new(input.file, &file.metadata, self.verify).map_err(reading)?;
         tracker.fingerprint(0).map_err(reading)
     }
 

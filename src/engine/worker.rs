@@ -173,8 +173,11 @@ impl<'a> Worker<'a> {
         let ends = cuts.iter().map(|row| (row + 1, Happened::PredicateHeld));
         let rest = (rows != cuts[cuts.len() - 1] + 1).then_some((rows, Happened::Nothing));
         for (end_row, happened) in ends.chain(rest) {
-            let piece_end =
-                if end_row == rows { end } else { batch.raw.record_span(end_row as usize).start as usize };
+            let piece_end = if end_row == rows {
+                end
+            } else {
+                batch.raw.record_span(end_row as usize).start as usize
+            };
             let part = part_of(&batch, extent.first_row, end_row);
             let bytes = &chunk_bytes(&batch.raw)[extent.start as usize..piece_end];
             let records = u64::from(end_row - extent.first_row);
@@ -279,7 +282,8 @@ impl WindowReader<'_> {
         }
         let (found, had) = (offset + count as u64, self.size);
         let path = path.display();
-        let message = format!("`{path}` became shorter while it was read ({found} bytes; it had {had})");
+        let message =
+            format!("`{path}` became shorter while it was read ({found} bytes; it had {had})");
         Err(Error::refused(message).with_hint("restore the file, or start over with `--fresh`"))
     }
 }
@@ -304,8 +308,7 @@ impl Worker<'_> {
                 break;
             }
         }
-        let origin =
-            Origin { record: 0, line: 0, offset: start, length: skip.bytes(), raw: kept };
+        let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes(), raw: kept };
         let rejected = Rejected { row: 0, reason: skip.reason(), origin: Some(origin) };
         chunk.end = offset;
         chunk.pieces.push(Piece {

@@ -23,7 +23,7 @@ mod parse;
 
 pub use bind::{
     AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,
-    bind_predicate, bind_scalar,
+    bind_predicate, bind_scalar, closest,
 };
 
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};
@@ -55,9 +55,7 @@ impl Expression {
     }
 
     fn new(node: Node) -> Expression {
-        Expression {
-            node: Arc::new(node),
-        }
+        Expression { node: Arc::new(node) }
     }
 
     /// The type of its values.

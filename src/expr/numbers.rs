@@ -76,8 +76,7 @@ pub fn is_exact_double(value: i128) -> bool {
 
 /// Order of doubles: NaN equals itself and is the greatest, -0 equals 0.
 pub fn order_doubles(left: f64, right: f64) -> std::cmp::Ordering {
-    left.partial_cmp(&right)
-        .unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+    left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
 #[cfg(test)]
@@ -101,9 +100,6 @@ mod tests {
     fn wide_decimals_become_the_nearest_double() {
         assert_eq!(double_from_decimal(110, 2).to_bits(), 1.1_f64.to_bits());
         let wide = 123_456_789_012_345_678_901_i128;
-        assert_eq!(
-            double_from_decimal(wide, 20).to_bits(),
-            1.234_567_890_123_456_8_f64.to_bits()
-        );
+        assert_eq!(double_from_decimal(wide, 20).to_bits(), 1.234_567_890_123_456_8_f64.to_bits());
     }
 }

@@ -182,17 +182,15 @@ impl<'s> Source<'s> {
     fn closed(&self, mut range: Range<usize>) -> Range<usize> {
         let text = &self.sql.text;
         loop {
-            let opened = text[range.clone()]
-                .chars()
-                .fold(Vec::new(), |mut opened, sign| {
-                    match sign {
-                        '(' => opened.push(')'),
-                        '[' => opened.push(']'),
-                        _ if opened.last() == Some(&sign) => opened.truncate(opened.len() - 1),
-                        _ => {}
-                    }
-                    opened
-                });
+            let opened = text[range.clone()].chars().fold(Vec::new(), |mut opened, sign| {
+                match sign {
+                    '(' => opened.push(')'),
+                    '[' => opened.push(']'),
+                    _ if opened.last() == Some(&sign) => opened.truncate(opened.len() - 1),
+                    _ => {}
+                }
+                opened
+            });
             let rest = text[range.end..].trim_start();
             match opened.last() {
                 Some(closing) if rest.starts_with(*closing) => {
@@ -243,24 +241,17 @@ impl<'s> Source<'s> {
             ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
         };
         // The parser tells the place in its message only.
-        let (message, place) = message
-            .rsplit_once(" at Line: ")
-            .unwrap_or((message, "unknown"));
+        let (message, place) = message.rsplit_once(" at Line: ").unwrap_or((message, "unknown"));
         let location = place.split_once(", Column: ").and_then(|(line, column)| {
-            Some(Location::new(
-                line.parse().ok()?,
-                column.trim().parse().ok()?,
-            ))
+            Some(Location::new(line.parse().ok()?, column.trim().parse().ok()?))
         });
-        let message = match message
-            .strip_prefix("Expected: ")
-            .and_then(|m| m.split_once(", found: "))
-        {
-            Some((expected, "EOF")) => format!("expected {expected} at the end"),
-            Some((expected, found)) => format!("expected {expected}, found `{found}`"),
-            None if message.starts_with("No infix parser") => "unknown operator".to_string(),
-            None => message.to_string(),
-        };
+        let message =
+            match message.strip_prefix("Expected: ").and_then(|m| m.split_once(", found: ")) {
+                Some((expected, "EOF")) => format!("expected {expected} at the end"),
+                Some((expected, found)) => format!("expected {expected}, found `{found}`"),
+                None if message.starts_with("No infix parser") => "unknown operator".to_string(),
+                None => message.to_string(),
+            };
         match location {
             Some(location) => self.at_location(&message, location),
             None => {
@@ -290,11 +281,7 @@ impl<'s> Source<'s> {
         }
         let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
         let rest = &text[line_start..];
-        line_start
-            + rest
-                .char_indices()
-                .nth(column)
-                .map_or(rest.len(), |(at, _)| at)
+        line_start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
     }
 }
 
@@ -311,19 +298,11 @@ mod tests {
 
     #[test]
     fn syntax_errors_point_at_the_word() {
-        check(
-            "amount > AND 3",
-            "expected an expression, found `AND`",
-            "AND",
-        );
+        check("amount > AND 3", "expected an expression, found `AND`", "AND");
         check("a = 1 b", "expected an operator or the end, found `b`", "b");
         check("(a = 1", "expected ) at the end", "");
         check("a +", "expected an expression at the end", "");
-        check(
-            "a =\n  'x' )",
-            "expected an operator or the end, found `)`",
-            ")",
-        );
+        check("a =\n  'x' )", "expected an operator or the end, found `)`", ")");
         check("a = 'x", "Unterminated string literal", "'");
     }
 

@@ -1,6 +1,7 @@
 //! `[checkpoint]` as understood.
 
 use super::section::Section;
+use super::text::Text;
 use super::written::Value;
 use super::{Understood, paths, units};
 use crate::checkpoint::settings::CheckpointSettings;
@@ -48,12 +49,9 @@ pub fn understand(
         every_records,
         every_bytes,
         at_file_end,
-        when: when.map(|text| text.sql()),
+        when: when.map(Text::sql),
     };
-    Understood {
-        settings,
-        effective,
-    }
+    Understood { settings, effective }
 }
 
 fn interval(section: &mut Section<'_, '_>) -> Option<(Duration, Json)> {
@@ -86,9 +84,7 @@ fn interval(section: &mut Section<'_, '_>) -> Option<(Duration, Json)> {
 fn every_bytes(section: &mut Section<'_, '_>) -> Option<(u64, Json)> {
     let entry = section.entry("every_bytes")?;
     match &entry.node.value {
-        Value::Integer(_) => section
-            .count("every_bytes", 1)
-            .map(|bytes| (bytes, json!(bytes))),
+        Value::Integer(_) => section.count("every_bytes", 1).map(|bytes| (bytes, json!(bytes))),
         Value::Text(text) => match units::size(&text.text) {
             Some(bytes) if bytes > 0 => Some((bytes, json!(text.written))),
             _ => {
@@ -98,11 +94,7 @@ fn every_bytes(section: &mut Section<'_, '_>) -> Option<(u64, Json)> {
                 section.refuse(problem)
             }
         },
-        _ => section.wrong_kind(
-            "every_bytes",
-            &entry.node,
-            "a number of bytes such as \"4GiB\"",
-        ),
+        _ => section.wrong_kind("every_bytes", &entry.node, "a number of bytes such as \"4GiB\""),
     }
 }
 

@@ -94,12 +94,7 @@ fn compare<'a>(
             for key in keys {
                 path.push(key.clone());
                 let (left, right) = (left.get(key), right.get(key));
-                compare(
-                    path,
-                    left.unwrap_or(&Json::Null),
-                    right.unwrap_or(&Json::Null),
-                    leaves,
-                );
+                compare(path, left.unwrap_or(&Json::Null), right.unwrap_or(&Json::Null), leaves);
                 path.pop();
             }
         }
@@ -107,20 +102,11 @@ fn compare<'a>(
             for index in 0..left.len().max(right.len()) {
                 path.push(index.to_string());
                 let (left, right) = (left.get(index), right.get(index));
-                compare(
-                    path,
-                    left.unwrap_or(&Json::Null),
-                    right.unwrap_or(&Json::Null),
-                    leaves,
-                );
+                compare(path, left.unwrap_or(&Json::Null), right.unwrap_or(&Json::Null), leaves);
                 path.pop();
             }
         }
-        _ => leaves.push(Leaf {
-            path: path.clone(),
-            stored,
-            current,
-        }),
+        _ => leaves.push(Leaf { path: path.clone(), stored, current }),
     }
 }
 
@@ -183,12 +169,7 @@ impl Chain<'_> {
     /// The gravest class of the settings that use a variable; the settings themselves may be unchanged.
     fn class_of_variable(&self, name: &str) -> ChangeClass {
         let mut users = Vec::new();
-        find_users(
-            &mut Vec::new(),
-            self.current,
-            &format!("${{{name}}}"),
-            &mut users,
-        );
+        find_users(&mut Vec::new(), self.current, &format!("${{{name}}}"), &mut users);
         let classes = users.iter().map(|path| self.class(path));
         classes.max().unwrap_or(ChangeClass::Incompatible)
     }
@@ -246,10 +227,7 @@ fn names_stay(stored: &Json, current: &Json) -> bool {
         return false;
     };
     let same = |(left, right): (&Json, &Json)| {
-        let names = (
-            left.as_str().and_then(alias),
-            right.as_str().and_then(alias),
-        );
+        let names = (left.as_str().and_then(alias), right.as_str().and_then(alias));
         left == right || matches!(names, (Some(left), Some(right)) if left == right)
     };
     stored.len() == current.len() && stored.iter().zip(current).all(same)
@@ -303,10 +281,8 @@ mod tests {
             parent => parent[key] = value,
         }
         let changes = diff(&stored, &current);
-        let found: Vec<(&str, ChangeClass)> = changes
-            .iter()
-            .map(|change| (change.path.as_str(), change.class))
-            .collect();
+        let found: Vec<(&str, ChangeClass)> =
+            changes.iter().map(|change| (change.path.as_str(), change.class)).collect();
         assert_eq!(found, [(expected, class)], "{pointer}");
     }
 
@@ -344,28 +320,12 @@ mod tests {
         check("/source/new", json!(1), "source.new");
         check("/sink/path", json!("c.csv"), "sink.path");
         check("/rejects/path", json!("r.jsonl"), "rejects.path");
-        check(
-            "/transform/1/compute",
-            json!(["n * 3 AS twice"]),
-            "transform.1.compute",
-        );
-        check(
-            "/transform/2/dedup/key",
-            json!(["n"]),
-            "transform.2.dedup.key",
-        );
+        check("/transform/1/compute", json!(["n * 3 AS twice"]), "transform.1.compute");
+        check("/transform/2/dedup/key", json!(["n"]), "transform.2.dedup.key");
         check("/transform/2/name", json!("x"), "transform.2.name");
-        check(
-            "/transform/3/select",
-            json!(["id", "n + 1 AS m"]),
-            "transform.3.select",
-        );
+        check("/transform/3/select", json!(["id", "n + 1 AS m"]), "transform.3.select");
         check("/transform/3/select", json!(["id"]), "transform.3.select");
-        check(
-            "/transform/3/select",
-            json!(["*", "n + 1 AS \"n or so\""]),
-            "transform.3.select",
-        );
+        check("/transform/3/select", json!(["*", "n + 1 AS \"n or so\""]), "transform.3.select");
         check("/transform/3", Json::Null, "transform.3");
         check("/new", json!(1), "new");
     }
@@ -387,16 +347,8 @@ mod tests {
         check("a + 1 AS b", Some("b"));
         check("a + 1 as  b_2 ", Some("b_2"));
         check("a AS \"b c\"", Some("\"b c\""));
-        for unclear in [
-            "a",
-            "",
-            "CAST(a AS bigint)",
-            "a b",
-            "\"x AS b\"",
-            "'x AS b'",
-            "as b",
-            "AS",
-        ] {
+        for unclear in ["a", "", "CAST(a AS bigint)", "a b", "\"x AS b\"", "'x AS b'", "as b", "AS"]
+        {
             check(unclear, None);
         }
         check("\u{3000}as b", None);

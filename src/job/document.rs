@@ -53,15 +53,9 @@ impl Document {
             text.push('=');
             let value_start = text.len();
             text.push_str(value);
-            places.push(OverridePlace {
-                key: key_start..key_end,
-                value: value_start..text.len(),
-            });
+            places.push(OverridePlace { key: key_start..key_end, value: value_start..text.len() });
         }
-        Document {
-            text,
-            overrides: places,
-        }
+        Document { text, overrides: places }
     }
 
     /// Where each override stands, in the order given.
@@ -115,11 +109,7 @@ mod tests {
     fn check(file: &str, offset: usize, origin: LineOrigin, start: usize, text: &str) {
         let overrides = [("a.b".to_owned(), "c=d".to_owned())];
         let document = Document::new(file, &overrides);
-        let expected = Line {
-            origin,
-            start,
-            text,
-        };
+        let expected = Line { origin, start, text };
         assert_eq!(document.line(offset), expected, "{file:?} at {offset}");
     }
 

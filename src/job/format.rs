@@ -20,11 +20,8 @@ pub enum FormatName {
 }
 
 /// The names that `format` takes.
-const FORMATS: &[(&str, FormatName)] = &[
-    ("csv", FormatName::Csv),
-    ("tsv", FormatName::Tsv),
-    ("jsonl", FormatName::Jsonl),
-];
+const FORMATS: &[(&str, FormatName)] =
+    &[("csv", FormatName::Csv), ("tsv", FormatName::Tsv), ("jsonl", FormatName::Jsonl)];
 
 /// Extensions of compressed files.
 const COMPRESSED: &[&str] = &["gz", "zst", "bz2", "xz", "zip"];
@@ -72,10 +69,7 @@ pub fn format(section: &mut Section<'_, '_>, paths: &[&Text]) -> Option<Choice<F
             return section.refuse(problem);
         }
     }
-    Some(Choice {
-        value: format,
-        written: format.word().to_owned(),
-    })
+    Some(Choice { value: format, written: format.word().to_owned() })
 }
 
 fn unclear(path: &Text) -> Diagnostic {
@@ -88,10 +82,7 @@ fn unclear(path: &Text) -> Diagnostic {
         return Diagnostic::at(path.place.clone(), message)
             .with_hint("only plain csv, tsv and jsonl files are read and written");
     }
-    let message = format!(
-        "the format of `{}` is not clear from its name",
-        path.written
-    );
+    let message = format!("the format of `{}` is not clear from its name", path.written);
     Diagnostic::at(path.place.clone(), message)
         .with_hint("add `format = \"csv\"` (or \"tsv\" or \"jsonl\")")
 }
@@ -171,19 +162,12 @@ pub fn check_distinct(section: &mut Section<'_, '_>, dialect: &CsvDialect) {
         ("comment", dialect.comment),
     ];
     for (index, (later, byte)) in roles.iter().enumerate().skip(1) {
-        let twin = roles[..index]
-            .iter()
-            .find(|(_, other)| byte.is_some() && other == byte);
+        let twin = roles[..index].iter().find(|(_, other)| byte.is_some() && other == byte);
         let Some((earlier, _)) = twin else { continue };
         let written = section.entry(later).or_else(|| section.entry(earlier));
         let place = written.map(|entry| entry.node.place.clone());
         let message = format!("`{later}` and `{earlier}` are the same character");
-        section.problems.push(Diagnostic {
-            message,
-            place,
-            label: String::new(),
-            hint: None,
-        });
+        section.problems.push(Diagnostic { message, place, label: String::new(), hint: None });
     }
 }
 

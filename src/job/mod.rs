@@ -25,8 +25,6 @@ mod section;
 
 mod source;
 
-mod suggest;
-
 mod text;
 
 mod transform;
@@ -35,9 +33,9 @@ mod units;
 
 mod written;
 
+pub use crate::expr::closest;
 pub use document::{Document, Line, LineOrigin};
 pub use output::SinkSettings;
-pub use suggest::closest;
 pub use units::{duration, size};
 
 use crate::checkpoint::settings::CheckpointSettings;
@@ -202,14 +200,7 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     let section = Section::new("[checkpoint]", None, checkpoint, problems);
     let job_name = name.as_ref().map_or("", |name| &name.settings);
     let checkpoint = checkpoint::understand(section, folder, job_name);
-    Parts {
-        name,
-        source,
-        steps,
-        sink,
-        rejects,
-        checkpoint,
-    }
+    Parts { name, source, steps, sink, rejects, checkpoint }
 }
 
 /// One of the top tables; `required` is an example of a key of a table that must be there.
@@ -242,16 +233,12 @@ fn name(top: &mut Section<'_, '_>, file: &Path) -> Option<Understood<String>> {
         if !is_sound_name(&text.text) {
             return top.refuse(unsound_name(text));
         }
-        return Some(Understood {
-            settings: text.text.clone(),
-            effective: json!(text.written),
-        });
+        return Some(Understood { settings: text.text.clone(), effective: json!(text.written) });
     }
     match file.file_stem().and_then(|stem| stem.to_str()) {
-        Some(stem) if is_sound_name(stem) => Some(Understood {
-            settings: stem.to_owned(),
-            effective: json!(stem),
-        }),
+        Some(stem) if is_sound_name(stem) => {
+            Some(Understood { settings: stem.to_owned(), effective: json!(stem) })
+        }
         _ => top.refuse(
             missing("the job has no name, and its file's name cannot serve as one")
                 .with_hint("add a first line: `name = \"daily\"`"),
@@ -261,62 +248,41 @@ fn name(top: &mut Section<'_, '_>, file: &Path) -> Option<Understood<String>> {
 
 /// Complains where an output is something else too.
 fn check_paths(parts: &Parts, folder: &Path, file: &Path, problems: &mut Vec<Diagnostic>) {
-    let paths = parts
-        .source
-        .iter()
-        .flat_map(|source| &source.understood.settings.paths);
+    let paths = parts.source.iter().flat_map(|source| &source.understood.settings.paths);
     let inputs: Vec<PathBuf> = paths.map(|path| paths::resolve(folder, path)).collect();
     let mut outputs = Vec::new();
     if let Some(sink) = &parts.sink
         && let Target::File(path) = &sink.understood.settings.target
         && let Some(place) = &sink.path_place
     {
-        outputs.push(paths::Role {
-            what: "the output",
-            path,
-            place: place.clone(),
-        });
+        outputs.push(paths::Role { what: "the output", path, place: place.clone() });
     }
-    if let (Some(path), Some(place)) = (
-        &parts.rejects.understood.settings.path,
-        &parts.rejects.path_place,
-    ) {
-        outputs.push(paths::Role {
-            what: "the file of rejects",
-            path,
-            place: place.clone(),
-        });
+    if let (Some(path), Some(place)) =
+        (&parts.rejects.understood.settings.path, &parts.rejects.path_place)
+    {
+        outputs.push(paths::Role { what: "the file of rejects", path, place: place.clone() });
     }
     paths::check_collisions(&inputs, &outputs, file, problems);
 }
 
 /// Whether a name can be part of a file name.
 fn is_sound_name(name: &str) -> bool {
-    let has_odd = name
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '/' | '\\'));
+    let has_odd = name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'));
     !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('.') && !has_odd
 }
 
 fn unsound_name(name: &Text) -> Diagnostic {
-    Diagnostic::at(
-        name.place.clone(),
-        format!("`{}` cannot be a name", name.text),
-    )
-    .with_hint(format!(
-        "a name becomes part of file names: at most {NAME_BYTES_MAX} bytes, \
+    Diagnostic::at(name.place.clone(), format!("`{}` cannot be a name", name.text)).with_hint(
+        format!(
+            "a name becomes part of file names: at most {NAME_BYTES_MAX} bytes, \
              no slash, no leading dot"
-    ))
+        ),
+    )
 }
 
 /// A problem that has no place: something is not there.
 fn missing(message: impl Into<String>) -> Diagnostic {
-    Diagnostic {
-        message: message.into(),
-        place: None,
-        label: String::new(),
-        hint: None,
-    }
+    Diagnostic { message: message.into(), place: None, label: String::new(), hint: None }
 }
 
 /// A string as TOML writes it.
@@ -349,16 +315,9 @@ path = "daily.csv"
     }
 
     fn load_daily(overrides: &[(&str, &str)]) -> Result<Job, Vec<Diagnostic>> {
-        let overrides: Vec<(String, String)> = overrides
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
-        load(
-            DAILY,
-            Path::new("jobs/daily.toml"),
-            &environment,
-            &overrides,
-        )
+        let overrides: Vec<(String, String)> =
+            overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        load(DAILY, Path::new("jobs/daily.toml"), &environment, &overrides)
     }
 
     #[test]
@@ -368,11 +327,7 @@ path = "daily.csv"
         assert_eq!(job.folder, Path::new("jobs"));
         assert_eq!(job.sink.target, Target::File("jobs/daily.csv".into()));
         assert_eq!(job.checkpoint.directory, Path::new("jobs/.onward/daily"));
-        let names: Vec<&str> = job
-            .transforms
-            .iter()
-            .map(|step| step.name.as_str())
-            .collect();
+        let names: Vec<&str> = job.transforms.iter().map(|step| step.name.as_str()).collect();
         assert_eq!(names, ["filter", "dedup"]);
         assert_eq!(&DAILY[job.places.source_paths[1].clone()], "\"late.csv\"");
         assert_eq!(&DAILY[job.places.types[0].clone()], "amount");

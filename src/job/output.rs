@@ -58,9 +58,7 @@ pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderst
         format::refuse_csv_keys(&mut section, "sink", CSV_KEYS);
         SinkFormat::Jsonl
     } else {
-        let name = format
-            .as_ref()
-            .map_or(FormatName::Csv, |format| format.value);
+        let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
         SinkFormat::Csv(csv(&mut section, name, &mut effective))
     };
     let target = path.and_then(|path| match path.text.as_str() {
@@ -72,16 +70,9 @@ pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderst
     effective.insert("path".into(), json!(path.written));
     effective.insert("format".into(), json!(format.written));
     effective.insert("overwrite".into(), json!(overwrite));
-    let settings = SinkSettings {
-        target: target?,
-        format: sink_format,
-        overwrite,
-    };
+    let settings = SinkSettings { target: target?, format: sink_format, overwrite };
     Some(OutputUnderstood {
-        understood: Understood {
-            settings,
-            effective: Json::Object(effective),
-        },
+        understood: Understood { settings, effective: Json::Object(effective) },
         path_place: Some(path.place.clone()),
     })
 }
@@ -101,11 +92,7 @@ fn csv(
     effective.insert("header".into(), json!(header));
     let line_end_written = line_end.as_ref().map_or("lf", |choice| &choice.written);
     effective.insert("line_end".into(), json!(line_end_written));
-    CsvSink {
-        dialect,
-        header,
-        line_end: line_end.map_or(LineEnd::Lf, |choice| choice.value),
-    }
+    CsvSink { dialect, header, line_end: line_end.map_or(LineEnd::Lf, |choice| choice.value) }
 }
 
 /// Reads `[rejects]`.

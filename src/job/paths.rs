@@ -55,11 +55,7 @@ pub fn check_collisions(
             complain(format!("{} is the job file itself", output.what));
         }
         if let Some(input) = inputs.iter().find(|input| lexical(input) == path) {
-            complain(format!(
-                "{} is also an input: `{}`",
-                output.what,
-                input.display()
-            ));
+            complain(format!("{} is also an input: `{}`", output.what, input.display()));
         } else if let Some(input) = inputs.iter().find(|input| matches(input, &path)) {
             complain(format!(
                 "{} is also an input: the pattern `{}` finds it",
@@ -67,27 +63,17 @@ pub fn check_collisions(
                 input.display()
             ));
         }
-        if let Some(other) = outputs[..index]
-            .iter()
-            .find(|other| lexical(other.path) == path)
-        {
-            complain(format!(
-                "{} is the same file as {}",
-                output.what, other.what
-            ));
+        if let Some(other) = outputs[..index].iter().find(|other| lexical(other.path) == path) {
+            complain(format!("{} is the same file as {}", output.what, other.what));
         }
     }
 }
 
 fn matches(pattern: &Path, path: &Path) -> bool {
-    let options = glob::MatchOptions {
-        require_literal_separator: true,
-        ..glob::MatchOptions::default()
-    };
+    let options =
+        glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
     let pattern = lexical(pattern);
-    let pattern = pattern
-        .to_str()
-        .and_then(|text| glob::Pattern::new(text).ok());
+    let pattern = pattern.to_str().and_then(|text| glob::Pattern::new(text).ok());
     pattern.is_some_and(|pattern| pattern.matches_path_with(path, options))
 }
 
@@ -117,11 +103,7 @@ mod tests {
         let outputs: Vec<Role<'_>> = outputs
             .iter()
             .zip(["the output", "the rejects"])
-            .map(|(path, what)| Role {
-                what,
-                path: Path::new(path),
-                place: 0..0,
-            })
+            .map(|(path, what)| Role { what, path: Path::new(path), place: 0..0 })
             .collect();
         let mut problems = Vec::new();
         check_collisions(&inputs, &outputs, Path::new("jobs/job.toml"), &mut problems);
@@ -132,11 +114,7 @@ mod tests {
     #[test]
     fn outputs_meet_neither_inputs_nor_each_other() {
         check(&["a.csv"], &["b.csv", "c.jsonl"], &[]);
-        check(
-            &["a/b.csv"],
-            &["a/x/.././b.csv"],
-            &["the output is also an input: `a/b.csv`"],
-        );
+        check(&["a/b.csv"], &["a/x/.././b.csv"], &["the output is also an input: `a/b.csv`"]);
         check(
             &["a/*.csv"],
             &["a/b.csv", "a/x/b.csv"],
@@ -147,10 +125,6 @@ mod tests {
             &["b.csv", "./b.csv"],
             &["the rejects is the same file as the output"],
         );
-        check(
-            &[],
-            &["jobs/job.toml"],
-            &["the output is the job file itself"],
-        );
+        check(&[], &["jobs/job.toml"], &["the output is the job file itself"]);
     }
 }

@@ -3,10 +3,10 @@
 //! Every method that asks for a key remembers it; [`Section::finish`] complains about the keys nobody asked for. A
 //! method returns `None` where the key is missing or wrong; wrong ones are already among the problems then.
 
-use super::suggest::closest;
 use super::text::Text;
 use super::written::{Entry, Node, Table, Value};
 use crate::error::Diagnostic;
+use crate::expr::closest;
 use std::ops::Range;
 
 /// One table of the job file, being read.
@@ -47,13 +47,7 @@ impl<'a, 'p> Section<'a, 'p> {
         table: &'a Table,
         problems: &'p mut Vec<Diagnostic>,
     ) -> Section<'a, 'p> {
-        Section {
-            name,
-            place,
-            table,
-            asked: Vec::new(),
-            problems,
-        }
+        Section { name, place, table, asked: Vec::new(), problems }
     }
 
     /// The entry of a key, whatever its kind.
@@ -113,10 +107,7 @@ impl<'a, 'p> Section<'a, 'p> {
         let text = self.any_text(key)?;
         let known = options.iter().find(|(word, _)| *word == text.text);
         if let Some((_, value)) = known {
-            return Some(Choice {
-                value: *value,
-                written: text.written.clone(),
-            });
+            return Some(Choice { value: *value, written: text.written.clone() });
         }
         let words: Vec<&str> = options.iter().map(|(word, _)| *word).collect();
         let message = format!("`{key}` in {} cannot be `{}`", self.name, text.text);
@@ -159,20 +150,15 @@ impl<'a, 'p> Section<'a, 'p> {
                 }
             }
         }
-        (texts.len() == items.len()).then_some(Placed {
-            value: texts,
-            place: entry.node.place.clone(),
-        })
+        (texts.len() == items.len())
+            .then_some(Placed { value: texts, place: entry.node.place.clone() })
     }
 
     /// A table; `example` shows how to write it.
     pub fn table(&mut self, key: &'static str, example: &str) -> Option<Placed<&'a Table>> {
         let entry = self.entry(key)?;
         match &entry.node.value {
-            Value::Table(table) => Some(Placed {
-                value: table,
-                place: entry.node.place.clone(),
-            }),
+            Value::Table(table) => Some(Placed { value: table, place: entry.node.place.clone() }),
             other => {
                 let message = format!("`{key}` in {} must be a table", self.name);
                 let problem = Diagnostic::at(entry.node.place.clone(), message)
@@ -187,10 +173,7 @@ impl<'a, 'p> Section<'a, 'p> {
     pub fn missing<T>(&mut self, key: &str, hint: &str) -> Option<T> {
         let message = format!("`{key}` in {} is missing", self.name);
         let place = self.place.clone();
-        self.refuse(Diagnostic {
-            place,
-            ..super::missing(message).with_hint(hint)
-        })
+        self.refuse(Diagnostic { place, ..super::missing(message).with_hint(hint) })
     }
 
     /// Complains that a value is of the wrong kind.
@@ -220,9 +203,9 @@ impl<'a, 'p> Section<'a, 'p> {
             let keys = format!("keys are: {}", self.asked.join(", "));
             self.problems.push(match (meant, home) {
                 (Some(meant), _) => problem.with_hint(format!("did you mean `{meant}`?")),
-                (None, Some((_, home))) => problem
-                    .with_label(keys)
-                    .with_hint(format!("it belongs in {home}")),
+                (None, Some((_, home))) => {
+                    problem.with_label(keys).with_hint(format!("it belongs in {home}"))
+                }
                 (None, None) => problem.with_label(keys),
             });
         }

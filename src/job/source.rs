@@ -3,26 +3,18 @@
 use super::Understood;
 use super::format::{self, FormatName};
 use super::section::Section;
-use super::suggest::closest;
 use super::text::Text;
 use super::written::{Table, Value};
 use crate::error::Diagnostic;
+use crate::expr::closest;
 use crate::record::{CsvDialect, DataType};
 use crate::source::settings::{CsvSource, Ragged, SourceFormat, SourceSettings, Verify};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
 /// Keys that only csv and tsv have.
-const CSV_KEYS: &[&str] = &[
-    "delimiter",
-    "quote",
-    "escape",
-    "comment",
-    "skip_lines",
-    "columns",
-    "null",
-    "ragged",
-];
+const CSV_KEYS: &[&str] =
+    &["delimiter", "quote", "escape", "comment", "skip_lines", "columns", "null", "ragged"];
 
 const RAGGED: &[(&str, Ragged)] = &[
     ("reject", Ragged::Reject),
@@ -34,16 +26,8 @@ const RAGGED: &[(&str, Ragged)] = &[
 const VERIFY: &[(&str, Verify)] = &[("sampled", Verify::Sampled), ("full", Verify::Full)];
 
 /// The type names that a hint lists.
-const TYPE_NAMES: &[&str] = &[
-    "boolean",
-    "bigint",
-    "decimal(12,2)",
-    "double",
-    "text",
-    "date",
-    "timestamp",
-    "json",
-];
+const TYPE_NAMES: &[&str] =
+    &["boolean", "bigint", "decimal(12,2)", "double", "text", "date", "timestamp", "json"];
 
 /// Other names that are easily mistyped.
 const ALIASES: &[&str] = &["integer", "varchar", "string", "datetime"];
@@ -71,9 +55,7 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
         format::refuse_csv_keys(&mut section, "source", CSV_KEYS);
         SourceFormat::Jsonl
     } else {
-        let name = format
-            .as_ref()
-            .map_or(FormatName::Csv, |format| format.value);
+        let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
         SourceFormat::Csv(csv(&mut section, name, &mut effective))
     };
     section.finish();
@@ -90,10 +72,7 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
         verify: verify.map_or(Verify::Sampled, |choice| choice.value),
     };
     Some(SourceUnderstood {
-        understood: Understood {
-            settings,
-            effective: Json::Object(effective),
-        },
+        understood: Understood { settings, effective: Json::Object(effective) },
         path_places: paths.iter().map(|text| text.place.clone()).collect(),
         type_places: declared.places,
     })
@@ -209,9 +188,7 @@ fn csv(
     effective.insert("skip_lines".into(), json!(skip_lines));
     let columns_written = columns.as_deref().map_or(Json::Null, written);
     effective.insert("columns".into(), columns_written);
-    let null_written = null
-        .as_ref()
-        .map_or(json!([""]), |null| written(&null.value));
+    let null_written = null.as_ref().map_or(json!([""]), |null| written(&null.value));
     effective.insert("null".into(), null_written);
     let ragged_written = ragged.as_ref().map_or("reject", |choice| &choice.written);
     effective.insert("ragged".into(), json!(ragged_written));
@@ -244,9 +221,7 @@ fn escape_and_comment(
     effective.insert("comment".into(), as_written(comment));
     CsvDialect {
         // A quote that escapes itself is a doubled quote.
-        escape: escape
-            .map(|(byte, _)| byte)
-            .filter(|byte| Some(*byte) != dialect.quote),
+        escape: escape.map(|(byte, _)| byte).filter(|byte| Some(*byte) != dialect.quote),
         comment: comment.map(|(byte, _)| byte),
         ..dialect
     }
@@ -259,10 +234,7 @@ fn columns<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
         "name every column, or leave `columns` out where the files have a header line",
     )?;
     for (index, column) in columns.iter().enumerate() {
-        if columns[..index]
-            .iter()
-            .any(|other| other.text == column.text)
-        {
+        if columns[..index].iter().any(|other| other.text == column.text) {
             let message = format!("the column `{}` is named twice", column.text);
             let problem = Diagnostic::at(column.place.clone(), message);
             section.problems.push(problem);

@@ -29,10 +29,7 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 impl Text {
     /// The same text as an expression.
     pub fn sql(&self) -> Sql {
-        Sql {
-            text: self.text.clone(),
-            offsets: self.offsets.clone(),
-        }
+        Sql { text: self.text.clone(), offsets: self.offsets.clone() }
     }
 
     /// Reads a TOML string: `raw` is its bytes in the document at `start`, `parsed` what the TOML parser made of them.
@@ -42,12 +39,7 @@ impl Text {
             Some((text, offsets)) if text == parsed => offsets,
             _ => (0..=parsed.len()).map(|_| start).collect(),
         };
-        Text {
-            place,
-            text: parsed.to_owned(),
-            written: parsed.to_owned(),
-            offsets,
-        }
+        Text { place, text: parsed.to_owned(), written: parsed.to_owned(), offsets }
     }
 
     /// A string that stands in the document without quotes and escapes.
@@ -107,11 +99,7 @@ impl Text {
             at += taken;
         }
         offsets.push(self.offsets[self.written.len()]);
-        Text {
-            text,
-            offsets,
-            ..self
-        }
+        Text { text, offsets, ..self }
     }
 }
 
@@ -153,21 +141,14 @@ fn checksum(value: &str) -> u16 {
 }
 
 fn missing(name: &str, place: Range<usize>) -> Diagnostic {
-    Diagnostic::at(
-        place,
-        format!("the environment variable `{name}` is not set"),
+    Diagnostic::at(place, format!("the environment variable `{name}` is not set")).with_hint(
+        format!("set it: `export {name}=...`; for the two characters themselves write `$${{`"),
     )
-    .with_hint(format!(
-        "set it: `export {name}=...`; for the two characters themselves write `$${{`"
-    ))
 }
 
 fn malformed(place: Range<usize>) -> Diagnostic {
-    Diagnostic::at(
-        place,
-        "`${` must be followed by the name of an environment variable and `}`",
-    )
-    .with_hint("for the two characters themselves write `$${`")
+    Diagnostic::at(place, "`${` must be followed by the name of an environment variable and `}`")
+        .with_hint("for the two characters themselves write `$${`")
 }
 
 /// The text of a raw TOML string with the offset of each byte and of the end; `None` where it is no such string.
@@ -270,17 +251,9 @@ mod tests {
     fn every_byte_knows_where_it_stands() {
         check("x = 'ab'", "ab", &["a", "b"]);
         check("x = \"a\u{e4}b\"", "a\u{e4}b", &["a", "\u{e4}", "b"]);
-        check(
-            r#"x = "a\t\u00e4\"b""#,
-            "a\t\u{e4}\"b",
-            &["a", r"\t", r"\u00e4", "\\\"", "b"],
-        );
+        check(r#"x = "a\t\u00e4\"b""#, "a\t\u{e4}\"b", &["a", r"\t", r"\u00e4", "\\\"", "b"]);
         check("x = '''\r\na\nb'''", "a\nb", &["a", "\n", "b"]);
-        check(
-            "x = \"\"\"a\\\n   b\\x41\"\"\"",
-            "abA",
-            &["a\\\n   ", "b", r"\x41"],
-        );
+        check("x = \"\"\"a\\\n   b\\x41\"\"\"", "abA", &["a\\\n   ", "b", r"\x41"]);
         check("x = \"\"\"a\"\"\"\"", "a\"", &["a", "\""]);
         check("x = ''", "", &[]);
     }
@@ -288,11 +261,7 @@ mod tests {
     #[test]
     fn variables_point_at_their_name() {
         check("x = 'a ${DAY}'", "a mon", &["a", " ", "", "", "${DAY}"]);
-        check(
-            "x = '$${DAY} $'",
-            "${DAY} $",
-            &["$", "{", "D", "A", "Y", "}", " ", "$"],
-        );
+        check("x = '$${DAY} $'", "${DAY} $", &["$", "{", "D", "A", "Y", "}", " ", "$"]);
     }
 
     #[test]

@@ -56,11 +56,8 @@ fn step(table: &Table, place: Range<usize>, problems: &mut Vec<Diagnostic>) -> O
     let mut section = Section::new("[[transform]]", Some(place.clone()), table, problems);
     let name = section.text("name");
     let name_is_sound = name.is_none_or(|name| check_name(&mut section, name));
-    let given: Vec<&'static str> = KINDS
-        .iter()
-        .copied()
-        .filter(|kind| section.entry(kind).is_some())
-        .collect();
+    let given: Vec<&'static str> =
+        KINDS.iter().copied().filter(|kind| section.entry(kind).is_some()).collect();
     let understood = match given.as_slice() {
         [kind] => kind_of(&mut section, kind),
         [] => {
@@ -93,10 +90,7 @@ fn step(table: &Table, place: Range<usize>, problems: &mut Vec<Diagnostic>) -> O
     let name_text = name.map_or(kind.word(), |name| &name.text).to_owned();
     Some(Step {
         understood: Understood {
-            settings: TransformSettings {
-                name: name_text,
-                kind,
-            },
+            settings: TransformSettings { name: name_text, kind },
             effective: Json::Object(map),
         },
         place,
@@ -140,11 +134,7 @@ fn dedup(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
     let table = section.table("dedup", "`dedup = { key = [\"order_id\"] }`")?;
     let place = Some(table.place);
     let mut inner = Section::new("`dedup`", place, table.value, section.problems);
-    let key = optional(
-        &mut inner,
-        "key",
-        "leave `key` out to compare whole records",
-    );
+    let key = optional(&mut inner, "key", "leave `key` out to compare whole records");
     inner.finish();
     let key = key?;
     let effective = json!({ "key": written(&key) });
@@ -156,28 +146,17 @@ fn aggregate(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
     let table = section.table("aggregate", example)?;
     let place = Some(table.place);
     let mut inner = Section::new("`aggregate`", place, table.value, section.problems);
-    let by = optional(
-        &mut inner,
-        "by",
-        "leave `by` out for one group of everything",
-    );
+    let by = optional(&mut inner, "by", "leave `by` out for one group of everything");
     let select = match inner.entry("select") {
-        Some(_) => inner.texts(
-            "select",
-            "add at least one item, such as `count(*) AS records`",
-        ),
-        None => inner.missing(
-            "select",
-            "add what to compute: `select = [\"count(*) AS records\"]`",
-        ),
+        Some(_) => inner.texts("select", "add at least one item, such as `count(*) AS records`"),
+        None => {
+            inner.missing("select", "add what to compute: `select = [\"count(*) AS records\"]`")
+        }
     };
     inner.finish();
     let (by, select) = (by?, select?);
     let effective = json!({ "by": written(&by), "select": written(&select) });
-    let kind = TransformKind::Aggregate {
-        by: sqls(&by),
-        select: sqls(&select),
-    };
+    let kind = TransformKind::Aggregate { by: sqls(&by), select: sqls(&select) };
     Some((kind, effective))
 }
 

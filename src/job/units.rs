@@ -3,13 +3,8 @@
 use std::time::Duration;
 
 /// Milliseconds per unit, longest first.
-const DURATION_UNITS: &[(&str, u64)] = &[
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const DURATION_UNITS: &[(&str, u64)] =
+    &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// Bytes per unit.
 const SIZE_UNITS: &[(&str, u64)] = &[
@@ -42,9 +37,7 @@ pub fn duration(text: &str) -> Option<Duration> {
 pub fn size(text: &str) -> Option<u64> {
     let (number, unit, after) = number_and_unit(text)?;
     let unit = if unit.is_empty() { "B" } else { unit };
-    let (_, factor) = SIZE_UNITS
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    let (_, factor) = SIZE_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
     after.is_empty().then(|| number.checked_mul(*factor))?
 }
 
@@ -72,28 +65,15 @@ mod tests {
     #[test]
     fn durations_add_up_from_long_to_short_units() {
         let check = |text: &str, milliseconds: Option<u64>| {
-            assert_eq!(
-                duration(text),
-                milliseconds.map(Duration::from_millis),
-                "{text}"
-            );
+            assert_eq!(duration(text), milliseconds.map(Duration::from_millis), "{text}");
         };
         check("30s", Some(30_000));
         check("1h30m", Some(5_400_000));
         check("1d2h3m4s5ms", Some(93_784_005));
         check("500ms", Some(500));
         check("0s", Some(0));
-        for wrong in [
-            "",
-            "30",
-            "s",
-            "1.5s",
-            "30m1h",
-            "5m5m",
-            "-1s",
-            "1 s",
-            "99999999999999999999s",
-        ] {
+        for wrong in ["", "30", "s", "1.5s", "30m1h", "5m5m", "-1s", "1 s", "99999999999999999999s"]
+        {
             check(wrong, None);
         }
         check("18446744073709551615h", None);
@@ -106,15 +86,7 @@ mod tests {
         check("10MB", Some(10_000_000));
         check("64kib", Some(65_536));
         check("17", Some(17));
-        for wrong in [
-            "",
-            "GiB",
-            "4G",
-            "4GiB ",
-            "1.5GiB",
-            "-1",
-            "18446744073709551615KB",
-        ] {
+        for wrong in ["", "GiB", "4G", "4GiB ", "1.5GiB", "-1", "18446744073709551615KB"] {
             check(wrong, None);
         }
     }

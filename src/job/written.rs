@@ -94,11 +94,7 @@ pub fn read(
         problems.extend(errors.iter().map(|error| syntax(error, file_length)));
         return None;
     }
-    let mut builder = Builder {
-        document,
-        shift: 0,
-        problems: &mut *problems,
-    };
+    let mut builder = Builder { document, shift: 0, problems: &mut *problems };
     let mut table = builder.table(parsed.get_ref());
     for place in document.overrides() {
         if let Err(problem) = apply(document, place, &mut table, problems) {
@@ -139,9 +135,7 @@ impl Builder<'_> {
             key_place: self.place(key.span()),
             node: self.node(value),
         });
-        Table {
-            entries: entries.collect(),
-        }
+        Table { entries: entries.collect() }
     }
 
     fn node(&mut self, parsed: &Spanned<DeValue<'_>>) -> Node {
@@ -213,12 +207,7 @@ fn apply(
     let path = override_path(document, place)?;
     let raw = document.slice(place.value.clone());
     let node = match DeValue::parse(raw) {
-        Ok(parsed) => Builder {
-            document,
-            shift: place.value.start,
-            problems,
-        }
-        .node(&parsed),
+        Ok(parsed) => Builder { document, shift: place.value.start, problems }.node(&parsed),
         Err(_) => Node {
             place: place.value.clone(),
             value: Value::Text(Text::plain(raw, place.value.start)),
@@ -257,18 +246,12 @@ fn override_path(
 
 fn set_in_table(table: &mut Table, path: &[Spanned<String>], node: Node) -> Result<(), Diagnostic> {
     let (key, rest) = path.split_first().expect("a parsed path has a key");
-    let known = table
-        .entries
-        .iter()
-        .position(|entry| entry.key == *key.get_ref());
+    let known = table.entries.iter().position(|entry| entry.key == *key.get_ref());
     let index = known.unwrap_or_else(|| {
         table.entries.push(Entry {
             key: key.get_ref().clone(),
             key_place: key.span(),
-            node: Node {
-                place: key.span(),
-                value: Value::Table(Table::default()),
-            },
+            node: Node { place: key.span(), value: Value::Table(Table::default()) },
         });
         table.entries.len() - 1
     });
@@ -297,12 +280,8 @@ fn set_in_node(
             }
         }
         other => {
-            let message = format!(
-                "`{}` is {} and has no `{}`",
-                key.get_ref(),
-                other.kind(),
-                next.get_ref()
-            );
+            let message =
+                format!("`{}` is {} and has no `{}`", key.get_ref(), other.kind(), next.get_ref());
             Err(Diagnostic::at(next.span(), message))
         }
     }

@@ -45,9 +45,7 @@ impl Batch {
 
     /// The column of a slot. The engine decodes what a step reads before it runs the step.
     pub fn column(&self, slot: Slot) -> &Arc<Column> {
-        self.slots[slot.0]
-            .as_ref()
-            .expect("the slot was filled before it is read")
+        self.slots[slot.0].as_ref().expect("the slot was filled before it is read")
     }
 
     /// Fills a slot.
@@ -71,10 +69,7 @@ impl Batch {
         self.selection.retain(|row| match faults.get(*row) {
             None => true,
             Some(reason) => {
-                rejects.push(Reject {
-                    row: *row,
-                    reason: format!("{step}: {reason}").into(),
-                });
+                rejects.push(Reject { row: *row, reason: format!("{step}: {reason}").into() });
                 false
             }
         });

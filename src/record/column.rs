@@ -80,11 +80,7 @@ pub struct Faults(BTreeMap<u32, Reason>);
 impl Column {
     /// A column without NULLs and faults.
     pub fn new(values: Values) -> Column {
-        Column {
-            values,
-            validity: Validity::default(),
-            faults: Faults::default(),
-        }
+        Column { values, validity: Validity::default(), faults: Faults::default() }
     }
 
     /// A column of `rows` NULLs.
@@ -125,11 +121,9 @@ impl Values {
         match data_type {
             DataType::Boolean => Values::Boolean(vec![false; rows]),
             DataType::Bigint => Values::Bigint(vec![0; rows]),
-            DataType::Decimal { precision, scale } => Values::Decimal {
-                units: vec![0; rows],
-                precision,
-                scale,
-            },
+            DataType::Decimal { precision, scale } => {
+                Values::Decimal { units: vec![0; rows], precision, scale }
+            }
             DataType::Double => Values::Double(vec![0.0; rows]),
             DataType::Text => Values::Text(Text::filled(Arc::default(), rows)),
             DataType::Date => Values::Date(vec![0; rows]),
@@ -155,12 +149,9 @@ impl Values {
         match self {
             Values::Boolean(_) => DataType::Boolean,
             Values::Bigint(_) => DataType::Bigint,
-            Values::Decimal {
-                precision, scale, ..
-            } => DataType::Decimal {
-                precision: *precision,
-                scale: *scale,
-            },
+            Values::Decimal { precision, scale, .. } => {
+                DataType::Decimal { precision: *precision, scale: *scale }
+            }
             Values::Double(_) => DataType::Double,
             Values::Text(_) => DataType::Text,
             Values::Date(_) => DataType::Date,
@@ -173,20 +164,12 @@ impl Values {
 impl Text {
     /// `rows` empty texts over a chunk.
     pub fn filled(chunk: Arc<Vec<u8>>, rows: usize) -> Text {
-        Text {
-            chunk,
-            heap: Vec::new(),
-            spans: vec![Span::default(); rows],
-        }
+        Text { chunk, heap: Vec::new(), spans: vec![Span::default(); rows] }
     }
 
     /// Texts that are pieces of a chunk.
     pub fn from_spans(chunk: Arc<Vec<u8>>, spans: Vec<Span>) -> Text {
-        Text {
-            chunk,
-            heap: Vec::new(),
-            spans,
-        }
+        Text { chunk, heap: Vec::new(), spans }
     }
 
     /// Number of rows.
@@ -220,10 +203,8 @@ impl Text {
         write(&mut self.heap);
         let span =
             |value: usize| u32::try_from(value).expect("a batch holds less than 4 GiB of text");
-        self.spans[row] = Span {
-            start: span(self.chunk.len() + before),
-            length: span(self.heap.len() - before),
-        };
+        self.spans[row] =
+            Span { start: span(self.chunk.len() + before), length: span(self.heap.len() - before) };
     }
 }
 
@@ -252,11 +233,7 @@ impl Validity {
 
     /// From one flag per row.
     pub fn from_flags(valid: Vec<bool>) -> Validity {
-        Validity(if valid.iter().all(|valid| *valid) {
-            None
-        } else {
-            Some(valid)
-        })
+        Validity(if valid.iter().all(|valid| *valid) { None } else { Some(valid) })
     }
 }
 

@@ -93,10 +93,7 @@ impl Layout {
         if let Some(field) = self.fields.iter().find(|field| field.name == name) {
             return Some(field);
         }
-        let mut alike = self
-            .fields
-            .iter()
-            .filter(|field| field.name.eq_ignore_ascii_case(name));
+        let mut alike = self.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
         let first = alike.next()?;
         alike.next().is_none().then_some(first)
     }
@@ -110,11 +107,7 @@ impl Slots {
         data_type: DataType,
         origin: SlotOrigin,
     ) -> Slot {
-        self.infos.push(SlotInfo {
-            name: name.into(),
-            data_type,
-            origin,
-        });
+        self.infos.push(SlotInfo { name: name.into(), data_type, origin });
         Slot(self.infos.len() - 1)
     }
 

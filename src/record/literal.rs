@@ -61,9 +61,7 @@ impl CsvDialect {
 /// The text of a JSON string literal (quotes included, already found valid); `None` where it holds half a
 /// surrogate pair, which is no character. Borrows where there is nothing to unescape.
 pub fn unescape_json(literal: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let inner = literal
-        .get(1..literal.len().saturating_sub(1))
-        .unwrap_or_default();
+    let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
     let Some(mut at) = memchr::memchr(b'\\', inner) else {
         return Some(Cow::Borrowed(inner));
     };
@@ -109,9 +107,7 @@ fn read_escape(bytes: &[u8]) -> Option<(char, usize)> {
 }
 
 fn read_hex(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, digit| {
-        Some(value * 16 + char::from(*digit).to_digit(16)?)
-    })
+    digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
 }
 
 #[cfg(test)]
@@ -119,12 +115,7 @@ mod tests {
     use super::*;
 
     fn dialect(escape: Option<u8>) -> CsvDialect {
-        CsvDialect {
-            delimiter: b',',
-            quote: Some(b'"'),
-            escape,
-            comment: None,
-        }
+        CsvDialect { delimiter: b',', quote: Some(b'"'), escape, comment: None }
     }
 
     #[test]

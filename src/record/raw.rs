@@ -72,16 +72,9 @@ impl CsvRecords {
     /// Where a field is; length 0 for a missing one.
     pub fn field_span(&self, row: usize, column: usize) -> Span {
         let at = row * self.columns + column;
-        let start = if column == 0 {
-            self.starts[row]
-        } else {
-            self.ends[at - 1] + 1
-        };
+        let start = if column == 0 { self.starts[row] } else { self.ends[at - 1] + 1 };
         let end = self.ends[at];
-        Span {
-            start: start.min(end),
-            length: end.saturating_sub(start),
-        }
+        Span { start: start.min(end), length: end.saturating_sub(start) }
     }
 
     /// Whether the record ended before this field.
@@ -126,9 +119,6 @@ impl RawRecords {
             RawRecords::Csv(records) => (records.starts[row], records.record_ends[row]),
             RawRecords::Json(records) => (records.starts[row], records.ends[row]),
         };
-        Span {
-            start,
-            length: end - start,
-        }
+        Span { start, length: end - start }
     }
 }

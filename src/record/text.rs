@@ -35,11 +35,7 @@ pub fn parse_bigint(bytes: &[u8]) -> Option<i64> {
         let digit = i64::from(decimal_digit(*digit)?);
         value = value.checked_mul(10)?.checked_sub(digit)?;
     }
-    if is_negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if is_negative { Some(value) } else { value.checked_neg() }
 }
 
 /// An optional sign, digits with at most one point, an optional exponent; units of `10^-scale`.
@@ -58,10 +54,8 @@ pub fn parse_decimal(bytes: &[u8], precision: u8, scale: u8) -> Option<i128> {
         return None;
     }
     // Digits up to this one belong to the units, the one behind it decides the rounding.
-    let kept = i64::try_from(whole.len())
-        .ok()?
-        .checked_add(exponent)?
-        .checked_add(i64::from(scale))?;
+    let kept =
+        i64::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(i64::from(scale))?;
     let mut units: i128 = 0;
     for (index, byte) in (0_i64..).zip(whole.iter().chain(fraction)) {
         let digit = i128::from(decimal_digit(*byte)?);
@@ -108,13 +102,9 @@ pub fn parse_timestamp(bytes: &[u8]) -> Option<i64> {
     if !matches!(separator, b'T' | b't' | b' ') {
         return None;
     }
-    let zone_at = rest
-        .iter()
-        .position(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
+    let zone_at = rest.iter().position(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
     let (time, zone) = rest.split_at(zone_at.unwrap_or(rest.len()));
-    midnight
-        .checked_add(parse_time(time)?)?
-        .checked_sub(parse_zone(zone)?)
+    midnight.checked_add(parse_time(time)?)?.checked_sub(parse_zone(zone)?)
 }
 
 /// `HH:MM[:SS[.ffffff]]` as microseconds since midnight.
@@ -145,9 +135,7 @@ fn parse_micros(fraction: &[u8]) -> Option<i64> {
     }
     let mut micros = 0;
     for index in 0..fraction.len().max(6) {
-        let digit = fraction
-            .get(index)
-            .map_or(Some(0), |byte| decimal_digit(*byte))?;
+        let digit = fraction.get(index).map_or(Some(0), |byte| decimal_digit(*byte))?;
         if index < 6 {
             micros = micros * 10 + i64::from(digit);
         } else if digit != 0 {
@@ -227,16 +215,9 @@ pub fn write_date(out: &mut Vec<u8>, days: i32) {
 pub fn write_timestamp(out: &mut Vec<u8>, micros: i64) {
     let days = micros.div_euclid(MICROS_PER_DAY);
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
-    write_date(
-        out,
-        i32::try_from(days).expect("2^63 microseconds are less than 2^31 days"),
-    );
+    write_date(out, i32::try_from(days).expect("2^63 microseconds are less than 2^31 days"));
     let seconds = of_day / 1_000_000;
-    for (mark, part) in [
-        (b' ', seconds / 3600),
-        (b':', seconds / 60 % 60),
-        (b':', seconds % 60),
-    ] {
+    for (mark, part) in [(b' ', seconds / 3600), (b':', seconds / 60 % 60), (b':', seconds % 60)] {
         out.push(mark);
         write_padded(out, part, 2);
     }
@@ -283,11 +264,7 @@ pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let small = |value: i64| u32::try_from(value).expect("months and days are small");
     (year, small(month), small(day))
@@ -321,9 +298,7 @@ fn decimal_digit(byte: u8) -> Option<u8> {
 
 /// At most four digits.
 fn parse_digits(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, digit| {
-        Some(value * 10 + u32::from(decimal_digit(*digit)?))
-    })
+    digits.iter().try_fold(0, |value, digit| Some(value * 10 + u32::from(decimal_digit(*digit)?)))
 }
 
 fn write_padded(out: &mut Vec<u8>, value: i64, width: usize) {
@@ -365,9 +340,7 @@ mod tests {
         assert_eq!(read("1234e-3"), Some(123));
         assert_eq!(read("0.004"), Some(0));
         assert_eq!(read("999.99"), Some(99999));
-        for bad in [
-            "999.995", "1000", "", ".", "1..2", "1e", "1e99", "abc", "--1",
-        ] {
+        for bad in ["999.995", "1000", "", ".", "1..2", "1e", "1e99", "abc", "--1"] {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert_eq!(parse_decimal(b"0e99999", 5, 2), Some(0));
@@ -397,14 +370,8 @@ mod tests {
         };
         assert_eq!(round("2013-01-01T06:00:00Z"), "2013-01-01 06:00:00");
         assert_eq!(round("2013-01-01 06:00"), "2013-01-01 06:00:00");
-        assert_eq!(
-            round("2013-01-01T06:00:00.120+02:00"),
-            "2013-01-01 04:00:00.12"
-        );
-        assert_eq!(
-            round("1969-12-31T23:59:59.999999"),
-            "1969-12-31 23:59:59.999999"
-        );
+        assert_eq!(round("2013-01-01T06:00:00.120+02:00"), "2013-01-01 04:00:00.12");
+        assert_eq!(round("1969-12-31T23:59:59.999999"), "1969-12-31 23:59:59.999999");
         for bad in [
             "2013-01-01T",
             "2013-01-01T24:00",
@@ -420,9 +387,6 @@ mod tests {
         assert_eq!(written(|out| write_decimal(out, -5, 2)), "-0.05");
         assert_eq!(written(|out| write_decimal(out, 12345, 0)), "12345");
         assert_eq!(written(|out| write_double(out, 3.0)), "3.0");
-        assert_eq!(
-            written(|out| write_double(out, 0.1 + 0.2)),
-            "0.30000000000000004"
-        );
+        assert_eq!(written(|out| write_double(out, 0.1 + 0.2)), "0.30000000000000004");
     }
 }

@@ -41,10 +41,7 @@ impl DataType {
         };
         if matches!(base, "decimal" | "numeric") {
             return match arguments {
-                None => Some(DataType::Decimal {
-                    precision: 18,
-                    scale: 3,
-                }),
+                None => Some(DataType::Decimal { precision: 18, scale: 3 }),
                 Some(arguments) => {
                     let (precision, scale) = arguments.split_once(',').unwrap_or((arguments, "0"));
                     DataType::decimal(precision.trim().parse().ok()?, scale.trim().parse().ok()?)
@@ -74,10 +71,7 @@ impl DataType {
 
     /// Whether arithmetic is defined on it.
     pub fn is_numeric(self) -> bool {
-        matches!(
-            self,
-            DataType::Bigint | DataType::Decimal { .. } | DataType::Double
-        )
+        matches!(self, DataType::Bigint | DataType::Decimal { .. } | DataType::Double)
     }
 }
 

@@ -90,9 +90,7 @@ pub fn discard(storage: &dyn Storage, name: &StagedName) -> Result<()> {
         Ok(_) => {}
     }
     let _lock = lock(storage, &name.staged)?;
-    storage
-        .remove(&name.staged)
-        .map_err(|cause| Error::io("remove", &name.staged, cause))
+    storage.remove(&name.staged).map_err(|cause| Error::io("remove", &name.staged, cause))
 }
 
 fn rename_error(name: &StagedName, cause: io::Error) -> Error {

@@ -41,10 +41,7 @@ impl fmt::Display for Mismatch {
             Mismatch::Missing => f.write_str("it is gone"),
             Mismatch::NotRegular => f.write_str("it is not a regular file"),
             Mismatch::Shorter { expected, found } => {
-                write!(
-                    f,
-                    "it has {found} bytes; the checkpoint had written {expected}"
-                )
+                write!(f, "it has {found} bytes; the checkpoint had written {expected}")
             }
         }
     }
@@ -70,24 +67,14 @@ impl StagedFile {
         let reading = |cause| Error::io("read", &name.staged, cause);
         let length_found = file.metadata().map_err(reading)?.length;
         if length_found < mark.length {
-            return Ok(Err(Mismatch::Shorter {
-                expected: mark.length,
-                found: length_found,
-            }));
+            return Ok(Err(Mismatch::Shorter { expected: mark.length, found: length_found }));
         }
         let mut tail = vec![0; mark.tail.len()];
         let tail_start = mark.length - mark.tail.len() as u64;
         read_full(&*file, &mut tail, tail_start).map_err(reading)?;
         let lock = lock(storage, &name.staged)?;
         let (mark, tail_is_torn) = (mark.clone(), tail != mark.tail);
-        Ok(Ok(Inspected {
-            name,
-            file,
-            lock,
-            mark,
-            length_found,
-            tail_is_torn,
-        }))
+        Ok(Ok(Inspected { name, file, lock, mark, length_found, tail_is_torn }))
     }
 }
 
@@ -100,14 +87,10 @@ impl Inspected {
         };
         if self.tail_is_torn {
             let start = self.mark.length - self.mark.tail.len() as u64;
-            self.file
-                .write_at(&self.mark.tail, start)
-                .map_err(failed("repair"))?;
+            self.file.write_at(&self.mark.tail, start).map_err(failed("repair"))?;
         }
         if self.length_found > self.mark.length {
-            self.file
-                .set_length(self.mark.length)
-                .map_err(failed("cut"))?;
+            self.file.set_length(self.mark.length).map_err(failed("cut"))?;
         }
         self.file.sync_all().map_err(failed("sync"))?;
         Ok(StagedFile::new(self.name, self.file, self.lock, &self.mark))

@@ -89,11 +89,7 @@ impl StagedFile {
 
     /// How far the output has come.
     pub fn mark(&self) -> Mark {
-        Mark {
-            length: self.length,
-            crc: self.digest.clone().finalize(),
-            tail: self.tail.clone(),
-        }
+        Mark { length: self.length, crc: self.digest.clone().finalize(), tail: self.tail.clone() }
     }
 
     /// The open file, for a checkpoint to make durable while appending goes on.
@@ -104,9 +100,7 @@ impl StagedFile {
 
 /// Takes the lock of a staged file: whoever writes an output holds it.
 pub(super) fn lock(storage: &dyn Storage, staged: &Path) -> Result<Lock> {
-    let lock = storage
-        .lock(staged)
-        .map_err(|cause| Error::io("lock", staged, cause))?;
+    let lock = storage.lock(staged).map_err(|cause| Error::io("lock", staged, cause))?;
     lock.ok_or_else(|| {
         let message = format!("another run is writing `{}`", staged.display());
         Error::new(crate::error::Kind::Locked, message)

@@ -36,11 +36,7 @@ impl StagedName {
         let mut name = prefix(target);
         name.push(instance);
         name.push(SUFFIX);
-        StagedName {
-            target: target.to_path_buf(),
-            staged: folder.join(name),
-            folder,
-        }
+        StagedName { target: target.to_path_buf(), staged: folder.join(name), folder }
     }
 }
 
@@ -81,18 +77,12 @@ pub fn check_target(
     match storage.metadata(folder) {
         Ok(metadata) if matches!(metadata.kind, FileKind::Directory | FileKind::Link) => {}
         Ok(_) => {
-            let message = format!(
-                "cannot write `{}`: its folder is a file",
-                name.target.display()
-            );
+            let message = format!("cannot write `{}`: its folder is a file", name.target.display());
             return Err(Error::usage(message));
         }
         Err(cause) => {
             let kind = Kind::Usage;
-            let error = Error {
-                kind,
-                ..Error::io("find the folder", folder, cause)
-            };
+            let error = Error { kind, ..Error::io("find the folder", folder, cause) };
             return Err(error.with_hint(format!("make it with `mkdir -p {}`", folder.display())));
         }
     }
@@ -101,11 +91,8 @@ pub fn check_target(
         let same =
             |input: &Metadata| (input.device, input.inode) == (metadata.device, metadata.inode);
         if let Some((path, _)) = inputs.iter().find(|(_, input)| same(input)) {
-            let message = format!(
-                "the output `{}` is the input `{}`",
-                name.target.display(),
-                path.display()
-            );
+            let message =
+                format!("the output `{}` is the input `{}`", name.target.display(), path.display());
             return Err(Error::usage(message).with_hint("write to another file"));
         }
     }
@@ -115,9 +102,8 @@ pub fn check_target(
 
 /// A locked staged file of another job with the same target means that somebody is writing it now.
 fn refuse_other_writers(storage: &dyn Storage, name: &StagedName) -> Result<()> {
-    let names = storage
-        .list(&name.folder)
-        .map_err(|cause| Error::io("read", &name.folder, cause))?;
+    let names =
+        storage.list(&name.folder).map_err(|cause| Error::io("read", &name.folder, cause))?;
     let prefix = prefix(&name.target);
     for other in names {
         let bytes = other.as_encoded_bytes();

@@ -24,9 +24,7 @@ impl Default for Chunks {
 impl Chunks {
     /// Chunks of so many bytes, at least one.
     pub fn new(size: u64) -> Chunks {
-        Chunks {
-            size: NonZeroU64::new(size).unwrap_or(NonZeroU64::MIN),
-        }
+        Chunks { size: NonZeroU64::new(size).unwrap_or(NonZeroU64::MIN) }
     }
 
     /// Bytes of a chunk.
@@ -61,10 +59,7 @@ mod tests {
         for offset in 0..35 {
             assert!(chunks.range(chunks.number_at(offset)).contains(&offset));
         }
-        assert_eq!(
-            [0, 1, 10, 11].map(|bytes| chunks.count(bytes)),
-            [0, 1, 1, 2]
-        );
+        assert_eq!([0, 1, 10, 11].map(|bytes| chunks.count(bytes)), [0, 1, 1, 2]);
         assert_eq!(chunks.range(ChunkNumber(u64::MAX)), u64::MAX..u64::MAX);
     }
 }

@@ -55,11 +55,7 @@ fn resolve(storage: &dyn Storage, base_folder: &Path, pattern: &str) -> Result<V
     if matches.is_empty() {
         return Err(without_match(pattern, &folder));
     }
-    matches.sort_by(|a, b| {
-        a.as_os_str()
-            .as_encoded_bytes()
-            .cmp(b.as_os_str().as_encoded_bytes())
-    });
+    matches.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
     matches.dedup();
     Ok(matches)
 }
@@ -116,10 +112,7 @@ fn walk(
             let path = folder.join(name);
             if !rest.is_empty() {
                 pending.push((path, rest));
-            } else if storage
-                .metadata(&path)
-                .is_ok_and(|found| found.kind != FileKind::Directory)
-            {
+            } else if storage.metadata(&path).is_ok_and(|found| found.kind != FileKind::Directory) {
                 matches.push(path);
             }
             continue;
@@ -186,11 +179,7 @@ fn is_folder(pattern: &str) -> Error {
 }
 
 fn without_match(pattern: &str, folder: &Path) -> Error {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     Error::usage(format!("no file matches input `{pattern}`"))
         .with_hint(format!("see what is there: `ls {}`", folder.display()))
 }

@@ -192,18 +192,12 @@ pub fn compare(
     }
     let found = crc_of(file, 0, was.min(WINDOW_BYTES))?;
     if found != stored.head_crc {
-        return Ok(Comparison::HeadDiffers {
-            stored: stored.head_crc,
-            found,
-        });
+        return Ok(Comparison::HeadDiffers { stored: stored.head_crc, found });
     }
     let window_start = stored.consumed.saturating_sub(WINDOW_BYTES);
     let found = crc_of(file, window_start, stored.consumed)?;
     if found != stored.window_crc {
-        return Ok(Comparison::WindowDiffers {
-            stored: stored.window_crc,
-            found,
-        });
+        return Ok(Comparison::WindowDiffers { stored: stored.window_crc, found });
     }
     if let Some(difference) = compare_segments(file, stored, verify, depth)? {
         return Ok(difference);
@@ -234,22 +228,12 @@ fn compare_segments(
         }
         let start = segment * SEGMENT_BYTES;
         let mut hasher = Hasher::new();
-        fold(
-            file,
-            start,
-            folded.min(start + SEGMENT_BYTES),
-            verify,
-            &mut hasher,
-        )?;
+        fold(file, start, folded.min(start + SEGMENT_BYTES), verify, &mut hasher)?;
         let found = hasher.finalize();
         let index = usize::try_from(segment).unwrap_or(usize::MAX);
         let stored = stored.segment_crcs.get(index).copied().unwrap_or_default();
         if stored != found {
-            return Ok(Some(Comparison::SampleDiffers {
-                segment,
-                stored,
-                found,
-            }));
+            return Ok(Some(Comparison::SampleDiffers { segment, stored, found }));
         }
     }
     Ok(None)

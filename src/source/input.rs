@@ -48,14 +48,10 @@ impl Input {
         let opened = storage.open(path, OpenMode::ReadInput);
         let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
         match opened {
-            Ok((metadata, file)) => Ok(Input {
-                path: path.to_owned(),
-                file,
-                metadata,
-            }),
-            Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => Err(Error::usage(
-                format!("input `{}` is not a regular file", path.display()),
-            )),
+            Ok((metadata, file)) => Ok(Input { path: path.to_owned(), file, metadata }),
+            Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => {
+                Err(Error::usage(format!("input `{}` is not a regular file", path.display())))
+            }
             Err(cause) => Err(Error::io("open input", path, cause)),
         }
     }
@@ -66,16 +62,10 @@ impl Input {
         let was = &self.metadata;
         let (was_bytes, is_bytes) = (was.length, is.length);
         if is_bytes < was_bytes {
-            return Ok(Some(Change::Shrunk {
-                was: was_bytes,
-                is: is_bytes,
-            }));
+            return Ok(Some(Change::Shrunk { was: was_bytes, is: is_bytes }));
         }
         if is_bytes > was_bytes {
-            return Ok(Some(Change::Grown {
-                was: was_bytes,
-                is: is_bytes,
-            }));
+            return Ok(Some(Change::Grown { was: was_bytes, is: is_bytes }));
         }
         if is.modified_ns != was.modified_ns {
             return Ok(Some(Change::Rewritten));

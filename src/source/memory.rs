@@ -32,10 +32,7 @@ impl Memory {
     }
 
     pub(super) fn put(&self, path: &str, inode: u64, bytes: Vec<u8>) -> Arc<MemoryFile> {
-        let metadata = Metadata {
-            inode,
-            ..metadata(FileKind::File)
-        };
+        let metadata = Metadata { inode, ..metadata(FileKind::File) };
         let file = Arc::new(MemoryFile {
             bytes: Mutex::new(bytes),
             metadata: Mutex::new(metadata),
@@ -93,9 +90,7 @@ impl Storage for Memory {
 
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
         let files = self.files.lock().expect("no test panics with the lock");
-        let below = files
-            .keys()
-            .filter_map(|file| file.strip_prefix(directory).ok());
+        let below = files.keys().filter_map(|file| file.strip_prefix(directory).ok());
         let first = |path: &Path| path.iter().next().map(OsString::from);
         let mut names: Vec<OsString> = below.filter_map(first).collect();
         names.sort();
@@ -112,10 +107,7 @@ impl Storage for Memory {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.files
-            .lock()
-            .expect("no test panics with the lock")
-            .remove(path);
+        self.files.lock().expect("no test panics with the lock").remove(path);
         Ok(())
     }
 
@@ -134,10 +126,7 @@ impl File for MemoryFile {
         let start = usize::try_from(offset).expect("small").min(bytes.len());
         let count = buffer.len().min(bytes.len() - start);
         buffer[..count].copy_from_slice(&bytes[start..start + count]);
-        *self
-            .bytes_read
-            .lock()
-            .expect("no test panics with the lock") += count as u64;
+        *self.bytes_read.lock().expect("no test panics with the lock") += count as u64;
         Ok(count)
     }
 
@@ -164,9 +153,6 @@ impl File for MemoryFile {
     fn metadata(&self) -> io::Result<Metadata> {
         let bytes = self.bytes.lock().expect("no test panics with the lock");
         let metadata = self.metadata.lock().expect("no test panics with the lock");
-        Ok(Metadata {
-            length: bytes.len() as u64,
-            ..*metadata
-        })
+        Ok(Metadata { length: bytes.len() as u64, ..*metadata })
     }
 }

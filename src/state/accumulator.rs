@@ -67,14 +67,12 @@ impl Accumulator {
             }
             AccumulatorKind::Sum(data_type) | AccumulatorKind::Average(data_type) => {
                 match data_type {
-                    DataType::Double => Accumulator::Doubles {
-                        sums: Vec::new(),
-                        counts: Vec::new(),
-                    },
-                    DataType::Decimal { scale, .. } => Accumulator::Integers(IntegerSums {
-                        scale,
-                        ..IntegerSums::default()
-                    }),
+                    DataType::Double => {
+                        Accumulator::Doubles { sums: Vec::new(), counts: Vec::new() }
+                    }
+                    DataType::Decimal { scale, .. } => {
+                        Accumulator::Integers(IntegerSums { scale, ..IntegerSums::default() })
+                    }
                     _ => Accumulator::Integers(IntegerSums::default()),
                 }
             }
@@ -102,10 +100,7 @@ impl Accumulator {
 
     /// Takes in the rows, each into the group beside it. Without a column every row counts; with one, NULLs do not.
     pub fn update(&mut self, groups: &[u32], rows: &[u32], column: Option<&Column>) {
-        let pairs = groups
-            .iter()
-            .zip(rows)
-            .map(|(group, row)| (*group as usize, *row as usize));
+        let pairs = groups.iter().zip(rows).map(|(group, row)| (*group as usize, *row as usize));
         let Some(column) = column else {
             if let Accumulator::Count(counts) = self {
                 pairs.for_each(|(group, _)| counts[group] += 1);
@@ -141,10 +136,7 @@ impl Accumulator {
 
     /// Takes in all groups of another accumulator of the same kind: its group i into `groups[i]`.
     pub fn merge(&mut self, groups: &[u32], other: &Accumulator) {
-        let pairs = groups
-            .iter()
-            .enumerate()
-            .map(|(other, group)| (*group as usize, other));
+        let pairs = groups.iter().enumerate().map(|(other, group)| (*group as usize, other));
         match (self, other) {
             (Accumulator::Count(counts), Accumulator::Count(others)) => {
                 pairs.for_each(|(group, other)| counts[group] += others[other]);
@@ -154,10 +146,7 @@ impl Accumulator {
             }
             (
                 Accumulator::Doubles { sums, counts },
-                Accumulator::Doubles {
-                    sums: others,
-                    counts: other_counts,
-                },
+                Accumulator::Doubles { sums: others, counts: other_counts },
             ) => pairs.for_each(|(group, other)| {
                 sums[group].merge(&others[other]);
                 counts[group] += other_counts[other];
@@ -286,11 +275,7 @@ impl IntegerSums {
                 Values::Bigint(values) => units
                     .and_then(|units| i64::try_from(units).ok())
                     .map(|value| values[row as usize] = value),
-                Values::Decimal {
-                    units: values,
-                    precision,
-                    ..
-                } => {
+                Values::Decimal { units: values, precision, .. } => {
                     let limit = 10_u128.pow(u32::from(*precision));
                     units
                         .filter(|units| units.unsigned_abs() < limit)
@@ -332,9 +317,8 @@ mod tests {
     }
 
     fn filled(kind: AccumulatorKind, column: &Column) -> Accumulator {
-        let rows: Vec<u32> = (0..column.rows())
-            .map(|row| u32::try_from(row).expect("few"))
-            .collect();
+        let rows: Vec<u32> =
+            (0..column.rows()).map(|row| u32::try_from(row).expect("few")).collect();
         let mut accumulator = Accumulator::new(kind);
         accumulator.grow(2);
         let groups: Vec<u32> = rows.iter().map(|row| row % 2).collect();
@@ -350,8 +334,7 @@ mod tests {
         let mut out = Writer::default();
         merged.write(&mut out);
         let mut read = Accumulator::new(kind);
-        read.read(&mut Reader::new(&out.bytes), 2)
-            .expect("what was written");
+        read.read(&mut Reader::new(&out.bytes), 2).expect("what was written");
         for accumulator in [whole, merged, read] {
             assert_eq!(&accumulator.finish(kind, 0..2, data_type).values, expected);
         }
@@ -361,63 +344,26 @@ mod tests {
     fn results_are_the_same_direct_merged_and_read_back() {
         let column = bigints(&[5, 1, 7, 2]);
         let bigint = DataType::Bigint;
-        check(
-            AccumulatorKind::Count,
-            &column,
-            bigint,
-            &Values::Bigint(vec![2, 2]),
-        );
-        check(
-            AccumulatorKind::Sum(bigint),
-            &column,
-            bigint,
-            &Values::Bigint(vec![12, 3]),
-        );
+        check(AccumulatorKind::Count, &column, bigint, &Values::Bigint(vec![2, 2]));
+        check(AccumulatorKind::Sum(bigint), &column, bigint, &Values::Bigint(vec![12, 3]));
         let means = Values::Double(vec![6.0, 1.5]);
-        check(
-            AccumulatorKind::Average(bigint),
-            &column,
-            DataType::Double,
-            &means,
-        );
-        check(
-            AccumulatorKind::Min(bigint),
-            &column,
-            bigint,
-            &Values::Bigint(vec![5, 1]),
-        );
-        check(
-            AccumulatorKind::Max(bigint),
-            &column,
-            bigint,
-            &Values::Bigint(vec![7, 2]),
-        );
+        check(AccumulatorKind::Average(bigint), &column, DataType::Double, &means);
+        check(AccumulatorKind::Min(bigint), &column, bigint, &Values::Bigint(vec![5, 1]));
+        check(AccumulatorKind::Max(bigint), &column, bigint, &Values::Bigint(vec![7, 2]));
     }
 
     #[test]
     fn a_sum_that_does_not_fit_is_a_fault_and_one_that_comes_back_is_not() {
         let kind = AccumulatorKind::Sum(DataType::Bigint);
         let over = filled(kind, &bigints(&[i64::MAX, 0, 1, 0]));
-        assert!(
-            over.finish(kind, 0..2, DataType::Bigint)
-                .faults
-                .get(0)
-                .is_some()
-        );
+        assert!(over.finish(kind, 0..2, DataType::Bigint).faults.get(0).is_some());
         let back = filled(kind, &bigints(&[i64::MAX, 0, 1, 0, -2, 0]));
         assert!(back.finish(kind, 0..2, DataType::Bigint).faults.is_empty());
 
-        let data_type = DataType::Decimal {
-            precision: 38,
-            scale: 0,
-        };
+        let data_type = DataType::Decimal { precision: 38, scale: 0 };
         let most = 10_i128.pow(38) - 1;
         let units = vec![most, 0, most, 0, most, 0, -most, 0, -most, 0];
-        let column = Column::new(Values::Decimal {
-            units,
-            precision: 38,
-            scale: 0,
-        });
+        let column = Column::new(Values::Decimal { units, precision: 38, scale: 0 });
         let kind = AccumulatorKind::Sum(data_type);
         let Values::Decimal { units, .. } =
             filled(kind, &column).finish(kind, 0..2, data_type).values

@@ -80,10 +80,7 @@ impl<'a> Reader<'a> {
 
     /// Takes `length` bytes.
     pub fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Unreadable> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(Unreadable { what })?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Unreadable { what })?;
         self.rest = rest;
         Ok(taken)
     }
@@ -101,14 +98,8 @@ impl<'a> Reader<'a> {
     /// Takes a count of things that take at least `bytes_each` bytes; more than can be there is refused.
     pub fn count(&mut self, bytes_each: usize, what: &'static str) -> Result<usize, Unreadable> {
         let count = usize::try_from(self.u64(what)?).map_err(|_| Unreadable { what })?;
-        let fits = count
-            .checked_mul(bytes_each)
-            .is_some_and(|bytes| bytes <= self.rest.len());
-        if fits {
-            Ok(count)
-        } else {
-            Err(Unreadable { what })
-        }
+        let fits = count.checked_mul(bytes_each).is_some_and(|bytes| bytes <= self.rest.len());
+        if fits { Ok(count) } else { Err(Unreadable { what }) }
     }
 
     /// Takes `count` 8-byte numbers.
@@ -152,10 +143,6 @@ impl<'a> Reader<'a> {
 
     /// Checks that nothing is left.
     pub fn finish(self, what: &'static str) -> Result<(), Unreadable> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(Unreadable { what })
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(Unreadable { what }) }
     }
 }

@@ -48,14 +48,8 @@ impl ExactSum {
 
     /// Adds everything that another sum holds.
     pub fn merge(&mut self, other: &ExactSum) {
-        other
-            .partials
-            .iter()
-            .for_each(|value| add_to(&mut self.partials, *value));
-        other
-            .huge
-            .iter()
-            .for_each(|value| add_to(&mut self.huge, *value));
+        other.partials.iter().for_each(|value| add_to(&mut self.partials, *value));
+        other.huge.iter().for_each(|value| add_to(&mut self.huge, *value));
         self.special.nan |= other.special.nan;
         self.special.positive |= other.special.positive;
         self.special.negative |= other.special.negative;
@@ -64,12 +58,7 @@ impl ExactSum {
     /// The sum, rounded to nearest with ties to even.
     pub fn value(&self) -> f64 {
         match self.special {
-            Special { nan: true, .. }
-            | Special {
-                positive: true,
-                negative: true,
-                ..
-            } => f64::NAN,
+            Special { nan: true, .. } | Special { positive: true, negative: true, .. } => f64::NAN,
             Special { positive: true, .. } => f64::INFINITY,
             Special { negative: true, .. } => f64::NEG_INFINITY,
             _ => self.finite(),
@@ -87,14 +76,7 @@ impl ExactSum {
             // What underflows only decides ties: its sign is enough.
             let small = value * SCALE;
             let lost = small == 0.0 && *value != 0.0;
-            add_to(
-                &mut scaled,
-                if lost {
-                    f64::from_bits(1).copysign(*value)
-                } else {
-                    small
-                },
-            );
+            add_to(&mut scaled, if lost { f64::from_bits(1).copysign(*value) } else { small });
         }
         round(&scaled) * UNSCALE
     }
@@ -102,11 +84,7 @@ impl ExactSum {
     /// Appends the sums of all groups.
     pub fn write_all(sums: &[ExactSum], out: &mut Writer) {
         for sum in sums {
-            let Special {
-                nan,
-                positive,
-                negative,
-            } = sum.special;
+            let Special { nan, positive, negative } = sum.special;
             out.flags([nan, positive, negative]);
             for part in [&sum.partials, &sum.huge] {
                 out.count(part.len());
@@ -121,32 +99,20 @@ impl ExactSum {
         let mut sums = Vec::new();
         for _ in 0..count {
             let flags = reader.flags(3, what)?;
-            let special = Special {
-                nan: flags[0],
-                positive: flags[1],
-                negative: flags[2],
-            };
+            let special = Special { nan: flags[0], positive: flags[1], negative: flags[2] };
             let mut parts = [Vec::new(), Vec::new()];
             for part in &mut parts {
                 let length = reader.count(8, what)?;
                 if length > PARTIALS_MAX {
                     return Err(Unreadable { what });
                 }
-                *part = reader
-                    .u64s(length, what)?
-                    .into_iter()
-                    .map(f64::from_bits)
-                    .collect();
+                *part = reader.u64s(length, what)?.into_iter().map(f64::from_bits).collect();
                 if part.iter().any(|value| !value.is_finite()) {
                     return Err(Unreadable { what });
                 }
             }
             let [partials, huge] = parts;
-            sums.push(ExactSum {
-                partials,
-                huge,
-                special,
-            });
+            sums.push(ExactSum { partials, huge, special });
         }
         Ok(sums)
     }
@@ -245,18 +211,14 @@ mod tests {
     #[test]
     fn infinities_of_both_signs_are_no_number() {
         let mut sum = ExactSum::default();
-        [f64::INFINITY, f64::NEG_INFINITY]
-            .into_iter()
-            .for_each(|value| sum.add(value));
+        [f64::INFINITY, f64::NEG_INFINITY].into_iter().for_each(|value| sum.add(value));
         assert!(sum.value().is_nan());
     }
 
     #[test]
     fn sums_survive_a_round_trip() {
         let mut sum = ExactSum::default();
-        [1e300, 0.1, -3.5, f64::MAX]
-            .into_iter()
-            .for_each(|value| sum.add(value));
+        [1e300, 0.1, -3.5, f64::MAX].into_iter().for_each(|value| sum.add(value));
         let mut out = Writer::default();
         ExactSum::write_all(&[sum.clone(), ExactSum::default()], &mut out);
         let read = ExactSum::read_all(&mut Reader::new(&out.bytes), 2).expect("what was written");

@@ -46,11 +46,7 @@ impl Extreme {
             | DataType::Date
             | DataType::Timestamp => Best::Integers(Vec::new()),
         };
-        Extreme {
-            direction,
-            seen: Vec::new(),
-            best,
-        }
+        Extreme { direction, seen: Vec::new(), best }
     }
 
     /// Makes room for `groups` groups.
@@ -90,9 +86,7 @@ impl Extreme {
     }
 
     fn integer(&mut self, group: usize, value: i128) {
-        let Best::Integers(best) = &mut self.best else {
-            unreachable!("a column keeps its type")
-        };
+        let Best::Integers(best) = &mut self.best else { unreachable!("a column keeps its type") };
         if is_better(self.direction, self.seen[group], value.cmp(&best[group])) {
             best[group] = value;
             self.seen[group] = true;
@@ -100,25 +94,17 @@ impl Extreme {
     }
 
     fn double(&mut self, group: usize, value: f64) {
-        let Best::Doubles(best) = &mut self.best else {
-            unreachable!("a column keeps its type")
-        };
+        let Best::Doubles(best) = &mut self.best else { unreachable!("a column keeps its type") };
         // One NaN, so that `total_cmp` puts it last.
         let value = if value.is_nan() { f64::NAN } else { value };
-        if is_better(
-            self.direction,
-            self.seen[group],
-            value.total_cmp(&best[group]),
-        ) {
+        if is_better(self.direction, self.seen[group], value.total_cmp(&best[group])) {
             best[group] = value;
             self.seen[group] = true;
         }
     }
 
     fn text(&mut self, group: usize, value: &[u8]) {
-        let Best::Texts(best) = &mut self.best else {
-            unreachable!("a column keeps its type")
-        };
+        let Best::Texts(best) = &mut self.best else { unreachable!("a column keeps its type") };
         if is_better(self.direction, self.seen[group], value.cmp(&best[group])) {
             best[group] = value.into();
             self.seen[group] = true;
@@ -132,9 +118,7 @@ impl Extreme {
         let narrow = "a value comes out as it went in";
         match (&mut column.values, &self.best) {
             (Values::Boolean(out), Best::Integers(best)) => {
-                out.iter_mut()
-                    .zip(&best[groups])
-                    .for_each(|(out, value)| *out = *value != 0);
+                out.iter_mut().zip(&best[groups]).for_each(|(out, value)| *out = *value != 0);
             }
             (Values::Bigint(out) | Values::Timestamp(out), Best::Integers(best)) => {
                 let pairs = out.iter_mut().zip(&best[groups]);
@@ -150,10 +134,7 @@ impl Extreme {
             (Values::Double(out), Best::Doubles(best)) => out.copy_from_slice(&best[groups]),
             (Values::Text(out) | Values::Json(out), Best::Texts(best)) => {
                 *out = Text::filled(Arc::default(), groups.len());
-                best[groups]
-                    .iter()
-                    .enumerate()
-                    .for_each(|(row, value)| out.set(row, value));
+                best[groups].iter().enumerate().for_each(|(row, value)| out.set(row, value));
             }
             _ => unreachable!("min and max have the type of their argument"),
         }
@@ -177,18 +158,10 @@ impl Extreme {
         match &mut self.best {
             Best::Integers(values) => *values = reader.i128s(groups, what)?,
             Best::Doubles(values) => {
-                *values = reader
-                    .u64s(groups, what)?
-                    .into_iter()
-                    .map(f64::from_bits)
-                    .collect();
+                *values = reader.u64s(groups, what)?.into_iter().map(f64::from_bits).collect();
             }
             Best::Texts(values) => {
-                *values = reader
-                    .strings(groups, what)?
-                    .into_iter()
-                    .map(Box::from)
-                    .collect();
+                *values = reader.strings(groups, what)?.into_iter().map(Box::from).collect();
             }
         }
         Ok(())

@@ -50,8 +50,7 @@ impl Keys {
             write(&mut keys.bytes, *row);
             keys.hashes.push(hash(&keys.bytes[start..]));
             let end = u32::try_from(keys.bytes.len());
-            keys.ends
-                .push(end.expect("the keys of a chunk are less than 4 GiB"));
+            keys.ends.push(end.expect("the keys of a chunk are less than 4 GiB"));
         }
         keys
     }
@@ -70,10 +69,7 @@ impl Keys {
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
         (0..self.len()).map(|index| {
             let start = if index == 0 { 0 } else { self.ends[index - 1] };
-            (
-                self.hashes[index],
-                &self.bytes[start as usize..self.ends[index] as usize],
-            )
+            (self.hashes[index], &self.bytes[start as usize..self.ends[index] as usize])
         })
     }
 }
@@ -172,9 +168,7 @@ fn read_value(key: &mut &[u8], column: &mut Column, row: usize, rows: usize) -> 
 fn read_json(text: &mut Text, row: usize, tag: u8, value: &[u8]) -> Option<()> {
     if tag == JSON_STRING {
         let value = std::str::from_utf8(value).ok()?;
-        text.set_with(row, |heap| {
-            crate::record::text::write_json_string(heap, value)
-        });
+        text.set_with(row, |heap| crate::record::text::write_json_string(heap, value));
     } else {
         text.set(row, value);
     }
@@ -203,11 +197,7 @@ mod tests {
         for (row, value) in values.iter().enumerate() {
             text.set(row, value.unwrap_or("").as_bytes());
         }
-        let mut column = Column::new(if json {
-            Values::Json(text)
-        } else {
-            Values::Text(text)
-        });
+        let mut column = Column::new(if json { Values::Json(text) } else { Values::Text(text) });
         for (row, value) in values.iter().enumerate() {
             if value.is_none() {
                 column.validity.set_null(row, values.len());
@@ -225,9 +215,7 @@ mod tests {
         let bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
         let types = [DataType::Double, DataType::Text];
         let read = columns_of(&types, bytes.into_iter()).expect("keys of these types");
-        let Values::Double(values) = &read[0].values else {
-            panic!("doubles")
-        };
+        let Values::Double(values) = &read[0].values else { panic!("doubles") };
         assert_eq!(values[0], 1.5);
         assert!(values[1].is_sign_positive() && values[2].is_nan());
         assert_eq!(read[1], *columns[1]);
@@ -246,12 +234,7 @@ mod tests {
 
     #[test]
     fn spellings_of_a_json_string_are_one_key() {
-        let values = [
-            Some(r#""A""#),
-            Some(r#""\u0041""#),
-            Some("1"),
-            Some(r#""1""#),
-        ];
+        let values = [Some(r#""A""#), Some(r#""\u0041""#), Some("1"), Some(r#""1""#)];
         let keys = Keys::of_columns(&[Arc::new(text_column(&values, true))], &[0, 1, 2, 3]);
         let bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
         assert_eq!(bytes[0], bytes[1]);

@@ -50,9 +50,7 @@ impl KeyTable {
     pub fn key(&self, id: u32) -> &[u8] {
         let id = id as usize;
         let start = if id == 0 { 0 } else { self.ends[id - 1] };
-        let bounds = usize::try_from(start)
-            .ok()
-            .zip(usize::try_from(self.ends[id]).ok());
+        let bounds = usize::try_from(start).ok().zip(usize::try_from(self.ends[id]).ok());
         let (start, end) = bounds.expect("keys lie in memory");
         &self.bytes[start..end]
     }
@@ -140,11 +138,7 @@ mod tests {
             for number in 0..5_000_u32 {
                 let key = format!("key {number}");
                 let entry = table.insert(hash(key.as_bytes()), key.as_bytes());
-                let expected = if round == 0 {
-                    Entry::New(number)
-                } else {
-                    Entry::Known(number)
-                };
+                let expected = if round == 0 { Entry::New(number) } else { Entry::Known(number) };
                 assert_eq!(entry, expected);
             }
         }
@@ -169,17 +163,11 @@ mod tests {
         let mut out = Writer::default();
         out.count(2);
         out.strings([&b"same"[..], b"same"].into_iter());
-        assert!(
-            KeyTable::read(&mut Reader::new(&out.bytes)).is_err(),
-            "a repeated key"
-        );
+        assert!(KeyTable::read(&mut Reader::new(&out.bytes)).is_err(), "a repeated key");
         for length in 0..out.bytes.len() {
             assert!(KeyTable::read(&mut Reader::new(&out.bytes[..length])).is_err());
         }
         let absurd = u64::MAX.to_le_bytes();
-        assert!(
-            KeyTable::read(&mut Reader::new(&absurd)).is_err(),
-            "an absurd count"
-        );
+        assert!(KeyTable::read(&mut Reader::new(&absurd)).is_err(), "an absurd count");
     }
 }

@@ -28,11 +28,9 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose monotonic time starts now.
+    #[expect(clippy::disallowed_methods, reason = "the home of the clocks")]
     pub fn new() -> Self {
-        SystemClock {
-            start: Instant::now(),
-            drawn: AtomicU64::new(0),
-        }
+        SystemClock { start: Instant::now(), drawn: AtomicU64::new(0) }
     }
 }
 
@@ -47,6 +45,7 @@ impl Clock for SystemClock {
         self.start.elapsed()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the home of the clocks")]
     fn wall_micros(&self) -> i64 {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -75,10 +74,7 @@ impl SimulatedClock {
 
     /// A clock at zero; equal seeds give equal random numbers.
     pub fn new(seed: u64) -> Self {
-        SimulatedClock {
-            monotonic_micros: AtomicU64::new(0),
-            random_state: AtomicU64::new(seed),
-        }
+        SimulatedClock { monotonic_micros: AtomicU64::new(0), random_state: AtomicU64::new(seed) }
     }
 
     /// Moves both clocks forward.
@@ -129,13 +125,7 @@ mod tests {
         assert_eq!(clock.monotonic(), clock.monotonic());
         clock.advance(Duration::from_secs(3));
         assert_eq!(clock.monotonic(), Duration::from_secs(3));
-        assert_eq!(
-            clock.wall_micros() - SimulatedClock::WALL_START_MICROS,
-            3_000_000
-        );
-        assert_eq!(
-            SimulatedClock::new(9).random(),
-            SimulatedClock::new(9).random()
-        );
+        assert_eq!(clock.wall_micros() - SimulatedClock::WALL_START_MICROS, 3_000_000);
+        assert_eq!(SimulatedClock::new(9).random(), SimulatedClock::new(9).random());
     }
 }

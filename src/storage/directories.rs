@@ -44,11 +44,7 @@ pub(super) fn create(calls: &dyn DirectoryCalls, directory: &Path) -> io::Result
         other => other?,
     }
     for path in missing.iter().rev() {
-        let privacy = if path == directory {
-            Privacy::Private
-        } else {
-            Privacy::Shared
-        };
+        let privacy = if path == directory { Privacy::Private } else { Privacy::Shared };
         match calls.make_directory(path, privacy) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 calls.is_directory(path)?;
@@ -66,9 +62,5 @@ pub(super) fn parent_of(path: &Path) -> PathBuf {
 }
 
 fn or_here(path: &Path) -> PathBuf {
-    if path.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        path.to_path_buf()
-    }
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_path_buf() }
 }

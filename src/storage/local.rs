@@ -110,9 +110,7 @@ impl Storage for LocalStorage {
             opened => opened?,
         };
         match uninterrupted(|| fs2::FileExt::try_lock_exclusive(&file)) {
-            Ok(()) => Ok(Some(Lock {
-                holder: Arc::new(file),
-            })),
+            Ok(()) => Ok(Some(Lock { holder: Arc::new(file) })),
             Err(error) if error.kind() == fs2::lock_contended_error().kind() => Ok(None),
             Err(error) => Err(error),
         }
@@ -193,11 +191,7 @@ fn open_regular(path: &Path, flags: OFlags, permissions: u32) -> io::Result<fs::
     let mode = Mode::from_raw_mode(permissions);
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, mode)).map_err(explained)?;
     let file = fs::File::from(opened);
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(not_a_file())
-    }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
 }
 
 fn explained(errno: Errno) -> io::Error {
@@ -270,9 +264,7 @@ mod tests {
     }
 
     fn make(path: &Path, bytes: &[u8]) {
-        let file = LocalStorage
-            .open(path, OpenMode::CreatePrivate)
-            .expect("a new file");
+        let file = LocalStorage.open(path, OpenMode::CreatePrivate).expect("a new file");
         file.write_at(bytes, 0).expect("written");
     }
 
@@ -291,16 +283,10 @@ mod tests {
         file.set_length(4).expect("cut");
         file.sync_data().expect("synced");
         let mut buffer = [0; 8];
-        assert_eq!(
-            crate::storage::read_full(&*file, &mut buffer, 1).expect("read"),
-            3
-        );
+        assert_eq!(crate::storage::read_full(&*file, &mut buffer, 1).expect("read"), 3);
         assert_eq!(&buffer[..3], b"123");
         let metadata = LocalStorage.metadata(&path).expect("metadata");
-        assert_eq!(
-            (metadata.mode, metadata.links, metadata.is_ours),
-            (0o600, 1, true)
-        );
+        assert_eq!((metadata.mode, metadata.links, metadata.is_ours), (0o600, 1, true));
         assert!(LocalStorage.available_space(&path).expect("space") > 0);
     }
 
@@ -317,11 +303,7 @@ mod tests {
         for name in ["link", "directory", "pipe"] {
             for mode in [OpenMode::ReadOwn, OpenMode::Modify] {
                 let opened = LocalStorage.open(&at(name), mode);
-                assert_eq!(
-                    kind_of(opened),
-                    io::ErrorKind::InvalidInput,
-                    "{name} {mode:?}"
-                );
+                assert_eq!(kind_of(opened), io::ErrorKind::InvalidInput, "{name} {mode:?}");
             }
         }
         for name in ["directory", "pipe"] {
@@ -343,17 +325,10 @@ mod tests {
         let storage = LocalStorage;
         let kept = storage.rename(&at("a"), &at("b"), Existing::Keep);
         assert_eq!(kind_of(kept), io::ErrorKind::AlreadyExists);
-        assert_eq!(
-            kind_of(rename_by_link(&at("a"), &at("b"))),
-            io::ErrorKind::AlreadyExists
-        );
+        assert_eq!(kind_of(rename_by_link(&at("a"), &at("b"))), io::ErrorKind::AlreadyExists);
         rename_by_link(&at("a"), &at("d")).expect("renamed by link");
-        storage
-            .rename(&at("b"), &at("e"), Existing::Keep)
-            .expect("renamed");
-        storage
-            .rename(&at("c"), &at("e"), Existing::Replace)
-            .expect("replaced");
+        storage.rename(&at("b"), &at("e"), Existing::Keep).expect("renamed");
+        storage.rename(&at("c"), &at("e"), Existing::Replace).expect("replaced");
         storage.sync_directory(folder.path()).expect("synced");
         assert_eq!(storage.list(folder.path()).expect("names"), ["d", "e"]);
         assert_eq!(fs::read(at("e")).expect("read"), b"c");

@@ -12,6 +12,7 @@ pub mod clock;
 
 mod directories;
 
+#[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
 mod local;
 
 pub mod simulated;

@@ -40,11 +40,7 @@ impl Aggregate {
     pub fn new_groups(&self) -> Groups {
         let kinds = self.calls.iter().map(kind_of);
         let accumulators = kinds.map(Accumulator::new).collect();
-        let mut groups = Groups {
-            keys: KeyTable::default(),
-            accumulators,
-            drained: 0,
-        };
+        let mut groups = Groups { keys: KeyTable::default(), accumulators, drained: 0 };
         if self.keys.is_empty() {
             groups.keys.insert(key::hash(b""), b"");
             groups.accumulators.iter_mut().for_each(|one| one.grow(1));
@@ -65,9 +61,7 @@ impl Aggregate {
             vec![0; rows.len()]
         } else {
             let keys = Keys::of_columns(&keys, rows);
-            keys.iter()
-                .map(|(hash, key)| groups.keys.insert(hash, key).id())
-                .collect()
+            keys.iter().map(|(hash, key)| groups.keys.insert(hash, key).id()).collect()
         };
         for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
             let column = call.argument.as_ref().and_then(|_| arguments.next());
@@ -92,11 +86,7 @@ impl Aggregate {
         let range = groups.drained..groups.drained + rows;
         groups.drained = range.end;
         let mut batch = Batch::new(RawRecords::None, rows, slots);
-        for (key, column) in self
-            .keys
-            .iter()
-            .zip(self.key_columns(groups, range.clone()))
-        {
+        for (key, column) in self.keys.iter().zip(self.key_columns(groups, range.clone())) {
             batch.fill(key.slot, Arc::new(column));
         }
         for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
@@ -112,11 +102,7 @@ impl Aggregate {
     }
 
     fn key_columns(&self, groups: &Groups, range: std::ops::Range<usize>) -> Vec<Column> {
-        let types: Vec<DataType> = self
-            .keys
-            .iter()
-            .map(|key| key.expression.data_type())
-            .collect();
+        let types: Vec<DataType> = self.keys.iter().map(|key| key.expression.data_type()).collect();
         let id = |group: usize| u32::try_from(group).expect("ids have 32 bits");
         let keys: Vec<&[u8]> = range.map(|group| groups.keys.key(id(group))).collect();
         key::columns_of(&types, keys.into_iter()).expect("keys were made of these types")
@@ -155,10 +141,7 @@ pub fn evaluate_all<'a>(
 }
 
 fn kind_of(call: &AggregateCall) -> AccumulatorKind {
-    let argument = call
-        .argument
-        .as_ref()
-        .map_or(DataType::Bigint, Expression::data_type);
+    let argument = call.argument.as_ref().map_or(DataType::Bigint, Expression::data_type);
     match call.function {
         AggregateFunction::CountAll => AccumulatorKind::CountAll,
         AggregateFunction::Count => AccumulatorKind::Count,

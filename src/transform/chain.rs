@@ -43,20 +43,13 @@ impl Chain {
         slots: &mut Slots,
         now_micros: i64,
     ) -> Result<Chain, Vec<Diagnostic>> {
-        let mut binder = Binder {
-            layout,
-            slots,
-            now_micros,
-        };
+        let mut binder = Binder { layout, slots, now_micros };
         let mut steps = Vec::new();
         for one in settings {
             // What follows a broken step would be measured against the wrong columns: stop there.
             steps.push(binder.step(one)?);
         }
-        Ok(Chain {
-            steps,
-            layout: binder.layout,
-        })
+        Ok(Chain { steps, layout: binder.layout })
     }
 
     /// New states, one per step; `None` for stateless ones.
@@ -88,11 +81,7 @@ impl Chain {
             fill(&mut batch, &step.reads);
             if step.is_stateful() {
                 let prepared = step.prepare(&mut batch);
-                return Err(Staged {
-                    batch,
-                    step: index,
-                    prepared,
-                });
+                return Err(Staged { batch, step: index, prepared });
             }
             step.apply(&mut batch);
         }
@@ -108,11 +97,7 @@ impl Chain {
     ) -> (Batch, Flow) {
         let mut flow = Flow::Open;
         loop {
-            let Staged {
-                mut batch,
-                step,
-                prepared,
-            } = staged;
+            let Staged { mut batch, step, prepared } = staged;
             let state = states[step].as_mut().expect("stateful steps have a state");
             if let full @ Flow::Full { .. } = self.steps[step].advance(state, &mut batch, prepared)
             {
@@ -170,28 +155,16 @@ impl Binder<'_> {
             TransformKind::Dedup { key } => self.dedup(key)?,
             TransformKind::Aggregate { by, select } => self.aggregate(by, select)?,
         };
-        Ok(Step {
-            name: settings.name.clone(),
-            reads,
-            action,
-        })
+        Ok(Step { name: settings.name.clone(), reads, action })
     }
 
     fn scope<'s>(&'s mut self, context: &'s str) -> Scope<'s> {
-        Scope {
-            layout: &self.layout,
-            slots: self.slots,
-            now_micros: self.now_micros,
-            context,
-        }
+        Scope { layout: &self.layout, slots: self.slots, now_micros: self.now_micros, context }
     }
 
     fn select(&mut self, items: &[Sql]) -> Result<(Vec<Slot>, Action), Vec<Diagnostic>> {
         let bound = expr::bind_items(items, &mut self.scope("select"))?;
-        let mut layout = Layout {
-            fields: Vec::new(),
-            rest: Rest::Closed,
-        };
+        let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
         let mut project = Projection::default();
         for item in bound {
             match item {
@@ -201,10 +174,7 @@ impl Binder<'_> {
                 Item::Star { exclude, replace } => {
                     layout.rest = self.layout.rest;
                     for field in &self.layout.fields {
-                        if !exclude
-                            .iter()
-                            .any(|name| name.eq_ignore_ascii_case(&field.name))
-                        {
+                        if !exclude.iter().any(|name| name.eq_ignore_ascii_case(&field.name)) {
                             layout.fields.push(field.clone());
                         }
                     }
@@ -257,12 +227,7 @@ impl Binder<'_> {
 
     fn dedup(&mut self, key: &[Sql]) -> Result<(Vec<Slot>, Action), Vec<Diagnostic>> {
         if key.is_empty() && self.layout.rest == Rest::Json && self.layout.fields.is_empty() {
-            return Ok((
-                Vec::new(),
-                Action::Dedup(Dedup {
-                    key: Key::RawRecord,
-                }),
-            ));
+            return Ok((Vec::new(), Action::Dedup(Dedup { key: Key::RawRecord })));
         }
         let expressions = if key.is_empty() {
             let column = |field: &Field| Expression::column(field.slot, field.data_type);
@@ -282,12 +247,7 @@ impl Binder<'_> {
             expressions
         };
         let reads = read_by(&expressions);
-        Ok((
-            reads,
-            Action::Dedup(Dedup {
-                key: Key::Columns(expressions),
-            }),
-        ))
+        Ok((reads, Action::Dedup(Dedup { key: Key::Columns(expressions) })))
     }
 
     fn aggregate(
@@ -299,17 +259,10 @@ impl Binder<'_> {
         let read = bound.keys.iter().map(|key| &key.expression);
         let reads =
             read_by(read.chain(bound.calls.iter().filter_map(|call| call.argument.as_ref())));
-        let mut layout = Layout {
-            fields: Vec::new(),
-            rest: Rest::Closed,
-        };
+        let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
         for key in &bound.keys {
             let data_type = key.expression.data_type();
-            layout.fields.push(Field {
-                name: key.name.clone(),
-                data_type,
-                slot: key.slot,
-            });
+            layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
         }
         let mut project = Projection::default();
         for (name, expression) in bound.outputs {
@@ -317,14 +270,7 @@ impl Binder<'_> {
         }
         self.layout = layout;
         let (keys, calls, outputs) = (bound.keys, bound.calls, project.columns);
-        Ok((
-            reads,
-            Action::Aggregate(Aggregate {
-                keys,
-                calls,
-                outputs,
-            }),
-        ))
+        Ok((reads, Action::Aggregate(Aggregate { keys, calls, outputs })))
     }
 }
 
@@ -350,17 +296,9 @@ impl Projection {
             slot
         });
         let known = layout.find(&name).map(|field| field.name.clone());
-        match layout
-            .fields
-            .iter_mut()
-            .find(|field| Some(&field.name) == known.as_ref())
-        {
+        match layout.fields.iter_mut().find(|field| Some(&field.name) == known.as_ref()) {
             Some(field) => (field.data_type, field.slot) = (data_type, slot),
-            None => layout.fields.push(Field {
-                name,
-                data_type,
-                slot,
-            }),
+            None => layout.fields.push(Field { name, data_type, slot }),
         }
     }
 
@@ -368,20 +306,12 @@ impl Projection {
         let computed: Vec<Slot> = self.columns.iter().map(|(slot, _)| *slot).collect();
         let mut reads = read_by(self.columns.iter().map(|(_, expression)| expression));
         reads.retain(|slot| !computed.contains(slot));
-        (
-            reads,
-            Action::Project(Project {
-                columns: self.columns,
-            }),
-        )
+        (reads, Action::Project(Project { columns: self.columns }))
     }
 }
 
 fn read_by<'a>(expressions: impl IntoIterator<Item = &'a Expression>) -> Vec<Slot> {
-    let mut reads: Vec<Slot> = expressions
-        .into_iter()
-        .flat_map(Expression::reads)
-        .collect();
+    let mut reads: Vec<Slot> = expressions.into_iter().flat_map(Expression::reads).collect();
     reads.sort_unstable();
     reads.dedup();
     reads

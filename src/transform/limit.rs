@@ -24,16 +24,12 @@ impl Limit {
     /// Lets the first rows pass as far as the limit allows.
     pub fn advance(&self, passed: &mut u64, batch: &mut Batch) -> Flow {
         let left = self.records.saturating_sub(*passed);
-        let keep = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(batch.selection.len());
+        let keep = usize::try_from(left).unwrap_or(usize::MAX).min(batch.selection.len());
         batch.filtered += (batch.selection.len() - keep) as u64;
         batch.selection.truncate(keep);
         *passed += keep as u64;
         if self.is_reached(*passed) {
-            Flow::Full {
-                last_row: batch.selection.last().copied(),
-            }
+            Flow::Full { last_row: batch.selection.last().copied() }
         } else {
             Flow::Open
         }

@@ -119,9 +119,7 @@ impl Step {
         match &self.action {
             Action::Filter(_) | Action::Project(_) => None,
             Action::Limit(_) => Some(State::Limit { passed: 0 }),
-            Action::Dedup(_) => Some(State::Dedup {
-                keys: KeyTable::default(),
-            }),
+            Action::Dedup(_) => Some(State::Dedup { keys: KeyTable::default() }),
             Action::Aggregate(aggregate) => Some(State::Aggregate(aggregate.new_groups())),
         }
     }
@@ -206,10 +204,7 @@ impl State {
             State::Aggregate(groups) => {
                 groups.keys.write(&mut out);
                 out.count(groups.drained);
-                groups
-                    .accumulators
-                    .iter()
-                    .for_each(|one| one.write(&mut out));
+                groups.accumulators.iter().for_each(|one| one.write(&mut out));
             }
         }
         out.bytes

@@ -63,9 +63,7 @@ impl Header {
         bytes.extend(self.length.to_le_bytes());
         bytes.extend(self.semantics.to_le_bytes());
         bytes.extend(masked_crc(&[&bytes]).to_le_bytes());
-        bytes
-            .try_into()
-            .expect("the fields of a header are 64 bytes")
+        bytes.try_into().expect("the fields of a header are 64 bytes")
     }
 
     /// Reads and checks the header of a file of `found` bytes. The digest comes before the version: in every
@@ -81,16 +79,10 @@ impl Header {
         if masked_crc(&[body]) != u32::from_le_bytes(*digest) {
             return Err(Invalid::HeaderDigest);
         }
-        Self::understand(body)
-            .expect("a header's fields are 60 bytes")
-            .and_then(|header| {
-                let stated = header.length;
-                if stated == found {
-                    Ok(header)
-                } else {
-                    Err(Invalid::LengthDiffers { stated, found })
-                }
-            })
+        Self::understand(body).expect("a header's fields are 60 bytes").and_then(|header| {
+            let stated = header.length;
+            if stated == found { Ok(header) } else { Err(Invalid::LengthDiffers { stated, found }) }
+        })
     }
 
     /// `None` where bytes are missing.
@@ -130,9 +122,7 @@ impl Header {
 impl Trailer {
     /// All but the file digest, which covers these bytes too, and the end magic.
     pub fn encode_open(&self) -> Vec<u8> {
-        let (parent, digest) = self
-            .parent
-            .map_or((0, 0), |id| (id.sequence.0, id.digest.0));
+        let (parent, digest) = self.parent.map_or((0, 0), |id| (id.sequence.0, id.digest.0));
         let mut bytes = Vec::with_capacity(TRAILER_BYTES);
         bytes.extend(self.table_length.to_le_bytes());
         bytes.extend(self.length.to_le_bytes());
@@ -145,9 +135,8 @@ impl Trailer {
 
     /// Reads the last 56 bytes of a file and checks them against its header. The digests are not checked here.
     pub fn decode(bytes: &[u8], header: &Header) -> Result<Self, Invalid> {
-        let last: &[u8; TRAILER_BYTES] = bytes.last_chunk().ok_or(Invalid::TooShort {
-            length: header.length,
-        })?;
+        let last: &[u8; TRAILER_BYTES] =
+            bytes.last_chunk().ok_or(Invalid::TooShort { length: header.length })?;
         let (trailer, parent, digest) =
             Self::understand(last).expect("a trailer's fields are 48 bytes");
         if !last.ends_with(&END_MAGIC) {
@@ -158,14 +147,11 @@ impl Trailer {
         }
         let parent = match (header.form, parent) {
             (Form::Base, 0) if digest == 0 => None,
-            (Form::Delta, 1..) => Some(CheckpointId {
-                sequence: Sequence(parent),
-                digest: Digest(digest),
-            }),
+            (Form::Delta, 1..) => {
+                Some(CheckpointId { sequence: Sequence(parent), digest: Digest(digest) })
+            }
             _ => {
-                return Err(Invalid::Malformed {
-                    what: "a delta needs a parent and a base none",
-                });
+                return Err(Invalid::Malformed { what: "a delta needs a parent and a base none" });
             }
         };
         if let Some(CheckpointId { sequence, .. }) = parent

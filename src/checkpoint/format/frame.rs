@@ -23,9 +23,7 @@ const PORTION_BYTES: usize = 128 << 10;
 pub(super) fn append(raw: &[u8], file: &mut Vec<u8>) -> u64 {
     let start = file.len();
     let mut encoder = zstd::Encoder::new(&mut *file, LEVEL).expect("level 1 exists");
-    encoder
-        .set_pledged_src_size(Some(raw.len() as u64))
-        .expect("nothing was written yet");
+    encoder.set_pledged_src_size(Some(raw.len() as u64)).expect("nothing was written yet");
     encoder.write_all(raw).expect("memory takes any bytes");
     encoder.finish().expect("as many bytes as pledged");
     (file.len() - start) as u64
@@ -48,9 +46,7 @@ fn decompress_one(stored: &[u8], length: u64) -> Option<Vec<u8>> {
         return None;
     }
     let mut decoder = Decoder::new().ok()?;
-    decoder
-        .set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))
-        .ok()?;
+    decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).ok()?;
     let mut input = InBuffer::around(stored);
     let mut portion = vec![0; PORTION_BYTES];
     let mut raw = Vec::new();

@@ -51,10 +51,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 16 GiB each: state lives in memory, and no more is ever asked for than the file really decompresses to.
     fn default() -> Self {
-        Limits {
-            file_bytes_max: 16 << 30,
-            raw_bytes_max: 16 << 30,
-        }
+        Limits { file_bytes_max: 16 << 30, raw_bytes_max: 16 << 30 }
     }
 }
 
@@ -90,32 +87,16 @@ pub fn encode(checkpoint: &Checkpoint, sequence: Sequence) -> Result<(Vec<u8>, D
 
     let mut file = vec![0; HEADER_BYTES];
     let mut table = Vec::new();
-    append(
-        &mut file,
-        MANIFEST,
-        "manifest",
-        Form::Base,
-        MANIFEST_VERSION,
-        &manifest,
-    )
-    .encode(&mut table)?;
+    append(&mut file, MANIFEST, "manifest", Form::Base, MANIFEST_VERSION, &manifest)
+        .encode(&mut table)?;
     for section in &checkpoint.sections {
-        let Section {
-            name,
-            form,
-            version,
-            bytes,
-        } = section;
+        let Section { name, form, version, bytes } = section;
         append(&mut file, STATE, name, *form, *version, bytes).encode(&mut table)?;
     }
 
     let length = (file.len() + table.len() + TRAILER_BYTES) as u64;
     let header = Header {
-        form: if checkpoint.parent.is_some() {
-            Form::Delta
-        } else {
-            Form::Base
-        },
+        form: if checkpoint.parent.is_some() { Form::Delta } else { Form::Base },
         sections: count,
         sequence,
         instance: checkpoint.manifest.instance,
@@ -183,9 +164,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Invalid> {
         check_kind(&entry)?;
         match entry.id {
             MANIFEST if manifest.is_some() => {
-                return Err(Invalid::Malformed {
-                    what: "two manifests",
-                });
+                return Err(Invalid::Malformed { what: "two manifests" });
             }
             MANIFEST => manifest = Some(decode_manifest(stored, &entry)?),
             STATE => sections.push(Section {
@@ -197,23 +176,14 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Invalid> {
             _ => {}
         }
     }
-    let manifest = manifest.ok_or(Invalid::Malformed {
-        what: "no manifest",
-    })?;
+    let manifest = manifest.ok_or(Invalid::Malformed { what: "no manifest" })?;
     if manifest.instance != header.instance || manifest.semantics != header.semantics {
         return Err(Invalid::InstanceDiffers);
     }
     check_forms(&sections, trailer.parent)?;
     Ok(Decoded {
-        id: CheckpointId {
-            sequence: header.sequence,
-            digest: trailer.digest(),
-        },
-        checkpoint: Checkpoint {
-            manifest,
-            sections,
-            parent: trailer.parent,
-        },
+        id: CheckpointId { sequence: header.sequence, digest: trailer.digest() },
+        checkpoint: Checkpoint { manifest, sections, parent: trailer.parent },
     })
 }
 
@@ -225,10 +195,7 @@ pub fn skim(first: &[u8], last: &[u8], length: u64) -> Result<Skimmed, Invalid> 
     let header = Header::decode(first, length)?;
     let trailer = Trailer::decode(last, &header)?;
     Ok(Skimmed {
-        id: CheckpointId {
-            sequence: header.sequence,
-            digest: trailer.digest(),
-        },
+        id: CheckpointId { sequence: header.sequence, digest: trailer.digest() },
         parent: trailer.parent,
         instance: header.instance,
         length,
@@ -246,9 +213,7 @@ fn split_table<'a>(bytes: &'a [u8], trailer: &Trailer) -> Result<(&'a [u8], &'a 
     let start = usize::try_from(trailer.table_length)
         .ok()
         .and_then(|table| inner.len().checked_sub(table))
-        .ok_or(Invalid::Malformed {
-            what: "the section table is longer than the file",
-        })?;
+        .ok_or(Invalid::Malformed { what: "the section table is longer than the file" })?;
     Ok(inner.split_at(start))
 }
 
@@ -257,13 +222,9 @@ fn check_stored<'a>(mut body: &'a [u8], entries: &[Entry]) -> Result<Vec<&'a [u8
     let mut parts = Vec::with_capacity(entries.len());
     for entry in entries {
         let length = usize::try_from(entry.stored_length).unwrap_or(usize::MAX);
-        let (stored, rest) = body
-            .split_at_checked(length)
-            .expect("the lengths add up to the body");
+        let (stored, rest) = body.split_at_checked(length).expect("the lengths add up to the body");
         if masked_crc(&[stored]) != entry.stored_digest {
-            return Err(Invalid::StoredDigest {
-                section: entry.name.clone(),
-            });
+            return Err(Invalid::StoredDigest { section: entry.name.clone() });
         }
         parts.push(stored);
         body = rest;
@@ -284,11 +245,7 @@ fn check_kind(entry: &Entry) -> Result<(), Invalid> {
 }
 
 fn decode_manifest(stored: &[u8], entry: &Entry) -> Result<Manifest, Invalid> {
-    check_limit(
-        "the manifest in bytes",
-        entry.raw_length,
-        MANIFEST_BYTES_MAX,
-    )?;
+    check_limit("the manifest in bytes", entry.raw_length, MANIFEST_BYTES_MAX)?;
     let json = frame::decompress(stored, entry)?;
     check_manifest(&json)?;
     serde_json::from_slice(&json).map_err(|error| {
@@ -310,19 +267,13 @@ fn check_manifest(json: &[u8]) -> Result<(), Invalid> {
 fn check_forms(sections: &[Section], parent: Option<CheckpointId>) -> Result<(), Invalid> {
     let has_delta = sections.iter().any(|section| section.form == Form::Delta);
     if has_delta && parent.is_none() {
-        return Err(Invalid::Malformed {
-            what: "a section holds changes and there is no parent",
-        });
+        return Err(Invalid::Malformed { what: "a section holds changes and there is no parent" });
     }
     Ok(())
 }
 
 fn check_limit(what: &'static str, found: u64, max: u64) -> Result<(), Invalid> {
-    if found > max {
-        Err(Invalid::OverLimit { what, found, max })
-    } else {
-        Ok(())
-    }
+    if found > max { Err(Invalid::OverLimit { what, found, max }) } else { Ok(()) }
 }
 
 impl Limits {

@@ -70,9 +70,7 @@ impl Entry {
             return Err(malformed("a reserved field is used"));
         }
         let name = fields.bytes(name_length.into()).ok_or(malformed(CUT_OFF))?;
-        entry.name = str::from_utf8(name)
-            .map_err(|_| malformed("a name is not UTF-8"))?
-            .to_owned();
+        entry.name = str::from_utf8(name).map_err(|_| malformed("a name is not UTF-8"))?.to_owned();
         check_name(&entry.name)?;
         Ok(entry)
     }
@@ -118,16 +116,12 @@ pub(super) fn decode(
         stored = stored.saturating_add(entry.stored_length);
         raw = raw.saturating_add(entry.raw_length);
         if !names.insert((entry.id, entry.name.clone())) {
-            return Err(Invalid::Malformed {
-                what: "two sections have one name",
-            });
+            return Err(Invalid::Malformed { what: "two sections have one name" });
         }
         entries.push(entry);
     }
     if !fields.is_empty() || stored != room {
-        return Err(Invalid::Malformed {
-            what: "the sections do not fill the file",
-        });
+        return Err(Invalid::Malformed { what: "the sections do not fill the file" });
     }
     limits.check_raw(raw)?;
     Ok(entries)
@@ -142,9 +136,7 @@ fn check_name(name: &str) -> Result<(), Invalid> {
     let max = SECTION_NAME_BYTES_MAX as u64;
     super::check_limit("a section's name in bytes", name.len() as u64, max)?;
     if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(Invalid::Malformed {
-            what: "a section has no printable name",
-        });
+        return Err(Invalid::Malformed { what: "a section has no printable name" });
     }
     Ok(())
 }

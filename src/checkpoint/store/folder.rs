@@ -139,10 +139,7 @@ impl Folder {
             other => other.map_err(|cause| Error::io("look at", &self.directory, cause))?,
         };
         let refused = |why: &str| {
-            let message = format!(
-                "cannot use the folder `{}`: {why}",
-                self.directory.display()
-            );
+            let message = format!("cannot use the folder `{}`: {why}", self.directory.display());
             Err(Error::new(Kind::Usage, message))
         };
         match metadata.kind {

@@ -32,11 +32,8 @@ pub(super) enum Durability {
 /// Looks for the newest valid checkpoint.
 pub(super) fn load(folder: &Folder, durability: Durability) -> Result<(Loaded, Listed)> {
     let listed = folder.list()?;
-    let mut loaded = Loaded {
-        newest: None,
-        refused: Vec::new(),
-        sequence_max: sequence_max(folder)?,
-    };
+    let mut loaded =
+        Loaded { newest: None, refused: Vec::new(), sequence_max: sequence_max(folder)? };
     for sequence in listed.keys().rev().copied() {
         match restore(folder, sequence, &listed, durability)? {
             Ok(restored) => {
@@ -113,10 +110,7 @@ fn chain_of(head: Sequence, listed: &Listed) -> Result<Vec<Skimmed>, Invalid> {
 fn of_parent(parent: Sequence, reason: Invalid) -> Invalid {
     match reason {
         Invalid::Missing => Invalid::ParentMissing { parent },
-        reason => Invalid::ParentInvalid {
-            parent,
-            reason: Box::new(reason),
-        },
+        reason => Invalid::ParentInvalid { parent, reason: Box::new(reason) },
     }
 }
 
@@ -130,10 +124,7 @@ fn read_chain(
     let head = read_same(folder, first.id, durability)?;
     let mut states: Vec<State> = Vec::new();
     for section in head.checkpoint.sections {
-        states.push(State {
-            name: section.name.clone(),
-            parts: vec![section],
-        });
+        states.push(State { name: section.name.clone(), parts: vec![section] });
     }
     for skimmed in parents {
         let parent = skimmed.id.sequence;
@@ -149,19 +140,10 @@ fn read_chain(
     }
     let mut summed = Chain::default();
     for skimmed in chain.iter().rev() {
-        let form = if skimmed.parent.is_some() {
-            Form::Delta
-        } else {
-            Form::Base
-        };
+        let form = if skimmed.parent.is_some() { Form::Delta } else { Form::Base };
         summed = summed.with(form, skimmed.length);
     }
-    Ok(Restored {
-        id: first.id,
-        manifest: head.checkpoint.manifest,
-        states,
-        chain: summed,
-    })
+    Ok(Restored { id: first.id, manifest: head.checkpoint.manifest, states, chain: summed })
 }
 
 /// Reads a checkpoint wholly; it must still be the one whose ends were read.
@@ -171,32 +153,20 @@ fn read_same(
     durability: Durability,
 ) -> Result<Decoded, Problem> {
     let decoded = read::whole(folder, id.sequence, durability)?;
-    if decoded.id == id {
-        Ok(decoded)
-    } else {
-        Err(Invalid::FileDigest.into())
-    }
+    if decoded.id == id { Ok(decoded) } else { Err(Invalid::FileDigest.into()) }
 }
 
 /// Gives every state that still lacks its base the part that its last one builds on.
 fn build_on(states: &mut [State], sections: Vec<Section>, parent: Sequence) -> Result<(), Invalid> {
-    let mut sections: BTreeMap<String, Section> = sections
-        .into_iter()
-        .map(|section| (section.name.clone(), section))
-        .collect();
+    let mut sections: BTreeMap<String, Section> =
+        sections.into_iter().map(|section| (section.name.clone(), section)).collect();
     for state in states {
-        if state
-            .parts
-            .last()
-            .is_none_or(|part| part.form == Form::Base)
-        {
+        if state.parts.last().is_none_or(|part| part.form == Form::Base) {
             continue;
         }
         let section = state.name.clone();
         let part = sections.remove(&state.name);
-        state
-            .parts
-            .push(part.ok_or(Invalid::ParentLacksSection { parent, section })?);
+        state.parts.push(part.ok_or(Invalid::ParentLacksSection { parent, section })?);
     }
     Ok(())
 }

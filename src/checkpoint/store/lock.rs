@@ -41,10 +41,7 @@ impl Folder {
 
     /// Who took the lock last, where that is readable.
     pub fn holder(&self) -> Option<Holder> {
-        let file = self
-            .storage
-            .open(&self.directory.join(LOCK_INFO), OpenMode::ReadOwn)
-            .ok()?;
+        let file = self.storage.open(&self.directory.join(LOCK_INFO), OpenMode::ReadOwn).ok()?;
         let mut bytes = vec![0; INFO_BYTES_MAX];
         let count = read_full(&*file, &mut bytes, 0).ok()?;
         serde_json::from_slice(&bytes[..count]).ok()
@@ -66,9 +63,7 @@ impl Folder {
 
     fn try_lock(&self) -> Result<Option<Lock>> {
         let path = self.directory.join(LOCK);
-        self.storage
-            .lock(&path)
-            .map_err(|cause| Error::io("lock", &path, cause))
+        self.storage.lock(&path).map_err(|cause| Error::io("lock", &path, cause))
     }
 
     /// A failure is passed over: the file is for messages only, and a full disk must not keep a run from resuming.
@@ -78,11 +73,7 @@ impl Folder {
         let write = || -> io::Result<()> {
             let file = self.storage.open(&temporary, OpenMode::CreatePrivate)?;
             file.write_at(&bytes, 0)?;
-            self.storage.rename(
-                &temporary,
-                &self.directory.join(LOCK_INFO),
-                Existing::Replace,
-            )
+            self.storage.rename(&temporary, &self.directory.join(LOCK_INFO), Existing::Replace)
         };
         if write().is_err() {
             let _left_for_the_next_sweep = self.storage.remove(&temporary);
@@ -95,9 +86,6 @@ fn locked(holder: Option<Holder>) -> Error {
         let host: String = host.chars().filter(|c| !c.is_control()).take(100).collect();
         format!(" (process {pid} on {host})")
     });
-    let error = Error::new(
-        Kind::Locked,
-        format!("another run of this job is going on{by}"),
-    );
+    let error = Error::new(Kind::Locked, format!("another run of this job is going on{by}"));
     error.with_hint("wait for it, or stop it: it saves a checkpoint first")
 }

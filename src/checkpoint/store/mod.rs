@@ -127,10 +127,7 @@ pub struct State {
 
 /// The proof that a checkpoint was saved; only a store makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::manual_non_exhaustive,
-    reason = "the seal keeps the rest of this crate out too"
-)]
+#[expect(clippy::manual_non_exhaustive, reason = "the seal keeps the rest of this crate out too")]
 pub struct Saved {
     /// Its number and digest: the parent of the next delta.
     pub id: CheckpointId,
@@ -198,10 +195,8 @@ impl Store {
         let names = self.folder.storage.list(directory);
         let mut removed = 0;
         for name in names.map_err(|cause| Error::io("list", directory, cause))? {
-            let temporary = matches!(
-                names::parse(&name),
-                Some(Name::Temporary(_) | Name::TemporaryInfo)
-            );
+            let temporary =
+                matches!(names::parse(&name), Some(Name::Temporary(_) | Name::TemporaryInfo));
             let path = directory.join(&name);
             if temporary && self.is_own_file(&path) {
                 self.remove(&path)?;
@@ -215,16 +210,12 @@ impl Store {
     pub fn load(&mut self) -> Result<Loaded> {
         let (loaded, listed) = load::load(&self.folder, Durability::Synced)?;
         let intact = listed.into_values().filter_map(|skimmed| skimmed.ok());
-        self.known = intact
-            .map(|skimmed| (skimmed.id.sequence, skimmed))
-            .collect();
+        self.known = intact.map(|skimmed| (skimmed.id.sequence, skimmed)).collect();
         for refused in &loaded.refused {
             self.known.remove(&refused.sequence);
         }
-        self.head = loaded.newest.as_ref().map(|newest| Head {
-            id: newest.id,
-            chain: newest.chain,
-        });
+        self.head =
+            loaded.newest.as_ref().map(|newest| Head { id: newest.id, chain: newest.chain });
         Ok(loaded)
     }
 
@@ -238,9 +229,7 @@ impl Store {
     pub fn retire(&mut self, permission: &Saved, keep: usize) -> Result<Vec<Sequence>> {
         self.check_health()?;
         if self.head.is_none_or(|head| head.id != permission.id) {
-            return Err(Error::failed(
-                "cannot retire checkpoints: another one was saved since",
-            ));
+            return Err(Error::failed("cannot retire checkpoints: another one was saved since"));
         }
         let links: Vec<Link> = self.known.values().map(link).collect();
         let mut deleted = Vec::new();
@@ -276,9 +265,7 @@ impl Store {
         if !self.is_poisoned {
             return Ok(());
         }
-        Err(Error::failed(
-            "cannot change checkpoints: an earlier failure left them uncertain",
-        ))
+        Err(Error::failed("cannot change checkpoints: an earlier failure left them uncertain"))
     }
 
     fn is_own_file(&self, path: &Path) -> bool {
@@ -297,10 +284,7 @@ impl Store {
 }
 
 fn link(skimmed: &Skimmed) -> Link {
-    Link {
-        sequence: skimmed.id.sequence,
-        parent: skimmed.parent.map(|parent| parent.sequence),
-    }
+    Link { sequence: skimmed.id.sequence, parent: skimmed.parent.map(|parent| parent.sequence) }
 }
 
 impl Loaded {
@@ -324,12 +308,7 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not usable: {}",
-            names::checkpoint(self.sequence),
-            self.reason
-        )
+        write!(f, "`{}` is not usable: {}", names::checkpoint(self.sequence), self.reason)
     }
 }
 

@@ -24,9 +24,7 @@ pub(super) enum Name {
 pub(super) fn parse(name: &OsStr) -> Option<Name> {
     let name = name.to_str()?;
     if let Some(rest) = name.strip_prefix("ckpt-") {
-        return Some(Name::Checkpoint(Sequence(parse_hex(
-            rest.strip_suffix(".onw")?,
-        )?)));
+        return Some(Name::Checkpoint(Sequence(parse_hex(rest.strip_suffix(".onw")?)?)));
     }
     let inner = name.strip_prefix('.')?.strip_suffix(".tmp")?;
     if let Some(random) = inner.strip_prefix("lock-info.") {
@@ -55,15 +53,9 @@ pub(super) fn temporary_info(random: u64) -> String {
 
 /// Exactly sixteen lower-case digits.
 fn parse_hex(digits: &str) -> Option<u64> {
-    let canonical = digits.len() == 16
-        && digits
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if canonical {
-        u64::from_str_radix(digits, 16).ok()
-    } else {
-        None
-    }
+    let canonical =
+        digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if canonical { u64::from_str_radix(digits, 16).ok() } else { None }
 }
 
 #[cfg(test)]

@@ -47,11 +47,7 @@ pub(super) fn skim(folder: &Folder, sequence: Sequence) -> Result<Skimmed, Probl
     let first_length = read_full(&*file, &mut first, 0)?;
     let end = metadata.length.saturating_sub(TRAILER_BYTES as u64);
     let last_length = read_full(&*file, &mut last, end)?;
-    let skimmed = format::skim(
-        &first[..first_length],
-        &last[..last_length],
-        metadata.length,
-    )?;
+    let skimmed = format::skim(&first[..first_length], &last[..last_length], metadata.length)?;
     check_name(sequence, skimmed.id.sequence)?;
     Ok(skimmed)
 }
@@ -84,9 +80,7 @@ pub(super) fn whole(
 }
 
 fn open(folder: &Folder, sequence: Sequence) -> Result<(Arc<dyn File>, Metadata), Problem> {
-    let file = folder
-        .storage
-        .open(&folder.path(sequence), OpenMode::ReadOwn)?;
+    let file = folder.storage.open(&folder.path(sequence), OpenMode::ReadOwn)?;
     let metadata = file.metadata()?;
     if folder.trust == Trust::OwnOnly {
         check_access(&metadata)?;
@@ -100,22 +94,14 @@ fn check_access(metadata: &Metadata) -> Result<(), Invalid> {
         return Err(Invalid::NotOurs);
     }
     if metadata.mode & 0o022 != 0 {
-        return Err(Invalid::Writable {
-            mode: metadata.mode,
-        });
+        return Err(Invalid::Writable { mode: metadata.mode });
     }
     if metadata.links > 1 {
-        return Err(Invalid::HardLinked {
-            links: metadata.links,
-        });
+        return Err(Invalid::HardLinked { links: metadata.links });
     }
     Ok(())
 }
 
 fn check_name(name: Sequence, header: Sequence) -> Result<(), Invalid> {
-    if name == header {
-        Ok(())
-    } else {
-        Err(Invalid::NameDiffers { header })
-    }
+    if name == header { Ok(()) } else { Err(Invalid::NameDiffers { header }) }
 }

@@ -131,32 +131,13 @@ impl Store {
         path: PathBuf,
     ) -> Saved {
         let parent = checkpoint.parent;
-        let form = if parent.is_some() {
-            Form::Delta
-        } else {
-            Form::Base
-        };
+        let form = if parent.is_some() { Form::Delta } else { Form::Base };
         let before = self.head.map_or_else(Chain::default, |head| head.chain);
         let chain = before.with(form, bytes);
         let instance = checkpoint.manifest.instance;
-        self.known.insert(
-            id.sequence,
-            Skimmed {
-                id,
-                parent,
-                instance,
-                length: bytes,
-            },
-        );
+        self.known.insert(id.sequence, Skimmed { id, parent, instance, length: bytes });
         self.head = Some(Head { id, chain });
-        Saved {
-            id,
-            form,
-            bytes,
-            path,
-            next_form: chain.next_form(),
-            seal: (),
-        }
+        Saved { id, form, bytes, path, next_form: chain.next_form(), seal: () }
     }
 
     /// A delta must build on the checkpoint that was loaded or saved last: that one is known to be whole.
@@ -178,17 +159,8 @@ impl Store {
 
     /// Step 1. A folder that was fine at the start is no longer a matter of the command line.
     fn check_folder(&self) -> Result<()> {
-        let present = self.folder.check().map_err(|error| Error {
-            kind: Kind::Failed,
-            ..error
-        })?;
-        let gone = || {
-            Error::io(
-                "find",
-                &self.folder.directory,
-                io::ErrorKind::NotFound.into(),
-            )
-        };
+        let present = self.folder.check().map_err(|error| Error { kind: Kind::Failed, ..error })?;
+        let gone = || Error::io("find", &self.folder.directory, io::ErrorKind::NotFound.into());
         if present { Ok(()) } else { Err(gone()) }
     }
 

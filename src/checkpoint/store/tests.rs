@@ -12,21 +12,12 @@ use std::sync::Arc;
 pub(super) const DIRECTORY: &str = "/job/.onward/daily";
 
 pub(super) fn holder() -> Holder {
-    Holder {
-        pid: 4711,
-        host: "somewhere".into(),
-        since_micros: 5,
-    }
+    Holder { pid: 4711, host: "somewhere".into(), since_micros: 5 }
 }
 
 pub(super) fn open(disk: &SimulatedStorage, seed: u64) -> Result<Folder> {
     let clock = Arc::new(SimulatedClock::new(seed));
-    Folder::open(
-        Arc::new(disk.clone()),
-        clock,
-        Path::new(DIRECTORY),
-        Trust::OwnOnly,
-    )
+    Folder::open(Arc::new(disk.clone()), clock, Path::new(DIRECTORY), Trust::OwnOnly)
 }
 
 /// A run's first steps: open, lock, sweep, load.
@@ -42,10 +33,7 @@ fn ready(disk: &SimulatedStorage) -> (Store, Loaded) {
 }
 
 fn save(store: &mut Store, checkpoint: &Checkpoint) -> Saved {
-    store
-        .save(checkpoint)
-        .map_err(SaveError::into_error)
-        .expect("saved")
+    store.save(checkpoint).map_err(SaveError::into_error).expect("saved")
 }
 
 /// A disk with so many bases, numbered from 1.
@@ -69,10 +57,7 @@ fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
 
 /// The number that the newest usable checkpoint tells.
 fn number(loaded: &Loaded) -> Option<u64> {
-    loaded
-        .newest
-        .as_ref()
-        .map(|newest| newest.manifest.counters.checkpoints)
+    loaded.newest.as_ref().map(|newest| newest.manifest.counters.checkpoints)
 }
 
 /// Loads; the newest usable checkpoint must be `expected`, and the first refusal for this reason.
@@ -80,11 +65,7 @@ fn check(disk: &SimulatedStorage, expected: Option<u64>, reason: &Invalid) {
     let (_, loaded) = ready(disk);
     assert_eq!(number(&loaded), expected);
     assert_eq!(&loaded.refused[0].reason, reason);
-    let usable = if expected.is_some() {
-        Usable::Older
-    } else {
-        Usable::Nothing
-    };
+    let usable = if expected.is_some() { Usable::Older } else { Usable::Nothing };
     assert_eq!(loaded.usable(), usable);
 }
 
@@ -102,16 +83,10 @@ fn what_was_saved_is_loaded() {
     let newest = loaded.newest.expect("there are two");
     assert_eq!(newest.manifest, samples::manifest(2));
     assert_eq!(newest.states.len(), 2);
-    assert_eq!(
-        newest.states[0].parts,
-        [samples::base(2).sections.remove(0)]
-    );
+    assert_eq!(newest.states[0].parts, [samples::base(2).sections.remove(0)]);
     let saved = save(&mut store, &samples::base(3));
     assert_eq!((saved.id.sequence, saved.form), (Sequence(3), Form::Base));
-    assert_eq!(
-        disk.file(&saved.path).map(|bytes| bytes.len() as u64),
-        Some(saved.bytes)
-    );
+    assert_eq!(disk.file(&saved.path).map(|bytes| bytes.len() as u64), Some(saved.bytes));
 }
 
 #[test]
@@ -143,10 +118,7 @@ fn a_chain_is_put_together_from_its_base_on() {
         })
         .collect();
     assert_eq!(newest.states[0].parts, parts);
-    assert_eq!(
-        newest.states[1].parts,
-        [samples::section("sums", Form::Base, 4)]
-    );
+    assert_eq!(newest.states[1].parts, [samples::section("sums", Form::Base, 4)]);
 }
 
 #[test]
@@ -169,13 +141,7 @@ fn damaged_files_are_passed_over_with_their_reason_and_stay() {
         (Vec::new(), Invalid::TooShort { length: 0 }),
         (vec![b'x'], Invalid::TooShort { length: 1 }),
         (vec![0; 4096], Invalid::BadMagic),
-        (
-            cut_off(&good),
-            Invalid::LengthDiffers {
-                stated: length,
-                found: length - 1,
-            },
-        ),
+        (cut_off(&good), Invalid::LengthDiffers { stated: length, found: length - 1 }),
     ];
     for (bytes, reason) in cases {
         let disk = disk_with(2);
@@ -186,13 +152,7 @@ fn damaged_files_are_passed_over_with_their_reason_and_stay() {
     let disk = disk_with(3);
     let renamed = disk.file(path(2)).expect("there");
     disk.put_file(path(3), &renamed);
-    check(
-        &disk,
-        Some(2),
-        &Invalid::NameDiffers {
-            header: Sequence(2),
-        },
-    );
+    check(&disk, Some(2), &Invalid::NameDiffers { header: Sequence(2) });
 }
 
 #[test]
@@ -220,10 +180,7 @@ fn other_things_in_the_place_of_a_checkpoint_are_passed_over() {
 fn put(disk: &SimulatedStorage, sequence: u64, checkpoint: &Checkpoint) -> CheckpointId {
     let (bytes, digest) = format::encode(checkpoint, Sequence(sequence)).expect("encoded");
     disk.put_file(path(sequence), &bytes);
-    CheckpointId {
-        sequence: Sequence(sequence),
-        digest,
-    }
+    CheckpointId { sequence: Sequence(sequence), digest }
 }
 
 #[test]
@@ -255,24 +212,15 @@ fn a_delta_without_its_very_parent_is_refused() {
     let mut bytes = disk.file(path(2)).expect("there");
     bytes[100] ^= 1;
     disk.put_file(path(2), &bytes);
-    let reason = Box::new(Invalid::StoredDigest {
-        section: "manifest".into(),
-    });
+    let reason = Box::new(Invalid::StoredDigest { section: "manifest".into() });
     check(&disk, Some(1), &Invalid::ParentInvalid { parent, reason });
 
     let (disk, _) = prepared();
-    let poor = Checkpoint {
-        sections: Vec::new(),
-        ..samples::base(2)
-    };
+    let poor = Checkpoint { sections: Vec::new(), ..samples::base(2) };
     let id = put(&disk, 2, &poor);
     put(&disk, 3, &samples::delta(3, id));
     let section = "unique".into();
-    check(
-        &disk,
-        Some(2),
-        &Invalid::ParentLacksSection { parent, section },
-    );
+    check(&disk, Some(2), &Invalid::ParentLacksSection { parent, section });
 }
 
 #[test]
@@ -282,11 +230,7 @@ fn endless_chains_are_refused_before_they_are_read() {
     for sequence in 2..=CHAIN_MAX as u64 + 2 {
         parent = put(&disk, sequence, &samples::delta(sequence, parent));
     }
-    check(
-        &disk,
-        Some(CHAIN_MAX as u64 + 1),
-        &Invalid::ChainTooLong { max: CHAIN_MAX },
-    );
+    check(&disk, Some(CHAIN_MAX as u64 + 1), &Invalid::ChainTooLong { max: CHAIN_MAX });
 }
 
 #[test]
@@ -295,17 +239,10 @@ fn a_failing_disk_is_no_reason_to_go_back() {
     let before = disk.operations().len();
     drop(ready(&disk));
     let trace = disk.operations();
-    let reads = trace
-        .iter()
-        .skip(before)
-        .filter(|op| op.call == Call::ReadAt)
-        .count();
+    let reads = trace.iter().skip(before).filter(|op| op.call == Call::ReadAt).count();
     assert!(reads > 4);
     for (index, operation) in trace[before..].iter().enumerate() {
-        if !matches!(
-            operation.call,
-            Call::ReadAt | Call::SyncAll | Call::FileMetadata
-        ) {
+        if !matches!(operation.call, Call::ReadAt | Call::SyncAll | Call::FileMetadata) {
             continue;
         }
         let disk = disk.power_cut(Cut::Prefix(usize::MAX));
@@ -318,11 +255,7 @@ fn a_failing_disk_is_no_reason_to_go_back() {
 }
 
 fn fault(at: usize, effect: Effect) -> Fault {
-    Fault {
-        at,
-        lasting: Lasting::Once,
-        effect,
-    }
+    Fault { at, lasting: Lasting::Once, effect }
 }
 
 #[test]
@@ -330,31 +263,13 @@ fn numbers_go_on_after_a_fallback_and_after_starting_over() {
     let disk = disk_with(2);
     disk.put_file(path(9), b"damaged");
     let (mut store, loaded) = ready(&disk);
-    assert_eq!(
-        (number(&loaded), loaded.sequence_max),
-        (Some(2), Sequence(9))
-    );
-    assert_eq!(
-        save(&mut store, &samples::base(3)).id.sequence,
-        Sequence(10)
-    );
-    assert_eq!(
-        store
-            .remove_all(FreshStart::asked_for_by_user())
-            .expect("removed"),
-        4
-    );
+    assert_eq!((number(&loaded), loaded.sequence_max), (Some(2), Sequence(9)));
+    assert_eq!(save(&mut store, &samples::base(3)).id.sequence, Sequence(10));
+    assert_eq!(store.remove_all(FreshStart::asked_for_by_user()).expect("removed"), 4);
     assert_eq!(store.folder().list().expect("listed"), Listed::new());
-    assert_eq!(
-        save(&mut store, &samples::base(4)).id.sequence,
-        Sequence(11)
-    );
+    assert_eq!(save(&mut store, &samples::base(4)).id.sequence, Sequence(11));
     let survived = disk.power_cut(Cut::Prefix(0));
-    let names = [
-        names::checkpoint(Sequence(11)),
-        "LOCK".into(),
-        "LOCK.info".into(),
-    ];
+    let names = [names::checkpoint(Sequence(11)), "LOCK".into(), "LOCK.info".into()];
     assert_eq!(
         sorted(survived.list(Path::new(DIRECTORY)).expect("listed")),
         sorted(names.map(OsString::from).into())
@@ -364,25 +279,14 @@ fn numbers_go_on_after_a_fallback_and_after_starting_over() {
 #[test]
 fn only_what_is_ours_and_old_is_removed() {
     let disk = disk_with(4);
-    let strange = [
-        "notes.txt",
-        "ckpt-1.onw",
-        ".ckpt-x.tmp",
-        "ckpt-0000000000000001.onw.bak",
-    ];
+    let strange = ["notes.txt", "ckpt-1.onw", ".ckpt-x.tmp", "ckpt-0000000000000001.onw.bak"];
     for name in strange {
         disk.put_file(Path::new(DIRECTORY).join(name), b"mine");
     }
     let damaged = path(3);
     disk.put_file(&damaged, b"damaged");
-    disk.put_file(
-        Path::new(DIRECTORY).join(names::temporary(Sequence(5), 1)),
-        b"half",
-    );
-    disk.put_link(
-        Path::new(DIRECTORY).join(names::temporary(Sequence(5), 2)),
-        "/job",
-    );
+    disk.put_file(Path::new(DIRECTORY).join(names::temporary(Sequence(5), 1)), b"half");
+    disk.put_link(Path::new(DIRECTORY).join(names::temporary(Sequence(5), 2)), "/job");
     let (mut store, _) = start(&disk, 2).expect("a run starts");
     let saved = save(&mut store, &samples::base(6));
     let deleted = store.retire(&saved, 2).expect("retired");
@@ -396,10 +300,7 @@ fn only_what_is_ours_and_old_is_removed() {
     assert_eq!(left, expected);
     let later = save(&mut store, &samples::base(7));
     assert!(store.retire(&saved, 1).is_err());
-    assert_eq!(
-        store.retire(&later, 1).expect("retired"),
-        [Sequence(6), Sequence(4)]
-    );
+    assert_eq!(store.retire(&later, 1).expect("retired"), [Sequence(6), Sequence(4)]);
     assert_eq!(disk.file(damaged).as_deref(), Some(&b"damaged"[..]));
 }
 
@@ -430,25 +331,13 @@ fn looking_at_a_folder_changes_nothing() {
     let folder = open(&disk, 1).expect("opened");
     assert_eq!(number(&folder.peek().expect("peeked")), Some(2));
     assert!(folder.verify(Sequence(1)).expect("read").is_ok());
-    assert_eq!(
-        folder.verify(Sequence(7)).expect("read"),
-        Err(Invalid::Missing)
-    );
-    assert_eq!(
-        folder.read(Sequence(7)).expect("read"),
-        Err(Invalid::Missing)
-    );
+    assert_eq!(folder.verify(Sequence(7)).expect("read"), Err(Invalid::Missing));
+    assert_eq!(folder.read(Sequence(7)).expect("read"), Err(Invalid::Missing));
     assert_eq!(folder.list().expect("listed").len(), 2);
     assert!(!folder.is_locked().expect("looked at"));
     assert_eq!(folder.holder(), Some(holder()));
-    let reading = [
-        Call::Open,
-        Call::Metadata,
-        Call::List,
-        Call::ReadAt,
-        Call::FileMetadata,
-        Call::Lock,
-    ];
+    let reading =
+        [Call::Open, Call::Metadata, Call::List, Call::ReadAt, Call::FileMetadata, Call::Lock];
     for operation in &disk.operations()[before..] {
         assert!(reading.contains(&operation.call), "{operation:?}");
     }
@@ -461,24 +350,14 @@ fn a_second_run_waits_a_second_and_names_the_first() {
     let (store, _) = ready(&disk);
     assert!(store.folder().is_locked().expect("looked at"));
     let mut waited = Duration::ZERO;
-    let second = open(&disk, 2)
-        .expect("opened")
-        .lock(&holder(), &mut |span| waited += span);
+    let second = open(&disk, 2).expect("opened").lock(&holder(), &mut |span| waited += span);
     let error = second.expect_err("locked");
     assert_eq!(error.kind, Kind::Locked);
-    assert!(
-        error.message.contains("process 4711 on somewhere"),
-        "{error}"
-    );
+    assert!(error.message.contains("process 4711 on somewhere"), "{error}");
     assert!((900..=1100).contains(&waited.as_millis()));
     let mut store = Some(store);
     let mut release = |_| drop(store.take());
-    assert!(
-        open(&disk, 2)
-            .expect("opened")
-            .lock(&holder(), &mut release)
-            .is_ok()
-    );
+    assert!(open(&disk, 2).expect("opened").lock(&holder(), &mut release).is_ok());
 }
 
 #[test]

@@ -45,12 +45,7 @@ fn shown(column: &Column) -> Vec<String> {
 
 fn csv(null: &[&str], ragged: Ragged) -> SourceFormat {
     SourceFormat::Csv(CsvSource {
-        dialect: CsvDialect {
-            delimiter: b',',
-            quote: Some(b'"'),
-            escape: None,
-            comment: None,
-        },
+        dialect: CsvDialect { delimiter: b',', quote: Some(b'"'), escape: None, comment: None },
         columns: None,
         skip_lines: 0,
         null: null.iter().map(|&text| text.to_owned()).collect(),
@@ -63,16 +58,8 @@ fn check_csv(type_name: &str, fields: &[(&str, &str)]) {
     let mut slots = Slots::default();
     let data_type = DataType::parse(type_name).expect("a type");
     let slot = slots.add("v", data_type, SlotOrigin::CsvField(1));
-    let file: String = fields
-        .iter()
-        .map(|(field, _)| format!("k,{field}\n"))
-        .collect();
-    let batch = filled(
-        &csv(&["", "NA"], Ragged::Reject),
-        &slots,
-        2,
-        file.as_bytes(),
-    );
+    let file: String = fields.iter().map(|(field, _)| format!("k,{field}\n")).collect();
+    let batch = filled(&csv(&["", "NA"], Ragged::Reject), &slots, 2, file.as_bytes());
     let expected: Vec<&str> = fields.iter().map(|(_, value)| *value).collect();
     assert_eq!(shown(batch.column(slot)), expected, "{type_name}");
 }
@@ -80,14 +67,9 @@ fn check_csv(type_name: &str, fields: &[(&str, &str)]) {
 /// Reads the value of one key, one record a line.
 fn check_json(type_name: &str, values: &[(&str, &str)]) {
     let mut slots = Slots::default();
-    slots
-        .declared
-        .push(("v".to_owned(), DataType::parse(type_name).expect("a type")));
+    slots.declared.push(("v".to_owned(), DataType::parse(type_name).expect("a type")));
     let slot = slots.json_path(&JsonPath::key("v"));
-    let file: String = values
-        .iter()
-        .map(|(value, _)| format!("{{\"v\":{value}}}\n"))
-        .collect();
+    let file: String = values.iter().map(|(value, _)| format!("{{\"v\":{value}}}\n")).collect();
     let batch = filled(&SourceFormat::Jsonl, &slots, 0, file.as_bytes());
     let expected: Vec<&str> = values.iter().map(|(_, value)| *value).collect();
     assert_eq!(shown(batch.column(slot)), expected, "{type_name}");
@@ -107,10 +89,7 @@ fn csv_fields_become_values_nulls_or_faults() {
             ("\"NA\"", "! column `v` is not a bigint"),
             ("\"\"", "! column `v` is not a bigint"),
             ("1.0", "! column `v` is not a bigint"),
-            (
-                "9223372036854775808",
-                "! column `v` is out of range for bigint",
-            ),
+            ("9223372036854775808", "! column `v` is out of range for bigint"),
         ],
     );
     check_csv(
@@ -133,19 +112,9 @@ fn csv_fields_become_values_nulls_or_faults() {
     );
     check_csv(
         "boolean",
-        &[
-            ("Yes", "true"),
-            ("0", "false"),
-            ("2", "! column `v` is not a boolean"),
-        ],
+        &[("Yes", "true"), ("0", "false"), ("2", "! column `v` is not a boolean")],
     );
-    check_csv(
-        "date",
-        &[
-            ("1970-01-02", "1"),
-            ("1970-02-30", "! column `v` is not a date"),
-        ],
-    );
+    check_csv("date", &[("1970-01-02", "1"), ("1970-02-30", "! column `v` is not a date")]);
     check_csv("timestamp", &[("1970-01-01T00:00:01Z", "1000000")]);
     check_csv(
         "text",
@@ -171,10 +140,7 @@ fn text_that_is_not_utf8_is_a_fault_and_missing_fields_are_null() {
     let third = slots.add("c", DataType::Text, SlotOrigin::CsvField(2));
     let file = b"\xff,x,\nok\ny,,NA\n";
     let batch = filled(&csv(&["NA"], Ragged::Pad), &slots, 3, file);
-    assert_eq!(
-        shown(batch.column(first)),
-        ["! column `a` is not valid UTF-8", "ok", "y"]
-    );
+    assert_eq!(shown(batch.column(first)), ["! column `a` is not valid UTF-8", "ok", "y"]);
     assert_eq!(shown(batch.column(second)), ["x", "NULL", ""]);
     assert_eq!(shown(batch.column(third)), ["", "NULL", "NULL"]);
 }
@@ -205,38 +171,16 @@ fn json_values_are_read_by_kind() {
             ("null", "NULL"),
             ("\"1\"", "! key `v` is not a number"),
             ("1.5", "! key `v` is not a bigint"),
-            (
-                "9223372036854775808",
-                "! key `v` is out of range for bigint",
-            ),
+            ("9223372036854775808", "! key `v` is out of range for bigint"),
         ],
     );
     check_json(
         "decimal(5,2)",
-        &[
-            ("1.5", "150"),
-            ("1e2", "10000"),
-            ("[]", "! key `v` is not a number"),
-        ],
+        &[("1.5", "150"), ("1e2", "10000"), ("[]", "! key `v` is not a number")],
     );
-    check_json(
-        "double",
-        &[
-            ("-1.5", "-1.5"),
-            ("1e400", "! key `v` is out of range for double"),
-        ],
-    );
-    check_json(
-        "boolean",
-        &[
-            ("true", "true"),
-            ("\"true\"", "! key `v` is not true or false"),
-        ],
-    );
-    check_json(
-        "date",
-        &[("\"1970-01-02\"", "1"), ("1", "! key `v` is not a string")],
-    );
+    check_json("double", &[("-1.5", "-1.5"), ("1e400", "! key `v` is out of range for double")]);
+    check_json("boolean", &[("true", "true"), ("\"true\"", "! key `v` is not true or false")]);
+    check_json("date", &[("\"1970-01-02\"", "1"), ("1", "! key `v` is not a string")]);
     check_json(
         "text",
         &[
@@ -247,12 +191,5 @@ fn json_values_are_read_by_kind() {
             ("1", "! key `v` is not a string"),
         ],
     );
-    check_json(
-        "json",
-        &[
-            ("{\"a\": 1}", "{\"a\": 1}"),
-            ("\"x\"", "\"x\""),
-            ("null", "NULL"),
-        ],
-    );
+    check_json("json", &[("{\"a\": 1}", "{\"a\": 1}"), ("\"x\"", "\"x\""), ("null", "NULL")]);
 }

@@ -20,12 +20,7 @@ struct Carry {
 /// Finds the records and fields of `window` that start in `span`. What lies behind the last wanted record is left
 /// to the caller: `Stop::End` is the end of that record's line.
 pub(super) fn index(needles: &Needles, window: &[u8], span: &Span, rows: &mut Rows) -> Stop {
-    let mut carry = Carry {
-        inside: 0,
-        after_separator: 1,
-        after_quote: 0,
-        after_closing: 0,
-    };
+    let mut carry = Carry { inside: 0, after_separator: 1, after_quote: 0, after_closing: 0 };
     let mut record_start = span.start;
     let mut at = span.start;
     while at < window.len() {
@@ -41,13 +36,8 @@ pub(super) fn index(needles: &Needles, window: &[u8], span: &Span, rows: &mut Ro
         let quotes = found.quotes & needles.quotes_enabled & valid;
         let inside = prefix_xor(quotes) ^ carry.inside;
         let separators = (found.delimiters | found.line_ends) & valid & !inside;
-        if carry.is_anomalous(
-            quotes,
-            inside,
-            found.delimiters | found.line_ends,
-            separators,
-            valid,
-        ) {
+        if carry.is_anomalous(quotes, inside, found.delimiters | found.line_ends, separators, valid)
+        {
             return Stop::Anomaly;
         }
         let mut line_ends = found.line_ends & valid & !inside;

@@ -29,9 +29,7 @@ pub(super) struct Masks {
 /// Finds all needles in a block.
 #[inline]
 pub(super) fn find(block: &[u8; 64], needles: &Needles) -> Masks {
-    let Needles {
-        delimiter, quote, ..
-    } = *needles;
+    let Needles { delimiter, quote, .. } = *needles;
     Masks {
         quotes: mask(block, |byte| byte == quote),
         delimiters: mask(block, |byte| byte == delimiter),

@@ -69,11 +69,7 @@ impl CsvCutter {
                 }
             }
         };
-        let span = Span {
-            start: first,
-            nominal_end,
-            is_end_of_file,
-        };
+        let span = Span { start: first, nominal_end, is_end_of_file };
         let (stop, rows) = self.index(window, &span);
         let cut = |rows: Rows, end: usize| Cut {
             start: first,
@@ -124,10 +120,7 @@ impl CsvCutter {
     }
 
     fn rows(&self, window: &[u8], span: &Span) -> Rows {
-        let bytes = span
-            .nominal_end
-            .min(window.len())
-            .saturating_sub(span.start);
+        let bytes = span.nominal_end.min(window.len()).saturating_sub(span.start);
         Rows::new(self.columns, self.settings.ragged, bytes)
     }
 }

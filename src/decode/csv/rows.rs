@@ -53,11 +53,7 @@ impl Span {
 
     /// What it means that the window ends between two records.
     pub(super) fn at_window_end(&self, length: usize) -> Stop {
-        if self.is_end_of_file {
-            Stop::End(length)
-        } else {
-            Stop::NeedMore
-        }
+        if self.is_end_of_file { Stop::End(length) } else { Stop::NeedMore }
     }
 }
 
@@ -123,11 +119,7 @@ impl Rows {
             Ragged::Truncate => (false, true),
             Ragged::PadAndTruncate => (true, true),
         };
-        let is_kept = if fields < self.columns {
-            is_padded
-        } else {
-            is_truncated
-        };
+        let is_kept = if fields < self.columns { is_padded } else { is_truncated };
         self.fill_last(end);
         if is_kept {
             self.is_uniform = false;
@@ -144,10 +136,7 @@ impl Rows {
     }
 
     fn reject_last(&mut self, reason: Reason) {
-        self.rejects.push(Reject {
-            row: offset32(self.starts.len() - 1),
-            reason,
-        });
+        self.rejects.push(Reject { row: offset32(self.starts.len() - 1), reason });
     }
 
     /// The records as a batch: the rejected rows are not selected.
@@ -177,11 +166,8 @@ impl Rows {
 /// Takes rejected rows (rising) out of the selection.
 pub(in crate::decode) fn deselect(batch: &mut Batch, rejects: Vec<Reject>) {
     if !rejects.is_empty() {
-        let is_rejected = |row: u32| {
-            rejects
-                .binary_search_by_key(&row, |reject| reject.row)
-                .is_ok()
-        };
+        let is_rejected =
+            |row: u32| rejects.binary_search_by_key(&row, |reject| reject.row).is_ok();
         batch.selection.retain(|row| !is_rejected(*row));
         batch.rejects.extend(rejects);
     }

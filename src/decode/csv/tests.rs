@@ -10,12 +10,7 @@ const COLUMNS: usize = 3;
 
 fn cutter(escape: Option<u8>, comment: Option<u8>, ragged: Ragged) -> CsvCutter {
     let settings = CsvSource {
-        dialect: CsvDialect {
-            delimiter: b',',
-            quote: Some(b'"'),
-            escape,
-            comment,
-        },
+        dialect: CsvDialect { delimiter: b',', quote: Some(b'"'), escape, comment },
         columns: None,
         skip_lines: 0,
         null: vec![String::new()],
@@ -71,10 +66,7 @@ fn whole(cutter: &CsvCutter, bytes: &[u8]) -> Cut {
 /// What `csv-core` makes of it: its records of `COLUMNS` fields. The last one is dropped where the file leaves its quote
 /// open, as ours is a reject then.
 fn with_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>) -> Vec<Vec<Vec<u8>>> {
-    let mut reader = csv_core::ReaderBuilder::new()
-        .escape(escape)
-        .comment(comment)
-        .build();
+    let mut reader = csv_core::ReaderBuilder::new().escape(escape).comment(comment).build();
     let (mut output, mut ends) = (vec![0; bytes.len() + 1], vec![0; bytes.len() + 2]);
     let mut records = Vec::new();
     let mut rest = bytes;
@@ -94,18 +86,13 @@ fn with_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>) -> Vec<V
         }
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let spans = starts.zip(&ends[..record.1]);
-        records.push(
-            spans
-                .map(|(start, end)| output[start..*end].to_vec())
-                .collect(),
-        );
+        records.push(spans.map(|(start, end)| output[start..*end].to_vec()).collect());
     }
 }
 
 fn is_left_open(cutter: &CsvCutter, bytes: &[u8]) -> bool {
-    let state = bytes.iter().fold(State::RecordStart, |state, byte| {
-        cutter.machine.next(state, *byte)
-    });
+    let state =
+        bytes.iter().fold(State::RecordStart, |state, byte| cutter.machine.next(state, *byte));
     matches!(state, State::Quoted | State::Escaped)
 }
 
@@ -115,11 +102,7 @@ fn check_against_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>)
     let cut = whole(&cutter, bytes);
     if is_left_open(&cutter, bytes) {
         expected.pop();
-        let reason = cut
-            .batch
-            .rejects
-            .last()
-            .map(|reject| reject.reason.to_string());
+        let reason = cut.batch.rejects.last().map(|reject| reject.reason.to_string());
         assert_eq!(reason.as_deref(), Some("unclosed quote"));
     }
     expected.retain(|record: &Vec<Vec<u8>>| record.len() == COLUMNS);
@@ -147,11 +130,7 @@ fn check_chunks(cutter: &CsvCutter, bytes: &[u8], size: usize) {
         lines += cut.lines;
     }
     assert_eq!(exact, bytes.len());
-    assert_eq!(
-        (found, lines),
-        (listed(&expected), expected.lines),
-        "{hits} hits"
-    );
+    assert_eq!((found, lines), (listed(&expected), expected.lines), "{hits} hits");
 }
 
 fn cut_growing(cutter: &CsvCutter, bytes: &[u8], start: Start, end: usize) -> Option<Cut> {
@@ -180,11 +159,8 @@ fn nasty(extra: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
 
 /// Long enough for several blocks, and rarely anomalous.
 fn tidy() -> impl Strategy<Value = Vec<u8>> {
-    let field = prop_oneof![
-        "[a-z]{0,12}",
-        "\"[a-z,\n]{0,30}\"",
-        "\"[a-z]{0,5}\"\"[a-z\r\n]{0,5}\"",
-    ];
+    let field =
+        prop_oneof!["[a-z]{0,12}", "\"[a-z,\n]{0,30}\"", "\"[a-z]{0,5}\"\"[a-z\r\n]{0,5}\"",];
     let record = prop::collection::vec(field, 3).prop_map(|fields| fields.join(","));
     let end = prop::sample::select(vec!["\n", "\r\n", "\r", "\n\n"]);
     let line = (record, end).prop_map(|(record, end)| record + end);
@@ -236,11 +212,7 @@ proptest! {
 fn ragged_records_are_treated_as_the_policy_says() {
     let text = b"1,2,3\n1,2\n1,2,3,4\n\n4,5,6";
     for (ragged, expected, reasons) in [
-        (
-            Ragged::Reject,
-            "123 456",
-            &["2 fields instead of 3", "4 fields instead of 3"][..],
-        ),
+        (Ragged::Reject, "123 456", &["2 fields instead of 3", "4 fields instead of 3"][..]),
         (Ragged::Pad, "123 12 456", &["4 fields instead of 3"]),
         (Ragged::Truncate, "123 123 456", &["2 fields instead of 3"]),
         (Ragged::PadAndTruncate, "123 12 123 456", &[]),
@@ -249,10 +221,7 @@ fn ragged_records_are_treated_as_the_policy_says() {
         let rows: Vec<Vec<u8>> = fields(&cut).iter().map(|row| row.concat()).collect();
         assert_eq!(String::from_utf8_lossy(&rows.join(&b' ')), expected);
         let rejects = cut.batch.rejects.iter();
-        assert_eq!(
-            rejects.map(|reject| &*reject.reason).collect::<Vec<_>>(),
-            reasons
-        );
+        assert_eq!(rejects.map(|reject| &*reject.reason).collect::<Vec<_>>(), reasons);
         assert_eq!((cut.batch.rows, cut.lines), (4, 4));
     }
 }
@@ -260,10 +229,9 @@ fn ragged_records_are_treated_as_the_policy_says() {
 #[test]
 fn a_record_longer_than_the_limit_is_skipped_and_the_next_one_found() {
     use crate::decode::RECORD_BYTES_MAX;
-    for (middle, lines) in [
-        ("x".repeat(RECORD_BYTES_MAX + 1), 1),
-        ("x\r\n".repeat(6 << 20), 6 << 20 | 1),
-    ] {
+    for (middle, lines) in
+        [("x".repeat(RECORD_BYTES_MAX + 1), 1), ("x\r\n".repeat(6 << 20), 6 << 20 | 1)]
+    {
         let text = format!("1,2,3\n\"{middle}\",b,c\r\n4,5,6\n").into_bytes();
         let window = Arc::new(text.clone());
         for nominal_end in [10, text.len()] {
@@ -286,10 +254,7 @@ fn a_record_longer_than_the_limit_is_skipped_and_the_next_one_found() {
                 assert_eq!(again.lines(), if lines == 1 { 1 } else { lines });
                 assert_eq!(again.bytes() as usize, at - before.end);
             }
-            assert_eq!(
-                skip.feed(&text[before.end..before.end + 10], true),
-                Some(10)
-            );
+            assert_eq!(skip.feed(&text[before.end..before.end + 10], true), Some(10));
         }
         let guess = plain().cut(&window, Start::AtOrAfter(6), text.len(), true);
         assert!(matches!(guess, CutOutcome::Unknown));
@@ -305,9 +270,7 @@ fn a_skip_ends_behind_a_line_end_that_is_split_between_two_pieces() {
         (&["\"a\r", "\n\"", "\r\n"], Some(2), 2),
     ] {
         let mut skip = Skip::csv(plain().machine);
-        let found = pieces
-            .iter()
-            .find_map(|piece| skip.feed(piece.as_bytes(), false));
+        let found = pieces.iter().find_map(|piece| skip.feed(piece.as_bytes(), false));
         assert_eq!((found, skip.lines()), (expected, lines), "{pieces:?}");
     }
 }

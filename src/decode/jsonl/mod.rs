@@ -55,11 +55,7 @@ struct Lines<'a> {
 impl JsonlCutter {
     /// For records in which these paths are looked up, and batches with so many slots.
     pub(super) fn new(paths: &[JsonPath], slots: usize) -> JsonlCutter {
-        JsonlCutter {
-            tree: PathTree::new(paths),
-            paths: paths.len(),
-            slots,
-        }
+        JsonlCutter { tree: PathTree::new(paths), paths: paths.len(), slots }
     }
 
     /// See [`super::Decoder::with_known_keys`].
@@ -75,11 +71,7 @@ impl JsonlCutter {
         nominal_end: usize,
         is_end_of_file: bool,
     ) -> CutOutcome {
-        let lines = Lines {
-            window,
-            nominal_end,
-            is_end_of_file,
-        };
+        let lines = Lines { window, nominal_end, is_end_of_file };
         let first = match start {
             Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
             Start::Exact(offset) => offset,
@@ -146,8 +138,7 @@ impl Lines<'_> {
             let end = if is_wanted {
                 memchr::memchr(b'\n', rest)
             } else {
-                rest.iter()
-                    .position(|byte| !matches!(byte, b' ' | b'\t' | b'\r'))
+                rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r'))
             };
             let length = end.unwrap_or(rest.len());
             if is_wanted && length > RECORD_BYTES_MAX {
@@ -156,15 +147,10 @@ impl Lines<'_> {
             if end.is_none() && !self.is_end_of_file {
                 return Line::NeedMore;
             }
-            if !rest[..length]
-                .iter()
-                .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+            if !rest[..length].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
                 || !is_wanted && rest.get(length).is_some_and(|byte| *byte != b'\n')
             {
-                return Line::Found {
-                    start: at,
-                    end: at + length,
-                };
+                return Line::Found { start: at, end: at + length };
             }
             if end.is_none() {
                 return Line::None(self.window.len());
@@ -235,12 +221,7 @@ impl<'a> Records<'a> {
         });
         let mut batch = Batch::new(raw, rows, self.cutter.slots);
         deselect(&mut batch, self.rejects);
-        Cut {
-            start,
-            end,
-            lines: count_jsonl_lines(&self.chunk[start..end]),
-            batch,
-        }
+        Cut { start, end, lines: count_jsonl_lines(&self.chunk[start..end]), batch }
     }
 }
 

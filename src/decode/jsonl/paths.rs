@@ -26,10 +26,7 @@ impl PathTree {
     pub(super) const ROOT: Node = Node(0);
 
     pub(super) fn new(paths: &[JsonPath]) -> PathTree {
-        let mut tree = PathTree {
-            steps: vec![Steps::default()],
-            is_closed: false,
-        };
+        let mut tree = PathTree { steps: vec![Steps::default()], is_closed: false };
         for (index, path) in paths.iter().enumerate() {
             let mut node = PathTree::ROOT;
             for step in &path.0 {
@@ -46,9 +43,7 @@ impl PathTree {
     /// From now on only these top-level keys are known.
     pub(super) fn close(&mut self, keys: &[String]) {
         self.is_closed = true;
-        self.steps[0]
-            .keys
-            .retain(|(known, _)| keys.iter().any(|key| key.as_bytes() == known));
+        self.steps[0].keys.retain(|(known, _)| keys.iter().any(|key| key.as_bytes() == known));
         for key in keys {
             self.key_or_new(PathTree::ROOT, key.as_bytes());
         }
@@ -72,18 +67,13 @@ impl PathTree {
     /// One step down by key.
     pub(super) fn key(&self, node: Node, key: &[u8]) -> Option<Node> {
         let keys = &self.steps[node.0].keys;
-        keys.iter()
-            .find(|(known, _)| known == key)
-            .map(|(_, child)| *child)
+        keys.iter().find(|(known, _)| known == key).map(|(_, child)| *child)
     }
 
     /// One step down into an array.
     pub(super) fn element(&self, node: Node, element: usize) -> Option<Node> {
         let elements = &self.steps[node.0].elements;
-        elements
-            .iter()
-            .find(|(known, _)| *known == element)
-            .map(|(_, child)| *child)
+        elements.iter().find(|(known, _)| *known == element).map(|(_, child)| *child)
     }
 
     /// The paths that end at a node.

@@ -93,10 +93,7 @@ impl<'a> Scanner<'a> {
             };
             self.note(node, at, end);
             match self.behind_value(text, end)? {
-                Next::Value {
-                    at: next,
-                    node: below,
-                } => (at, node) = (next, below),
+                Next::Value { at: next, node: below } => (at, node) = (next, below),
                 Next::End(end) if end == text.len() => return Ok(()),
                 Next::End(end) => {
                     let what = "something behind the value";
@@ -142,12 +139,7 @@ impl<'a> Scanner<'a> {
             let Some(container) = self.open.last_mut() else {
                 return Ok(Next::End(at));
             };
-            let Container {
-                closing,
-                node,
-                start,
-                ..
-            } = *container;
+            let Container { closing, node, start, .. } = *container;
             match text.get(at) {
                 Some(b',') => {
                     container.elements += 1;
@@ -228,10 +220,7 @@ impl<'a> Scanner<'a> {
             return;
         };
         for path in self.tree.paths(node) {
-            self.spans[*path] = Span {
-                start: offset32(start),
-                length: offset32(end - start),
-            };
+            self.spans[*path] = Span { start: offset32(start), length: offset32(end - start) };
         }
     }
 }

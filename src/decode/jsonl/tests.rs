@@ -21,9 +21,7 @@ fn scan(record: &str, texts: &[&str]) -> Result<Vec<String>, String> {
     let paths = paths(texts);
     let tree = PathTree::new(&paths);
     let mut scanner = Scanner::new(&tree, paths.len());
-    scanner
-        .scan(record.as_bytes(), 0)
-        .map_err(|reason| reason.to_string())?;
+    scanner.scan(record.as_bytes(), 0).map_err(|reason| reason.to_string())?;
     let value = |span: &Span| {
         let (start, length) = (span.start as usize, span.length as usize);
         record[start..start + length].to_owned()
@@ -63,54 +61,21 @@ fn what_is_wrong_is_said_with_its_place() {
     for (record, reason) in [
         ("[1]", "not a JSON object"),
         ("42", "not a JSON object"),
-        (
-            "{\"a\":1",
-            "not valid JSON: expected `,` or `}` at byte 7 of the record",
-        ),
-        (
-            "{\"a\" 1}",
-            "not valid JSON: expected `:` at byte 6 of the record",
-        ),
-        (
-            "{a:1}",
-            "not valid JSON: expected a key at byte 2 of the record",
-        ),
-        (
-            "{\"a\":1,}",
-            "not valid JSON: expected a key at byte 8 of the record",
-        ),
-        (
-            "{\"a\":[1,]}",
-            "not valid JSON: expected a value at byte 9 of the record",
-        ),
-        (
-            "{\"a\":01}",
-            "not valid JSON: number with a leading zero at byte 7 of the record",
-        ),
-        (
-            "{\"a\":\"x}",
-            "not valid JSON: unclosed string at byte 9 of the record",
-        ),
-        (
-            "{\"a\":\"\\x\"}",
-            "not valid JSON: bad escape in a string at byte 7 of the record",
-        ),
-        (
-            "{} {}",
-            "not valid JSON: something behind the value at byte 4 of the record",
-        ),
-        (
-            "{\"a\":NaN}",
-            "not valid JSON: expected a value at byte 6 of the record",
-        ),
+        ("{\"a\":1", "not valid JSON: expected `,` or `}` at byte 7 of the record"),
+        ("{\"a\" 1}", "not valid JSON: expected `:` at byte 6 of the record"),
+        ("{a:1}", "not valid JSON: expected a key at byte 2 of the record"),
+        ("{\"a\":1,}", "not valid JSON: expected a key at byte 8 of the record"),
+        ("{\"a\":[1,]}", "not valid JSON: expected a value at byte 9 of the record"),
+        ("{\"a\":01}", "not valid JSON: number with a leading zero at byte 7 of the record"),
+        ("{\"a\":\"x}", "not valid JSON: unclosed string at byte 9 of the record"),
+        ("{\"a\":\"\\x\"}", "not valid JSON: bad escape in a string at byte 7 of the record"),
+        ("{} {}", "not valid JSON: something behind the value at byte 4 of the record"),
+        ("{\"a\":NaN}", "not valid JSON: expected a value at byte 6 of the record"),
         (
             "{\"a\":\"\0\"}",
             "not valid JSON: unescaped control character in a string at byte 7 of the record",
         ),
-        (
-            &deep(100_000),
-            "not valid JSON: nested more than 128 deep at byte 133 of the record",
-        ),
+        (&deep(100_000), "not valid JSON: nested more than 128 deep at byte 133 of the record"),
     ] {
         assert_eq!(scan(record, &["a"]), Err(reason.to_owned()), "{record:.40}");
     }
@@ -124,10 +89,7 @@ fn a_key_that_is_not_known_rejects_the_record() {
     let mut scanner = Scanner::new(&tree, 1);
     assert_eq!(scanner.scan(b"{\"b\":{\"c\":1},\"a\":2}", 0), Ok(()));
     let reason = scanner.scan(b"{\"a\":2,\"c\":1}", 0);
-    assert_eq!(
-        reason.map_err(|reason| reason.to_string()),
-        Err("unknown key `c`".to_owned())
-    );
+    assert_eq!(reason.map_err(|reason| reason.to_string()), Err("unknown key `c`".to_owned()));
 }
 
 /// Pieces of JSON, valid and not.
@@ -262,23 +224,13 @@ fn listed(cut: &Cut) -> Vec<(u32, Vec<u8>, bool)> {
         panic!("JSONL makes JSON records");
     };
     let is_selected = |row: usize| cut.batch.selection.contains(&offset32(row));
-    let row = |row| {
-        (
-            records.starts[row],
-            records.record(row).to_vec(),
-            is_selected(row),
-        )
-    };
+    let row = |row| (records.starts[row], records.record(row).to_vec(), is_selected(row));
     (0..cut.batch.rows).map(row).collect()
 }
 
 #[test]
 fn a_line_longer_than_the_limit_is_skipped() {
-    let text = format!(
-        "{{}}\n{{\"a\":\"{}\"}}\n{{}}\n",
-        "x".repeat(RECORD_BYTES_MAX)
-    )
-    .into_bytes();
+    let text = format!("{{}}\n{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(RECORD_BYTES_MAX)).into_bytes();
     let window = Arc::new(text.clone());
     let cutter = JsonlCutter::new(&[], 0);
     let CutOutcome::Oversize { before, mut skip } = cutter.cut(&window, Start::Exact(0), 100, true)

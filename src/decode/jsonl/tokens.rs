@@ -40,10 +40,7 @@ pub(super) fn string(text: &[u8], at: usize) -> Result<Literal, Problem> {
         at = plain_end(text, at);
         match text.get(at) {
             Some(b'"') => {
-                return Ok(Literal {
-                    end: at + 1,
-                    is_escaped,
-                });
+                return Ok(Literal { end: at + 1, is_escaped });
             }
             Some(b'\\') => {
                 is_escaped = true;
@@ -66,9 +63,7 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     let rest = text.get(at..).unwrap_or_default();
-    rest.iter()
-        .position(is_special)
-        .map_or(text.len(), |found| at + found)
+    rest.iter().position(is_special).map_or(text.len(), |found| at + found)
 }
 
 /// The lowest set bit stands in the first byte of `word` that is a quote, a backslash or a control character; bits

@@ -27,19 +27,14 @@ fn check(
     lines: u64,
 ) -> Vec<String> {
     let format = SourceFormat::Csv(settings.clone());
-    let prologue = read(&format, file, true)
-        .expect("readable")
-        .expect("enough");
+    let prologue = read(&format, file, true).expect("readable").expect("enough");
     let data_start = usize::try_from(prologue.data_start).expect("small");
     assert_eq!(prologue.names, names);
     assert_eq!(&file[data_start..], rest);
     assert_eq!(prologue.lines, lines);
     for length in 0..=file.len() {
         let early = read(&format, &file[..length], false).expect("readable");
-        assert!(
-            early.is_none() || early.as_ref() == Some(&prologue),
-            "{length}: {early:?}"
-        );
+        assert!(early.is_none() || early.as_ref() == Some(&prologue), "{length}: {early:?}");
     }
     prologue.notes
 }
@@ -52,24 +47,12 @@ fn the_header_is_found_behind_all_that_may_stand_before_it() {
     check(&plain, b"a,b\r1,2\r", &["a", "b"], b"1,2\r", 1);
     check(&plain, b"\xef\xbb\xbfa,b\n1,2\n", &["a", "b"], b"1,2\n", 1);
     check(&plain, b"\n#c\n\na,b\n", &["a", "b"], b"", 4);
-    check(
-        &plain,
-        b"\"a\nx\",\"b\"\"c\"\n1,2",
-        &["a\nx", "b\"c"],
-        b"1,2",
-        2,
-    );
+    check(&plain, b"\"a\nx\",\"b\"\"c\"\n1,2", &["a\nx", "b\"c"], b"1,2", 2);
     check(&plain, b"a,b", &["a", "b"], b"", 0);
     check(&plain, b"", &[], b"", 0);
     check(&plain, b"\n\n", &[], b"", 2);
     let skipping = settings(2, None);
-    check(
-        &skipping,
-        b"\"x\r\ny\"\r\na,b\r\n1,2\r\n",
-        &["a", "b"],
-        b"1,2\r\n",
-        3,
-    );
+    check(&skipping, b"\"x\r\ny\"\r\na,b\r\n1,2\r\n", &["a", "b"], b"1,2\r\n", 3);
     check(&skipping, b"x\n", &[], b"", 1);
     let named = settings(1, Some(&["p", "q"]));
     check(&named, b"x\n#c\n1,2\n", &["p", "q"], b"#c\n1,2\n", 1);
@@ -103,14 +86,8 @@ fn what_cannot_be_read_is_explained() {
     let endless = "\"".to_owned() + &"x".repeat(RECORD_BYTES_MAX);
     for (file, message) in [
         (&b"\xff\xfea\0"[..], "the file is UTF-16, not UTF-8"),
-        (
-            wide.as_bytes(),
-            "65537 columns; at most 65536 are supported",
-        ),
-        (
-            endless.as_bytes(),
-            "no end of the header line in the first 16 MiB",
-        ),
+        (wide.as_bytes(), "65537 columns; at most 65536 are supported"),
+        (endless.as_bytes(), "no end of the header line in the first 16 MiB"),
     ] {
         let error = read(&format, file, false).expect_err("it cannot be read");
         assert_eq!(error.to_string(), message);
@@ -127,8 +104,7 @@ fn the_first_object_names_the_keys() {
         let found = first_keys(file).map(|keys| keys.join(" "));
         assert_eq!(found.as_deref(), keys);
     }
-    let start = read(&SourceFormat::Jsonl, b"\xef\xbb\xbf{}", true)
-        .expect("readable")
-        .expect("enough");
+    let start =
+        read(&SourceFormat::Jsonl, b"\xef\xbb\xbf{}", true).expect("readable").expect("enough");
     assert_eq!((start.data_start, start.names.len()), (3, 0));
 }

@@ -93,10 +93,7 @@ pub fn bind_aggregate(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut groups = Groups {
-        keys,
-        ..Groups::default()
-    };
+    let mut groups = Groups { keys, ..Groups::default() };
     let mut outputs = Vec::new();
     for sql in select {
         match bind_output(sql, scope, &mut groups) {
@@ -112,11 +109,7 @@ pub fn bind_aggregate(
         expression: Expression::new(key.node),
         slot: key.slot,
     });
-    Ok(BoundAggregate {
-        keys: keys.collect(),
-        calls: groups.calls,
-        outputs,
-    })
+    Ok(BoundAggregate { keys: keys.collect(), calls: groups.calls, outputs })
 }
 
 fn bind_key(sql: &Sql, scope: &mut Scope) -> Result<GroupKey, Vec<Diagnostic>> {
@@ -132,9 +125,7 @@ fn bind_key(sql: &Sql, scope: &mut Scope) -> Result<GroupKey, Vec<Diagnostic>> {
     };
     let data_type = expression.data_type();
     Ok(GroupKey {
-        slot: scope
-            .slots
-            .add(name.clone(), data_type, SlotOrigin::Computed),
+        slot: scope.slots.add(name.clone(), data_type, SlotOrigin::Computed),
         node: (*expression.node).clone(),
         name,
         text,
@@ -269,10 +260,7 @@ impl Binder<'_, '_> {
                     "max" => AggregateFunction::Max,
                     _ => AggregateFunction::Avg,
                 };
-                (
-                    function,
-                    Some(self.aggregate_argument(function, typed)?.node),
-                )
+                (function, Some(self.aggregate_argument(function, typed)?.node))
             }
             _ => return self.fail(place, &format!("`{name}` takes one argument"), ""),
         };
@@ -328,22 +316,14 @@ impl Binder<'_, '_> {
         let name = self.text(place).to_string();
         let slot = self.scope.slots.add(name, data_type, SlotOrigin::Computed);
         if let Some(groups) = &mut self.groups {
-            groups.calls.push(AggregateCall {
-                function,
-                argument,
-                slot,
-                data_type,
-            });
+            groups.calls.push(AggregateCall { function, argument, slot, data_type });
         }
         Node::Column(slot, data_type)
     }
 }
 
 fn result_type(function: AggregateFunction, argument: Option<DataType>) -> DataType {
-    let widest = |scale| DataType::Decimal {
-        precision: DataType::PRECISION_MAX,
-        scale,
-    };
+    let widest = |scale| DataType::Decimal { precision: DataType::PRECISION_MAX, scale };
     match (function, argument) {
         (AggregateFunction::Count | AggregateFunction::CountAll, _) | (_, None) => DataType::Bigint,
         (AggregateFunction::Avg, _) => DataType::Double,

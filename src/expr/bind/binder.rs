@@ -38,13 +38,7 @@ pub struct Typed {
 impl<'b, 'a> Binder<'b, 'a> {
     /// Starts on a text.
     pub fn new(sql: &'b Sql, scope: &'b mut Scope<'a>) -> Self {
-        Binder {
-            scope,
-            source: Source { sql },
-            groups: None,
-            errors: Vec::new(),
-            depth: 0,
-        }
+        Binder { scope, source: Source { sql }, groups: None, errors: Vec::new(), depth: 0 }
     }
 
     /// The value, or else what is wrong.
@@ -121,10 +115,7 @@ impl<'b, 'a> Binder<'b, 'a> {
             None => self.node(ast, &place),
         };
         self.depth -= 1;
-        node.map(|node| Typed {
-            node: folded(node),
-            place,
-        })
+        node.map(|node| Typed { node: folded(node), place })
     }
 
     fn node(&mut self, ast: &Expr, place: &Range<usize>) -> Option<Node> {
@@ -150,29 +141,16 @@ impl<'b, 'a> Binder<'b, 'a> {
             Expr::IsNotFalse(inner) => self.is(Truth::False, inner, Polarity::Negated),
             Expr::IsDistinctFrom(left, right) => self.distinct(true, left, right),
             Expr::IsNotDistinctFrom(left, right) => self.distinct(false, left, right),
-            Expr::InList {
-                expr,
-                list,
-                negated,
-            } => self.in_list(expr, list, Polarity::of(*negated)),
-            Expr::Between {
-                expr,
-                negated,
-                low,
-                high,
-            } => self.between(expr, low, high, Polarity::of(*negated)),
+            Expr::InList { expr, list, negated } => {
+                self.in_list(expr, list, Polarity::of(*negated))
+            }
+            Expr::Between { expr, negated, low, high } => {
+                self.between(expr, low, high, Polarity::of(*negated))
+            }
             Expr::Like { .. } | Expr::ILike { .. } => self.like(ast),
-            Expr::Case {
-                operand,
-                conditions,
-                else_result,
-                ..
-            } => self.case(
-                operand.as_deref(),
-                conditions,
-                else_result.as_deref(),
-                place,
-            ),
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref(), place)
+            }
             Expr::Cast { .. } => self.cast(ast, place),
             _ => self.call_syntax(ast, place),
         }
@@ -214,11 +192,7 @@ pub enum Polarity {
 impl Polarity {
     /// From the parser's flag.
     pub fn of(is_negated: bool) -> Polarity {
-        if is_negated {
-            Polarity::Negated
-        } else {
-            Polarity::Plain
-        }
+        if is_negated { Polarity::Negated } else { Polarity::Plain }
     }
 
     /// The test, turned round where it is negated.
@@ -243,7 +217,5 @@ pub fn folded(node: Node) -> Node {
 }
 
 fn is_constant(node: &Node) -> bool {
-    node.children()
-        .iter()
-        .all(|child| child.constant().is_some())
+    node.children().iter().all(|child| child.constant().is_some())
 }

@@ -22,10 +22,8 @@ impl Binder<'_, '_> {
             Expr::Extract { field, expr, .. } => {
                 let name = field.to_string().to_lowercase().replace('\'', "");
                 let part = Value::Text(name.as_bytes().into());
-                let part = Typed {
-                    node: Node::Constant(part, DataType::Text),
-                    place: place.clone(),
-                };
+                let part =
+                    Typed { node: Node::Constant(part, DataType::Text), place: place.clone() };
                 let moment = self.expression(expr);
                 self.call("date_part", vec![part, moment?], place)
             }
@@ -36,24 +34,14 @@ impl Binder<'_, '_> {
                 self.call_of("floor", &[expr], place)
             }
             Expr::Position { expr, r#in } => self.call_of("position", &[r#in, expr], place),
-            Expr::Substring {
-                expr,
-                substring_from,
-                substring_for,
-                ..
-            } => {
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
                 let one = Expr::value(sqlparser::ast::Value::Number("1".to_string(), false));
                 let from = substring_from.as_deref().unwrap_or(&one);
                 let mut arguments = vec![&**expr, from];
                 arguments.extend(substring_for.as_deref());
                 self.call_of("substring", &arguments, place)
             }
-            Expr::Trim {
-                expr,
-                trim_where,
-                trim_what,
-                trim_characters,
-            } => {
+            Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
                 let name = match trim_where {
                     None | Some(TrimWhereField::Both) => "trim",
                     Some(TrimWhereField::Leading) => "ltrim",
@@ -111,11 +99,7 @@ impl Binder<'_, '_> {
         let Some(function) = function::find(&name) else {
             return self.unknown_function(&name, &name_place);
         };
-        self.build(
-            function,
-            arguments.into_iter().collect::<Option<_>>()?,
-            place,
-        )
+        self.build(function, arguments.into_iter().collect::<Option<_>>()?, place)
     }
 
     /// A call of a known function.
@@ -146,11 +130,7 @@ impl Binder<'_, '_> {
         }
         let mut arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
         // Those that must be of one type are always the last ones.
-        let alike = function
-            .parameters
-            .iter()
-            .filter(|one| **one == Parameter::Alike)
-            .count();
+        let alike = function.parameters.iter().filter(|one| **one == Parameter::Alike).count();
         if alike > 0 {
             let meeting = match function.body {
                 Body::Special(Special::Nullif) => Meeting::Comparison,
@@ -211,9 +191,9 @@ impl Binder<'_, '_> {
     fn special(&mut self, special: Special, mut arguments: Vec<Typed>) -> Option<Node> {
         let now = self.scope.now_micros;
         match special {
-            Special::Coalesce => Some(Node::Coalesce(
-                arguments.into_iter().map(|typed| typed.node).collect(),
-            )),
+            Special::Coalesce => {
+                Some(Node::Coalesce(arguments.into_iter().map(|typed| typed.node).collect()))
+            }
             Special::Try => Some(Node::Try(Box::new(arguments.pop()?.node))),
             Special::Nullif => {
                 let pair: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();

@@ -57,13 +57,7 @@ impl Binder<'_, '_> {
 
     /// `CAST`, `TRY_CAST`, `::`
     pub fn cast(&mut self, ast: &Expr, place: &Range<usize>) -> Option<Node> {
-        let Expr::Cast {
-            kind,
-            expr,
-            data_type,
-            format: None,
-        } = ast
-        else {
+        let Expr::Cast { kind, expr, data_type, format: None } = ast else {
             return self.fail(place, "CAST with a format is not supported", "");
         };
         let conversion = match kind {

@@ -18,6 +18,7 @@ mod operators;
 mod types;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use names::closest;
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
@@ -73,11 +74,7 @@ fn collect<T>(
             Err(more) => errors.extend(more),
         }
     }
-    if errors.is_empty() {
-        Ok(values)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(values) } else { Err(errors) }
 }
 
 fn bind_item(sql: &Sql, scope: &mut Scope) -> Result<Item, Vec<Diagnostic>> {
@@ -102,23 +99,14 @@ fn star(binder: &mut Binder, options: &WildcardAdditionalOptions) -> Option<Item
     };
     for name in names {
         let place = binder.source.range(name);
-        let parts: Vec<&str> = name
-            .0
-            .iter()
-            .filter_map(|part| part.as_ident().map(|ident| &*ident.value))
-            .collect();
+        let parts: Vec<&str> =
+            name.0.iter().filter_map(|part| part.as_ident().map(|ident| &*ident.value)).collect();
         exclude.extend(binder.field_name(&parts.join("."), &place));
     }
     let mut replace = Vec::new();
-    for element in options
-        .opt_replace
-        .iter()
-        .flat_map(|replace| &replace.items)
-    {
+    for element in options.opt_replace.iter().flat_map(|replace| &replace.items) {
         let typed = binder.expression(&element.expr);
-        let place = binder
-            .source
-            .range(&Expr::Identifier(element.column_name.clone()));
+        let place = binder.source.range(&Expr::Identifier(element.column_name.clone()));
         let name = binder.field_name(&element.column_name.value, &place);
         if let (Some(name), Some(typed)) = (name, typed) {
             replace.push((name, Expression::new(binder.settled(typed).node)));

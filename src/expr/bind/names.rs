@@ -31,11 +31,7 @@ impl Binder<'_, '_> {
             }
             (Some(field), _, _) => {
                 let message = format!("`{}` has no parts", field.name);
-                self.fail(
-                    place,
-                    &message,
-                    &format!("`{}` is {}", field.name, field.data_type),
-                )
+                self.fail(place, &message, &format!("`{}` is {}", field.name, field.data_type))
             }
             (None, _, Rest::Closed) => self.unknown_column(&path.to_string(), place),
         }

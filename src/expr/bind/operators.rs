@@ -24,9 +24,7 @@ impl Binder<'_, '_> {
         let mut operands = Vec::new();
         let mut is_sound = true;
         for part in parts.into_iter().rev() {
-            let typed = self
-                .expression(part)
-                .and_then(|typed| self.condition(typed));
+            let typed = self.expression(part).and_then(|typed| self.condition(typed));
             is_sound &= typed.is_some();
             operands.extend(typed.map(|typed| typed.node));
         }
@@ -83,16 +81,10 @@ impl Binder<'_, '_> {
                 DataType::Date => self.coerce(right, DataType::Bigint)?,
                 _ => right,
             };
-            return Some(Node::Arithmetic(
-                operator,
-                Box::new([left.node, right.node]),
-                data_type,
-            ));
+            return Some(Node::Arithmetic(operator, Box::new([left.node, right.node]), data_type));
         }
         let place = left.place.start..right.place.end;
-        let has_json = [&left, &right]
-            .iter()
-            .any(|side| side.node.data_type() == DataType::Json);
+        let has_json = [&left, &right].iter().any(|side| side.node.data_type() == DataType::Json);
         let (left, right) = match operator {
             Arithmetic::IntegerDivide => (self.integer(left), self.integer(right)),
             _ => (self.number(left), self.number(right)),
@@ -100,22 +92,12 @@ impl Binder<'_, '_> {
         let (left, right) = (left?, right?);
         let is_double = has_json && operator != Arithmetic::IntegerDivide
             || operator == Arithmetic::Divide
-            || [&left, &right]
-                .iter()
-                .any(|side| side.node.data_type() == DataType::Double);
-        let all_bigint = [&left, &right]
-            .iter()
-            .all(|side| side.node.data_type() == DataType::Bigint);
+            || [&left, &right].iter().any(|side| side.node.data_type() == DataType::Double);
+        let all_bigint =
+            [&left, &right].iter().all(|side| side.node.data_type() == DataType::Bigint);
         if is_double || all_bigint {
-            let data_type = if is_double {
-                DataType::Double
-            } else {
-                DataType::Bigint
-            };
-            let pair = [
-                coerced(left, data_type).node,
-                coerced(right, data_type).node,
-            ];
+            let data_type = if is_double { DataType::Double } else { DataType::Bigint };
+            let pair = [coerced(left, data_type).node, coerced(right, data_type).node];
             return Some(Node::Arithmetic(operator, Box::new(pair), data_type));
         }
         self.decimal_arithmetic(operator, left, right, &place)
@@ -144,11 +126,7 @@ impl Binder<'_, '_> {
             let left = coerced(left, decimal_of(left_whole, left_scale)).node;
             let right = coerced(right, decimal_of(right_whole, right_scale)).node;
             let data_type = decimal_of(left_whole + right_whole, scale);
-            return Some(Node::Arithmetic(
-                operator,
-                Box::new([left, right]),
-                data_type,
-            ));
+            return Some(Node::Arithmetic(operator, Box::new([left, right]), data_type));
         }
         let scale = left_scale.max(right_scale);
         let whole = left_whole.max(right_whole);
@@ -158,11 +136,7 @@ impl Binder<'_, '_> {
         };
         let left = coerced(left, decimal_of(left_whole, scale)).node;
         let right = coerced(right, decimal_of(right_whole, scale)).node;
-        Some(Node::Arithmetic(
-            operator,
-            Box::new([left, right]),
-            data_type,
-        ))
+        Some(Node::Arithmetic(operator, Box::new([left, right]), data_type))
     }
 
     fn integer(&mut self, typed: Typed) -> Option<Typed> {
@@ -240,20 +214,8 @@ impl Binder<'_, '_> {
 
     /// `x [NOT] LIKE pattern [ESCAPE e]` and `ILIKE`.
     pub fn like(&mut self, ast: &Expr) -> Option<Node> {
-        let (Expr::Like {
-            negated,
-            any,
-            expr,
-            pattern,
-            escape_char,
-        }
-        | Expr::ILike {
-            negated,
-            any,
-            expr,
-            pattern,
-            escape_char,
-        }) = ast
+        let (Expr::Like { negated, any, expr, pattern, escape_char }
+        | Expr::ILike { negated, any, expr, pattern, escape_char }) = ast
         else {
             return None;
         };
@@ -326,20 +288,14 @@ impl Binder<'_, '_> {
         }
         results.push(match otherwise {
             Some(ast) => self.expression(ast),
-            None => Some(Typed {
-                node: Node::Null,
-                place: place.clone(),
-            }),
+            None => Some(Typed { node: Node::Null, place: place.clone() }),
         });
         let results: Option<Vec<Typed>> = results.into_iter().collect();
         let conditions: Option<Vec<Node>> = conditions.into_iter().collect();
         let mut results = self.unify(results?, Meeting::Choice)?;
         let otherwise = Box::new(results.pop()?.node);
         let results = results.into_iter().map(|result| result.node);
-        Some(Node::Case(
-            conditions?.into_iter().zip(results).collect(),
-            otherwise,
-        ))
+        Some(Node::Case(conditions?.into_iter().zip(results).collect(), otherwise))
     }
 }
 

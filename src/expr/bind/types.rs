@@ -32,18 +32,10 @@ impl Binder<'_, '_> {
             return Some(coerced(typed, DataType::Boolean));
         }
         let data_type = typed.node.data_type();
-        let message = format!(
-            "{} needs a condition, not a {data_type}",
-            self.scope.context
-        );
+        let message = format!("{} needs a condition, not a {data_type}", self.scope.context);
         let hint = self.declaration(&typed, DataType::Boolean);
         let hint = hint.unwrap_or_else(|| "compare it with something: x <> 0, x = 'y'".to_string());
-        self.fail_with_hint(
-            &typed.place,
-            &message,
-            &format!("this is {data_type}"),
-            &hint,
-        )
+        self.fail_with_hint(&typed.place, &message, &format!("this is {data_type}"), &hint)
     }
 
     /// A part as a number of whatever type.
@@ -60,10 +52,7 @@ impl Binder<'_, '_> {
     pub fn coerce(&mut self, typed: Typed, target: DataType) -> Option<Typed> {
         if let Some(content) = moment_text(&typed.node, target) {
             return match evaluate::read_text(content, target) {
-                Ok(cell) => Some(Typed {
-                    node: Node::Constant(cell.to_value(), target),
-                    ..typed
-                }),
+                Ok(cell) => Some(Typed { node: Node::Constant(cell.to_value(), target), ..typed }),
                 Err(_) => {
                     let message = format!("{} is not a {target}", self.text(&typed.place));
                     let hint = match target {
@@ -107,26 +96,16 @@ impl Binder<'_, '_> {
 
     fn common_type(&mut self, parts: &[Typed], meeting: Meeting) -> Option<DataType> {
         let is_typed = |part: &&Typed| part.node != Node::Null;
-        let has_json = parts
-            .iter()
-            .filter(is_typed)
-            .any(|part| is_json(&part.node));
+        let has_json = parts.iter().filter(is_typed).any(|part| is_json(&part.node));
         let is_open = |part: &&Typed| is_json(&part.node) || is_text_constant(&part.node);
         let typed: Vec<&Typed> = parts.iter().filter(is_typed).collect();
         let mut settled = typed.iter().copied().filter(|part| !is_open(part));
-        let texts = typed
-            .iter()
-            .copied()
-            .find(|part| is_text_constant(&part.node));
+        let texts = typed.iter().copied().find(|part| is_text_constant(&part.node));
         let Some(first) = settled.next().or(texts) else {
             if has_json && meeting == Meeting::Comparison {
                 return self.json_beside_json(parts);
             }
-            return Some(if has_json {
-                DataType::Json
-            } else {
-                DataType::Text
-            });
+            return Some(if has_json { DataType::Json } else { DataType::Text });
         };
         let mut common = own_type(&first.node);
         for part in typed.iter().copied().filter(|part| !is_json(&part.node)) {
@@ -144,15 +123,9 @@ impl Binder<'_, '_> {
         }
         // Constants count with just the digits they have, but a lone bigint stays one.
         let is_bigint = |part: &&&Typed| part.node.data_type() == DataType::Bigint;
-        let all_bigint = typed
-            .iter()
-            .all(|part| is_bigint(&part) || is_json(&part.node));
+        let all_bigint = typed.iter().all(|part| is_bigint(&part) || is_json(&part.node));
         let is_decimal = matches!(common, DataType::Decimal { .. });
-        Some(if is_decimal && all_bigint && !has_json {
-            DataType::Bigint
-        } else {
-            common
-        })
+        Some(if is_decimal && all_bigint && !has_json { DataType::Bigint } else { common })
     }
 
     fn json_beside_json<T>(&mut self, parts: &[Typed]) -> Option<T> {
@@ -202,10 +175,7 @@ impl Binder<'_, '_> {
 
     fn mismatch<T>(&mut self, odd: &Typed, message: String, hint: Option<String>) -> Option<T> {
         let label = format!("this is {}", odd.node.data_type());
-        let mut problem = self
-            .source
-            .diagnostic(&odd.place, message)
-            .with_label(label);
+        let mut problem = self.source.diagnostic(&odd.place, message).with_label(label);
         problem.hint = hint;
         self.report(problem)
     }
@@ -277,10 +247,7 @@ pub fn coerced(typed: Typed, target: DataType) -> Typed {
 pub fn digits(node: &Node) -> Option<(u8, u8)> {
     match (node.constant(), node.data_type()) {
         (Some(Value::Bigint(value)), _) => {
-            let length = value
-                .unsigned_abs()
-                .checked_ilog10()
-                .map_or(1, |log| log + 1);
+            let length = value.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
             Some((u8::try_from(length).unwrap_or(BIGINT_DIGITS), 0))
         }
         (_, DataType::Bigint) => Some((BIGINT_DIGITS, 0)),
@@ -291,10 +258,7 @@ pub fn digits(node: &Node) -> Option<(u8, u8)> {
 
 /// The decimal type of so many digits, at most 38 in all.
 pub fn decimal_of(whole: u8, scale: u8) -> DataType {
-    DataType::Decimal {
-        precision: (whole + scale).clamp(1, DataType::PRECISION_MAX),
-        scale,
-    }
+    DataType::Decimal { precision: (whole + scale).clamp(1, DataType::PRECISION_MAX), scale }
 }
 
 fn is_json(node: &Node) -> bool {
@@ -329,10 +293,7 @@ fn wider(left: DataType, right: DataType) -> Option<DataType> {
         }
         (
             DataType::Decimal { precision, scale },
-            DataType::Decimal {
-                precision: other_precision,
-                scale: other_scale,
-            },
+            DataType::Decimal { precision: other_precision, scale: other_scale },
         ) => {
             let whole = (precision - scale).max(other_precision - other_scale);
             Some(decimal_of(whole, scale.max(other_scale)))
@@ -349,14 +310,12 @@ fn beside_json(common: DataType, parts: &[&Typed], meeting: Meeting) -> DataType
     let DataType::Decimal { scale, .. } = common else {
         return common;
     };
-    let mut decimals = parts
-        .iter()
-        .filter(|part| matches!(part.node.data_type(), DataType::Decimal { .. }));
+    let mut decimals =
+        parts.iter().filter(|part| matches!(part.node.data_type(), DataType::Decimal { .. }));
     match meeting {
-        Meeting::Comparison if decimals.next().is_some() => DataType::Decimal {
-            precision: DataType::PRECISION_MAX,
-            scale: scale.max(JSON_SCALE),
-        },
+        Meeting::Comparison if decimals.next().is_some() => {
+            DataType::Decimal { precision: DataType::PRECISION_MAX, scale: scale.max(JSON_SCALE) }
+        }
         Meeting::Choice if decimals.any(|part| part.node.constant().is_none()) => common,
         _ => DataType::Double,
     }

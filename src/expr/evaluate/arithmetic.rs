@@ -34,10 +34,7 @@ pub fn binary(
     batch: &Batch,
     rows: &[u32],
 ) -> Arc<Column> {
-    let (left, right) = (
-        Operand::new(left, batch, rows),
-        Operand::new(right, batch, rows),
-    );
+    let (left, right) = (Operand::new(left, batch, rows), Operand::new(right, batch, rows));
     let mut builder = Builder::new(data_type, batch.rows);
     builder.set_nulls_of(&left, rows);
     builder.set_nulls_of(&right, rows);
@@ -62,9 +59,7 @@ pub fn binary(
                 run(rows, out, &left, &right, is_valid, apply, &mut faulty);
             }
         }
-        Values::Decimal {
-            units, precision, ..
-        } => {
+        Values::Decimal { units, precision, .. } => {
             let precision = *precision;
             if let (Some(left), Some(right)) = (decimals(&left), decimals(&right)) {
                 let apply = decimal_operator(operator);
@@ -185,18 +180,10 @@ fn double_operator(operator: Arithmetic) -> fn(f64, f64) -> Result<f64, &'static
         Arithmetic::Subtract => |left, right| Ok(left - right),
         Arithmetic::Multiply => |left, right| Ok(left * right),
         Arithmetic::Divide | Arithmetic::IntegerDivide => |left, right| {
-            if right == 0.0 {
-                Err(DIVISION_BY_ZERO)
-            } else {
-                Ok(left / right)
-            }
+            if right == 0.0 { Err(DIVISION_BY_ZERO) } else { Ok(left / right) }
         },
         Arithmetic::Remainder => |left, right| {
-            if right == 0.0 {
-                Err(DIVISION_BY_ZERO)
-            } else {
-                Ok(left % right)
-            }
+            if right == 0.0 { Err(DIVISION_BY_ZERO) } else { Ok(left % right) }
         },
     }
 }

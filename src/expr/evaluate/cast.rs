@@ -29,12 +29,7 @@ pub fn cast(
     let mut scratch = Vec::new();
     for row in rows {
         scratch.clear();
-        let answer = convert(
-            operand.cell(*row as usize),
-            target,
-            conversion,
-            &mut scratch,
-        );
+        let answer = convert(operand.cell(*row as usize), target, conversion, &mut scratch);
         match answer {
             Err(_) if conversion == Conversion::Try => builder.set_null(*row),
             answer => builder.set_answer(*row, answer, &scratch),
@@ -93,11 +88,7 @@ fn widened(values: &Values, target: DataType, rows: &[u32]) -> Option<Values> {
             Some(Values::Double(to))
         }
         (
-            Values::Decimal {
-                units,
-                precision: digits,
-                scale: from,
-            },
+            Values::Decimal { units, precision: digits, scale: from },
             DataType::Decimal { precision, scale },
         ) if scale >= *from && precision - scale >= digits - from => {
             let power = numbers::power_of_ten(scale - from);
@@ -106,11 +97,7 @@ fn widened(values: &Values, target: DataType, rows: &[u32]) -> Option<Values> {
             for row in rows {
                 to[*row as usize] = units[*row as usize].wrapping_mul(power);
             }
-            Some(Values::Decimal {
-                units: to,
-                precision,
-                scale,
-            })
+            Some(Values::Decimal { units: to, precision, scale })
         }
         _ => None,
     }

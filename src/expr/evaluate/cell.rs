@@ -212,19 +212,14 @@ impl Builder {
             (Values::Timestamp(values), Cell::Timestamp(value)) => values[at] = value,
             (Values::Text(text), Cell::Text(bytes)) => text.set(at, bytes),
             (Values::Json(text), Cell::Json(bytes)) => text.set(at, bytes),
-            (
-                Values::Decimal {
-                    units,
-                    precision,
-                    scale,
-                },
-                Cell::Decimal(value, from),
-            ) => match numbers::rescale(value, from, *scale)
-                .and_then(|value| numbers::within(value, *precision))
-            {
-                Some(value) => units[at] = value,
-                None => self.set_fault(row, &"decimal overflow".into()),
-            },
+            (Values::Decimal { units, precision, scale }, Cell::Decimal(value, from)) => {
+                match numbers::rescale(value, from, *scale)
+                    .and_then(|value| numbers::within(value, *precision))
+                {
+                    Some(value) => units[at] = value,
+                    None => self.set_fault(row, &"decimal overflow".into()),
+                }
+            }
             (_, Cell::Null) => self.set_null(row),
             (values, cell) => unreachable!("{cell:?} in a column of {}", values.data_type()),
         }

@@ -28,10 +28,7 @@ pub fn compare(
     batch: &Batch,
     rows: &[u32],
 ) -> Arc<Column> {
-    let (left, right) = (
-        Operand::new(left, batch, rows),
-        Operand::new(right, batch, rows),
-    );
+    let (left, right) = (Operand::new(left, batch, rows), Operand::new(right, batch, rows));
     let mut found = vec![false; batch.rows];
     match (&left, &right) {
         (Operand::Column(column), Operand::Constant(value)) => {
@@ -63,10 +60,7 @@ pub fn distinct(
     batch: &Batch,
     rows: &[u32],
 ) -> Arc<Column> {
-    let (left, right) = (
-        Operand::new(left, batch, rows),
-        Operand::new(right, batch, rows),
-    );
+    let (left, right) = (Operand::new(left, batch, rows), Operand::new(right, batch, rows));
     let mut found = vec![false; batch.rows];
     for row in rows {
         let row = *row as usize;
@@ -115,9 +109,7 @@ fn with_constant(
             fill(comparison, rows, found, |row| units[row].cmp(value));
         }
         (Values::Double(values), Value::Double(value)) => {
-            fill(comparison, rows, found, |row| {
-                order_doubles(values[row], *value)
-            });
+            fill(comparison, rows, found, |row| order_doubles(values[row], *value));
         }
         (Values::Date(values), Value::Date(value)) => {
             fill(comparison, rows, found, |row| values[row].cmp(value));
@@ -132,9 +124,7 @@ fn with_constant(
         (Values::Text(text), Value::Text(value)) => {
             fill(comparison, rows, found, |row| text.get(row).cmp(value));
         }
-        _ => fill(comparison, rows, found, |row| {
-            order(Cell::of(column, row), value.cell())
-        }),
+        _ => fill(comparison, rows, found, |row| order(Cell::of(column, row), value.cell())),
     }
 }
 
@@ -151,13 +141,9 @@ fn columns(
             fill(comparison, rows, found, |row| left[row].cmp(&right[row]));
         }
         (Values::Double(left), Values::Double(right)) => {
-            fill(comparison, rows, found, |row| {
-                order_doubles(left[row], right[row])
-            });
+            fill(comparison, rows, found, |row| order_doubles(left[row], right[row]));
         }
-        _ => fill(comparison, rows, found, |row| {
-            order(Cell::of(left, row), Cell::of(right, row))
-        }),
+        _ => fill(comparison, rows, found, |row| order(Cell::of(left, row), Cell::of(right, row))),
     }
 }
 

@@ -83,11 +83,7 @@ pub fn write<'a>(cell: Cell<'a>, scratch: &mut Vec<u8>) -> Result<Answer<'a>, Fa
             if !is_json(bytes) {
                 return Err("text is not JSON".into());
             }
-            let value = if bytes == b"null" {
-                Cell::Null
-            } else {
-                Cell::Json(bytes)
-            };
+            let value = if bytes == b"null" { Cell::Null } else { Cell::Json(bytes) };
             return Ok(Answer::Cell(value));
         }
         Cell::Double(value) if !value.is_finite() => {
@@ -133,8 +129,7 @@ fn read_string<'a>(
         Answer::Cell(Cell::Text(content)) => read_text(content, target),
         _ => read_text(scratch, target),
     };
-    cell.map(Answer::Cell)
-        .map_err(|_| format!("JSON string is not a {target}").into())
+    cell.map(Answer::Cell).map_err(|_| format!("JSON string is not a {target}").into())
 }
 
 /// A number that loses nothing on its way.
@@ -210,42 +205,19 @@ mod tests {
     fn a_place_takes_the_matching_kind_only() {
         let implicit = Conversion::Implicit;
         check(r#""a\nb""#, DataType::Text, implicit, Ok("a\nb"));
-        check(
-            "1",
-            DataType::Text,
-            implicit,
-            Err("JSON number where a text is needed"),
-        );
-        check(
-            "\"1\"",
-            DataType::Double,
-            implicit,
-            Err("JSON string where a double is needed"),
-        );
+        check("1", DataType::Text, implicit, Err("JSON number where a text is needed"));
+        check("\"1\"", DataType::Double, implicit, Err("JSON string where a double is needed"));
         check("\"2024-01-02\"", DataType::Date, implicit, Ok("2024-01-02"));
-        check(
-            "\"x\"",
-            DataType::Date,
-            implicit,
-            Err("JSON string is not a date"),
-        );
+        check("\"x\"", DataType::Date, implicit, Err("JSON string is not a date"));
         check("true", DataType::Boolean, implicit, Ok("true"));
-        check(
-            "9007199254740992",
-            DataType::Double,
-            implicit,
-            Ok("9007199254740992.0"),
-        );
+        check("9007199254740992", DataType::Double, implicit, Ok("9007199254740992.0"));
         let lost = "JSON number that a double cannot hold (declare its type)";
         check("9007199254740993", DataType::Double, implicit, Err(lost));
     }
 
     #[test]
     fn a_decimal_place_keeps_every_digit() {
-        let decimal = DataType::Decimal {
-            precision: 6,
-            scale: 2,
-        };
+        let decimal = DataType::Decimal { precision: 6, scale: 2 };
         let lost = Err("JSON number that a decimal(6,2) cannot hold (declare its type)");
         check("1.5", decimal, Conversion::Implicit, Ok("1.50"));
         check("1.500", decimal, Conversion::Implicit, Ok("1.50"));
@@ -262,11 +234,6 @@ mod tests {
         check("2.5", DataType::Bigint, explicit, Ok("2"));
         check("true", DataType::Bigint, explicit, Ok("1"));
         check("{\"a\":1}", DataType::Text, explicit, Ok("{\"a\":1}"));
-        check(
-            "[1]",
-            DataType::Bigint,
-            explicit,
-            Err("JSON array is not a bigint"),
-        );
+        check("[1]", DataType::Bigint, explicit, Err("JSON array is not a bigint"));
     }
 }

@@ -26,11 +26,7 @@ enum Piece {
 impl Pattern {
     /// Compiles a pattern; `None` where the escape character is the last one.
     pub fn new(pattern: &str, escape: Option<char>, ignores_case: bool) -> Option<Pattern> {
-        let pattern = if ignores_case {
-            pattern.to_lowercase()
-        } else {
-            pattern.to_string()
-        };
+        let pattern = if ignores_case { pattern.to_lowercase() } else { pattern.to_string() };
         let mut segments = vec![Vec::new()];
         let mut characters = pattern.chars();
         while let Some(character) = characters.next() {
@@ -54,10 +50,7 @@ impl Pattern {
                 bytes.extend_from_slice(literal.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
-        Some(Pattern {
-            segments,
-            ignores_case,
-        })
+        Some(Pattern { segments, ignores_case })
     }
 
     /// Whether a text matches as a whole.
@@ -182,11 +175,7 @@ mod tests {
 
     fn check(text: &str, pattern: &str, expected: bool) {
         let compiled = Pattern::new(pattern, Some('!'), false).expect(pattern);
-        assert_eq!(
-            compiled.matches(text.as_bytes()),
-            expected,
-            "{text} LIKE {pattern}"
-        );
+        assert_eq!(compiled.matches(text.as_bytes()), expected, "{text} LIKE {pattern}");
     }
 
     #[test]

@@ -48,9 +48,7 @@ pub fn chain(operands: &[Node], chain: Chain, batch: &Batch, rows: &[u32]) -> Ar
     unknown.retain(|row| undecided.binary_search(row).is_ok());
     let mut builder = Builder::from_values(Values::Boolean(values));
     unknown.iter().for_each(|row| builder.set_null(*row));
-    faulty
-        .iter()
-        .for_each(|(row, reason)| builder.set_fault(*row, reason));
+    faulty.iter().for_each(|(row, reason)| builder.set_fault(*row, reason));
     builder.finish()
 }
 

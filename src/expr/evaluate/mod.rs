@@ -64,10 +64,8 @@ pub fn evaluate(node: &Node, batch: &Batch, rows: &[u32]) -> Arc<Column> {
             Arc::new(column)
         }
         Node::Call(function, arguments, data_type) => {
-            let arguments: Vec<Operand> = arguments
-                .iter()
-                .map(|argument| Operand::new(argument, batch, rows))
-                .collect();
+            let arguments: Vec<Operand> =
+                arguments.iter().map(|argument| Operand::new(argument, batch, rows)).collect();
             let builder = Builder::new(*data_type, batch.rows);
             function::call(function, &arguments, builder, rows)
         }
@@ -78,10 +76,7 @@ pub fn evaluate(node: &Node, batch: &Batch, rows: &[u32]) -> Arc<Column> {
 pub fn constant_value(node: &Node) -> Option<Value> {
     let batch = Batch::new(RawRecords::None, 1, 0);
     let column = evaluate(node, &batch, &[0]);
-    column
-        .faults
-        .is_empty()
-        .then(|| Cell::of(&column, 0).to_value())
+    column.faults.is_empty().then(|| Cell::of(&column, 0).to_value())
 }
 
 fn repeat(node: &Node, value: &Value, batch: &Batch, rows: &[u32]) -> Arc<Column> {

@@ -142,11 +142,7 @@ fn first_type(arguments: &[Node]) -> DataType {
 fn pick<'a>(cells: &[Cell<'a>], wanted: Ordering) -> Cell<'a> {
     let present = cells.iter().copied().filter(|cell| *cell != Cell::Null);
     let better = |best, cell| {
-        if order(cell, best) == wanted {
-            cell
-        } else {
-            best
-        }
+        if order(cell, best) == wanted { cell } else { best }
     };
     present.reduce(better).unwrap_or(Cell::Null)
 }

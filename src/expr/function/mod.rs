@@ -255,12 +255,7 @@ mod tests {
     #[test]
     fn every_example_gives_its_result() {
         for doc in all() {
-            assert_eq!(
-                text_of(doc.example),
-                Ok(doc.result.to_string()),
-                "{}",
-                doc.example
-            );
+            assert_eq!(text_of(doc.example), Ok(doc.result.to_string()), "{}", doc.example);
         }
     }
 

@@ -26,11 +26,7 @@ pub const FUNCTIONS: &[Function] = &[
             example: "now() IS NULL",
             result: "false",
         },
-        &[
-            "current_timestamp",
-            "get_current_timestamp",
-            "transaction_timestamp",
-        ],
+        &["current_timestamp", "get_current_timestamp", "transaction_timestamp"],
         Special::Now,
     ),
     clock(
@@ -87,41 +83,21 @@ pub const FUNCTIONS: &[Function] = &[
             }
         },
     ),
-    part(
-        "year",
-        "year(moment) -> bigint",
-        "year(DATE '2024-05-17')",
-        "2024",
-        |cells, _| bigint_answer(Part::Year.of(micros_of(cells[0]))),
-    ),
-    part(
-        "quarter",
-        "quarter(moment) -> bigint",
-        "quarter(DATE '2024-05-17')",
-        "2",
-        |cells, _| bigint_answer(Part::Quarter.of(micros_of(cells[0]))),
-    ),
-    part(
-        "month",
-        "month(moment) -> bigint",
-        "month(DATE '2024-05-17')",
-        "5",
-        |cells, _| bigint_answer(Part::Month.of(micros_of(cells[0]))),
-    ),
-    part(
-        "week",
-        "week(moment) -> bigint",
-        "week(DATE '2024-05-17')",
-        "20",
-        |cells, _| bigint_answer(Part::Week.of(micros_of(cells[0]))),
-    ),
-    part(
-        "day",
-        "day(moment) -> bigint",
-        "day(DATE '2024-05-17')",
-        "17",
-        |cells, _| bigint_answer(Part::Day.of(micros_of(cells[0]))),
-    ),
+    part("year", "year(moment) -> bigint", "year(DATE '2024-05-17')", "2024", |cells, _| {
+        bigint_answer(Part::Year.of(micros_of(cells[0])))
+    }),
+    part("quarter", "quarter(moment) -> bigint", "quarter(DATE '2024-05-17')", "2", |cells, _| {
+        bigint_answer(Part::Quarter.of(micros_of(cells[0])))
+    }),
+    part("month", "month(moment) -> bigint", "month(DATE '2024-05-17')", "5", |cells, _| {
+        bigint_answer(Part::Month.of(micros_of(cells[0])))
+    }),
+    part("week", "week(moment) -> bigint", "week(DATE '2024-05-17')", "20", |cells, _| {
+        bigint_answer(Part::Week.of(micros_of(cells[0])))
+    }),
+    part("day", "day(moment) -> bigint", "day(DATE '2024-05-17')", "17", |cells, _| {
+        bigint_answer(Part::Day.of(micros_of(cells[0])))
+    }),
     part(
         "hour",
         "hour(moment) -> bigint",

@@ -46,12 +46,7 @@ pub const FUNCTIONS: &[Function] = &[
             &[],
             &[Parameter::Number, Parameter::Bigint],
             rounded_type,
-            |cells, _| {
-                round(
-                    cells[0],
-                    cells.get(1).map_or(0, |digits| bigint_of(*digits)),
-                )
-            },
+            |cells, _| round(cells[0], cells.get(1).map_or(0, |digits| bigint_of(*digits))),
         )
     },
     number(
@@ -155,15 +150,8 @@ const fn number(
     result_type: ResultType,
     kernel: Kernel,
 ) -> Function {
-    let doc = FunctionDoc {
-        name,
-        family: "number",
-        signature,
-        doc,
-        nulls: STRICT,
-        example,
-        result,
-    };
+    let doc =
+        FunctionDoc { name, family: "number", signature, doc, nulls: STRICT, example, result };
     two(doc, &[], &[Parameter::Number], result_type, kernel)
 }
 
@@ -212,10 +200,7 @@ fn rounded_type(arguments: &[Node]) -> DataType {
 /// The type of fewer digits behind the point; rounding up may need one more before it.
 fn widened(precision: u8, scale: u8, kept: u8) -> DataType {
     let precision = (precision - scale + kept + 1).min(DataType::PRECISION_MAX);
-    DataType::Decimal {
-        precision,
-        scale: kept,
-    }
+    DataType::Decimal { precision, scale: kept }
 }
 
 fn whole<'a>(cell: Cell, double: ToIntegral, units: ToWhole) -> Result<Answer<'a>, Failure> {
@@ -235,10 +220,7 @@ fn round<'a>(cell: Cell, digits: i64) -> Result<Answer<'a>, Failure> {
         Cell::Bigint(value) => bigint_answer(round_units(i128::from(value), digits)),
         Cell::Decimal(units, scale) => {
             let surplus = digits.saturating_sub(i64::from(scale)).min(0);
-            Ok(Answer::Cell(Cell::Decimal(
-                round_units(units, surplus),
-                scale,
-            )))
+            Ok(Answer::Cell(Cell::Decimal(round_units(units, surplus), scale)))
         }
         cell => double_answer(round_double(double_of(cell), digits)),
     }
@@ -261,11 +243,8 @@ fn round_double(value: f64, digits: i64) -> f64 {
         return value.round();
     }
     let power = 10_f64.powi(digits.abs());
-    let rounded = if digits > 0 {
-        (value * power).round() / power
-    } else {
-        (value / power).round() * power
-    };
+    let rounded =
+        if digits > 0 { (value * power).round() / power } else { (value / power).round() * power };
     match (rounded.is_finite(), digits > 0) {
         (true, _) => rounded,
         (false, true) => value,

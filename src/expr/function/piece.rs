@@ -155,11 +155,7 @@ fn count_from_start(text: &str, count: i64) -> usize {
 /// As DuckDB: positions before the first count into the length; a negative length goes to the left.
 fn substring(text: &str, start: i64, length: Option<i64>) -> &str {
     let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let first = if start < 0 {
-        count.saturating_add(start)
-    } else {
-        start - 1
-    };
+    let first = if start < 0 { count.saturating_add(start) } else { start - 1 };
     let (from, to) = match length {
         None => (first, i64::MAX),
         Some(length) if length < 0 => (first.saturating_add(length), first),
@@ -176,9 +172,7 @@ fn split_part<'a>(text: &'a str, separator: &str, index: i64) -> &'a str {
         return "";
     };
     if separator.is_empty() {
-        let characters = text
-            .char_indices()
-            .map(|(at, c)| &text[at..at + c.len_utf8()]);
+        let characters = text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()]);
         let mut characters: Vec<&str> = characters.collect();
         if index < 0 {
             characters.reverse();

@@ -23,25 +23,13 @@ const PADDED: &[Parameter] = &[Parameter::Text, Parameter::Bigint, Parameter::Te
 /// The functions.
 pub const FUNCTIONS: &[Function] = &[
     function(
-        [
-            "lower",
-            "lower(text) -> text",
-            "in lower case",
-            "lower('ABC')",
-            "abc",
-        ],
+        ["lower", "lower(text) -> text", "in lower case", "lower('ABC')", "abc"],
         ONE,
         TEXT,
         |cells, out| write(out, str_of(cells[0]).chars().flat_map(char::to_lowercase)),
     ),
     function(
-        [
-            "upper",
-            "upper(text) -> text",
-            "in upper case",
-            "upper('abc')",
-            "ABC",
-        ],
+        ["upper", "upper(text) -> text", "in upper case", "upper('abc')", "ABC"],
         ONE,
         TEXT,
         |cells, out| write(out, str_of(cells[0]).chars().flat_map(char::to_uppercase)),
@@ -91,13 +79,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function {
         aliases: &["len", "char_length", "character_length"],
         ..function(
-            [
-                "length",
-                "length(text) -> bigint",
-                "the number of characters",
-                "length('abc')",
-                "3",
-            ],
+            ["length", "length(text) -> bigint", "the number of characters", "length('abc')", "3"],
             ONE,
             BIGINT,
             |cells, _| bigint_answer(str_of(cells[0]).chars().count()),
@@ -183,13 +165,7 @@ pub const FUNCTIONS: &[Function] = &[
         |cells, out| pad(cells, out, End::End),
     ),
     function(
-        [
-            "reverse",
-            "reverse(text) -> text",
-            "the characters backwards",
-            "reverse('abc')",
-            "cba",
-        ],
+        ["reverse", "reverse(text) -> text", "the characters backwards", "reverse('abc')", "cba"],
         ONE,
         TEXT,
         |cells, out| write(out, str_of(cells[0]).chars().rev()),
@@ -219,13 +195,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// The operator `||`.
 pub static CONCATENATION: Function = function(
-    [
-        "||",
-        "text || text -> text",
-        "both texts, one after the other",
-        "'a' || 'b'",
-        "ab",
-    ],
+    ["||", "text || text -> text", "both texts, one after the other", "'a' || 'b'", "ab"],
     TWO,
     TEXT,
     |cells, out| {
@@ -250,15 +220,7 @@ pub(super) const fn function(
     kernel: Kernel,
 ) -> Function {
     Function {
-        doc: FunctionDoc {
-            name,
-            family: FAMILY,
-            signature,
-            doc,
-            nulls: STRICT,
-            example,
-            result,
-        },
+        doc: FunctionDoc { name, family: FAMILY, signature, doc, nulls: STRICT, example, result },
         aliases: &[],
         parameters,
         required: parameters.len(),
@@ -273,10 +235,7 @@ const fn optional(
     parameters: &'static [Parameter],
     kernel: Kernel,
 ) -> Function {
-    Function {
-        required: parameters.len() - 1,
-        ..function(doc, parameters, TEXT, kernel)
-    }
+    Function { required: parameters.len() - 1, ..function(doc, parameters, TEXT, kernel) }
 }
 
 /// A text function of any number of arguments that sees its NULLs.
@@ -287,15 +246,7 @@ const fn lenient(
     kernel: Kernel,
 ) -> Function {
     Function {
-        doc: FunctionDoc {
-            name,
-            family: FAMILY,
-            signature,
-            doc,
-            nulls,
-            example,
-            result,
-        },
+        doc: FunctionDoc { name, family: FAMILY, signature, doc, nulls, example, result },
         aliases: &[],
         parameters,
         required: parameters.len(),
@@ -315,18 +266,12 @@ fn write<'a>(
 }
 
 fn trimming<'a>(cells: &[Cell<'a>]) -> (&'a str, &'a str) {
-    (
-        str_of(cells[0]),
-        cells.get(1).map_or(" ", |set| str_of(*set)),
-    )
+    (str_of(cells[0]), cells.get(1).map_or(" ", |set| str_of(*set)))
 }
 
 /// Splits before the character of that index, counted from 0.
 pub(super) fn split_at(text: &str, index: usize) -> (&str, &str) {
-    let at = text
-        .char_indices()
-        .nth(index)
-        .map_or(text.len(), |(at, _)| at);
+    let at = text.char_indices().nth(index).map_or(text.len(), |(at, _)| at);
     text.split_at(at)
 }
 

@@ -6,10 +6,7 @@ use super::*;
 fn items_are_named_by_alias_column_key_or_text() {
     let table = orders();
     let mut slots = table.slots.clone();
-    let layout = Layout {
-        rest: Rest::Json,
-        ..table.layout.clone()
-    };
+    let layout = Layout { rest: Rest::Json, ..table.layout.clone() };
     let mut scope = scope(&layout, &mut slots);
     let sqls = [
         "id AS number",
@@ -36,27 +33,14 @@ fn items_are_named_by_alias_column_key_or_text() {
     assert_eq!(replace[0].0, "status");
     let sqls = ["nope", "* EXCLUDE (nope)", "id +"].map(Sql::unplaced);
     let mut scope = self::scope(&table.layout, &mut slots);
-    assert_eq!(
-        bind_items(&sqls, &mut scope)
-            .expect_err("three errors")
-            .len(),
-        3
-    );
+    assert_eq!(bind_items(&sqls, &mut scope).expect_err("three errors").len(), 3);
 }
 
 fn aggregate(by: &[&str], select: &[&str]) -> Result<BoundAggregate, Vec<Diagnostic>> {
     let table = orders();
     let mut slots = table.slots.clone();
-    let place = |sqls: &[&str]| {
-        sqls.iter()
-            .map(|sql| Sql::unplaced(*sql))
-            .collect::<Vec<_>>()
-    };
-    bind_aggregate(
-        &place(by),
-        &place(select),
-        &mut scope(&table.layout, &mut slots),
-    )
+    let place = |sqls: &[&str]| sqls.iter().map(|sql| Sql::unplaced(*sql)).collect::<Vec<_>>();
+    bind_aggregate(&place(by), &place(select), &mut scope(&table.layout, &mut slots))
 }
 
 #[test]
@@ -70,35 +54,13 @@ fn aggregates_are_cut_out_of_their_expressions() {
         "lower(status) || year(day) AS t",
     ];
     let bound = aggregate(&by, &select).expect("sound");
-    let keys: Vec<(&str, Slot)> = bound
-        .keys
-        .iter()
-        .map(|key| (&*key.name, key.slot))
-        .collect();
+    let keys: Vec<(&str, Slot)> = bound.keys.iter().map(|key| (&*key.name, key.slot)).collect();
     assert_eq!(keys, [("day", Slot(5)), ("state", Slot(6))]);
-    let functions: Vec<_> = bound
-        .calls
-        .iter()
-        .map(|call| (call.function, call.slot))
-        .collect();
-    let expected = [
-        AggregateFunction::CountAll,
-        AggregateFunction::Sum,
-        AggregateFunction::Max,
-    ];
-    assert_eq!(
-        functions,
-        [
-            (expected[0], Slot(7)),
-            (expected[1], Slot(8)),
-            (expected[2], Slot(9))
-        ]
-    );
-    let outputs: Vec<(&str, Vec<Slot>)> = bound
-        .outputs
-        .iter()
-        .map(|(name, output)| (&**name, output.reads()))
-        .collect();
+    let functions: Vec<_> = bound.calls.iter().map(|call| (call.function, call.slot)).collect();
+    let expected = [AggregateFunction::CountAll, AggregateFunction::Sum, AggregateFunction::Max];
+    assert_eq!(functions, [(expected[0], Slot(7)), (expected[1], Slot(8)), (expected[2], Slot(9))]);
+    let outputs: Vec<(&str, Vec<Slot>)> =
+        bound.outputs.iter().map(|(name, output)| (&**name, output.reads())).collect();
     let expected = [
         ("n", vec![Slot(7)]),
         ("mean", vec![Slot(7), Slot(8)]),
@@ -113,28 +75,13 @@ fn aggregates_are_cut_out_of_their_expressions() {
 fn what_differs_within_a_group_is_no_output() {
     let check = |select: &str, message: &str, hint: &str| {
         let errors = aggregate(&["day"], &[select]).expect_err(select);
-        assert_eq!(
-            (&*errors[0].message, errors[0].hint.as_deref()),
-            (message, Some(hint))
-        );
+        assert_eq!((&*errors[0].message, errors[0].hint.as_deref()), (message, Some(hint)));
     };
     let hint = "group by it, or aggregate it: min(id), max(id), count(id)";
     check("id + count(*)", "`id` differs within a group", hint);
-    check(
-        "day",
-        "`day` is already there: the keys come first",
-        "leave it out of select",
-    );
+    check("day", "`day` is already there: the keys come first", "leave it out of select");
     let declare = "declare it: types = { amount = \"decimal(18,2)\" }";
-    check(
-        "sum(amount)",
-        "a number is needed here, not a text",
-        declare,
-    );
+    check("sum(amount)", "a number is needed here, not a text", declare);
     let case = "write count(CASE WHEN condition THEN value END)";
-    check(
-        "count(id) FILTER (WHERE id > 1)",
-        "`count` takes no FILTER, OVER or WITHIN GROUP",
-        case,
-    );
+    check("count(id) FILTER (WHERE id > 1)", "`count` takes no FILTER, OVER or WITHIN GROUP", case);
 }

@@ -3,14 +3,7 @@
 use super::*;
 
 /// A value of each kind.
-const RECORDS: [&str; 6] = [
-    "\"x\"",
-    "12.5",
-    "true",
-    "null",
-    "{\"k\": [1]}",
-    "9007199254740993",
-];
+const RECORDS: [&str; 6] = ["\"x\"", "12.5", "true", "null", "{\"k\": [1]}", "9007199254740993"];
 
 #[test]
 fn json_takes_the_type_that_its_place_asks_for() {
@@ -19,66 +12,27 @@ fn json_takes_the_type_that_its_place_asks_for() {
     let lost = "!JSON number that a double cannot hold (declare its type)";
     table.check(
         "v.a[0] > 12",
-        &[
-            &number("string"),
-            "true",
-            &number("boolean"),
-            "NULL",
-            &number("object"),
-            lost,
-        ],
+        &[&number("string"), "true", &number("boolean"), "NULL", &number("object"), lost],
     );
-    table.check(
-        "TRY(v.a[0] + 1)",
-        &["NULL", "13.5", "NULL", "NULL", "NULL", "NULL"],
-    );
-    table.check(
-        "TRY(v.a[0] = 'x')",
-        &["true", "NULL", "NULL", "NULL", "NULL", "NULL"],
-    );
-    table.check(
-        "TRY(v.a[0] AND true)",
-        &["NULL", "NULL", "true", "NULL", "NULL", "NULL"],
-    );
+    table.check("TRY(v.a[0] + 1)", &["NULL", "13.5", "NULL", "NULL", "NULL", "NULL"]);
+    table.check("TRY(v.a[0] = 'x')", &["true", "NULL", "NULL", "NULL", "NULL", "NULL"]);
+    table.check("TRY(v.a[0] AND true)", &["NULL", "NULL", "true", "NULL", "NULL", "NULL"]);
 }
 
 #[test]
 fn json_is_passed_on_as_it_is_and_cast_as_asked() {
     let table = Table::json(&RECORDS);
-    table.check(
-        "v.a[0] IS NULL",
-        &["false", "false", "false", "true", "false", "false"],
-    );
-    table.check(
-        "v.a[0]",
-        &[
-            "\"x\"",
-            "12.5",
-            "true",
-            "NULL",
-            "{\"k\": [1]}",
-            "9007199254740993",
-        ],
-    );
+    table.check("v.a[0] IS NULL", &["false", "false", "false", "true", "false", "false"]);
+    table.check("v.a[0]", &["\"x\"", "12.5", "true", "NULL", "{\"k\": [1]}", "9007199254740993"]);
     table.check(
         "CAST(v.a[0] AS text)",
-        &[
-            "x",
-            "12.5",
-            "true",
-            "NULL",
-            "{\"k\": [1]}",
-            "9007199254740993",
-        ],
+        &["x", "12.5", "true", "NULL", "{\"k\": [1]}", "9007199254740993"],
     );
     table.check(
         "TRY_CAST(v.a[0] AS bigint)",
         &["NULL", "12", "1", "NULL", "NULL", "9007199254740993"],
     );
-    table.check(
-        "TRY(v.a[0] > 12.4999)",
-        &["NULL", "true", "NULL", "NULL", "NULL", "true"],
-    );
+    table.check("TRY(v.a[0] > 12.4999)", &["NULL", "true", "NULL", "NULL", "NULL", "true"]);
 }
 
 #[test]
@@ -89,22 +43,14 @@ fn json_beside_json_needs_a_type() {
     table.check_error("v.a[0] = v.b", [message, "v.a[0]", "this is json", hint]);
     let message = "9007199254740993 cannot be compared exactly as a double";
     let hint = "declare the type of the JSON path beside it: types = { \"path\" = \"bigint\" }";
-    table.check_error(
-        "v.a[0] = 9007199254740993",
-        [message, "9007199254740993", "", hint],
-    );
+    table.check_error("v.a[0] = 9007199254740993", [message, "9007199254740993", "", hint]);
 }
 
 #[test]
 fn paths_become_slots_once() {
-    let layout = Layout {
-        fields: Vec::new(),
-        rest: Rest::Json,
-    };
+    let layout = Layout { fields: Vec::new(), rest: Rest::Json };
     let mut slots = Slots::default();
-    slots
-        .declared
-        .push(("user.age".to_string(), DataType::Bigint));
+    slots.declared.push(("user.age".to_string(), DataType::Bigint));
     let mut scope = scope(&layout, &mut slots);
     let sql = Sql::unplaced(
         "user.age > 1 AND items[0].sku = user['odd key'] || 'x' AND \"user\".age < 9",

@@ -27,9 +27,7 @@ const DIFFERENCES: &str = include_str!("../../../fixtures/expressions/difference
 /// The value of an expression without columns as text; `NULL` for none; else the fault or the first message.
 pub fn text_of(sql: &str) -> Result<String, String> {
     let table = Table::default();
-    let expression = table
-        .bind(sql)
-        .map_err(|errors| errors[0].message.clone())?;
+    let expression = table.bind(sql).map_err(|errors| errors[0].message.clone())?;
     match &*table.texts(&expression) {
         [only] => only.clone(),
         many => unreachable!("{} rows", many.len()),
@@ -46,10 +44,7 @@ struct Table {
 impl Default for Table {
     fn default() -> Table {
         Table {
-            layout: Layout {
-                fields: Vec::new(),
-                rest: Rest::Closed,
-            },
+            layout: Layout { fields: Vec::new(), rest: Rest::Closed },
             slots: Slots::default(),
             columns: Vec::new(),
         }
@@ -79,9 +74,7 @@ impl Table {
             PathStep::Index(0),
         ];
         table.slots.json_path(&JsonPath(path));
-        let present = values
-            .iter()
-            .map(|value| (*value != "null").then_some(*value));
+        let present = values.iter().map(|value| (*value != "null").then_some(*value));
         let values: Vec<Option<&str>> = present.collect();
         let values = nullable(&values, Values::Json(texts(&values)));
         table.columns.push(values);
@@ -116,9 +109,7 @@ impl Table {
 
     /// Every row's value as text, faults as `!reason`.
     fn check(&self, sql: &str, expected: &[&str]) {
-        let expression = self
-            .bind(sql)
-            .unwrap_or_else(|errors| panic!("{sql}: {errors:?}"));
+        let expression = self.bind(sql).unwrap_or_else(|errors| panic!("{sql}: {errors:?}"));
         let texts = self.texts(&expression);
         let found: Vec<String> = texts
             .into_iter()
@@ -142,12 +133,7 @@ impl Table {
 }
 
 fn scope<'a>(layout: &'a Layout, slots: &'a mut Slots) -> Scope<'a> {
-    Scope {
-        layout,
-        slots,
-        now_micros: NOW,
-        context: "filter",
-    }
+    Scope { layout, slots, now_micros: NOW, context: "filter" }
 }
 
 fn texts(values: &[Option<&str>]) -> Text {
@@ -170,10 +156,7 @@ fn text_column(values: &[Option<&str>]) -> Column {
 }
 
 fn bigint_column(values: &[Option<i64>]) -> Column {
-    let numbers = values
-        .iter()
-        .map(|value| value.unwrap_or_default())
-        .collect();
+    let numbers = values.iter().map(|value| value.unwrap_or_default()).collect();
     nullable(values, Values::Bigint(numbers))
 }
 

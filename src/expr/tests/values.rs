@@ -22,10 +22,7 @@ fn results_are_those_of_duckdb_but_for_the_listed_differences() {
         .filter(|line| !line.starts_with('#'))
         .map(|line| line.split('\t').collect())
         .collect();
-    let mut listed = differences
-        .iter()
-        .map(|fields| fields[0])
-        .collect::<Vec<_>>();
+    let mut listed = differences.iter().map(|fields| fields[0]).collect::<Vec<_>>();
     for line in EXPECTATIONS.lines().filter(|line| !line.starts_with('#')) {
         let (sql, of_duckdb) = line.split_once('\t').expect("an expression and its result");
         let found = text_of(sql).unwrap_or_else(|_| "ERROR".to_string());
@@ -49,41 +46,19 @@ fn faults_stay_where_they_are_needed() {
         .with("t", text_column(&[Some("x"), Some("7"), None, Some("")]));
     table.check("10 // a", &["!division by zero", "10", "5", "NULL"]);
     table.check("TRY(10 // a)", &["NULL", "10", "5", "NULL"]);
-    table.check(
-        "a <> 0 AND 10 // a > 5",
-        &["false", "true", "false", "NULL"],
-    );
+    table.check("a <> 0 AND 10 // a > 5", &["false", "true", "false", "NULL"]);
     table.check("a = 0 OR 10 // a > 5", &["true", "true", "false", "NULL"]);
-    table.check(
-        "CASE WHEN a > 0 THEN 10 // a ELSE -1 END",
-        &["-1", "10", "5", "-1"],
-    );
+    table.check("CASE WHEN a > 0 THEN 10 // a ELSE -1 END", &["-1", "10", "5", "-1"]);
     table.check(
         "CAST(t AS bigint) + a",
-        &[
-            "!text is not a bigint",
-            "8",
-            "NULL",
-            "!text is not a bigint",
-        ],
+        &["!text is not a bigint", "8", "NULL", "!text is not a bigint"],
     );
-    table.check(
-        "coalesce(a, CAST(t AS bigint))",
-        &["0", "1", "2", "!text is not a bigint"],
-    );
+    table.check("coalesce(a, CAST(t AS bigint))", &["0", "1", "2", "!text is not a bigint"]);
     table.check("a IN (0, 10 // a)", &["true", "false", "false", "NULL"]);
-    table.check(
-        "(10 // a) IS NULL",
-        &["!division by zero", "false", "false", "true"],
-    );
+    table.check("(10 // a) IS NULL", &["!division by zero", "false", "false", "true"]);
     table.check(
         "9223372036854775807 + a",
-        &[
-            "9223372036854775807",
-            "!bigint overflow",
-            "!bigint overflow",
-            "NULL",
-        ],
+        &["9223372036854775807", "!bigint overflow", "!bigint overflow", "NULL"],
     );
     table.check("concat(t, a)", &["x0", "71", "2", ""]);
 }
@@ -92,16 +67,12 @@ fn faults_stay_where_they_are_needed() {
 fn a_column_with_faults_faults_just_the_rows_that_read_it() {
     let mut column = bigint_column(&[Some(1), Some(2), Some(3)]);
     column.set_fault(1, &"text is not a bigint".into());
-    let table = Table::default()
-        .with("a", column)
-        .with("b", bigint_column(&[Some(0), Some(0), Some(1)]));
+    let table =
+        Table::default().with("a", column).with("b", bigint_column(&[Some(0), Some(0), Some(1)]));
     table.check("a", &["1", "!text is not a bigint", "3"]);
     table.check("a > 1", &["false", "!text is not a bigint", "true"]);
     table.check("b = 1 AND a > 1", &["false", "false", "true"]);
-    table.check(
-        "a > 1 AND b = 1",
-        &["false", "!text is not a bigint", "true"],
-    );
+    table.check("a > 1 AND b = 1", &["false", "!text is not a bigint", "true"]);
     table.check("a IN (1)", &["true", "!text is not a bigint", "false"]);
     table.check("coalesce(a, 0)", &["1", "!text is not a bigint", "3"]);
     table.check("greatest(a, 2)", &["2", "!text is not a bigint", "3"]);
@@ -111,15 +82,8 @@ fn a_column_with_faults_faults_just_the_rows_that_read_it() {
 #[test]
 fn decimals_keep_their_digits() {
     let price = |units: &[Option<i128>]| {
-        let numbers = units
-            .iter()
-            .map(|units| units.unwrap_or_default())
-            .collect();
-        let values = Values::Decimal {
-            units: numbers,
-            precision: 6,
-            scale: 2,
-        };
+        let numbers = units.iter().map(|units| units.unwrap_or_default()).collect();
+        let values = Values::Decimal { units: numbers, precision: 6, scale: 2 };
         nullable(units, values)
     };
     let table = Table::default().with("price", price(&[Some(1999), None, Some(-5)]));
@@ -132,10 +96,6 @@ fn decimals_keep_their_digits() {
     let widest = "price * 99999999999999999999999999999999.0";
     table.check(
         widest,
-        &[
-            "1998999999999999999999999999999980.010",
-            "NULL",
-            "-4999999999999999999999999999999.950",
-        ],
+        &["1998999999999999999999999999999980.010", "NULL", "-4999999999999999999999999999999.950"],
     );
 }

@@ -26,10 +26,7 @@ fn check(patterns: &[&str], expected: Result<&[&str], &str>) {
             assert_eq!(found, expected, "{patterns:?}");
         }
         (Err(error), Err(message)) => {
-            assert_eq!(
-                (error.kind, error.to_string().as_str()),
-                (Kind::Usage, message)
-            );
+            assert_eq!((error.kind, error.to_string().as_str()), (Kind::Usage, message));
             assert!(error.hint.is_some() || error.cause.is_some());
         }
         (found, _) => panic!("{patterns:?}: {found:?}"),
@@ -75,15 +72,9 @@ fn a_name_that_exists_is_no_glob() {
 #[test]
 fn what_names_nothing_is_an_error() {
     check(&["gone.csv"], Err("input `/job/gone.csv` does not exist"));
-    check(
-        &["orders/*.json"],
-        Err("no file matches input `orders/*.json`"),
-    );
+    check(&["orders/*.json"], Err("no file matches input `orders/*.json`"));
     check(&["orders"], Err("input `orders` is a folder"));
-    check(
-        &["late.csv", "*.csv"],
-        Err("input `/job/late.csv` is named twice"),
-    );
+    check(&["late.csv", "*.csv"], Err("input `/job/late.csv` is named twice"));
     check(
         &["a***b"],
         Err(

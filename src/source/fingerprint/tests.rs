@@ -24,15 +24,7 @@ fn the_steps_taken_do_not_matter_and_resuming_goes_on() {
         let at_once = tracker(&file, verify).fingerprint(end).expect("readable");
         assert_eq!(at_once.segment_crcs.len(), 3);
         let mut stepwise = tracker(&file, verify);
-        for offset in [
-            0,
-            1,
-            100_000,
-            5 << 20,
-            63 << 20 | 7,
-            64 << 20,
-            128 << 20 | 1,
-        ] {
+        for offset in [0, 1, 100_000, 5 << 20, 63 << 20 | 7, 64 << 20, 128 << 20 | 1] {
             let stored = stepwise.fingerprint(offset).expect("readable");
             let compared = compare(&*file, &stored, verify, Depth::Quick).expect("readable");
             assert_eq!(compared, Comparison::Same, "{offset}");
@@ -47,9 +39,7 @@ fn every_difference_is_told() {
     let file = file();
     for verify in VERIFIES {
         let consumed = 100 << 20;
-        let stored = tracker(&file, verify)
-            .fingerprint(consumed)
-            .expect("readable");
+        let stored = tracker(&file, verify).fingerprint(consumed).expect("readable");
         let check = |expected: fn(&Comparison) -> bool| {
             let found = compare(&*file, &stored, verify, Depth::Quick).expect("readable");
             assert!(expected(&found), "{found:?}");
@@ -62,12 +52,8 @@ fn every_difference_is_told() {
                 (|found| matches!(found, Comparison::HeadDiffers { .. }))
                     as fn(&Comparison) -> bool,
             ),
-            ((100 << 20) - 1, |found| {
-                matches!(found, Comparison::WindowDiffers { .. })
-            }),
-            (sampled, |found| {
-                matches!(found, Comparison::SampleDiffers { segment: 1, .. })
-            }),
+            ((100 << 20) - 1, |found| matches!(found, Comparison::WindowDiffers { .. })),
+            (sampled, |found| matches!(found, Comparison::SampleDiffers { segment: 1, .. })),
             (100 << 20, |found| *found == Comparison::Same),
         ] {
             flip(at);
@@ -87,20 +73,13 @@ fn every_difference_is_told() {
 #[test]
 fn a_sampled_comparison_reads_little() {
     let file = file();
-    let stored = tracker(&file, Verify::Sampled)
-        .fingerprint(SIZE as u64)
-        .expect("readable");
+    let stored = tracker(&file, Verify::Sampled).fingerprint(SIZE as u64).expect("readable");
     let before = *file.bytes_read.lock().expect("not poisoned");
     compare(&*file, &stored, Verify::Sampled, Depth::Quick).expect("readable");
     let read = *file.bytes_read.lock().expect("not poisoned") - before;
-    assert!(
-        read <= 2 * WINDOW_BYTES + SEGMENTS_COMPARED * 64 * BLOCK_BYTES,
-        "{read}"
-    );
+    assert!(read <= 2 * WINDOW_BYTES + SEGMENTS_COMPARED * 64 * BLOCK_BYTES, "{read}");
     for count in [1, 2, 3, 4, 5, 100, 16_000] {
-        let compared = (0..count)
-            .filter(|segment| is_compared(*segment, count))
-            .count();
+        let compared = (0..count).filter(|segment| is_compared(*segment, count)).count();
         assert_eq!(compared as u64, count.min(SEGMENTS_COMPARED));
     }
 }
@@ -109,12 +88,7 @@ fn a_sampled_comparison_reads_little() {
 fn samples_are_spread_over_their_stretches() {
     let places = (0..64).map(|stretch| sampled_block(stretch) - stretch * STRETCH_BYTES);
     let places: std::collections::BTreeSet<u64> = places.collect();
-    assert!(
-        places.len() > 50
-            && places
-                .iter()
-                .all(|place| place + BLOCK_BYTES <= STRETCH_BYTES)
-    );
+    assert!(places.len() > 50 && places.iter().all(|place| place + BLOCK_BYTES <= STRETCH_BYTES));
 }
 
 #[test]
@@ -125,12 +99,8 @@ fn a_change_while_the_file_is_open_is_noticed() {
     let memory = Memory::default();
     let file = memory.put("/a.csv", 1, b"1,2\n".to_vec());
     let input = Input::open(&memory, Path::new("/a.csv")).expect("it is there");
-    let check = |expected| {
-        assert_eq!(
-            input.changed_since_open(&memory).expect("readable"),
-            expected
-        )
-    };
+    let check =
+        |expected| assert_eq!(input.changed_since_open(&memory).expect("readable"), expected);
     check(None);
     file.change(|bytes| bytes.push(b'3'));
     check(Some(Change::Grown { was: 4, is: 5 }));

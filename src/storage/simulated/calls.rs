@@ -18,11 +18,7 @@ impl Storage for SimulatedStorage {
                 OpenMode::ReadInput => Last::Followed,
                 OpenMode::ReadOwn | OpenMode::Modify => Last::AsItIs,
                 OpenMode::CreatePrivate | OpenMode::CreateShared => {
-                    let access = if mode == OpenMode::CreatePrivate {
-                        0o600
-                    } else {
-                        0o644
-                    };
+                    let access = if mode == OpenMode::CreatePrivate { 0o600 } else { 0o644 };
                     return disk.image.create(
                         path,
                         Body::File(Layers::settled(Vec::new())),
@@ -36,11 +32,7 @@ impl Storage for SimulatedStorage {
                 _ => Err(io::ErrorKind::InvalidInput.into()),
             }
         })?;
-        Ok(Arc::new(SimulatedFile {
-            storage: self.clone(),
-            node,
-            path: path.to_path_buf(),
-        }))
+        Ok(Arc::new(SimulatedFile { storage: self.clone(), node, path: path.to_path_buf() }))
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
@@ -62,9 +54,7 @@ impl Storage for SimulatedStorage {
     }
 
     fn rename(&self, from: &Path, to: &Path, existing: Existing) -> io::Result<()> {
-        self.operate(Call::Rename, to, |disk, _| {
-            disk.image.rename(from, to, existing)
-        })
+        self.operate(Call::Rename, to, |disk, _| disk.image.rename(from, to, existing))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -75,8 +65,7 @@ impl Storage for SimulatedStorage {
             }
             let (directory, name) = disk.image.place(path)?;
             let moment = disk.image.tick();
-            disk.image
-                .change_name(directory, moment, NameChange::Remove { name });
+            disk.image.change_name(directory, moment, NameChange::Remove { name });
             Ok(())
         })
     }
@@ -95,8 +84,7 @@ impl Storage for SimulatedStorage {
         self.operate(Call::Lock, path, |disk, _| {
             let found = match disk.image.find(path, Last::AsItIs) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    disk.image
-                        .create(path, Body::File(Layers::settled(Vec::new())), 0o600)?
+                    disk.image.create(path, Body::File(Layers::settled(Vec::new())), 0o600)?
                 }
                 other => other?,
             };
@@ -127,14 +115,9 @@ impl DirectoryCalls for SimulatedStorage {
     }
 
     fn make_directory(&self, path: &Path, privacy: Privacy) -> io::Result<()> {
-        let mode = if privacy == Privacy::Private {
-            0o700
-        } else {
-            0o755
-        };
+        let mode = if privacy == Privacy::Private { 0o700 } else { 0o755 };
         self.operate(Call::MakeDirectory, path, |disk, _| {
-            disk.image
-                .create(path, Body::Directory(Layers::settled(Names::new())), mode)?;
+            disk.image.create(path, Body::Directory(Layers::settled(Names::new())), mode)?;
             Ok(())
         })
     }
@@ -146,61 +129,53 @@ impl DirectoryCalls for SimulatedStorage {
 
 impl SimulatedFile {
     fn sync(&self, call: Call) -> io::Result<()> {
-        self.storage.operate(call, &self.path, |disk, fate| {
-            settle(disk.image.file(self.node)?, fate)
-        })
+        self.storage
+            .operate(call, &self.path, |disk, fate| settle(disk.image.file(self.node)?, fate))
     }
 }
 
 impl File for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.storage
-            .operate(Call::ReadAt, &self.path, |disk, fate| {
-                let live = &disk.image.file(self.node)?.live;
-                let start = usize::try_from(offset)
-                    .unwrap_or(usize::MAX)
-                    .min(live.len());
-                let asked = match fate {
-                    Fate::Short(count) => count.max(1),
-                    _ => buffer.len(),
-                };
-                let count = asked.min(buffer.len()).min(live.len() - start);
-                buffer[..count].copy_from_slice(&live[start..start + count]);
-                Ok(count)
-            })
+        self.storage.operate(Call::ReadAt, &self.path, |disk, fate| {
+            let live = &disk.image.file(self.node)?.live;
+            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(live.len());
+            let asked = match fate {
+                Fate::Short(count) => count.max(1),
+                _ => buffer.len(),
+            };
+            let count = asked.min(buffer.len()).min(live.len() - start);
+            buffer[..count].copy_from_slice(&live[start..start + count]);
+            Ok(count)
+        })
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut written = 0;
         while written < bytes.len() {
             let rest = &bytes[written..];
-            written += self
-                .storage
-                .operate(Call::WriteAt, &self.path, |disk, fate| {
-                    let count = match fate {
-                        Fate::Short(count) => count.clamp(1, rest.len()),
-                        _ => rest.len(),
-                    };
-                    disk.image
-                        .write(self.node, offset + written as u64, &rest[..count])
-                })?;
+            written += self.storage.operate(Call::WriteAt, &self.path, |disk, fate| {
+                let count = match fate {
+                    Fate::Short(count) => count.clamp(1, rest.len()),
+                    _ => rest.len(),
+                };
+                disk.image.write(self.node, offset + written as u64, &rest[..count])
+            })?;
         }
         Ok(())
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
-        self.storage
-            .operate(Call::SetLength, &self.path, |disk, _| {
-                let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
-                let room = disk.image.room();
-                let moment = disk.image.tick();
-                let layers = disk.image.file(self.node)?;
-                if length.saturating_sub(layers.live.len()) > room {
-                    return Err(Errno::NOSPC.into());
-                }
-                layers.change(moment, DataChange::Length(length));
-                Ok(())
-            })
+        self.storage.operate(Call::SetLength, &self.path, |disk, _| {
+            let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+            let room = disk.image.room();
+            let moment = disk.image.tick();
+            let layers = disk.image.file(self.node)?;
+            if length.saturating_sub(layers.live.len()) > room {
+                return Err(Errno::NOSPC.into());
+            }
+            layers.change(moment, DataChange::Length(length));
+            Ok(())
+        })
     }
 
     fn reserve(&self, length: u64) -> io::Result<()> {
@@ -208,11 +183,7 @@ impl File for SimulatedFile {
             let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
             let room = disk.image.room();
             let missing = length.saturating_sub(disk.image.file(self.node)?.live.len());
-            if missing > room {
-                Err(Errno::NOSPC.into())
-            } else {
-                Ok(())
-            }
+            if missing > room { Err(Errno::NOSPC.into()) } else { Ok(()) }
         })
     }
 
@@ -226,9 +197,7 @@ impl File for SimulatedFile {
 
     fn metadata(&self) -> io::Result<Metadata> {
         self.storage
-            .operate(Call::FileMetadata, &self.path, |disk, _| {
-                Ok(disk.image.metadata(self.node))
-            })
+            .operate(Call::FileMetadata, &self.path, |disk, _| Ok(disk.image.metadata(self.node)))
     }
 }
 

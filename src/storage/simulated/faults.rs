@@ -86,11 +86,7 @@ pub enum Effect {
 impl Fault {
     /// The machine stops right before operation `at`.
     pub fn power_loss(at: usize) -> Self {
-        Fault {
-            at,
-            lasting: Lasting::Sticky,
-            effect: Effect::PowerLoss,
-        }
+        Fault { at, lasting: Lasting::Sticky, effect: Effect::PowerLoss }
     }
 
     /// Whether it strikes the operation with this index.

@@ -57,18 +57,9 @@ pub(super) enum DataChange {
 /// A change of a directory's names.
 #[derive(Debug, Clone)]
 pub(super) enum NameChange {
-    Add {
-        name: OsString,
-        node: NodeId,
-    },
-    Remove {
-        name: OsString,
-    },
-    Rename {
-        from: OsString,
-        to: OsString,
-        node: NodeId,
-    },
+    Add { name: OsString, node: NodeId },
+    Remove { name: OsString },
+    Rename { from: OsString, to: OsString, node: NodeId },
 }
 
 /// A change that can be made on the state that it changes.
@@ -113,11 +104,7 @@ impl Change<Names> for NameChange {
 impl<T: Clone, C: Change<T>> Layers<T, C> {
     /// A state that is durable as it is.
     pub fn settled(state: T) -> Self {
-        Layers {
-            durable: state.clone(),
-            live: state,
-            pending: Vec::new(),
-        }
+        Layers { durable: state.clone(), live: state, pending: Vec::new() }
     }
 
     /// Makes a change visible, and durable only later.
@@ -142,23 +129,14 @@ impl<T: Clone, C: Change<T>> Layers<T, C> {
 impl Image {
     /// An empty disk: a root directory.
     pub fn new() -> Self {
-        let mut image = Image {
-            nodes: Vec::new(),
-            moment: 0,
-            capacity: u64::MAX,
-        };
+        let mut image = Image { nodes: Vec::new(), moment: 0, capacity: u64::MAX };
         image.add(Body::Directory(Layers::settled(Names::new())), 0o755);
         image
     }
 
     /// Adds a node that no name leads to yet.
     pub fn add(&mut self, body: Body, mode: u32) -> NodeId {
-        self.nodes.push(Node {
-            body,
-            mode,
-            is_ours: true,
-            modified_moment: self.moment,
-        });
+        self.nodes.push(Node { body, mode, is_ours: true, modified_moment: self.moment });
         self.nodes.len() - 1
     }
 

@@ -90,29 +90,17 @@ impl SimulatedStorage {
 
     /// Puts a durable file with mode 0600 at a path, outside of the trace; parents are made.
     pub fn put_file(&self, path: impl AsRef<Path>, bytes: &[u8]) {
-        self.put(
-            path.as_ref(),
-            Body::File(Layers::settled(bytes.to_vec())),
-            0o600,
-        );
+        self.put(path.as_ref(), Body::File(Layers::settled(bytes.to_vec())), 0o600);
     }
 
     /// Puts a durable directory at a path.
     pub fn put_directory(&self, path: impl AsRef<Path>, mode: u32) {
-        self.put(
-            path.as_ref(),
-            Body::Directory(Layers::settled(Names::new())),
-            mode,
-        );
+        self.put(path.as_ref(), Body::Directory(Layers::settled(Names::new())), mode);
     }
 
     /// Puts a durable symbolic link at a path.
     pub fn put_link(&self, path: impl AsRef<Path>, target: impl AsRef<Path>) {
-        self.put(
-            path.as_ref(),
-            Body::Link(target.as_ref().to_path_buf()),
-            0o777,
-        );
+        self.put(path.as_ref(), Body::Link(target.as_ref().to_path_buf()), 0o777);
     }
 
     /// Puts a durable pipe at a path.
@@ -148,15 +136,8 @@ impl SimulatedStorage {
     }
 
     fn with_image(image: Image) -> Self {
-        let disk = Disk {
-            image,
-            trace: Vec::new(),
-            faults: Vec::new(),
-            locks: Vec::new(),
-        };
-        SimulatedStorage {
-            disk: Arc::new(Mutex::new(disk)),
-        }
+        let disk = Disk { image, trace: Vec::new(), faults: Vec::new(), locks: Vec::new() };
+        SimulatedStorage { disk: Arc::new(Mutex::new(disk)) }
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -176,11 +157,7 @@ impl SimulatedStorage {
             return;
         };
         for name in parents {
-            let known = disk
-                .image
-                .names(directory)
-                .and_then(|names| names.live.get(name))
-                .copied();
+            let known = disk.image.names(directory).and_then(|names| names.live.get(name)).copied();
             directory = known.unwrap_or_else(|| {
                 let body = Body::Directory(Layers::settled(Names::new()));
                 let made = disk.image.add(body, 0o755);
@@ -220,10 +197,7 @@ impl Disk {
             let index = self.trace.len();
             let struck = self.faults.iter().find(|fault| fault.strikes(index));
             let effect = struck.map(|fault| (fault.effect, fault.at == index));
-            self.trace.push(Operation {
-                call,
-                path: path.to_path_buf(),
-            });
+            self.trace.push(Operation { call, path: path.to_path_buf() });
             return match effect {
                 // One interruption is enough even of a sticky fault: it would never end.
                 Some((Effect::Interrupted, true)) => continue,
@@ -263,69 +237,42 @@ mod tests {
         write(&storage, b"abc").expect("written");
         assert_eq!(storage.power_cut(Cut::Prefix(0)).file(PATH), None);
         storage.sync_directory(Path::new("/d")).expect("synced");
-        assert_eq!(
-            storage.power_cut(Cut::Prefix(0)).file(PATH).as_deref(),
-            Some(&b"abc"[..])
-        );
+        assert_eq!(storage.power_cut(Cut::Prefix(0)).file(PATH).as_deref(), Some(&b"abc"[..]));
         assert_eq!(storage.pending(), 0);
     }
 
     #[test]
     fn a_rename_may_survive_without_the_bytes() {
         let storage = disk();
-        let file = storage
-            .open(Path::new("/d/t"), OpenMode::CreatePrivate)
-            .expect("created");
+        let file = storage.open(Path::new("/d/t"), OpenMode::CreatePrivate).expect("created");
         file.write_at(b"abc", 0).expect("written");
-        storage
-            .rename(Path::new("/d/t"), Path::new(PATH), Existing::Keep)
-            .expect("renamed");
+        storage.rename(Path::new("/d/t"), Path::new(PATH), Existing::Keep).expect("renamed");
         let only_the_rename = storage.power_cut(Cut::Chosen(0b100));
         assert_eq!(only_the_rename.file(PATH), Some(Vec::new()));
-        assert_eq!(
-            storage.power_cut(Cut::Prefix(3)).file(PATH),
-            Some(b"abc".to_vec())
-        );
+        assert_eq!(storage.power_cut(Cut::Prefix(3)).file(PATH), Some(b"abc".to_vec()));
     }
 
     #[test]
     fn a_failed_sync_loses_bytes_for_good_and_the_next_one_lies() {
         let storage = disk();
         let effect = Effect::SyncLost;
-        storage.plan(&[Fault {
-            at: 2,
-            lasting: Lasting::Once,
-            effect,
-        }]);
+        storage.plan(&[Fault { at: 2, lasting: Lasting::Once, effect }]);
         assert!(write(&storage, b"abc").is_err());
-        let file = storage
-            .open(Path::new(PATH), OpenMode::Modify)
-            .expect("opened");
+        let file = storage.open(Path::new(PATH), OpenMode::Modify).expect("opened");
         file.sync_all().expect("it lies");
         storage.sync_directory(Path::new("/d")).expect("synced");
         assert_eq!(storage.file(PATH), Some(b"abc".to_vec()));
-        assert_eq!(
-            storage.power_cut(Cut::Prefix(0)).file(PATH),
-            Some(Vec::new())
-        );
+        assert_eq!(storage.power_cut(Cut::Prefix(0)).file(PATH), Some(Vec::new()));
     }
 
     #[test]
     fn short_and_interrupted_writes_are_completed() {
         let storage = disk();
-        let fault = |at, effect| Fault {
-            at,
-            lasting: Lasting::Once,
-            effect,
-        };
+        let fault = |at, effect| Fault { at, lasting: Lasting::Once, effect };
         storage.plan(&[fault(1, Effect::Short(2)), fault(2, Effect::Interrupted)]);
         write(&storage, b"abcdef").expect("written");
         assert_eq!(storage.file(PATH), Some(b"abcdef".to_vec()));
-        let writes = storage
-            .operations()
-            .iter()
-            .filter(|op| op.call == Call::WriteAt)
-            .count();
+        let writes = storage.operations().iter().filter(|op| op.call == Call::WriteAt).count();
         assert_eq!(writes, 3);
     }
 
@@ -343,19 +290,11 @@ mod tests {
         let storage = disk();
         write(&storage, &[7; 2000]).expect("written");
         storage.sync_directory(Path::new("/d")).expect("synced");
-        let file = storage
-            .open(Path::new(PATH), OpenMode::Modify)
-            .expect("opened");
+        let file = storage.open(Path::new(PATH), OpenMode::Modify).expect("opened");
         file.write_at(&[8; 3000], 1000).expect("written");
         for seed in 0..64 {
-            let after = storage
-                .power_cut(Cut::Seeded(seed))
-                .file(PATH)
-                .expect("still there");
-            assert_eq!(
-                Some(&after),
-                storage.power_cut(Cut::Seeded(seed)).file(PATH).as_ref()
-            );
+            let after = storage.power_cut(Cut::Seeded(seed)).file(PATH).expect("still there");
+            assert_eq!(Some(&after), storage.power_cut(Cut::Seeded(seed)).file(PATH).as_ref());
             assert!(after[..1000].iter().all(|byte| *byte == 7));
             assert!(after[1000..2000].iter().all(|byte| matches!(byte, 7 | 8)));
         }

@@ -72,10 +72,7 @@ impl Image {
 
     pub fn create(&mut self, path: &Path, body: Body, mode: u32) -> io::Result<NodeId> {
         let (directory, name) = self.place(path)?;
-        if self
-            .names(directory)
-            .is_some_and(|names| names.live.contains_key(&name))
-        {
+        if self.names(directory).is_some_and(|names| names.live.contains_key(&name)) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let moment = self.tick();
@@ -88,9 +85,7 @@ impl Image {
         let node = self.find(from, Last::AsItIs)?;
         let (from_directory, from) = self.place(from)?;
         let (to_directory, to) = self.place(to)?;
-        let taken = self
-            .names(to_directory)
-            .is_some_and(|names| names.live.contains_key(&to));
+        let taken = self.names(to_directory).is_some_and(|names| names.live.contains_key(&to));
         if taken && existing == Existing::Keep {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -106,12 +101,7 @@ impl Image {
     }
 
     pub fn metadata(&self, id: NodeId) -> Metadata {
-        let Node {
-            body,
-            mode,
-            is_ours,
-            modified_moment,
-        } = &self.nodes[id];
+        let Node { body, mode, is_ours, modified_moment } = &self.nodes[id];
         let (kind, length) = match body {
             Body::File(layers) => (FileKind::File, layers.live.len() as u64),
             Body::Directory(_) => (FileKind::Directory, 0),
