@@ -4,7 +4,7 @@ use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::ordered::{Beginning, Identity};
 use super::outputs::{Origin, OutputPlan, Outputs, planned, publish_again};
-use super::plan::Plan;
+use super::plan::{Plan, Purpose};
 use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
@@ -132,7 +132,7 @@ fn start(
         opened.push((plan.role, staged, existing));
     }
     // `now()` was bound to another moment when the job was looked at.
-    let plan = Plan::bind(job, &inputs, now).map_err(crate::error::Error::job_file).unwrap_or(plan);
+    let plan = Plan::bind(job, &inputs, now, Purpose::Run).unwrap_or(plan);
     let beginning = Beginning {
         identity: Identity {
             instance,
