@@ -18,8 +18,9 @@ use crate::checkpoint::{
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Batch, Position, Slot};
-use crate::transform::{Flow, Staged, State, Step};
+use crate::transform::{Flow, Staged, State};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Everything that a barrier makes consistent.
 pub struct Ordered<'a> {
@@ -41,6 +42,9 @@ pub struct Ordered<'a> {
     tracking: Tracking<'a>,
     /// Whether the job has just begun.
     pub is_new: bool,
+    /// When this run began, and how long those before it worked.
+    started: Duration,
+    millis_before: u64,
     is_consistent: bool,
     lines: Vec<u8>,
 }
@@ -103,6 +107,8 @@ impl<'a> Ordered<'a> {
             states,
             tracking,
             is_new,
+            started: world.clock.monotonic(),
+            millis_before: counters.active_millis,
             is_consistent: true,
             lines: Vec::new(),
         };
@@ -311,6 +317,9 @@ impl<'a> Ordered<'a> {
             self.identity;
         self.counters.checkpoints += 1;
         self.counters.bytes_read = self.bytes_done();
+        let worked = self.world.clock.monotonic().saturating_sub(self.started);
+        self.counters.active_millis =
+            self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -333,11 +342,6 @@ impl<'a> Ordered<'a> {
         };
         let syncs = self.outputs.syncs();
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
-    }
-
-    /// Number of keys or groups that the steps remember.
-    pub fn state_entries(&self) -> u64 {
-        self.states.iter().flatten().map(Step::entries).sum()
     }
 
     /// Gives the outputs their final names; they are durable, and a checkpoint says so.

@@ -67,7 +67,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let trust = if options.unsafe_directory { Trust::Anyones } else { Trust::OwnOnly };
     let (storage, clock) = (world.storage.clone(), world.clock.clone());
     let folder = Folder::open(storage, clock, &job.checkpoint.directory, trust)?;
-    let mut store = folder.lock(&world.holder, &mut std::thread::sleep)?;
+    let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     let loaded = store.load()?;
     for refused in &loaded.refused {
@@ -178,6 +178,7 @@ fn resume(job: &Job, world: &World, survey: Survey, store: Store) -> Result<Prep
     let records = counters.records_read;
     let bytes = inputs.bytes_before(manifest.position);
     let bytes_total = inputs.bytes_total();
+    world.progress.records_resumed.store(records, Ordering::Relaxed);
     world.observer.event(Event::Resumed { sequence, records, bytes, bytes_total });
     show_totals(world, &inputs, bytes);
     let beginning = Beginning {
