@@ -68,8 +68,8 @@ fn whole(cutter: &CsvCutter, bytes: &[u8]) -> Cut {
     }
 }
 
-/// What `csv-core` makes of it: its records of `COLUMNS` fields. The last one is dropped where the file leaves its quote
-/// open, as ours is a reject then.
+/// What `csv-core` makes of it: its records of `COLUMNS` fields. The last one is dropped where the
+/// file leaves its quote open, as ours is a reject then.
 fn with_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>) -> Vec<Vec<Vec<u8>>> {
     let mut reader = csv_core::ReaderBuilder::new()
         .escape(escape)
@@ -126,7 +126,8 @@ fn check_against_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>)
     assert_eq!(fields(&cut), expected, "{}", String::from_utf8_lossy(bytes));
 }
 
-/// Cuts at multiples of `size`, each chunk speculatively first, in windows that are as short as they can be.
+/// Cuts at multiples of `size`, each chunk speculatively first, in windows that are as short as
+/// they can be.
 fn check_chunks(cutter: &CsvCutter, bytes: &[u8], size: usize) {
     let expected = whole(cutter, bytes);
     let mut found = Vec::new();

@@ -87,7 +87,8 @@ fn what_names_nothing_is_an_error() {
     check(
         &["a***b"],
         Err(
-            "input `a***b` is not a valid glob: Pattern syntax error near position 3: wildcards are either regular `*` or recursive `**`",
+            "input `a***b` is not a valid glob: Pattern syntax error near position 3: \
+             wildcards are either regular `*` or recursive `**`",
         ),
     );
 }
