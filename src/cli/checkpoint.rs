@@ -68,9 +68,9 @@ fn ask(job: &Job, folder: &Folder, world: &World) -> Result<Sequence> {
     if !folder.is_locked()? {
         return Err(not_running());
     }
-    let holder = folder.holder().ok_or_else(|| {
-        Error::failed(format!("cannot tell which process runs `{}`", job.name))
-    })?;
+    let holder = folder
+        .holder()
+        .ok_or_else(|| Error::failed(format!("cannot tell which process runs `{}`", job.name)))?;
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
     let before = newest(folder)?;
     kill_process(pid, Signal::USR1).map_err(|cause| {
@@ -86,7 +86,10 @@ fn ask(job: &Job, folder: &Folder, world: &World) -> Result<Sequence> {
             return Ok(sequence);
         }
         if !folder.is_locked()? {
-            return Err(Error::failed(format!("`{}` ended before it took the checkpoint", job.name)));
+            return Err(Error::failed(format!(
+                "`{}` ended before it took the checkpoint",
+                job.name
+            )));
         }
         if world.clock.monotonic().saturating_sub(started) > PATIENCE {
             let message = format!("`{}` has not answered for {} s", job.name, PATIENCE.as_secs());
@@ -218,8 +221,8 @@ fn verify(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
     let mut fits = "";
     if Some(sequence) == newest(&folder).map_err(LoadError::Unreadable)? {
         let command = format!("onward run {}", arguments.job.job.display());
-        let outlook = engine::outlook(&job, &command, &looking(), &world)
-            .map_err(LoadError::Unreadable)?;
+        let outlook =
+            engine::outlook(&job, &command, &looking(), &world).map_err(LoadError::Unreadable)?;
         if let Decision::Refuse(error) = outlook.decision {
             return Err(LoadError::Unreadable(error));
         }

@@ -27,16 +27,14 @@ struct Status {
 pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let job = job_file::load(&*world.storage, &arguments.job)?.job;
-    let mut status =
-        Status { running: None, newest: None, now_micros: world.clock.wall_micros() };
+    let mut status = Status { running: None, newest: None, now_micros: world.clock.wall_micros() };
     if let Some(folder) = engine::folder(&job, &world).map_err(LoadError::Unreadable)? {
         if folder.is_locked().map_err(LoadError::Unreadable)? {
             status.running = Some(folder.holder());
         }
         status.newest = folder.peek().map_err(LoadError::Unreadable)?.newest;
     }
-    let text =
-        if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
+    let text = if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
     messages::answer(&text).map_err(LoadError::Unreadable)?;
     Ok(Exit::Finished)
 }

@@ -385,10 +385,7 @@ mod tests {
         assert!(Source { sql: &chain }.expression().is_ok());
         let chain = Sql::unplaced(format!("1{}", " + 1".repeat(1_001)));
         let error = Source { sql: &chain }.expression().expect_err("too long");
-        assert_eq!(
-            error.message,
-            "expression of more than 1000 names and operators"
-        );
+        assert_eq!(error.message, "expression of more than 1000 names and operators");
         let list = Sql::unplaced(format!("a IN (1{})", ", 1".repeat(10_000)));
         assert!(Source { sql: &list }.expression().is_ok());
     }

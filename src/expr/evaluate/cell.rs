@@ -162,11 +162,7 @@ impl Builder {
     pub fn from_values(values: Values) -> Builder {
         let rows = values.rows();
         let column = Column::new(values);
-        Builder {
-            column,
-            rows,
-            text_bytes: 0,
-        }
+        Builder { column, rows, text_bytes: 0 }
     }
 
     /// The values so far.
@@ -222,19 +218,14 @@ impl Builder {
             (Values::Text(_), Cell::Text(bytes)) | (Values::Json(_), Cell::Json(bytes)) => {
                 self.set_text(row, bytes);
             }
-            (
-                Values::Decimal {
-                    units,
-                    precision,
-                    scale,
-                },
-                Cell::Decimal(value, from),
-            ) => match numbers::rescale(value, from, *scale)
-                .and_then(|value| numbers::within(value, *precision))
-            {
-                Some(value) => units[at] = value,
-                None => self.set_fault(row, &"decimal overflow".into()),
-            },
+            (Values::Decimal { units, precision, scale }, Cell::Decimal(value, from)) => {
+                match numbers::rescale(value, from, *scale)
+                    .and_then(|value| numbers::within(value, *precision))
+                {
+                    Some(value) => units[at] = value,
+                    None => self.set_fault(row, &"decimal overflow".into()),
+                }
+            }
             (_, Cell::Null) => self.set_null(row),
             (values, cell) => unreachable!("{cell:?} in a column of {}", values.data_type()),
         }

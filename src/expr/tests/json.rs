@@ -70,11 +70,9 @@ fn common_words_are_names() {
                  text trim floor replace map struct array offset language json default check try \
                  substring extract ceil cast current_user operator session set table view desc asc";
     for word in words.split_whitespace() {
-        for sql in [
-            format!("{word} = 'x'"),
-            format!("{word}.{word} = 'x'"),
-            format!("v.{word} = 'x'"),
-        ] {
+        for sql in
+            [format!("{word} = 'x'"), format!("{word}.{word} = 'x'"), format!("v.{word} = 'x'")]
+        {
             assert!(table.bind(&sql).is_ok(), "{sql}: {:?}", table.bind(&sql));
         }
     }
