@@ -3,9 +3,9 @@
 use super::*;
 use crate::checkpoint::{Checkpoint, format, samples};
 use crate::error::Kind;
-use crate::storage::clock::SimulatedClock;
+use crate::storage::clock::{SimulatedClock, SystemClock};
 use crate::storage::simulated::{Call, Cut, Effect, Errno, Fault, Lasting, SimulatedStorage};
-use crate::storage::{OpenMode, Storage};
+use crate::storage::{LocalStorage, OpenMode, Storage};
 use std::ffi::OsString;
 use std::sync::Arc;
 
@@ -489,4 +489,75 @@ fn a_lock_is_taken_although_its_note_cannot_be_written() {
     assert_eq!(number(&loaded), Some(1));
     let file = disk.open(&path(1), OpenMode::ReadOwn).expect("opened");
     assert!(file.metadata().expect("metadata").length > 0);
+}
+
+/// Files that a released version wrote. They are never written again: a change of this test's expectations, or of
+/// the samples that it shares with other tests, is a change of what old checkpoints mean.
+#[test]
+fn golden_checkpoints_of_format_1_are_restored_for_ever() {
+    let disk = disk_with(0);
+    disk.put_file(
+        path(7),
+        include_bytes!("../../../fixtures/checkpoints/format-1-base.onw"),
+    );
+    disk.put_file(
+        path(8),
+        include_bytes!("../../../fixtures/checkpoints/format-1-delta.onw"),
+    );
+    let (_, loaded) = ready(&disk);
+    let newest = loaded.newest.expect("both are valid");
+    let base = samples::base(7);
+    assert_eq!(newest.manifest, samples::manifest(8));
+    assert_eq!(
+        newest.states[0].parts,
+        [
+            base.sections[0].clone(),
+            samples::section("unique", Form::Delta, 8)
+        ]
+    );
+    assert_eq!(
+        newest.states[1].parts,
+        [samples::section("sums", Form::Base, 8)]
+    );
+    disk.remove(&path(8)).expect("removed");
+    assert_eq!(
+        ready(&disk).1.newest.expect("valid").manifest,
+        base.manifest
+    );
+}
+
+#[test]
+fn a_real_folder_works_like_the_simulated_one() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let directory = temporary.path().join("a/b");
+    let start = || -> Result<(Store, Loaded)> {
+        let (storage, clock) = (Arc::new(LocalStorage), Arc::new(SystemClock::new()));
+        let folder = Folder::open(storage, clock, &directory, Trust::OwnOnly)?;
+        let mut store = folder.lock(&holder(), &mut |_| {})?;
+        store.sweep()?;
+        let loaded = store.load()?;
+        Ok((store, loaded))
+    };
+    let (mut store, loaded) = start().expect("a run starts");
+    assert_eq!(loaded.usable(), Usable::Empty);
+    assert_eq!(start().expect_err("locked").kind, Kind::Locked);
+    let base = save(&mut store, &samples::base(1));
+    let delta = save(&mut store, &samples::delta(2, base.id));
+    assert_eq!(store.retire(&delta, 1).expect("retired"), []);
+    let latest = save(&mut store, &samples::base(3));
+    assert_eq!(
+        store.retire(&latest, 1).expect("retired"),
+        [Sequence(2), Sequence(1)]
+    );
+    let link = store.folder().path(Sequence(9));
+    std::os::unix::fs::symlink(&latest.path, link).expect("a link");
+    drop(store);
+    let (store, loaded) = start().expect("a run starts");
+    assert_eq!((number(&loaded), loaded.refused.len()), (Some(3), 1));
+    assert_eq!(loaded.refused[0].reason, Invalid::NotAFile);
+    let metadata = LocalStorage.metadata(&latest.path).expect("metadata");
+    assert_eq!(
+        (metadata.mode, store.folder().holder()),
+        (0o600, Some(holder()))
+    );
 }

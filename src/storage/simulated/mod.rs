@@ -83,6 +83,12 @@ impl SimulatedStorage {
         Self::with_image(power::cut(&self.disk().image, choice))
     }
 
+    /// The disk as the next process finds it when this one was killed and the machine ran on: everything is visible,
+    /// what was not durable still is not; no locks, no faults, an empty trace.
+    pub fn after_kill(&self) -> SimulatedStorage {
+        Self::with_image(self.disk().image.clone())
+    }
+
     /// Limits the bytes of all files together.
     pub fn set_capacity(&self, bytes: u64) {
         self.disk().image.capacity = bytes;
