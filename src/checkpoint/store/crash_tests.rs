@@ -322,8 +322,8 @@ fn a_full_disk_leaves_the_folder_as_it_was_and_stops_the_run_early() {
 fn save_with_failing_syncs(effects: &[Effect]) -> (SimulatedStorage, Result<Saved, SaveError>) {
     let disk = SimulatedStorage::new();
     let (mut store, _) = start(&disk, 5).expect("a run starts");
-    // The folder is looked at, the file made, reserved, written, synced; then it is removed, and from making it on
-    // the same again.
+    // The folder is looked at, the file made, reserved, written, synced; then it is removed, and
+    // from making it on the same again.
     let first = disk.operations().len() + 4;
     let faults: Vec<Fault> = effects
         .iter()

@@ -120,7 +120,8 @@ impl Folder {
         }
     }
 
-    /// What a run would resume from; nothing is made durable, so a run must ask [`super::Store::load`].
+    /// What a run would resume from; nothing is made durable, so a run must ask
+    /// [`super::Store::load`].
     pub fn peek(&self) -> Result<Loaded> {
         Ok(load::load(self, Durability::AsItIs)?.0)
     }
