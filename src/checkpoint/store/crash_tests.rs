@@ -153,6 +153,13 @@ fn the_first_folder_of_a_job_survives_a_power_cut_at_any_operation() {
                 &format!("at {at}, {cut:?}"),
             );
         }
+        let killed = disk.after_kill();
+        run(&killed, 2, 1, &mut promised).expect("an undisturbed run");
+        check_recovery(
+            &killed.power_cut(Cut::Prefix(0)),
+            &promised,
+            &format!("killed at {at}"),
+        );
     }
 }
 

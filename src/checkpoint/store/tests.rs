@@ -269,7 +269,10 @@ fn only_what_is_ours_and_old_is_removed() {
 fn looking_at_a_folder_changes_nothing() {
     let disk = disk_with(2);
     let (before, pending) = (disk.operations().len(), disk.pending());
-    let folder = open(&disk, 1).expect("opened");
+    let clock = Arc::new(SimulatedClock::new(1));
+    let directory = Path::new(DIRECTORY);
+    let opened = Folder::open_existing(Arc::new(disk.clone()), clock, directory, Trust::OwnOnly);
+    let folder = opened.expect("looked at").expect("there");
     assert_eq!(number(&folder.peek().expect("peeked")), Some(2));
     assert!(folder.verify(Sequence(1)).expect("read").is_ok());
     assert_eq!(
