@@ -66,23 +66,44 @@ fn an_unknown_section_that_is_not_critical_is_passed_over() {
     assert_eq!(decoded.checkpoint.sections.len(), 9);
 }
 
+fn over(what: &'static str, found: u64, max: u64) -> Invalid {
+    Invalid::OverLimit { what, found, max }
+}
+
+fn malformed(what: &'static str) -> Invalid {
+    Invalid::Malformed { what }
+}
+
+const HUGE: [u8; 8] = [255; 8];
+
+/// Each place of the valid file, overwritten, must lead to this refusal.
+fn check(cases: &[(usize, &[u8], Invalid)]) {
+    for (at, with, expected) in cases {
+        assert_eq!(reason(&forged(*at, with)), *expected, "{with:?} at {at}");
+    }
+}
+
 #[test]
-fn absurd_numbers_are_refused() {
-    let bytes = file();
-    let (table, trailer) = (table_start(&bytes), bytes.len() - TRAILER_BYTES);
-    let huge = u64::MAX.to_le_bytes();
-    let over = |what, found: u64, max: u64| Invalid::OverLimit { what, found, max };
-    let malformed = |what| Invalid::Malformed { what };
-    let cases = [
-        (
-            20,
-            &huge[..4],
-            over(
-                "the number of sections",
-                u32::MAX.into(),
-                SECTIONS_MAX.into(),
-            ),
-        ),
+fn absurd_numbers_at_the_ends_are_refused() {
+    let length = file().len() as u64;
+    let trailer = file().len() - TRAILER_BYTES;
+    let many = over(
+        "the number of sections",
+        u32::MAX.into(),
+        SECTIONS_MAX.into(),
+    );
+    let longer = Invalid::LengthDiffers {
+        stated: u64::MAX,
+        found: length,
+    };
+    let kind = "an unknown kind of checkpoint";
+    let parent = "a delta needs a parent and a base none";
+    let table = "the section table is longer than the file";
+    check(&[
+        (10, &[1], malformed(parent)),
+        (10, &[2], malformed(kind)),
+        (11, &[1], malformed(kind)),
+        (20, &HUGE[..4], many),
         (20, &[0; 4], malformed("the sections do not fill the file")),
         (
             20,
@@ -90,33 +111,31 @@ fn absurd_numbers_are_refused() {
             malformed("the section table is cut off"),
         ),
         (24, &[0; 8], malformed("sequence number 0")),
-        (24, &huge, Invalid::TrailerDiffers),
-        (
-            48,
-            &huge,
-            Invalid::LengthDiffers {
-                stated: u64::MAX,
-                found: bytes.len() as u64,
-            },
-        ),
-        (10, &[2], malformed("an unknown kind of checkpoint")),
-        (
-            10,
-            &[1],
-            malformed("a delta needs a parent and a base none"),
-        ),
-        (11, &[1], malformed("an unknown kind of checkpoint")),
+        (24, &HUGE, Invalid::TrailerDiffers),
+        (48, &HUGE, longer),
+        (trailer, &HUGE, malformed(table)),
+        (trailer + 8, &HUGE, Invalid::TrailerDiffers),
+        (trailer + 16, &HUGE, Invalid::TrailerDiffers),
+        (trailer + 24, &HUGE, malformed(parent)),
+    ]);
+    let small = Limits {
+        file_bytes_max: 100,
+        ..limits()
+    };
+    let invalid = decode(&file(), &small).expect_err("too long");
+    assert_eq!(invalid, over("its length in bytes", length, 100));
+}
+
+#[test]
+fn absurd_entries_of_the_table_are_refused() {
+    let table = table_start(&file());
+    let second = table + 40 + "manifest".len();
+    let name = "a section has no printable name";
+    let orphan = "a section holds changes and there is no parent";
+    check(&[
         (table + 5, &[2], malformed("an unknown form of section")),
-        (
-            table + 5 + 48,
-            &[1],
-            malformed("a section holds changes and there is no parent"),
-        ),
-        (
-            table + 6,
-            &[0, 0],
-            malformed("a section has no printable name"),
-        ),
+        (second + 5, &[1], malformed(orphan)),
+        (table + 6, &[0, 0], malformed(name)),
         (
             table + 6,
             &[255, 255],
@@ -125,43 +144,17 @@ fn absurd_numbers_are_refused() {
         (table + 12, &[1], malformed("a reserved field is used")),
         (
             table + 16,
-            &huge,
+            &HUGE,
             malformed("the sections do not fill the file"),
         ),
         (
             table + 24,
-            &huge,
+            &HUGE,
             over("the decompressed length", u64::MAX, 1 << 20),
         ),
-        (
-            table + 40,
-            &[7],
-            malformed("a section has no printable name"),
-        ),
+        (table + 40, &[7], malformed(name)),
         (table + 40, &[255], malformed("a name is not UTF-8")),
-        (
-            trailer,
-            &huge,
-            malformed("the section table is longer than the file"),
-        ),
-        (
-            trailer + 24,
-            &huge,
-            malformed("a delta needs a parent and a base none"),
-        ),
-        (trailer + 8, &huge, Invalid::TrailerDiffers),
-        (trailer + 16, &huge, Invalid::TrailerDiffers),
-    ];
-    for (at, with, expected) in cases {
-        assert_eq!(reason(&forged(at, with)), expected, "{with:?} at {at}");
-    }
-    let small = Limits {
-        file_bytes_max: 100,
-        ..limits()
-    };
-    let length = bytes.len() as u64;
-    let invalid = decode(&bytes, &small).expect_err("too long");
-    assert_eq!(invalid, over("its length in bytes", length, 100));
+    ]);
 }
 
 #[test]
