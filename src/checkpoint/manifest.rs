@@ -38,8 +38,6 @@ pub struct Manifest {
     pub phase: Phase,
     /// Everything before it was processed, nothing after it.
     pub position: Position,
-    /// The chunk size that positions and fingerprints go by.
-    pub chunk_bytes: u64,
     /// The inputs in the order in which they are read.
     pub inputs: Vec<InputEntry>,
     /// The steps that keep state, in the order of the job.

@@ -333,7 +333,6 @@ impl<'a> Ordered<'a> {
             trigger,
             phase: self.phase,
             position: self.position,
-            chunk_bytes: 0,
             inputs: self.tracking.entries(self.position)?,
             steps,
             outputs: self.outputs.entries(),

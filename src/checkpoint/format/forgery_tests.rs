@@ -19,42 +19,19 @@ fn forged(at: usize, with: &[u8]) -> Vec<u8> {
 fn what_comes_from_the_future_is_named_as_such() {
     let version = |version: u16| forged(8, &version.to_le_bytes());
     assert_eq!(reason(&version(2)), Invalid::NewerVersion { version: 2 });
-    assert_eq!(
-        reason(&version(u16::MAX)),
-        Invalid::NewerVersion { version: u16::MAX }
-    );
-    assert_eq!(
-        reason(&version(0)),
-        Invalid::Malformed {
-            what: "format version 0"
-        }
-    );
+    assert_eq!(reason(&version(u16::MAX)), Invalid::NewerVersion { version: u16::MAX });
+    assert_eq!(reason(&version(0)), Invalid::Malformed { what: "format version 0" });
     for bit in 0..32 {
         let bits = 1_u32 << bit;
-        assert_eq!(
-            reason(&forged(12, &bits.to_le_bytes())),
-            Invalid::UnknownFeatures { bits }
-        );
-        assert!(
-            decode(&forged(16, &bits.to_le_bytes()), &limits()).is_ok(),
-            "compatible {bit}"
-        );
+        assert_eq!(reason(&forged(12, &bits.to_le_bytes())), Invalid::UnknownFeatures { bits });
+        assert!(decode(&forged(16, &bits.to_le_bytes()), &limits()).is_ok(), "compatible {bit}");
     }
     let table = table_start(&file());
     let id = CRITICAL | 77;
-    assert_eq!(
-        reason(&forged(table, &id.to_le_bytes())),
-        Invalid::UnknownSection { id }
-    );
-    assert_eq!(
-        reason(&forged(table + 4, &[9])),
-        Invalid::UnknownCodec { codec: 9 }
-    );
+    assert_eq!(reason(&forged(table, &id.to_le_bytes())), Invalid::UnknownSection { id });
+    assert_eq!(reason(&forged(table + 4, &[9])), Invalid::UnknownCodec { codec: 9 });
     let newer_manifest = forged(table + 8, &2_u32.to_le_bytes());
-    assert_eq!(
-        reason(&newer_manifest),
-        Invalid::UnknownSection { id: MANIFEST }
-    );
+    assert_eq!(reason(&newer_manifest), Invalid::UnknownSection { id: MANIFEST });
 }
 
 #[test]
@@ -87,15 +64,8 @@ fn check(cases: &[(usize, &[u8], Invalid)]) {
 fn absurd_numbers_at_the_ends_are_refused() {
     let length = file().len() as u64;
     let trailer = file().len() - TRAILER_BYTES;
-    let many = over(
-        "the number of sections",
-        u32::MAX.into(),
-        SECTIONS_MAX.into(),
-    );
-    let longer = Invalid::LengthDiffers {
-        stated: u64::MAX,
-        found: length,
-    };
+    let many = over("the number of sections", u32::MAX.into(), SECTIONS_MAX.into());
+    let longer = Invalid::LengthDiffers { stated: u64::MAX, found: length };
     let kind = "an unknown kind of checkpoint";
     let parent = "a delta needs a parent and a base none";
     let table = "the section table is longer than the file";
@@ -105,11 +75,7 @@ fn absurd_numbers_at_the_ends_are_refused() {
         (11, &[1], malformed(kind)),
         (20, &HUGE[..4], many),
         (20, &[0; 4], malformed("the sections do not fill the file")),
-        (
-            20,
-            &[255, 0, 0, 0],
-            malformed("the section table is cut off"),
-        ),
+        (20, &[255, 0, 0, 0], malformed("the section table is cut off")),
         (24, &[0; 8], malformed("sequence number 0")),
         (24, &HUGE, Invalid::TrailerDiffers),
         (48, &HUGE, longer),
@@ -118,10 +84,7 @@ fn absurd_numbers_at_the_ends_are_refused() {
         (trailer + 16, &HUGE, Invalid::TrailerDiffers),
         (trailer + 24, &HUGE, malformed(parent)),
     ]);
-    let small = Limits {
-        file_bytes_max: 100,
-        ..limits()
-    };
+    let small = Limits { file_bytes_max: 100, ..limits() };
     let invalid = decode(&file(), &small).expect_err("too long");
     assert_eq!(invalid, over("its length in bytes", length, 100));
 }
@@ -136,22 +99,10 @@ fn absurd_entries_of_the_table_are_refused() {
         (table + 5, &[2], malformed("an unknown form of section")),
         (second + 5, &[1], malformed(orphan)),
         (table + 6, &[0, 0], malformed(name)),
-        (
-            table + 6,
-            &[255, 255],
-            malformed("the section table is cut off"),
-        ),
+        (table + 6, &[255, 255], malformed("the section table is cut off")),
         (table + 12, &[1], malformed("a reserved field is used")),
-        (
-            table + 16,
-            &HUGE,
-            malformed("the sections do not fill the file"),
-        ),
-        (
-            table + 24,
-            &HUGE,
-            over("the decompressed length", u64::MAX, 1 << 20),
-        ),
+        (table + 16, &HUGE, malformed("the sections do not fill the file")),
+        (table + 24, &HUGE, over("the decompressed length", u64::MAX, 1 << 20)),
         (table + 40, &[7], malformed(name)),
         (table + 40, &[255], malformed("a name is not UTF-8")),
     ]);
@@ -170,10 +121,7 @@ fn a_checkpoint_cannot_build_on_itself_or_a_later_one() {
 /// A file whose only state is stored as the given bytes, said to decompress to `raw_length` bytes
 /// of `raw`.
 fn with_frame(stored: &[u8], raw_length: u64, raw: &[u8]) -> Vec<u8> {
-    let one = Checkpoint {
-        sections: vec![],
-        ..samples::base(7)
-    };
+    let one = Checkpoint { sections: vec![], ..samples::base(7) };
     let bytes = encoded(&one);
     let table_at = table_start(&bytes);
     let trailer = bytes.len() - TRAILER_BYTES;
@@ -214,25 +162,13 @@ fn a_section_is_exactly_one_frame_of_exactly_its_length() {
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4][..], &good].concat();
     let bomb = frame(&vec![0; 1 << 25]);
     assert!(bomb.len() < 8 << 10);
-    let wide_window = [
-        &0xfd2f_b528_u32.to_le_bytes()[..],
-        &[0, (31 - 10) << 3, 1, 0, 0],
-    ]
-    .concat();
-    let bad = Invalid::BadFrame {
-        section: "state".into(),
-    };
+    let wide_window = [&0xfd2f_b528_u32.to_le_bytes()[..], &[0, (31 - 10) << 3, 1, 0, 0]].concat();
+    let bad = Invalid::BadFrame { section: "state".into() };
     let cases = [
         ("nothing", with_frame(&[], 0, &[])),
         ("cut off", with_frame(&good[..good.len() - 1], length, &raw)),
-        (
-            "something behind",
-            with_frame(&[&good[..], &[0]].concat(), length, &raw),
-        ),
-        (
-            "two frames",
-            with_frame(&[&good[..], &good].concat(), length * 2, &raw.repeat(2)),
-        ),
+        ("something behind", with_frame(&[&good[..], &[0]].concat(), length, &raw)),
+        ("two frames", with_frame(&[&good[..], &good].concat(), length * 2, &raw.repeat(2))),
         ("a skippable frame", with_frame(&skippable, length, &raw)),
         ("shorter than said", with_frame(&good, length + 1, &raw)),
         ("longer than said", with_frame(&good, length - 1, &raw)),
@@ -243,18 +179,10 @@ fn a_section_is_exactly_one_frame_of_exactly_its_length() {
     for (what, bytes) in cases {
         assert_eq!(reason(&bytes), bad, "{what}");
     }
-    let other = Invalid::RawDigest {
-        section: "state".into(),
-    };
+    let other = Invalid::RawDigest { section: "state".into() };
     assert_eq!(reason(&with_frame(&good, length, b"other state")), other);
     let claims = with_frame(&bomb, 1 << 40, &[]);
-    assert!(matches!(
-        reason(&claims),
-        Invalid::OverLimit {
-            found: 1_099_511_628_000..,
-            ..
-        }
-    ));
+    assert!(matches!(reason(&claims), Invalid::OverLimit { found: 1_099_511_628_000.., .. }));
 }
 
 /// The valid file with another manifest.
@@ -291,13 +219,7 @@ fn with_manifest(json: &str) -> Vec<u8> {
         table_digest: 0,
         file_digest: 0,
     };
-    let open = [
-        &header.encode()[..],
-        &stored,
-        &table,
-        &trailer.encode_open(),
-    ]
-    .concat();
+    let open = [&header.encode()[..], &stored, &table, &trailer.encode_open()].concat();
     resealed([&open[..], &[0; 4], &END_MAGIC].concat())
 }
 
@@ -319,13 +241,7 @@ fn manifests_may_have_more_and_less_than_this_version_writes() {
     assert_eq!(trigger, crate::checkpoint::Trigger::Unknown);
     let less = checked(&|value| {
         let fields = value.as_object_mut().expect("an object");
-        for name in [
-            "onward_version",
-            "steps",
-            "counters",
-            "header",
-            "taken_at_micros",
-        ] {
+        for name in ["onward_version", "steps", "counters", "header", "taken_at_micros"] {
             fields.remove(name);
         }
     });
@@ -342,24 +258,14 @@ fn manifests_may_have_more_and_less_than_this_version_writes() {
 
 #[test]
 fn hostile_manifests_are_refused() {
-    for json in [
-        "",
-        "null",
-        "{}",
-        "[1",
-        &"[".repeat(100_000),
-        "{\"phase\": \"\u{1b}[2J\"}",
-    ] {
+    for json in ["", "null", "{}", "[1", &"[".repeat(100_000), "{\"phase\": \"\u{1b}[2J\"}"] {
         let Invalid::Manifest { problem } = reason(&with_manifest(json)) else {
             panic!("another reason");
         };
         assert!(problem.len() <= 800 && !problem.contains('\u{1b}'));
     }
     let many = format!("[{}0]", "0,".repeat(200_000));
-    assert!(matches!(
-        reason(&with_manifest(&many)),
-        Invalid::OverLimit { .. }
-    ));
+    assert!(matches!(reason(&with_manifest(&many)), Invalid::OverLimit { .. }));
 }
 
 #[test]

@@ -7,16 +7,10 @@ use std::collections::BTreeSet;
 
 pub(super) const NUMBER: Sequence = Sequence(7);
 
-pub(super) const PARENT: CheckpointId = CheckpointId {
-    sequence: Sequence(6),
-    digest: Digest(42),
-};
+pub(super) const PARENT: CheckpointId = CheckpointId { sequence: Sequence(6), digest: Digest(42) };
 
 pub(super) fn limits() -> Limits {
-    Limits {
-        file_bytes_max: 1 << 20,
-        raw_bytes_max: 1 << 20,
-    }
+    Limits { file_bytes_max: 1 << 20, raw_bytes_max: 1 << 20 }
 }
 
 pub(super) fn encoded(checkpoint: &Checkpoint) -> Vec<u8> {
@@ -31,9 +25,7 @@ pub(super) fn reason(bytes: &[u8]) -> Invalid {
 pub(super) fn file() -> Vec<u8> {
     let mut checkpoint = samples::base(7);
     for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-        checkpoint
-            .sections
-            .push(samples::section(name, Form::Base, 99));
+        checkpoint.sections.push(samples::section(name, Form::Base, 99));
     }
     encoded(&checkpoint)
 }
@@ -69,38 +61,20 @@ pub(super) fn table_start(bytes: &[u8]) -> usize {
 
 #[test]
 fn what_was_encoded_is_decoded() {
-    let empty = Checkpoint {
-        sections: Vec::new(),
-        ..samples::base(1)
-    };
+    let empty = Checkpoint { sections: Vec::new(), ..samples::base(1) };
     let mut bare = samples::base(2);
     bare.sections[0].bytes.clear();
     bare.manifest.header = None;
     let mut large = samples::base(3);
     large.sections[0].bytes = (0..700_000_u32).map(|i| i.to_le_bytes()[1]).collect();
-    for checkpoint in [
-        samples::base(7),
-        samples::delta(7, PARENT),
-        empty,
-        bare,
-        large,
-    ] {
+    for checkpoint in [samples::base(7), samples::delta(7, PARENT), empty, bare, large] {
         let (bytes, digest) = encode(&checkpoint, NUMBER).expect("encoded");
         let decoded = decode(&bytes, &limits()).expect("valid");
-        assert_eq!(
-            decoded.id,
-            CheckpointId {
-                sequence: NUMBER,
-                digest
-            }
-        );
+        assert_eq!(decoded.id, CheckpointId { sequence: NUMBER, digest });
         assert_eq!(decoded.checkpoint, checkpoint);
         let ends = bytes.split_at(bytes.len() - TRAILER_BYTES);
         let skimmed = skim(ends.0, ends.1, bytes.len() as u64).expect("skimmed");
-        assert_eq!(
-            (skimmed.id, skimmed.parent),
-            (decoded.id, checkpoint.parent)
-        );
+        assert_eq!((skimmed.id, skimmed.parent), (decoded.id, checkpoint.parent));
         assert_eq!(skimmed.instance, samples::INSTANCE);
     }
 }
@@ -111,25 +85,14 @@ fn a_file_cut_at_any_length_is_refused() {
     let (found, stated) = (|length: usize| length as u64, bytes.len() as u64);
     for length in 0..bytes.len() {
         let expected = if length < HEADER_BYTES + TRAILER_BYTES {
-            Invalid::TooShort {
-                length: found(length),
-            }
+            Invalid::TooShort { length: found(length) }
         } else {
-            Invalid::LengthDiffers {
-                stated,
-                found: found(length),
-            }
+            Invalid::LengthDiffers { stated, found: found(length) }
         };
         assert_eq!(reason(&bytes[..length]), expected);
     }
     let longer = [&bytes[..], &[0]].concat();
-    assert_eq!(
-        reason(&longer),
-        Invalid::LengthDiffers {
-            stated,
-            found: stated + 1
-        }
-    );
+    assert_eq!(reason(&longer), Invalid::LengthDiffers { stated, found: stated + 1 });
 }
 
 #[test]
@@ -140,10 +103,8 @@ fn a_file_with_any_bit_flipped_is_refused() {
     for bit in 0..bytes.len() * 8 {
         bytes[bit / 8] ^= 1 << (bit % 8);
         let invalid = reason(&bytes);
-        let name: String = format!("{invalid:?}")
-            .chars()
-            .take_while(|c| c.is_alphanumeric())
-            .collect();
+        let name: String =
+            format!("{invalid:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
         reasons.insert(name);
         bytes[bit / 8] ^= 1 << (bit % 8);
     }
@@ -173,25 +134,16 @@ fn sectors_that_are_lost_swapped_or_from_another_checkpoint_are_noticed() {
         let range = sector * 512..(sector + 1) * 512;
         let mut damaged = bytes.clone();
         damaged[range.clone()].fill(0);
-        assert!(
-            decode(&damaged, &limits()).is_err(),
-            "sector {sector} zeroed"
-        );
+        assert!(decode(&damaged, &limits()).is_err(), "sector {sector} zeroed");
         let end = range.end.min(previous.len());
         damaged = bytes.clone();
         damaged[range.start..end].copy_from_slice(&previous[range.start..end]);
-        assert!(
-            decode(&damaged, &limits()).is_err(),
-            "sector {sector} of the previous one"
-        );
+        assert!(decode(&damaged, &limits()).is_err(), "sector {sector} of the previous one");
         for partner in sector + 1..sectors {
             damaged = bytes.clone();
             damaged[range.clone()].copy_from_slice(&bytes[partner * 512..(partner + 1) * 512]);
             damaged[partner * 512..(partner + 1) * 512].copy_from_slice(&bytes[range.clone()]);
-            assert!(
-                decode(&damaged, &limits()).is_err(),
-                "sectors {sector} and {partner}"
-            );
+            assert!(decode(&damaged, &limits()).is_err(), "sectors {sector} and {partner}");
         }
     }
 }
@@ -205,12 +157,7 @@ fn equal_sections_of_two_valid_files_cannot_be_exchanged() {
     let state = |end: usize| end - stored.len()..end;
     let mut mixed = first.clone();
     mixed[state(ends[0])].copy_from_slice(&second[state(ends[1])]);
-    assert_eq!(
-        reason(&mixed),
-        Invalid::StoredDigest {
-            section: "sums".into()
-        }
-    );
+    assert_eq!(reason(&mixed), Invalid::StoredDigest { section: "sums".into() });
     // With its table entry the section is fine for itself; only the digests above it tell.
     let entry = |file: &[u8]| file.len() - TRAILER_BYTES - 44..file.len() - TRAILER_BYTES;
     mixed[entry(&first)].copy_from_slice(&second[entry(&second)]);
@@ -228,10 +175,7 @@ fn what_is_never_read_is_never_written() {
     assert!(encode(&unnamed, NUMBER).is_err());
     let mut long = samples::base(7);
     long.sections[0].name = "x".repeat(SECTION_NAME_BYTES_MAX + 1);
-    assert!(matches!(
-        encode(&long, NUMBER),
-        Err(Invalid::OverLimit { .. })
-    ));
+    assert!(matches!(encode(&long, NUMBER), Err(Invalid::OverLimit { .. })));
     let mut orphan = samples::base(7);
     orphan.sections[0].form = Form::Delta;
     assert!(encode(&orphan, NUMBER).is_err());

@@ -22,10 +22,7 @@ struct Promised {
 fn run(disk: &SimulatedStorage, seed: u64, count: u64, promised: &mut Promised) -> Result<()> {
     let (mut store, loaded) = start(disk, seed)?;
     let newest = loaded.newest.as_ref().map(|newest| newest.id);
-    assert!(
-        newest.map_or(Sequence(0), |id| id.sequence) >= promised.sequence,
-        "{loaded:?}"
-    );
+    assert!(newest.map_or(Sequence(0), |id| id.sequence) >= promised.sequence, "{loaded:?}");
     assert_ne!(loaded.usable(), Usable::Nothing);
     let mut parent = newest;
     for _ in 0..count {
@@ -49,25 +46,15 @@ fn run(disk: &SimulatedStorage, seed: u64, count: u64, promised: &mut Promised) 
 
 /// Everything that the next run needs is there, twice in a row.
 fn check_recovery(disk: &SimulatedStorage, promised: &Promised, place: &str) {
-    let mut again = Promised {
-        sequence: promised.sequence,
-        is_poisoned: false,
-    };
+    let mut again = Promised { sequence: promised.sequence, is_poisoned: false };
     let resumed = run(disk, 77, 2, &mut again);
     assert!(resumed.is_ok(), "{place}: {resumed:?}");
     let (_, loaded) = start(disk, 78).expect("a run starts");
     let newest = loaded.newest.expect("two were saved");
     assert_eq!(newest.id.sequence, again.sequence, "{place}");
-    assert_eq!(
-        newest.manifest,
-        samples::manifest(again.sequence.0),
-        "{place}"
-    );
+    assert_eq!(newest.manifest, samples::manifest(again.sequence.0), "{place}");
     let last = newest.states[0].parts.last().expect("a part");
-    assert_eq!(
-        last.bytes,
-        samples::section("unique", Form::Base, again.sequence.0).bytes
-    );
+    assert_eq!(last.bytes, samples::section("unique", Form::Base, again.sequence.0).bytes);
 }
 
 /// A disk on which an earlier run saved three checkpoints, all of it durable.
@@ -128,11 +115,7 @@ fn a_second_power_cut_during_recovery_does_no_harm() {
             let mut promised = Promised { ..promised };
             assert!(run(&disk, 3, 4, &mut promised).is_err());
             let found = disk.power_cut(Cut::Seeded(second as u64));
-            check_recovery(
-                &found,
-                &promised,
-                &format!("power lost at {at} and again at {second}"),
-            );
+            check_recovery(&found, &promised, &format!("power lost at {at} and again at {second}"));
         }
     }
 }
@@ -147,19 +130,11 @@ fn the_first_folder_of_a_job_survives_a_power_cut_at_any_operation() {
         let mut promised = Promised::default();
         assert!(run(&disk, 1, 2, &mut promised).is_err());
         for cut in cuts_of(&disk, at as u64) {
-            check_recovery(
-                &disk.power_cut(cut),
-                &promised,
-                &format!("at {at}, {cut:?}"),
-            );
+            check_recovery(&disk.power_cut(cut), &promised, &format!("at {at}, {cut:?}"));
         }
         let killed = disk.after_kill();
         run(&killed, 2, 1, &mut promised).expect("an undisturbed run");
-        check_recovery(
-            &killed.power_cut(Cut::Prefix(0)),
-            &promised,
-            &format!("killed at {at}"),
-        );
+        check_recovery(&killed.power_cut(Cut::Prefix(0)), &promised, &format!("killed at {at}"));
     }
 }
 
@@ -173,16 +148,9 @@ fn what_was_loaded_after_a_kill_is_still_there_after_a_power_cut() {
         let disk = disk.after_kill();
         let (_, loaded) = start(&disk, 3).expect("a run starts");
         let sequence = loaded.newest.expect("there were three").id.sequence;
-        let believed = Promised {
-            sequence,
-            is_poisoned: false,
-        };
+        let believed = Promised { sequence, is_poisoned: false };
         for cut in [Cut::Prefix(0), Cut::Seeded(at as u64)] {
-            check_recovery(
-                &disk.power_cut(cut),
-                &believed,
-                &format!("killed at {at}, {cut:?}"),
-            );
+            check_recovery(&disk.power_cut(cut), &believed, &format!("killed at {at}, {cut:?}"));
         }
     }
 }
@@ -203,32 +171,19 @@ fn after_any_fault_at_any_operation_the_next_run_goes_on() {
         Effect::Interrupted,
     ];
     for at in 0..trace_of(&disk, &promised).len() {
-        for (effect, lasting) in effects
-            .iter()
-            .flat_map(|effect| [(*effect, Lasting::Once), (*effect, Lasting::Sticky)])
+        for (effect, lasting) in
+            effects.iter().flat_map(|effect| [(*effect, Lasting::Once), (*effect, Lasting::Sticky)])
         {
             let disk = disk.power_cut(Cut::Prefix(usize::MAX));
-            disk.plan(&[Fault {
-                at,
-                lasting,
-                effect,
-            }]);
+            disk.plan(&[Fault { at, lasting, effect }]);
             let mut promised = Promised { ..promised };
             let ended = run(&disk, 2, 4, &mut promised);
             let place = format!("{effect:?} {lasting:?} at {at}");
             if matches!(effect, Effect::Short(_) | Effect::Interrupted) {
                 assert!(ended.is_ok(), "{place}: {ended:?}");
             }
-            for cut in [
-                Cut::Prefix(0),
-                Cut::Prefix(usize::MAX),
-                Cut::Seeded(at as u64),
-            ] {
-                check_recovery(
-                    &disk.power_cut(cut),
-                    &promised,
-                    &format!("{place}, {cut:?}"),
-                );
+            for cut in [Cut::Prefix(0), Cut::Prefix(usize::MAX), Cut::Seeded(at as u64)] {
+                check_recovery(&disk.power_cut(cut), &promised, &format!("{place}, {cut:?}"));
             }
         }
     }
@@ -236,14 +191,8 @@ fn after_any_fault_at_any_operation_the_next_run_goes_on() {
 
 /// The index of the nth operation of a kind in the trace.
 fn nth(trace: &[Operation], call: Call, n: usize) -> usize {
-    let indices = trace
-        .iter()
-        .enumerate()
-        .filter(|(_, operation)| operation.call == call);
-    indices
-        .map(|(index, _)| index)
-        .nth(n)
-        .expect("the run has that many")
+    let indices = trace.iter().enumerate().filter(|(_, operation)| operation.call == call);
+    indices.map(|(index, _)| index).nth(n).expect("the run has that many")
 }
 
 /// A run of one checkpoint with a fault at the nth operation of a kind counted from the save on.
@@ -251,22 +200,13 @@ fn save_with_fault(call: Call, n: usize, effect: Effect) -> (SimulatedStorage, S
     let traced = SimulatedStorage::new();
     let (mut store, _) = start(&traced, 5).expect("a run starts");
     let before = traced.operations().len();
-    store
-        .save(&samples::base(1))
-        .map_err(SaveError::into_error)
-        .expect("saved");
+    store.save(&samples::base(1)).map_err(SaveError::into_error).expect("saved");
     let at = before + nth(&traced.operations()[before..], call, n);
 
     let disk = SimulatedStorage::new();
     let (mut store, _) = start(&disk, 5).expect("a run starts");
-    disk.plan(&[Fault {
-        at,
-        lasting: Lasting::Once,
-        effect,
-    }]);
-    let error = store
-        .save(&samples::base(1))
-        .expect_err("the fault strikes");
+    disk.plan(&[Fault { at, lasting: Lasting::Once, effect }]);
+    let error = store.save(&samples::base(1)).expect_err("the fault strikes");
     (disk, store, error)
 }
 
@@ -275,32 +215,14 @@ fn a_checkpoint_costs_two_syncs_in_the_right_order() {
     let disk = SimulatedStorage::new();
     let (mut store, _) = start(&disk, 5).expect("a run starts");
     let before = disk.operations().len();
-    let saved = store
-        .save(&samples::base(1))
-        .map_err(SaveError::into_error)
-        .expect("saved");
+    let saved = store.save(&samples::base(1)).map_err(SaveError::into_error).expect("saved");
     store.retire(&saved, 1).expect("retired");
     let trace = &disk.operations()[before..];
-    assert_eq!(
-        trace
-            .iter()
-            .filter(|operation| operation.call.is_sync())
-            .count(),
-        2
-    );
-    let order = [
-        Call::WriteAt,
-        Call::SyncAll,
-        Call::Rename,
-        Call::SyncDirectory,
-        Call::ReadAt,
-    ];
+    assert_eq!(trace.iter().filter(|operation| operation.call.is_sync()).count(), 2);
+    let order = [Call::WriteAt, Call::SyncAll, Call::Rename, Call::SyncDirectory, Call::ReadAt];
     let indices = order.map(|call| nth(trace, call, 0));
     assert!(indices.is_sorted(), "{trace:?}");
-    assert_eq!(
-        trace[nth(trace, Call::SyncDirectory, 0)].path,
-        Path::new(DIRECTORY)
-    );
+    assert_eq!(trace[nth(trace, Call::SyncDirectory, 0)].path, Path::new(DIRECTORY));
 }
 
 #[test]
@@ -314,14 +236,8 @@ fn a_full_disk_leaves_the_folder_as_it_was_and_stops_the_run_early() {
         let (disk, mut store, error) = save_with_fault(call, 0, Effect::Error(errno));
         assert!(matches!(error, SaveError::OutOfRoom(_)), "{error:?}");
         assert_eq!(error.into_error().kind, Kind::StoppedEarly);
-        assert_eq!(
-            disk.list(Path::new(DIRECTORY)).expect("names"),
-            ["LOCK", "LOCK.info"]
-        );
-        assert!(
-            store.save(&samples::base(2)).is_ok(),
-            "there may be room later"
-        );
+        assert_eq!(disk.list(Path::new(DIRECTORY)).expect("names"), ["LOCK", "LOCK.info"]);
+        assert!(store.save(&samples::base(2)).is_ok(), "there may be room later");
     }
 }
 
@@ -358,13 +274,7 @@ fn a_failed_sync_is_tried_once_more_with_another_file() {
     assert_eq!(synced.len(), 2);
     assert_ne!(synced[0].path, synced[1].path);
     let survived = disk.power_cut(Cut::Prefix(0));
-    assert!(
-        start(&survived, 6)
-            .expect("a run starts")
-            .1
-            .newest
-            .is_some()
-    );
+    assert!(start(&survived, 6).expect("a run starts").1.newest.is_some());
 }
 
 #[test]
@@ -374,10 +284,7 @@ fn a_sync_that_fails_twice_ends_the_run() {
     let full = Effect::Error(Errno::NOSPC);
     let (disk, result) = save_with_failing_syncs(&[full, full]);
     assert!(matches!(result, Err(SaveError::OutOfRoom(_))), "{result:?}");
-    assert_eq!(
-        disk.list(Path::new(DIRECTORY)).expect("names"),
-        ["LOCK", "LOCK.info"]
-    );
+    assert_eq!(disk.list(Path::new(DIRECTORY)).expect("names"), ["LOCK", "LOCK.info"]);
 }
 
 #[test]
@@ -386,10 +293,7 @@ fn a_name_that_is_taken_is_never_overwritten() {
     let (mut store, _) = start(&disk, 5).expect("a run starts");
     let path = store.folder().path(Sequence(1));
     disk.put_file(&path, b"from nowhere");
-    assert!(matches!(
-        store.save(&samples::base(1)),
-        Err(SaveError::Poisoned(_))
-    ));
+    assert!(matches!(store.save(&samples::base(1)), Err(SaveError::Poisoned(_))));
     assert_eq!(disk.file(&path).as_deref(), Some(&b"from nowhere"[..]));
 }
 
@@ -405,15 +309,9 @@ fn nothing_is_changed_after_a_failure_that_leaves_things_uncertain() {
         (Call::ReadAt, Effect::Error(Errno::IO)),
     ] {
         let (disk, mut store, error) = save_with_fault(call, 0, effect);
-        assert!(
-            matches!(error, SaveError::Poisoned(_)),
-            "{call:?} {effect:?}: {error:?}"
-        );
+        assert!(matches!(error, SaveError::Poisoned(_)), "{call:?} {effect:?}: {error:?}");
         let before = disk.operations().len();
-        assert!(matches!(
-            store.save(&samples::base(2)),
-            Err(SaveError::Poisoned(_))
-        ));
+        assert!(matches!(store.save(&samples::base(2)), Err(SaveError::Poisoned(_))));
         assert!(store.sweep().is_err());
         assert!(store.remove_all(FreshStart::asked_for_by_user()).is_err());
         assert_eq!(disk.operations().len(), before, "{call:?} {effect:?}");
@@ -424,15 +322,8 @@ fn nothing_is_changed_after_a_failure_that_leaves_things_uncertain() {
 fn a_failure_that_left_everything_as_it_was_may_be_tried_again() {
     let (_, mut store, error) = save_with_fault(Call::Open, 0, Effect::Error(Errno::MFILE));
     assert!(matches!(error, SaveError::Failed(_)));
-    let saved = store
-        .save(&samples::base(2))
-        .map_err(SaveError::into_error)
-        .expect("saved");
-    assert_eq!(
-        saved.id.sequence,
-        Sequence(2),
-        "a number is used up by an attempt"
-    );
+    let saved = store.save(&samples::base(2)).map_err(SaveError::into_error).expect("saved");
+    assert_eq!(saved.id.sequence, Sequence(2), "a number is used up by an attempt");
 }
 
 #[test]
@@ -440,10 +331,7 @@ fn the_folder_is_looked_at_before_each_save() {
     let disk = SimulatedStorage::new();
     let (mut store, _) = start(&disk, 5).expect("a run starts");
     disk.set_access(DIRECTORY, 0o777, true);
-    let error = store
-        .save(&samples::base(1))
-        .expect_err("refused")
-        .into_error();
+    let error = store.save(&samples::base(1)).expect_err("refused").into_error();
     assert_eq!(error.kind, Kind::Failed);
     assert!(open(&disk, 1).is_err());
 }

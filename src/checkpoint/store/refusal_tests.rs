@@ -14,11 +14,7 @@ fn check(disk: &SimulatedStorage, expected: Option<u64>, reason: &Invalid) {
     let (_, loaded) = ready(disk);
     assert_eq!(number(&loaded), expected);
     assert_eq!(&loaded.refused[0].reason, reason);
-    let usable = if expected.is_some() {
-        Usable::Older
-    } else {
-        Usable::Nothing
-    };
+    let usable = if expected.is_some() { Usable::Older } else { Usable::Nothing };
     assert_eq!(loaded.usable(), usable);
 }
 
@@ -39,13 +35,7 @@ fn damaged_files_are_passed_over_with_their_reason_and_stay() {
         (Vec::new(), Invalid::TooShort { length: 0 }),
         (vec![b'x'], Invalid::TooShort { length: 1 }),
         (vec![0; 4096], Invalid::BadMagic),
-        (
-            cut_off(&good),
-            Invalid::LengthDiffers {
-                stated: length,
-                found: length - 1,
-            },
-        ),
+        (cut_off(&good), Invalid::LengthDiffers { stated: length, found: length - 1 }),
     ];
     for (bytes, reason) in cases {
         let disk = disk_with(2);
@@ -56,13 +46,7 @@ fn damaged_files_are_passed_over_with_their_reason_and_stay() {
     let disk = disk_with(3);
     let renamed = disk.file(path(2)).expect("there");
     disk.put_file(path(3), &renamed);
-    check(
-        &disk,
-        Some(2),
-        &Invalid::NameDiffers {
-            header: Sequence(2),
-        },
-    );
+    check(&disk, Some(2), &Invalid::NameDiffers { header: Sequence(2) });
 }
 
 #[test]
@@ -90,10 +74,7 @@ fn other_things_in_the_place_of_a_checkpoint_are_passed_over() {
 fn put(disk: &SimulatedStorage, sequence: u64, checkpoint: &Checkpoint) -> CheckpointId {
     let (bytes, digest) = format::encode(checkpoint, Sequence(sequence)).expect("encoded");
     disk.put_file(path(sequence), &bytes);
-    CheckpointId {
-        sequence: Sequence(sequence),
-        digest,
-    }
+    CheckpointId { sequence: Sequence(sequence), digest }
 }
 
 #[test]
@@ -125,24 +106,15 @@ fn a_delta_without_its_very_parent_is_refused() {
     let mut bytes = disk.file(path(2)).expect("there");
     bytes[100] ^= 1;
     disk.put_file(path(2), &bytes);
-    let reason = Box::new(Invalid::StoredDigest {
-        section: "manifest".into(),
-    });
+    let reason = Box::new(Invalid::StoredDigest { section: "manifest".into() });
     check(&disk, Some(1), &Invalid::ParentInvalid { parent, reason });
 
     let (disk, _) = prepared();
-    let poor = Checkpoint {
-        sections: Vec::new(),
-        ..samples::base(2)
-    };
+    let poor = Checkpoint { sections: Vec::new(), ..samples::base(2) };
     let id = put(&disk, 2, &poor);
     put(&disk, 3, &samples::delta(3, id));
     let section = "unique".into();
-    check(
-        &disk,
-        Some(2),
-        &Invalid::ParentLacksSection { parent, section },
-    );
+    check(&disk, Some(2), &Invalid::ParentLacksSection { parent, section });
 }
 
 #[test]
@@ -152,11 +124,7 @@ fn endless_chains_are_refused_before_they_are_read() {
     for sequence in 2..=CHAIN_MAX as u64 + 2 {
         parent = put(&disk, sequence, &samples::delta(sequence, parent));
     }
-    check(
-        &disk,
-        Some(CHAIN_MAX as u64 + 1),
-        &Invalid::ChainTooLong { max: CHAIN_MAX },
-    );
+    check(&disk, Some(CHAIN_MAX as u64 + 1), &Invalid::ChainTooLong { max: CHAIN_MAX });
 }
 
 #[test]

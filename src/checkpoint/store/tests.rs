@@ -12,21 +12,12 @@ use std::sync::Arc;
 pub(super) const DIRECTORY: &str = "/job/.onward/daily";
 
 pub(super) fn holder() -> Holder {
-    Holder {
-        pid: 4711,
-        host: "somewhere".into(),
-        since_micros: 5,
-    }
+    Holder { pid: 4711, host: "somewhere".into(), since_micros: 5 }
 }
 
 pub(super) fn open(disk: &SimulatedStorage, seed: u64) -> Result<Folder> {
     let clock = Arc::new(SimulatedClock::new(seed));
-    Folder::open(
-        Arc::new(disk.clone()),
-        clock,
-        Path::new(DIRECTORY),
-        Trust::OwnOnly,
-    )
+    Folder::open(Arc::new(disk.clone()), clock, Path::new(DIRECTORY), Trust::OwnOnly)
 }
 
 /// A run's first steps: open, lock, sweep, load.
@@ -42,10 +33,7 @@ pub(super) fn ready(disk: &SimulatedStorage) -> (Store, Loaded) {
 }
 
 fn save(store: &mut Store, checkpoint: &Checkpoint) -> Saved {
-    store
-        .save(checkpoint)
-        .map_err(SaveError::into_error)
-        .expect("saved")
+    store.save(checkpoint).map_err(SaveError::into_error).expect("saved")
 }
 
 /// A disk with so many bases, numbered from 1.
@@ -69,10 +57,7 @@ fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
 
 /// The number that the newest usable checkpoint tells.
 pub(super) fn number(loaded: &Loaded) -> Option<u64> {
-    loaded
-        .newest
-        .as_ref()
-        .map(|newest| newest.manifest.counters.checkpoints)
+    loaded.newest.as_ref().map(|newest| newest.manifest.counters.checkpoints)
 }
 
 #[test]
@@ -89,16 +74,10 @@ fn what_was_saved_is_loaded() {
     let newest = loaded.newest.expect("there are two");
     assert_eq!(newest.manifest, samples::manifest(2));
     assert_eq!(newest.states.len(), 2);
-    assert_eq!(
-        newest.states[0].parts,
-        [samples::base(2).sections.remove(0)]
-    );
+    assert_eq!(newest.states[0].parts, [samples::base(2).sections.remove(0)]);
     let saved = save(&mut store, &samples::base(3));
     assert_eq!((saved.id.sequence, saved.form), (Sequence(3), Form::Base));
-    assert_eq!(
-        disk.file(&saved.path).map(|bytes| bytes.len() as u64),
-        Some(saved.bytes)
-    );
+    assert_eq!(disk.file(&saved.path).map(|bytes| bytes.len() as u64), Some(saved.bytes));
 }
 
 #[test]
@@ -122,10 +101,7 @@ fn a_chain_is_put_together_from_its_base_on() {
         })
         .collect();
     assert_eq!(newest.states[0].parts, parts);
-    assert_eq!(
-        newest.states[1].parts,
-        [samples::section("sums", Form::Base, 4)]
-    );
+    assert_eq!(newest.states[1].parts, [samples::section("sums", Form::Base, 4)]);
 }
 
 #[test]
@@ -157,17 +133,10 @@ fn a_failing_disk_is_no_reason_to_go_back() {
     let before = disk.operations().len();
     drop(ready(&disk));
     let trace = disk.operations();
-    let reads = trace
-        .iter()
-        .skip(before)
-        .filter(|op| op.call == Call::ReadAt)
-        .count();
+    let reads = trace.iter().skip(before).filter(|op| op.call == Call::ReadAt).count();
     assert!(reads > 4);
     for (index, operation) in trace[before..].iter().enumerate() {
-        if !matches!(
-            operation.call,
-            Call::ReadAt | Call::SyncAll | Call::FileMetadata
-        ) {
+        if !matches!(operation.call, Call::ReadAt | Call::SyncAll | Call::FileMetadata) {
             continue;
         }
         let disk = disk.power_cut(Cut::Prefix(usize::MAX));
@@ -180,11 +149,7 @@ fn a_failing_disk_is_no_reason_to_go_back() {
 }
 
 fn fault(at: usize, effect: Effect) -> Fault {
-    Fault {
-        at,
-        lasting: Lasting::Once,
-        effect,
-    }
+    Fault { at, lasting: Lasting::Once, effect }
 }
 
 #[test]
@@ -192,31 +157,13 @@ fn numbers_go_on_after_a_fallback_and_after_starting_over() {
     let disk = disk_with(2);
     disk.put_file(path(9), b"damaged");
     let (mut store, loaded) = ready(&disk);
-    assert_eq!(
-        (number(&loaded), loaded.sequence_max),
-        (Some(2), Sequence(9))
-    );
-    assert_eq!(
-        save(&mut store, &samples::base(3)).id.sequence,
-        Sequence(10)
-    );
-    assert_eq!(
-        store
-            .remove_all(FreshStart::asked_for_by_user())
-            .expect("removed"),
-        4
-    );
+    assert_eq!((number(&loaded), loaded.sequence_max), (Some(2), Sequence(9)));
+    assert_eq!(save(&mut store, &samples::base(3)).id.sequence, Sequence(10));
+    assert_eq!(store.remove_all(FreshStart::asked_for_by_user()).expect("removed"), 4);
     assert_eq!(store.folder().list().expect("listed"), Listed::new());
-    assert_eq!(
-        save(&mut store, &samples::base(4)).id.sequence,
-        Sequence(11)
-    );
+    assert_eq!(save(&mut store, &samples::base(4)).id.sequence, Sequence(11));
     let survived = disk.power_cut(Cut::Prefix(0));
-    let names = [
-        names::checkpoint(Sequence(11)),
-        "LOCK".into(),
-        "LOCK.info".into(),
-    ];
+    let names = [names::checkpoint(Sequence(11)), "LOCK".into(), "LOCK.info".into()];
     assert_eq!(
         sorted(survived.list(Path::new(DIRECTORY)).expect("listed")),
         sorted(names.map(OsString::from).into())
@@ -226,25 +173,14 @@ fn numbers_go_on_after_a_fallback_and_after_starting_over() {
 #[test]
 fn only_what_is_ours_and_old_is_removed() {
     let disk = disk_with(4);
-    let strange = [
-        "notes.txt",
-        "ckpt-1.onw",
-        ".ckpt-x.tmp",
-        "ckpt-0000000000000001.onw.bak",
-    ];
+    let strange = ["notes.txt", "ckpt-1.onw", ".ckpt-x.tmp", "ckpt-0000000000000001.onw.bak"];
     for name in strange {
         disk.put_file(Path::new(DIRECTORY).join(name), b"mine");
     }
     let damaged = path(3);
     disk.put_file(&damaged, b"damaged");
-    disk.put_file(
-        Path::new(DIRECTORY).join(names::temporary(Sequence(5), 1)),
-        b"half",
-    );
-    disk.put_link(
-        Path::new(DIRECTORY).join(names::temporary(Sequence(5), 2)),
-        "/job",
-    );
+    disk.put_file(Path::new(DIRECTORY).join(names::temporary(Sequence(5), 1)), b"half");
+    disk.put_link(Path::new(DIRECTORY).join(names::temporary(Sequence(5), 2)), "/job");
     let (mut store, _) = start(&disk, 2).expect("a run starts");
     let saved = save(&mut store, &samples::base(6));
     let deleted = store.retire(&saved, 2).expect("retired");
@@ -258,10 +194,7 @@ fn only_what_is_ours_and_old_is_removed() {
     assert_eq!(left, expected);
     let later = save(&mut store, &samples::base(7));
     assert!(store.retire(&saved, 1).is_err());
-    assert_eq!(
-        store.retire(&later, 1).expect("retired"),
-        [Sequence(6), Sequence(4)]
-    );
+    assert_eq!(store.retire(&later, 1).expect("retired"), [Sequence(6), Sequence(4)]);
     assert_eq!(disk.file(damaged).as_deref(), Some(&b"damaged"[..]));
 }
 
@@ -275,25 +208,13 @@ fn looking_at_a_folder_changes_nothing() {
     let folder = opened.expect("looked at").expect("there");
     assert_eq!(number(&folder.peek().expect("peeked")), Some(2));
     assert!(folder.verify(Sequence(1)).expect("read").is_ok());
-    assert_eq!(
-        folder.verify(Sequence(7)).expect("read"),
-        Err(Invalid::Missing)
-    );
-    assert_eq!(
-        folder.read(Sequence(7)).expect("read"),
-        Err(Invalid::Missing)
-    );
+    assert_eq!(folder.verify(Sequence(7)).expect("read"), Err(Invalid::Missing));
+    assert_eq!(folder.read(Sequence(7)).expect("read"), Err(Invalid::Missing));
     assert_eq!(folder.list().expect("listed").len(), 2);
     assert!(!folder.is_locked().expect("looked at"));
     assert_eq!(folder.holder(), Some(holder()));
-    let reading = [
-        Call::Open,
-        Call::Metadata,
-        Call::List,
-        Call::ReadAt,
-        Call::FileMetadata,
-        Call::Lock,
-    ];
+    let reading =
+        [Call::Open, Call::Metadata, Call::List, Call::ReadAt, Call::FileMetadata, Call::Lock];
     for operation in &disk.operations()[before..] {
         assert!(reading.contains(&operation.call), "{operation:?}");
     }
@@ -306,24 +227,14 @@ fn a_second_run_waits_a_second_and_names_the_first() {
     let (store, _) = ready(&disk);
     assert!(store.folder().is_locked().expect("looked at"));
     let mut waited = Duration::ZERO;
-    let second = open(&disk, 2)
-        .expect("opened")
-        .lock(&holder(), &mut |span| waited += span);
+    let second = open(&disk, 2).expect("opened").lock(&holder(), &mut |span| waited += span);
     let error = second.expect_err("locked");
     assert_eq!(error.kind, Kind::Locked);
-    assert!(
-        error.message.contains("process 4711 on somewhere"),
-        "{error}"
-    );
+    assert!(error.message.contains("process 4711 on somewhere"), "{error}");
     assert!((900..=1100).contains(&waited.as_millis()));
     let mut store = Some(store);
     let mut release = |_| drop(store.take());
-    assert!(
-        open(&disk, 2)
-            .expect("opened")
-            .lock(&holder(), &mut release)
-            .is_ok()
-    );
+    assert!(open(&disk, 2).expect("opened").lock(&holder(), &mut release).is_ok());
 }
 
 #[test]
@@ -342,34 +253,19 @@ fn a_lock_is_taken_although_its_note_cannot_be_written() {
 #[test]
 fn golden_checkpoints_of_format_1_are_restored_for_ever() {
     let disk = disk_with(0);
-    disk.put_file(
-        path(7),
-        include_bytes!("../../../fixtures/checkpoints/format-1-base.onw"),
-    );
-    disk.put_file(
-        path(8),
-        include_bytes!("../../../fixtures/checkpoints/format-1-delta.onw"),
-    );
+    disk.put_file(path(7), include_bytes!("../../../fixtures/checkpoints/format-1-base.onw"));
+    disk.put_file(path(8), include_bytes!("../../../fixtures/checkpoints/format-1-delta.onw"));
     let (_, loaded) = ready(&disk);
     let newest = loaded.newest.expect("both are valid");
     let base = samples::base(7);
     assert_eq!(newest.manifest, samples::manifest(8));
     assert_eq!(
         newest.states[0].parts,
-        [
-            base.sections[0].clone(),
-            samples::section("unique", Form::Delta, 8)
-        ]
+        [base.sections[0].clone(), samples::section("unique", Form::Delta, 8)]
     );
-    assert_eq!(
-        newest.states[1].parts,
-        [samples::section("sums", Form::Base, 8)]
-    );
+    assert_eq!(newest.states[1].parts, [samples::section("sums", Form::Base, 8)]);
     disk.remove(&path(8)).expect("removed");
-    assert_eq!(
-        ready(&disk).1.newest.expect("valid").manifest,
-        base.manifest
-    );
+    assert_eq!(ready(&disk).1.newest.expect("valid").manifest, base.manifest);
 }
 
 #[test]
@@ -391,10 +287,7 @@ fn a_real_folder_works_like_the_simulated_one() {
     let delta = save(&mut store, &samples::delta(2, base.id));
     assert_eq!(store.retire(&delta, 1).expect("retired"), []);
     let latest = save(&mut store, &samples::base(3));
-    assert_eq!(
-        store.retire(&latest, 1).expect("retired"),
-        [Sequence(2), Sequence(1)]
-    );
+    assert_eq!(store.retire(&latest, 1).expect("retired"), [Sequence(2), Sequence(1)]);
     let link = store.folder().path(Sequence(9));
     std::os::unix::fs::symlink(&latest.path, link).expect("a link");
     drop(store);
@@ -402,8 +295,5 @@ fn a_real_folder_works_like_the_simulated_one() {
     assert_eq!((number(&loaded), loaded.refused.len()), (Some(3), 1));
     assert_eq!(loaded.refused[0].reason, Invalid::NotAFile);
     let metadata = LocalStorage.metadata(&latest.path).expect("metadata");
-    assert_eq!(
-        (metadata.mode, store.folder().holder()),
-        (0o600, Some(holder()))
-    );
+    assert_eq!((metadata.mode, store.folder().holder()), (0o600, Some(holder())));
 }
