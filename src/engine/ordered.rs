@@ -9,6 +9,7 @@ use super::inputs::Inputs;
 use super::outputs::{Outputs, Syncs};
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
+use super::saver::sync;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode};
 use super::world::World;
@@ -341,6 +342,11 @@ impl<'a> Ordered<'a> {
         };
         let syncs = self.outputs.syncs();
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
+    }
+
+    /// Makes the outputs durable, where no checkpoint does it.
+    pub fn sync_outputs(&mut self) -> Result<()> {
+        sync(self.world, &self.outputs.syncs())
     }
 
     /// Gives the outputs their final names; they are durable, and a checkpoint says so.

@@ -82,7 +82,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     match decide(&survey.facts) {
         Decision::Refuse(error) => Err(error),
         Decision::Start => start(job, options, world, survey, Some(store)),
-        Decision::Resume => resume(job, world, survey, store),
+        Decision::Resume => resume(job, options, world, survey, store),
         Decision::Publish => publish(job, world, survey, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
@@ -163,13 +163,20 @@ fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>)
 }
 
 /// Goes on from a checkpoint: now, with every check passed, the outputs are cut.
-fn resume(job: &Job, world: &World, survey: Survey, store: Store) -> Result<Prepared> {
+fn resume(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    store: Store,
+) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
     let Survey { inputs, plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
     let mut opened = Vec::new();
     for (output, inspected, replaces) in outputs {
-        let existing = if replaces { Existing::Replace } else { Existing::Keep };
+        let may_replace = replaces || options.overwrite || job.sink.overwrite;
+        let existing = if may_replace { Existing::Replace } else { Existing::Keep };
         opened.push((output.role, inspected.rewind()?, existing));
     }
     let now = world.clock.wall_micros();
