@@ -159,6 +159,11 @@ fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
     let worst = found.changes.iter().max_by_key(|change| change.class)?;
     let what =
         format!("`{}` is {} and was {}", worst.path, shown(&worst.current), shown(&worst.stored));
+    if found.phase == Phase::Done && worst.class != ChangeClass::Cosmetic {
+        let message = format!("the job has finished, and since then it has changed: {what}");
+        let hint = format!("run the changed job from the start with `{} --fresh`", facts.command);
+        return Some(Error::refused(message).with_hint(hint));
+    }
     match (worst.class, facts.changes) {
         (ChangeClass::Cosmetic, _) | (ChangeClass::Stateless, ChangeMode::Accept) => None,
         (ChangeClass::Stateless, ChangeMode::Refuse) => {

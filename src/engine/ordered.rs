@@ -93,9 +93,9 @@ impl<'a> Ordered<'a> {
         inputs: &'a Inputs,
         tracking: Tracking<'a>,
         beginning: Beginning,
-    ) -> Result<Self> {
+    ) -> Self {
         let Beginning { identity, position, counters, phase, states, outputs, is_new } = beginning;
-        let mut ordered = Ordered {
+        Ordered {
             world,
             job,
             plan,
@@ -112,14 +112,21 @@ impl<'a> Ordered<'a> {
             millis_before: counters.active_millis,
             is_consistent: true,
             lines: Vec::new(),
-        };
-        if is_new {
-            let header = plan.encoder.header();
+        }
+    }
+
+    /// Makes the staged files that are not there yet, and writes what stands before the first record.
+    pub fn open_outputs(&mut self) -> Result<()> {
+        self.is_consistent = false;
+        self.outputs.open(self.world)?;
+        if self.outputs.is_blank() {
+            let header = self.plan.encoder.header();
             let mut digest = crc32fast::Hasher::new();
             digest.update(&header);
-            ordered.outputs.append(world, &header, &digest)?;
+            self.outputs.append(self.world, &header, &digest)?;
         }
-        Ok(ordered)
+        self.is_consistent = true;
+        Ok(())
     }
 
     /// Whether this is a barrier: nothing failed half-way.

@@ -29,13 +29,22 @@ pub struct OutputPlan {
 #[derive(Debug)]
 pub struct Output {
     role: &'static str,
-    staged: StagedFile,
+    stage: Stage,
     /// What publishing does with a file of the final name.
     existing: Existing,
     /// How much of it is known to be durable.
     length_synced: u64,
     /// Whether its staged name is durable.
     name_is_synced: bool,
+}
+
+/// Whether an output's staged file is there.
+#[derive(Debug)]
+enum Stage {
+    /// It is still to be made.
+    Planned(StagedName),
+    /// It is being written.
+    Open(StagedFile),
 }
 
 /// All outputs of a run.
@@ -136,55 +145,88 @@ pub fn mark_of(entry: &OutputEntry) -> Result<Mark> {
 }
 
 impl Output {
-    fn new(role: &'static str, staged: StagedFile, existing: Existing, origin: Origin) -> Output {
-        let (length_synced, name_is_synced) = match origin {
-            Origin::Created => (0, false),
-            Origin::Rewound => (staged.mark().length, true),
-        };
-        Output { role, staged, existing, length_synced, name_is_synced }
+    /// An output that is not made before [`Outputs::open`].
+    pub fn planned(plan: &OutputPlan, instance: &str, existing: Existing) -> Output {
+        let stage = Stage::Planned(plan.name(instance));
+        Output { role: plan.role, stage, existing, length_synced: 0, name_is_synced: false }
+    }
+
+    /// An output that was cut back to a checkpoint.
+    pub fn rewound(plan: &OutputPlan, staged: StagedFile, existing: Existing) -> Output {
+        let length_synced = staged.length();
+        // The checkpoint of an empty output was saved before its file was made.
+        let name_is_synced = length_synced > 0;
+        let stage = Stage::Open(staged);
+        Output { role: plan.role, stage, existing, length_synced, name_is_synced }
+    }
+
+    fn name(&self) -> &StagedName {
+        match &self.stage {
+            Stage::Planned(name) => name,
+            Stage::Open(staged) => &staged.name,
+        }
+    }
+
+    fn open(&mut self, world: &World) -> Result<()> {
+        if let Stage::Planned(name) = &self.stage {
+            self.stage = Stage::Open(StagedFile::create(&*world.storage, name.clone())?);
+        }
+        Ok(())
+    }
+
+    fn staged(&mut self) -> &mut StagedFile {
+        match &mut self.stage {
+            Stage::Open(staged) => staged,
+            Stage::Planned(_) => unreachable!("outputs are opened before the first record"),
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        match &self.stage {
+            Stage::Planned(_) => Mark::default(),
+            Stage::Open(staged) => staged.mark(),
+        }
     }
 
     fn entry(&self) -> OutputEntry {
-        let Mark { length, crc, tail } = self.staged.mark();
-        let target = self.staged.name.target.to_string_lossy().into_owned();
+        let Mark { length, crc, tail } = self.mark();
+        let target = self.name().target.to_string_lossy().into_owned();
         let replaces = self.existing == Existing::Replace;
         OutputEntry { name: self.role.to_owned(), target, length, crc, tail, replaces }
     }
 }
 
-/// How an output was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// It is new.
-    Created,
-    /// It was cut back to a checkpoint.
-    Rewound,
-}
-
 impl Outputs {
-    /// Outputs from opened files, in the order of [`planned`].
-    pub fn new(
-        job: &Job,
-        opened: impl IntoIterator<Item = (&'static str, StagedFile, Existing)>,
-        origin: Origin,
-    ) -> Outputs {
-        let mut opened = opened
-            .into_iter()
-            .map(|(role, staged, existing)| Output::new(role, staged, existing, origin))
-            .peekable();
+    /// The outputs of a job, in the order of [`planned`].
+    pub fn new(job: &Job, outputs: Vec<Output>) -> Outputs {
+        let mut outputs = outputs.into_iter();
         let sink = match job.sink.target {
             Target::Stdout => Sink::Stdout,
             Target::File(_) => {
-                Sink::File(Box::new(opened.next().expect("the sink is planned first")))
+                Sink::File(Box::new(outputs.next().expect("the sink is planned first")))
             }
         };
-        Outputs { sink, rejects: opened.next() }
+        Outputs { sink, rejects: outputs.next() }
+    }
+
+    /// Makes those staged files that are not there yet. A checkpoint must name the job's id before: a staged file of
+    /// which nobody knows would stay for ever.
+    pub fn open(&mut self, world: &World) -> Result<()> {
+        self.files_mut().try_for_each(|output| output.open(world))
+    }
+
+    /// Whether nothing was written to the sink yet, not even a header.
+    pub fn is_blank(&self) -> bool {
+        match &self.sink {
+            Sink::File(output) => output.mark().length == 0,
+            Sink::Stdout => true,
+        }
     }
 
     /// Appends to the sink.
     pub fn append(&mut self, world: &World, bytes: &[u8], digest: &Hasher) -> Result<()> {
         match &mut self.sink {
-            Sink::File(output) => output.staged.append(bytes, Some(digest)),
+            Sink::File(output) => output.staged().append(bytes, Some(digest)),
             Sink::Stdout => {
                 let mut stdout = world.stdout.lock().unwrap_or_else(PoisonError::into_inner);
                 stdout
@@ -197,7 +239,7 @@ impl Outputs {
     /// Appends to the file of rejects, where there is one.
     pub fn append_rejects(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.rejects {
-            Some(output) => output.staged.append(bytes, None),
+            Some(output) => output.staged().append(bytes, None),
             None => Ok(()),
         }
     }
@@ -228,12 +270,13 @@ impl Outputs {
     pub fn syncs(&mut self) -> Syncs {
         let mut syncs = Syncs::default();
         for output in self.files_mut() {
-            let length = output.staged.mark().length;
+            let Stage::Open(staged) = &output.stage else { continue };
+            let length = staged.length();
             if length > output.length_synced {
-                syncs.files.push((output.staged.name.staged.clone(), output.staged.handle()));
+                syncs.files.push((staged.name.staged.clone(), staged.handle()));
                 output.length_synced = length;
             }
-            let folder = &output.staged.name.folder;
+            let folder = &staged.name.folder;
             if !output.name_is_synced {
                 if !syncs.folders.contains(folder) {
                     syncs.folders.push(folder.clone());
@@ -247,7 +290,8 @@ impl Outputs {
     /// Gives all outputs their final names. They must be durable, and a checkpoint must say so.
     pub fn publish(&mut self, world: &World) -> Result<()> {
         for output in self.files_mut() {
-            output.staged.publish(&*world.storage, output.existing)?;
+            let existing = output.existing;
+            output.staged().publish(&*world.storage, existing)?;
         }
         Ok(())
     }

@@ -9,19 +9,18 @@
 
 use super::ordered::Ordered;
 use super::prepare::{Prepared, Ready, prepare};
-use super::queue::{Queue, Task};
+use super::queue::{Processed, Queue, in_order};
 use super::recheck::Recheck;
 use super::saver::Saver;
 use super::schedule::{Happened, Schedule, Verdict};
 use super::summary::{Outcome, Summary};
 use super::tracking::Tracking;
-use super::worker::{Chunk, Worker};
+use super::worker::Worker;
 use super::world::{RunOptions, World};
 use crate::checkpoint::{Phase, Trigger};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transform::Flow;
-use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -44,20 +43,16 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         Prepared::Ready(ready) => ready,
     };
     let Ready { plan, inputs, beginning, known, store, resumed } = *ready;
-    let recheck = Recheck::new(job, world, &inputs, known.as_deref());
-    let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known)?;
-    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning)?;
+    let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
+    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning);
     thread::scope(|scope| {
-        let saver =
-            store.map(|store| Saver::start(scope, world.clone(), store, job.checkpoint.keep));
+        let keep = job.checkpoint.keep;
+        let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
         let mut schedule = Schedule::new(job, options, world, saver);
-        let rechecked = recheck.map(|recheck| scope.spawn(move || recheck.run()));
+        let recheck = Recheck::start(scope, job, world, &inputs, known.as_deref());
         let ended = work(&mut ordered, &mut schedule, options, world);
-        let ending = schedule.settle(&mut ordered, ended)?;
-        if ending == Ending::Complete {
-            if let Some(thread) = rechecked {
-                thread.join().map_err(|_| Error::internal("checking the inputs panicked"))??;
-            }
+        if schedule.settle(&mut ordered, ended)? == Ending::Complete {
+            recheck.finish()?;
             publish(&mut ordered, &mut schedule)?;
         }
         let summary = Summary { counters: ordered.counters, resumed, ..schedule.summary(&ordered) };
@@ -135,9 +130,6 @@ fn read(
     })
 }
 
-/// One chunk and what became of it; `None` where its start has to be known first.
-type Processed = (Task, Result<Option<Chunk>>);
-
 /// A worker's thread. However it ends, the queue is closed behind a panic, so that nobody waits for it.
 fn serve(queue: &Queue, worker: &mut Worker<'_>, results: &SyncSender<Processed>) {
     let _closer = queue.close_on_panic();
@@ -157,10 +149,7 @@ fn apply_all(
     results: &Receiver<Processed>,
     redo: &mut Worker<'_>,
 ) -> Result<Ending> {
-    let mut early = BTreeMap::new();
-    let mut next_ticket = 0;
-    while let Some((task, processed)) = next_in_order(&mut early, next_ticket, results) {
-        next_ticket += 1;
+    for (task, processed) in in_order(results) {
         while ordered.position.source < task.source {
             ordered.end_input()?;
         }
@@ -188,19 +177,4 @@ fn apply_all(
     }
     ordered.end_inputs()?;
     Ok(Ending::Complete)
-}
-
-/// The result with that ticket; `None` when the workers have no more.
-fn next_in_order(
-    early: &mut BTreeMap<u64, Processed>,
-    ticket: u64,
-    results: &Receiver<Processed>,
-) -> Option<Processed> {
-    loop {
-        if let Some(processed) = early.remove(&ticket) {
-            return Some(processed);
-        }
-        let (task, processed) = results.recv().ok()?;
-        early.insert(task.ticket, (task, processed));
-    }
 }

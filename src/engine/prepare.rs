@@ -3,9 +3,9 @@
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::ordered::{Beginning, Identity};
-use super::outputs::{Origin, OutputPlan, Outputs, planned, publish_again};
+use super::outputs::{Output, Outputs, planned, publish_again};
 use super::plan::{Plan, Purpose};
-use super::survey::{Restored, Survey, survey};
+use super::survey::{Restored, RestoredOutput, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
     Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::job::Job;
 use crate::observe::Event;
 use crate::record::Fingerprint;
+use crate::sink::discard;
 use crate::sink::settings::Target;
-use crate::sink::{StagedFile, discard};
 use crate::storage::Existing;
 use std::sync::atomic::Ordering;
 
@@ -116,20 +116,16 @@ fn start(
     let ours = done.map_or_else(Vec::new, |manifest| manifest.outputs.clone());
     let overwrite = options.overwrite || job.sink.overwrite;
     let plans = planned(job);
-    let mut checked: Vec<(&OutputPlan, Existing)> = Vec::new();
+    let mut outputs = Vec::new();
     for plan in &plans {
         let name = instance.to_string();
-        checked.push((plan, plan.check(world, &name, &known, &ours, overwrite)?));
+        let existing = plan.check(world, &name, &known, &ours, overwrite)?;
+        outputs.push(Output::planned(plan, &name, existing));
     }
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
         give_up(job, world, store, past.as_ref())?;
-    }
-    let mut opened = Vec::new();
-    for (plan, existing) in checked {
-        let staged = StagedFile::create(&*world.storage, plan.name(&instance.to_string()))?;
-        opened.push((plan.role, staged, existing));
     }
     // `now()` was bound to another moment when the job was looked at.
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).unwrap_or(plan);
@@ -144,7 +140,7 @@ fn start(
         counters: Counters::default(),
         phase: Phase::Reading,
         states: plan.chain.new_states(),
-        outputs: Outputs::new(job, opened, Origin::Created),
+        outputs: Outputs::new(job, outputs),
         is_new: true,
     };
     show_totals(world, &inputs, 0);
@@ -173,11 +169,15 @@ fn resume(
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
     let Survey { inputs, plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
+    let instance = manifest.instance.to_string();
     let mut opened = Vec::new();
-    for (output, inspected, replaces) in outputs {
+    for RestoredOutput { plan, inspected, replaces } in outputs {
         let may_replace = replaces || options.overwrite || job.sink.overwrite;
         let existing = if may_replace { Existing::Replace } else { Existing::Keep };
-        opened.push((output.role, inspected.rewind()?, existing));
+        opened.push(match inspected {
+            Some(inspected) => Output::rewound(&plan, inspected.rewind()?, existing),
+            None => Output::planned(&plan, &instance, existing),
+        });
     }
     let now = world.clock.wall_micros();
     let mut counters = manifest.counters;
@@ -199,7 +199,7 @@ fn resume(
         counters,
         phase: manifest.phase,
         states,
-        outputs: Outputs::new(job, opened, Origin::Rewound),
+        outputs: Outputs::new(job, opened),
         is_new: false,
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();

@@ -1,7 +1,11 @@
-//! Hands chunks to workers in input order, not too far ahead of the ordered stage.
+//! Hands chunks to workers in input order, not too far ahead of the ordered stage, and puts their results in order.
 
 use super::inputs::Inputs;
+use super::worker::Chunk;
+use crate::error::Result;
 use crate::record::{ChunkNumber, Position, SourceIndex};
+use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// One chunk to be processed.
@@ -117,6 +121,21 @@ impl Drop for CloseOnPanic<'_> {
             self.queue.close();
         }
     }
+}
+
+/// One chunk and what became of it; `None` where its start has to be known first.
+pub type Processed = (Task, Result<Option<Chunk>>);
+
+/// The results of the workers in the order of their tickets; ends when the workers have no more.
+pub fn in_order(results: &Receiver<Processed>) -> impl Iterator<Item = Processed> {
+    let mut early = BTreeMap::new();
+    (0..).map_while(move |ticket| {
+        while !early.contains_key(&ticket) {
+            let (task, processed) = results.recv().ok()?;
+            early.insert(task.ticket, (task, processed));
+        }
+        early.remove(&ticket)
+    })
 }
 
 impl Iterator for Tasks {

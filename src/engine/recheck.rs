@@ -1,5 +1,5 @@
-//! `verify = "full"`: everything that earlier runs consumed is read again beside the run, and must be the same before the
-//! outputs are published.
+//! `verify = "full"`: everything that earlier runs consumed is read again beside the run, and must be the same before
+//! the outputs are published.
 
 use super::inputs::Inputs;
 use super::world::World;
@@ -7,44 +7,69 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::record::Fingerprint;
 use crate::source::Input;
-use crate::source::fingerprint::{Comparison, Depth, compare};
+use crate::source::fingerprint::{Comparison, compare_all};
 use crate::source::settings::Verify;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
 
-/// The inputs to read again.
-pub struct Recheck {
-    world: World,
-    inputs: Vec<(PathBuf, Fingerprint)>,
+/// A check that goes on beside the run; dropped, it is given up.
+pub struct Recheck<'scope> {
+    thread: Option<ScopedJoinHandle<'scope, Result<()>>>,
+    given_up: Arc<AtomicBool>,
 }
 
-impl Recheck {
-    /// What there is to check; `None` where nothing was consumed before, or sampling is enough.
-    pub fn new(
+impl<'scope> Recheck<'scope> {
+    /// Starts to check what was consumed; nothing to do where that is nothing, or sampling is enough.
+    pub fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
         job: &Job,
         world: &World,
         inputs: &Inputs,
         known: Option<&[Fingerprint]>,
-    ) -> Option<Recheck> {
-        if job.source.verify != Verify::Full {
-            return None;
-        }
+    ) -> Self {
+        let given_up = Arc::new(AtomicBool::new(false));
+        let known = known.filter(|_| job.source.verify == Verify::Full).unwrap_or_default();
         let paths = inputs.files.iter().map(|file| file.path.clone());
-        let consumed = paths.zip(known?.iter().cloned()).filter(|(_, known)| known.consumed > 0);
-        Some(Recheck { world: world.clone(), inputs: consumed.collect() })
+        let consumed: Vec<(PathBuf, Fingerprint)> =
+            paths.zip(known.iter().cloned()).filter(|(_, known)| known.consumed > 0).collect();
+        let thread = (!consumed.is_empty()).then(|| {
+            let (world, given_up) = (world.clone(), Arc::clone(&given_up));
+            scope.spawn(move || check(&world, &consumed, &given_up))
+        });
+        Recheck { thread, given_up }
     }
 
-    /// Reads and compares.
-    pub fn run(self) -> Result<()> {
-        for (path, known) in self.inputs {
-            let input = Input::open(&*self.world.storage, &path)?;
-            let comparison = compare(&*input.file, &known, Verify::Full, Depth::Whole)
-                .map_err(|cause| Error::io("read", &path, cause))?;
-            if !matches!(comparison, Comparison::Same | Comparison::SameButTouched) {
-                let message = format!("`{}` is not what earlier runs had read", path.display());
-                return Err(Error::refused(message)
-                    .with_hint("restore the file, or start over with `--fresh`"));
+    /// Waits for the result.
+    pub fn finish(mut self) -> Result<()> {
+        match self.thread.take() {
+            Some(thread) => {
+                thread.join().map_err(|_| Error::internal("checking the inputs panicked"))?
             }
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+impl Drop for Recheck<'_> {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
+fn check(world: &World, inputs: &[(PathBuf, Fingerprint)], given_up: &AtomicBool) -> Result<()> {
+    let is_wanted = || !given_up.load(Ordering::Relaxed);
+    for (path, known) in inputs {
+        let input = Input::open(&*world.storage, path)?;
+        let comparison = compare_all(&*input.file, known, Verify::Full, &is_wanted)
+            .map_err(|cause| Error::io("read", path, cause))?;
+        if comparison.is_some_and(|comparison| comparison != Comparison::Same) {
+            let message = format!("`{}` is not what earlier runs had read", path.display());
+            return Err(
+                Error::refused(message).with_hint("restore the file, or start over with `--fresh`")
+            );
+        }
+    }
+    Ok(())
 }

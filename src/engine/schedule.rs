@@ -98,14 +98,14 @@ impl<'scope> Schedule<'scope> {
         }
     }
 
-    /// Counts from the position that the run begins at. A new job saves its first checkpoint, so that its `now()` and
-    /// the names of its outputs are known from here on.
+    /// Counts from the position that the run begins at. A new job saves its first checkpoint before its outputs
+    /// are made, so that its `now()` and their staged names are known from here on.
     pub fn begin(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
         self.since = self.mark(ordered);
         if ordered.is_new && self.saver.is_some() {
-            self.take(ordered, Trigger::Start)?;
+            self.save_and_wait(ordered, Trigger::Start)?;
         }
-        Ok(())
+        ordered.open_outputs()
     }
 
     fn mark(&self, ordered: &Ordered<'_>) -> Mark {

@@ -9,8 +9,8 @@ use crate::checkpoint::{self, Loaded, Manifest, Phase};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::job::diff::diff;
-use crate::sink::Inspected;
-use crate::source::fingerprint::{Depth, compare};
+use crate::sink::{Inspected, Mismatch};
+use crate::source::fingerprint::compare;
 use crate::storage::OpenMode;
 use crate::transform::State;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,17 @@ pub struct Restored {
     /// The states of the steps.
     pub states: Vec<Option<State>>,
     /// The outputs that can be rewound, by role; empty once they are being published.
-    pub outputs: Vec<(OutputPlan, Inspected, bool)>,
+    pub outputs: Vec<RestoredOutput>,
+}
+
+/// An output that can be rewound, or that is still to be made.
+pub struct RestoredOutput {
+    /// Where it goes.
+    pub plan: OutputPlan,
+    /// The permission to rewind it; `None` where nothing of it was written.
+    pub inspected: Option<Inspected>,
+    /// Whether publishing may replace a file of its final name.
+    pub replaces: bool,
 }
 
 /// Looks at everything.
@@ -139,8 +149,15 @@ fn compare_all(
         let Some(entry) = output.entry(&manifest.outputs) else { continue };
         match manifest.phase {
             Phase::Reading | Phase::Draining => {
+                let replaces = entry.replaces;
                 match output.inspect(world, &manifest.instance.to_string(), entry)? {
-                    Ok(inspected) => outputs.push((output, inspected, entry.replaces)),
+                    Ok(inspected) => {
+                        let inspected = Some(inspected);
+                        outputs.push(RestoredOutput { plan: output, inspected, replaces });
+                    }
+                    Err(Mismatch::Missing) if entry.length == 0 => {
+                        outputs.push(RestoredOutput { plan: output, inspected: None, replaces });
+                    }
                     Err(mismatch) => found.broken_outputs.push((output.target, mismatch)),
                 }
             }
@@ -174,7 +191,7 @@ fn compare_inputs(
         let path = job.folder.join(&name);
         let reading = |cause| Error::io("read", &path, cause);
         let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
-        let comparison = compare(&*file, &input.fingerprint, job.source.verify, Depth::Quick);
+        let comparison = compare(&*file, &input.fingerprint, job.source.verify);
         findings.push(InputFinding {
             name,
             consumed,

@@ -87,6 +87,11 @@ impl StagedFile {
         }
     }
 
+    /// Bytes so far.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// How far the output has come.
     pub fn mark(&self) -> Mark {
         Mark { length: self.length, crc: self.digest.clone().finalize(), tail: self.tail.clone() }

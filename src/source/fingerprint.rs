@@ -172,22 +172,28 @@ impl Tracker {
     }
 }
 
-/// How much of a file a comparison reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// At most about 1.2 MiB: the two windows and, of a sampled fingerprint, a few segments.
-    Quick,
-    /// All segments.
-    Whole,
-}
-
-/// Compares a file with a fingerprint. `verify` must be what the fingerprint was made with.
-pub fn compare(
+/// Compares all that was consumed of a file, as long as it `is_wanted`; `None` where it was given up.
+pub fn compare_all(
     file: &dyn File,
     stored: &Fingerprint,
     verify: Verify,
-    depth: Depth,
-) -> io::Result<Comparison> {
+    is_wanted: &dyn Fn() -> bool,
+) -> io::Result<Option<Comparison>> {
+    let count = folded_until(stored.consumed, verify).div_ceil(SEGMENT_BYTES);
+    for segment in 0..count {
+        if !is_wanted() {
+            return Ok(None);
+        }
+        if let Some(difference) = compare_segment(file, stored, verify, segment)? {
+            return Ok(Some(difference));
+        }
+    }
+    Ok(Some(Comparison::Same))
+}
+
+/// Compares a file with a fingerprint, reading at most about 1.2 MiB: the two windows and, of a
+/// sampled fingerprint, a few segments. `verify` must be what the fingerprint was made with.
+pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Result<Comparison> {
     let metadata = file.metadata()?;
     let (was, is) = (stored.size, metadata.length);
     if is < was {
@@ -202,7 +208,7 @@ pub fn compare(
     if found != stored.window_crc {
         return Ok(Comparison::WindowDiffers { stored: stored.window_crc, found });
     }
-    if let Some(difference) = compare_segments(file, stored, verify, depth)? {
+    if let Some(difference) = compare_samples(file, stored, verify)? {
         return Ok(difference);
     }
     Ok(if is > was {
@@ -214,32 +220,38 @@ pub fn compare(
     })
 }
 
-fn compare_segments(
+fn compare_samples(
     file: &dyn File,
     stored: &Fingerprint,
     verify: Verify,
-    depth: Depth,
 ) -> io::Result<Option<Comparison>> {
-    if (verify, depth) == (Verify::Full, Depth::Quick) {
+    if verify == Verify::Full {
         return Ok(None);
     }
-    let folded = folded_until(stored.consumed, verify);
-    let count = folded.div_ceil(SEGMENT_BYTES);
-    for segment in 0..count {
-        if depth == Depth::Quick && !is_compared(segment, count) {
-            continue;
-        }
-        let start = segment * SEGMENT_BYTES;
-        let mut hasher = Hasher::new();
-        fold(file, start, folded.min(start + SEGMENT_BYTES), verify, &mut hasher)?;
-        let found = hasher.finalize();
-        let index = usize::try_from(segment).unwrap_or(usize::MAX);
-        let stored = stored.segment_crcs.get(index).copied().unwrap_or_default();
-        if stored != found {
-            return Ok(Some(Comparison::SampleDiffers { segment, stored, found }));
+    let count = folded_until(stored.consumed, verify).div_ceil(SEGMENT_BYTES);
+    for segment in (0..count).filter(|segment| is_compared(*segment, count)) {
+        if let Some(difference) = compare_segment(file, stored, verify, segment)? {
+            return Ok(Some(difference));
         }
     }
     Ok(None)
+}
+
+fn compare_segment(
+    file: &dyn File,
+    stored: &Fingerprint,
+    verify: Verify,
+    segment: u64,
+) -> io::Result<Option<Comparison>> {
+    let start = segment * SEGMENT_BYTES;
+    let end = folded_until(stored.consumed, verify).min(start + SEGMENT_BYTES);
+    let mut hasher = Hasher::new();
+    fold(file, start, end, verify, &mut hasher)?;
+    let found = hasher.finalize();
+    let index = usize::try_from(segment).unwrap_or(usize::MAX);
+    let stored = stored.segment_crcs.get(index).copied().unwrap_or_default();
+    let differs = stored != found;
+    Ok(differs.then_some(Comparison::SampleDiffers { segment, stored, found }))
 }
 
 /// Whether a sampled comparison looks at a segment of `count`: at most [`SEGMENTS_COMPARED`],

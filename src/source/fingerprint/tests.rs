@@ -26,7 +26,7 @@ fn the_steps_taken_do_not_matter_and_resuming_goes_on() {
         let mut stepwise = tracker(&file, verify);
         for offset in [0, 1, 100_000, 5 << 20, 63 << 20 | 7, 64 << 20, 128 << 20 | 1] {
             let stored = stepwise.fingerprint(offset).expect("readable");
-            let compared = compare(&*file, &stored, verify, depth_of(verify)).expect("readable");
+            let compared = thorough(&*file, &stored, verify).expect("readable");
             assert_eq!(compared, Comparison::Same, "{offset}");
             stepwise = Tracker::resume(file.clone(), &stored, verify);
         }
@@ -41,7 +41,7 @@ fn every_difference_is_told() {
         let consumed = 100 << 20;
         let stored = tracker(&file, verify).fingerprint(consumed).expect("readable");
         let check = |expected: fn(&Comparison) -> bool| {
-            let found = compare(&*file, &stored, verify, depth_of(verify)).expect("readable");
+            let found = thorough(&*file, &stored, verify).expect("readable");
             assert!(expected(&found), "{found:?}");
         };
         let flip = |at: usize| file.change(|bytes| bytes[at] ^= 1);
@@ -75,7 +75,7 @@ fn a_sampled_comparison_reads_little() {
     let file = file();
     let stored = tracker(&file, Verify::Sampled).fingerprint(SIZE as u64).expect("readable");
     let before = *file.bytes_read.lock().expect("not poisoned");
-    compare(&*file, &stored, Verify::Sampled, Depth::Quick).expect("readable");
+    compare(&*file, &stored, Verify::Sampled).expect("readable");
     let read = *file.bytes_read.lock().expect("not poisoned") - before;
     assert!(read <= 2 * WINDOW_BYTES + SEGMENTS_COMPARED * 64 * BLOCK_BYTES, "{read}");
     for count in [1, 2, 3, 4, 5, 100, 16_000] {
@@ -115,10 +115,12 @@ fn a_change_while_the_file_is_open_is_noticed() {
     check(Some(Change::Rewritten));
 }
 
-/// In full, everything is compared only where the whole file is read.
-fn depth_of(verify: Verify) -> Depth {
-    match verify {
-        Verify::Sampled => Depth::Quick,
-        Verify::Full => Depth::Whole,
+/// Both comparisons, as a run makes them.
+fn thorough(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Result<Comparison> {
+    match compare(file, stored, verify)? {
+        Comparison::Same => {
+            Ok(compare_all(file, stored, verify, &|| true)?.expect("it was not given up"))
+        }
+        different => Ok(different),
     }
 }
