@@ -7,4 +7,8 @@
 
 mod bad_jobs;
 
+mod cases;
+
+mod support;
+
 mod tidy;
