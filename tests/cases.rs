@@ -2,7 +2,7 @@
 //!
 //! `ONWARD_BLESS=1` rewrites what must come out; review it by diff.
 
-use crate::support::cases;
+use crate::support::{cases, folder};
 use std::fmt::Write as _;
 
 #[test]
@@ -10,7 +10,7 @@ fn every_case_comes_out_as_it_must() {
     let bless = std::env::var_os("ONWARD_BLESS").is_some();
     let mut differences = String::new();
     for case in cases::all() {
-        let found = case.result(&[]);
+        let found = case.result(&folder::scratch(), &[]);
         if bless {
             case.bless(&found);
         }

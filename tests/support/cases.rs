@@ -71,6 +71,15 @@ impl Case {
         !self.data.is_empty()
     }
 
+    /// Bytes of its inputs.
+    pub fn input_bytes(&self) -> u64 {
+        let scratch = folder::scratch_in_memory();
+        self.stage(scratch.path());
+        let files = folder::files(scratch.path());
+        let inputs = files.iter().filter(|(path, _)| *path != "job.toml");
+        inputs.map(|(_, bytes)| bytes.len() as u64).sum()
+    }
+
     /// Whether its output can be gone on with: standard output cannot.
     pub fn is_resumable(&self) -> bool {
         !fs::read_to_string(self.folder.join("job.toml")).expect("a job").contains("path = \"-\"")
@@ -99,8 +108,7 @@ impl Case {
     }
 
     /// Stages and runs it, and collects what came of it.
-    pub fn result(&self, more: &[&str]) -> Result {
-        let scratch = folder::scratch();
+    pub fn result(&self, scratch: &tempfile::TempDir, more: &[&str]) -> Result {
         self.stage(scratch.path());
         let ended = self.run(scratch.path(), more);
         self.collect(scratch.path(), &ended)
@@ -156,6 +164,19 @@ impl Case {
 }
 
 impl Result {
+    /// The same without the line of counts, in which `limit` shows how much was read in vain.
+    pub fn without_counts(mut self) -> Result {
+        let lines = self.stderr.lines().filter(|line| !line.starts_with("onward: finished"));
+        self.stderr = lines.map(|line| format!("{line}\n")).collect();
+        self
+    }
+
+    /// The same without any messages.
+    pub fn without_messages(mut self) -> Result {
+        self.stderr.clear();
+        self
+    }
+
     /// What is different, in words; empty where nothing is.
     pub fn difference(&self, found: &Result) -> String {
         let mut text = folder::difference(&self.files, &found.files);

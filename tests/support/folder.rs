@@ -16,6 +16,12 @@ pub fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("onward-test-").tempdir().expect("a folder for the test")
 }
 
+/// A new folder in memory, where there is such a thing: syncing costs nothing there.
+pub fn scratch_in_memory() -> tempfile::TempDir {
+    let made = tempfile::Builder::new().prefix("onward-test-").tempdir_in("/dev/shm");
+    made.unwrap_or_else(|_| scratch())
+}
+
 /// The names in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a readable folder");
