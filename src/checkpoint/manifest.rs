@@ -1,7 +1,8 @@
 //! What a checkpoint says about the job, its inputs and its outputs: the JSON section.
 //!
-//! Evolves without a new format version: unknown fields are passed over, and fields that came later have a default.
-//! What must not be passed over by an older program needs an incompatible feature bit in the header instead.
+//! Evolves without a new format version: unknown fields are passed over, and fields that came later
+//! have a default. What must not be passed over by an older program needs an incompatible feature
+//! bit in the header instead.
 
 use crate::checkpoint::id::{RunId, hex_bytes};
 use crate::record::{Fingerprint, Position};
@@ -37,8 +38,6 @@ pub struct Manifest {
     pub phase: Phase,
     /// Everything before it was processed, nothing after it.
     pub position: Position,
-    /// The chunk size that positions and fingerprints go by.
-    pub chunk_bytes: u64,
     /// The inputs in the order in which they are read.
     pub inputs: Vec<InputEntry>,
     /// The steps that keep state, in the order of the job.

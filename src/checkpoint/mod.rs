@@ -1,14 +1,17 @@
 //! Checkpoints: their bytes, their folder, when they are taken and which are kept.
 //!
-//! `FORMAT.md` is the authority on bytes. `format` turns a [`Checkpoint`] into bytes and back without touching a
-//! file; `store` keeps them in one folder per job; `trigger` and `retention` only decide. State is a list of named,
-//! opaque [`Section`]s: what is in them is known to the steps that made them.
+//! `FORMAT.md` is the authority on bytes. `format` turns a [`Checkpoint`] into bytes and back
+//! without touching a file; `store` keeps them in one folder per job; `trigger` and `retention`
+//! only decide. State is a list of named, opaque [`Section`]s: what is in them is known to the
+//! steps that made them.
 //!
 //! Invariants:
 //! 1. a checkpoint is saved only after its directory entry is durable, and only then reported;
 //! 2. a sequence number is never used twice, so no checkpoint is ever overwritten;
-//! 3. nothing is deleted before this process has saved a checkpoint, and never a parent before its children;
-//! 4. bytes that do not fit together in every part are refused with a typed reason, in bounded memory.
+//! 3. nothing is deleted before this process has saved a checkpoint, and never a parent before its
+//!    children;
+//! 4. bytes that do not fit together in every part are refused with a typed reason, in bounded
+//!    memory.
 
 pub mod format;
 

@@ -1,4 +1,5 @@
-//! Which checkpoints are kept, and whether the next one is a base or a delta. Decides only; the store does it.
+//! Which checkpoints are kept, and whether the next one is a base or a delta. Decides only; the
+//! store does it.
 
 use crate::checkpoint::id::Sequence;
 use crate::checkpoint::manifest::Form;
@@ -47,11 +48,12 @@ impl Chain {
     }
 }
 
-/// Which checkpoints to delete, in this order, so that `keep` complete ones stay with all that they build on.
+/// Which checkpoints to delete, in this order, so that `keep` complete ones stay with all that they
+/// build on.
 ///
-/// `links` are the intact files of the folder. Newer ones go before older ones, so a child always before its parent:
-/// whatever is left after a stop in between can still be loaded. What lacks an ancestor is of no use; it goes as soon
-/// as it is older than everything that is kept.
+/// `links` are the intact files of the folder. Newer ones go before older ones, so a child always
+/// before its parent: whatever is left after a stop in between can still be loaded. What lacks an
+/// ancestor is of no use; it goes as soon as it is older than everything that is kept.
 pub fn retain(links: &[Link], keep: usize) -> Vec<Sequence> {
     let parents: BTreeMap<Sequence, Option<Sequence>> =
         links.iter().map(|link| (link.sequence, link.parent)).collect();

@@ -29,7 +29,6 @@ pub fn manifest(number: u64) -> Manifest {
             records: 10 * number,
             lines: 11 * number,
         },
-        chunk_bytes: 1 << 20,
         inputs: vec![InputEntry {
             path: "orders.csv".into(),
             fingerprint: Fingerprint {

@@ -1,7 +1,7 @@
 //! When a checkpoint is taken: one pure function of what happened so far.
 //!
-//! Times are readings of the monotonic clock. What is decided never changes an output byte, only how much work is
-//! done again after a stop.
+//! Times are readings of the monotonic clock. What is decided never changes an output byte, only
+//! how much work is done again after a stop.
 
 use crate::checkpoint::manifest::Trigger;
 use crate::checkpoint::settings::CheckpointSettings;
@@ -10,7 +10,8 @@ use std::time::Duration;
 /// The interval where the job gives none.
 pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(30);
 
-/// Without a given interval a checkpoint is taken at most every 50 times its cost: at most 2 % of the run.
+/// Without a given interval a checkpoint is taken at most every 50 times its cost: at most 2 % of
+/// the run.
 pub const COST_SHARE: u32 = 50;
 
 /// So many failures in a row are tolerated while the run can go on.
@@ -23,7 +24,8 @@ pub struct Facts {
     pub now: Duration,
     /// When the last checkpoint was taken, or the run started.
     pub last_taken: Duration,
-    /// When the last checkpoint was saved or given up, or the run started; `None` while it is being saved.
+    /// When the last checkpoint was saved or given up, or the run started; `None` while it is being
+    /// saved.
     pub last_finished: Option<Duration>,
     /// Records since the last checkpoint.
     pub records: u64,
@@ -107,8 +109,9 @@ impl Costs {
 
 /// Whether a checkpoint is taken at a barrier.
 ///
-/// What somebody asked for comes first and never waits. The other triggers wait for the checkpoint that is being
-/// saved and then for a pause as long as it took; the end of a file that falls into that time is passed over.
+/// What somebody asked for comes first and never waits. The other triggers wait for the checkpoint
+/// that is being saved and then for a pause as long as it took; the end of a file that falls into
+/// that time is passed over.
 pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
     let Requests { interrupted, finished, out_of_time, asked, predicate_held, file_ended } =
         facts.requests;
@@ -132,7 +135,8 @@ pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
     first.map_or(Decision::Continue, |(_, trigger)| Decision::Take(trigger))
 }
 
-/// The time between two checkpoints: the given one, or the default stretched by what checkpoints cost.
+/// The time between two checkpoints: the given one, or the default stretched by what checkpoints
+/// cost.
 pub fn interval(settings: &CheckpointSettings, costs: &Costs) -> Duration {
     let stretched = costs.mean_busy().saturating_mul(COST_SHARE);
     settings.interval.unwrap_or_else(|| INTERVAL_DEFAULT.max(stretched))

@@ -1,29 +1,34 @@
-//! `onward check`: validate a job file without reading records.
+//! `onward check`: validate a job without reading its records.
 
 use super::args::JobArguments;
 use super::exit::Exit;
 use super::job_file::{self, LoadError};
 use super::messages;
-use crate::error::Result;
-use crate::storage::Storage;
+use super::numbers::counted;
+use super::world::{Teller, real};
+use crate::engine;
+use std::sync::Arc;
 
-/// Says what is wrong with a job file, or that nothing is.
+/// Says what is wrong with a job, or what its records look like at the end of its chain.
 ///
 /// # Errors
-/// Where the answer cannot be written, or the file not be read.
-pub fn check(storage: &dyn Storage, arguments: &JobArguments) -> Result<Exit> {
-    match job_file::load(storage, arguments) {
-        Ok(loaded) => {
-            let file = messages::escape(&arguments.job.display().to_string());
-            let steps = loaded.job.transforms.len();
-            let plural = if steps == 1 { "" } else { "s" };
-            messages::answer(&format!("{file}: ok, {steps} step{plural}\n"))?;
-            Ok(Exit::Finished)
-        }
-        Err(LoadError::Problems(shown)) => {
-            messages::show(&shown);
-            Ok(Exit::Usage)
-        }
-        Err(LoadError::Unreadable(error)) => Err(error),
+/// With everything that is wrong, or where the job's files cannot be read.
+pub fn check(arguments: &JobArguments) -> Result<Exit, LoadError> {
+    let world = real(Arc::new(Teller::default()));
+    let loaded = job_file::load(&*world.storage, arguments)?;
+    let bound =
+        engine::bind(&loaded.job, &world).map_err(|error| loaded.explain(&arguments.job, error))?;
+    for note in &bound.inputs.notes {
+        messages::show(&messages::note(note));
     }
+    let steps = u64::try_from(loaded.job.transforms.len()).unwrap_or(u64::MAX);
+    let inputs = u64::try_from(bound.inputs.files.len()).unwrap_or(u64::MAX);
+    let file = messages::escape(&arguments.job.display().to_string());
+    let mut text =
+        format!("{file}: ok, {}, {}\n", counted(inputs, "input"), counted(steps, "step"));
+    for field in &bound.plan.chain.layout.fields {
+        text += &format!("   {}: {}\n", messages::escape(&field.name), field.data_type);
+    }
+    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    Ok(Exit::Finished)
 }

@@ -19,6 +19,17 @@ pub struct Loaded {
     pub document: Document,
 }
 
+impl Loaded {
+    /// Shows an error of the job file with its places; `file` as the user named it.
+    pub fn explain(&self, file: &Path, error: Error) -> LoadError {
+        if error.problems.is_empty() {
+            LoadError::Unreadable(error)
+        } else {
+            LoadError::Problems(messages::problems(file, &self.document, &error.problems))
+        }
+    }
+}
+
 /// Why there is no job. Either way it is the user's turn, and nothing was touched.
 #[derive(Debug)]
 pub enum LoadError {

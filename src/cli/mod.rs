@@ -8,6 +8,8 @@ pub mod args;
 
 mod check;
 
+mod checkpoint;
+
 pub mod exit;
 
 mod functions;
@@ -18,11 +20,17 @@ pub mod messages;
 
 pub mod numbers;
 
+mod plan;
+
+mod preview;
+
 pub mod progress;
 
 mod run;
 
 pub mod signals;
+
+mod status;
 
 pub mod summary;
 
@@ -34,7 +42,6 @@ use args::{Arguments, Command};
 use clap::Parser;
 use exit::Exit;
 
-use crate::error::Error;
 use job_file::LoadError;
 use std::ffi::OsString;
 
@@ -60,15 +67,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn dispatch(command: &Command) -> Result<Exit, LoadError> {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::check(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Preview(arguments) => preview::preview(arguments),
+        Command::Status(arguments) => status::status(arguments),
+        Command::Checkpoint(command) => checkpoint::checkpoint(command),
         Command::Functions(arguments) => {
             functions::functions(arguments.name.as_deref()).map_err(LoadError::Unreadable)
-        }
-        Command::Check(_)
-        | Command::Plan(_)
-        | Command::Preview(_)
-        | Command::Status(_)
-        | Command::Checkpoint(_) => {
-            Err(LoadError::Unreadable(Error::failed("this command is not wired up")))
         }
     }
 }

@@ -47,12 +47,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
     teller.finish();
     match outcome {
         Ok(outcome) => Ok(report(&loaded.job, &world, outcome, elapsed)),
-        Err(error) if !error.problems.is_empty() => {
-            let file = &arguments.job.job;
-            let shown = messages::problems(file, &loaded.document, &error.problems);
-            Err(job_file::LoadError::Problems(shown))
-        }
-        Err(error) => Err(job_file::LoadError::Unreadable(going_on(error))),
+        Err(error) => Err(loaded.explain(&arguments.job.job, going_on(error))),
     }
 }
 

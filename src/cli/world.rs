@@ -10,6 +10,7 @@ use crate::storage::clock::{Clock, SystemClock};
 use std::io::stdout;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Bytes of a chunk.
 pub const CHUNK_BYTES: u64 = 1 << 20;
@@ -25,6 +26,7 @@ pub fn real(observer: Arc<dyn Observer>) -> World {
         requests: Arc::new(Requests::default()),
         progress: Arc::new(Progress::default()),
         observer,
+        pause,
         stdout: Arc::new(Mutex::new(stdout())),
         holder,
     }
@@ -41,6 +43,11 @@ pub fn looking() -> RunOptions {
         unsafe_directory: false,
         stop_after_barriers: None,
     }
+}
+
+/// Waits a while.
+pub fn pause(span: Duration) {
+    std::thread::sleep(span);
 }
 
 /// One worker per processor, unless the user says otherwise.

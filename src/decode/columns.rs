@@ -1,6 +1,7 @@
 //! From raw fields and values to typed columns.
 //!
-//! A row that cannot be read becomes a fault of its column, never an error: whether it matters is decided by who reads it.
+//! A row that cannot be read becomes a fault of its column, never an error: whether it matters is
+//! decided by who reads it.
 
 use crate::record::literal::unescape_json;
 use crate::record::{

@@ -9,9 +9,9 @@ use crate::record::{Batch, Reason};
 pub enum Start {
     /// Here: the previous chunk is known to end here.
     Exact(usize),
-    /// At the first record that starts at or after this offset. The byte before it (in the window, unless the file
-    /// starts here) is assumed to be outside quotes; whoever uses the result checks [`Cut::start`] against the end of
-    /// the previous chunk.
+    /// At the first record that starts at or after this offset. The byte before it (in the window,
+    /// unless the file starts here) is assumed to be outside quotes; whoever uses the result checks
+    /// [`Cut::start`] against the end of the previous chunk.
     AtOrAfter(usize),
 }
 
@@ -74,8 +74,8 @@ impl Skip {
         Skip { format, bytes: 0, lines: 0, is_after_cr: false }
     }
 
-    /// Takes the next bytes of the input. Answers how many of them belong to the record and its line end once that
-    /// is found (all of them at the end of the file), `None` while it is not.
+    /// Takes the next bytes of the input. Answers how many of them belong to the record and its
+    /// line end once that is found (all of them at the end of the file), `None` while it is not.
     pub fn feed(&mut self, bytes: &[u8], at_end_of_file: bool) -> Option<usize> {
         let end = match &mut self.format {
             SkipFormat::Jsonl => memchr::memchr(b'\n', bytes).map(|at| at + 1),
@@ -107,7 +107,8 @@ impl Skip {
     }
 }
 
-/// How many of `bytes` belong to the record, its line end included. A carriage return waits for the byte behind it.
+/// How many of `bytes` belong to the record, its line end included. A carriage return waits for the
+/// byte behind it.
 fn skip_csv(
     machine: &Machine,
     state: &mut State,

@@ -1,11 +1,12 @@
 //! From bytes to batches: cutting chunks, indexing records, decoding columns. Sans-IO.
 //!
-//! `prologue` reads what stands before the first record; [`Decoder::cut`] finds the records of a chunk and where their fields
-//! or values are; [`Decoder::fill`] decodes the columns that somebody reads. What reads files, and what decides whether a
-//! speculative cut was right, is the engine's.
+//! `prologue` reads what stands before the first record; [`Decoder::cut`] finds the records of a
+//! chunk and where their fields or values are; [`Decoder::fill`] decodes the columns that somebody
+//! reads. What reads files, and what decides whether a speculative cut was right, is the engine's.
 //!
 //! Invariants:
-//! - the chunks of a file, each cut at the end of the one before, hold exactly the records of the file;
+//! - the chunks of a file, each cut at the end of the one before, hold exactly the records of the
+//!   file;
 //! - whether a window was just long enough or longer makes no difference to a cut;
 //! - memory is bounded: no cut asks for more than a few times [`RECORD_BYTES_MAX`].
 
@@ -74,9 +75,9 @@ impl Decoder {
         self
     }
 
-    /// Cuts the records that start in `start .. nominal_end` (offsets into the window). What stands between two records
-    /// (line ends, blank lines, comments) belongs to the one before, so the chunk ends where the next record starts, or
-    /// with the file.
+    /// Cuts the records that start in `start .. nominal_end` (offsets into the window). What stands
+    /// between two records (line ends, blank lines, comments) belongs to the one before, so the
+    /// chunk ends where the next record starts, or with the file.
     pub fn cut(
         &self,
         window: &Arc<Vec<u8>>,
@@ -98,8 +99,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes those of the slots that are read from the raw records and are not filled yet, for the rows that are
-    /// selected now.
+    /// Decodes those of the slots that are read from the raw records and are not filled yet, for
+    /// the rows that are selected now.
     pub fn fill(&self, batch: &mut Batch, slots: &[Slot]) {
         for slot in slots {
             let info = self.slots.info(*slot);

@@ -18,7 +18,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What stands before the first record of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prologue {
-    /// The names of the columns; none for JSONL, and for a CSV file that is empty where a header was expected.
+    /// The names of the columns; none for JSONL, and for a CSV file that is empty where a header
+    /// was expected.
     pub names: Vec<String>,
     /// The header line as it came, without its line end; `None` where there is none.
     pub header_raw: Option<Vec<u8>>,
@@ -30,7 +31,8 @@ pub struct Prologue {
     pub notes: Vec<String>,
 }
 
-/// Reads what stands before the first record. `bytes` are the first bytes of the file; `None` asks for more of them.
+/// Reads what stands before the first record. `bytes` are the first bytes of the file; `None` asks
+/// for more of them.
 pub fn read(format: &SourceFormat, bytes: &[u8], at_end_of_file: bool) -> Result<Option<Prologue>> {
     if bytes.len() < BYTE_ORDER_MARK.len() && !at_end_of_file {
         return Ok(None);

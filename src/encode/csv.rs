@@ -1,7 +1,8 @@
 //! Writing CSV and TSV.
 //!
-//! A text is quoted where it holds the delimiter, a quote or a line end, and where it is empty (NULL is written as nothing,
-//! the empty text as two quotes). Raw fields of the same dialect are not looked into.
+//! A text is quoted where it holds the delimiter, a quote or a line end, and where it is empty
+//! (NULL is written as nothing, the empty text as two quotes). Raw fields of the same dialect are
+//! not looked into.
 
 use super::settings::{CsvSink, LineEnd};
 use super::{Cell, Content, write_plain, write_rows};

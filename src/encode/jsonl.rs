@@ -1,7 +1,8 @@
 //! Writing JSONL.
 //!
-//! Three shapes: the line as it came, the line with some values replaced and some members added, and a new object.
-//! Numbers that came as text keep it where it is a JSON number; NaN and infinity, which JSON lacks, become strings.
+//! Three shapes: the line as it came, the line with some values replaced and some members added,
+//! and a new object. Numbers that came as text keep it where it is a JSON number; NaN and infinity,
+//! which JSON lacks, become strings.
 
 use super::{Cell, Content, write_plain, write_rows};
 use crate::record::{

@@ -1,7 +1,8 @@
 //! From batches to bytes; mirrors `decode`. Sans-IO.
 //!
-//! What no expression changed is copied as it came: whole records where the layout is the input's, else raw fields and
-//! JSON values. Only computed values are written anew, in the text form that `record::text` gives every type.
+//! What no expression changed is copied as it came: whole records where the layout is the input's,
+//! else raw fields and JSON values. Only computed values are written anew, in the text form that
+//! `record::text` gives every type.
 //!
 //! Invariants:
 //! - the bytes of a record depend on the record, the layout and the formats alone;
@@ -63,34 +64,19 @@ enum Content<'a> {
 }
 
 impl Encoder {
-    /// For records of a layout. `source` is the format of the raw records behind the batches, `None` where there are none
-    /// (computed groups).
+    /// For records of a layout. `source` is the format of the raw records behind the batches,
+    /// `None` where there are none (computed groups).
     pub fn new(
         format: SinkFormat,
         layout: &Layout,
         slots: &Slots,
         source: Option<&SourceFormat>,
     ) -> Encoder {
-        let source_dialect = match source {
+        let from = match source {
             Some(SourceFormat::Csv(settings)) => Some(settings.dialect),
             Some(SourceFormat::Jsonl) | None => None,
         };
-        let cell = |field: &Field| match (slots.info(field.slot).origin, &format) {
-            (SlotOrigin::Computed, _) => Cell::Value(field.slot),
-            (SlotOrigin::JsonPath(path), _) => Cell::Json(path),
-            (SlotOrigin::CsvField(place), SinkFormat::Jsonl) => {
-                Cell::ValueOfField(field.slot, place)
-            }
-            (SlotOrigin::CsvField(place), SinkFormat::Csv(sink)) => {
-                let is_same = source_dialect.is_some_and(|dialect| {
-                    let (from, to) = (dialect, sink.dialect);
-                    from.delimiter == to.delimiter
-                        && from.quote == to.quote
-                        && from.escape.is_none()
-                });
-                if is_same { Cell::CsvVerbatim(place) } else { Cell::CsvRequoted(place) }
-            }
-        };
+        let cell = |field: &Field| Cell::new(field.slot, slots, from, &format);
         let cells: Vec<Cell> = layout.fields.iter().map(cell).collect();
         let writer = match format {
             SinkFormat::Csv(sink) => Writer::Csv(csv::CsvWriter::new(sink, layout, cells)),
@@ -132,8 +118,8 @@ impl Encoder {
         }
     }
 
-    /// Appends the selected records to `out`. Those that cannot be written become rejects; the selection that is left
-    /// is what was written.
+    /// Appends the selected records to `out`. Those that cannot be written become rejects; the
+    /// selection that is left is what was written.
     pub fn encode(&self, batch: &mut Batch, out: &mut Vec<u8>) {
         for slot in &self.writes {
             let column = Arc::clone(batch.column(*slot));
@@ -153,6 +139,27 @@ impl Encoder {
 }
 
 impl Cell {
+    /// Raw wherever the output format can hold what came.
+    fn new(slot: Slot, slots: &Slots, from: Option<CsvDialect>, format: &SinkFormat) -> Cell {
+        match (slots.info(slot).origin, format) {
+            (SlotOrigin::Computed, _) => Cell::Value(slot),
+            (SlotOrigin::JsonPath(path), _) => Cell::Json(path),
+            (SlotOrigin::CsvField(place), SinkFormat::Jsonl) => Cell::ValueOfField(slot, place),
+            (SlotOrigin::CsvField(place), SinkFormat::Csv(sink)) => {
+                let to = sink.dialect;
+                let is_same = |from: CsvDialect| {
+                    (from.delimiter, from.quote) == (to.delimiter, to.quote)
+                        && from.escape.is_none()
+                };
+                if from.is_some_and(is_same) {
+                    Cell::CsvVerbatim(place)
+                } else {
+                    Cell::CsvRequoted(place)
+                }
+            }
+        }
+    }
+
     /// What the cell of a row holds.
     fn content<'a>(&self, batch: &'a Batch, row: usize) -> Content<'a> {
         match (self, &batch.raw) {

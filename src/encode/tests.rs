@@ -238,7 +238,8 @@ fn json_becomes_csv_with_nested_values_as_text() {
     let chain = Chain::jsonl(&["a", "b"], Rest::Closed);
     chain.check(
         sink(COMMA),
-        "{\"a\":\"x,\\\"\\u00e9\",\"b\":{\"c\": [1]}}\n{\"a\":\"\",\"b\":null}\n{\"b\":1.50}\n{\"a\":[1,2]}\n",
+        "{\"a\":\"x,\\\"\\u00e9\",\"b\":{\"c\": [1]}}\n\
+         {\"a\":\"\",\"b\":null}\n{\"b\":1.50}\n{\"a\":[1,2]}\n",
         "\"x,\"\"\u{e9}\",\"{\"\"c\"\": [1]}\"\n\"\",\n,1.50\n\"[1,2]\",\n",
     );
     let (out, rejects) = chain.run(sink(COMMA), b"{\"a\":\"\\ud800\"}\n{\"a\":1}\n", &[]);
@@ -268,7 +269,8 @@ fn computed_values_are_written_in_both_formats() {
         (sink(space), "1.0 \"1970-01-01 00:00:00\" x\ninf \"1970-01-01 00:00:01.5\" [1,2]\n"),
         (
             SinkFormat::Jsonl,
-            "{\"n\":1.0,\"t\":\"1970-01-01 00:00:00\",\"j\":\"x\"}\n{\"n\":\"inf\",\"t\":\"1970-01-01 00:00:01.5\",\"j\":[1,2]}\n",
+            "{\"n\":1.0,\"t\":\"1970-01-01 00:00:00\",\"j\":\"x\"}\n\
+             {\"n\":\"inf\",\"t\":\"1970-01-01 00:00:01.5\",\"j\":[1,2]}\n",
         ),
     ] {
         let (out, rejects) = chain.run(format, b"1\n2\n3\n", &computed);
@@ -302,13 +304,18 @@ fn numbers_keep_their_text_only_where_json_allows_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    })]
 
     #[test]
     fn what_was_written_in_another_dialect_says_the_same(
         fields in prop::collection::vec(prop::collection::vec("[a,\"\t\r\n ]{0,4}", 2), 1..10),
     ) {
-        let mut writer = ::csv::WriterBuilder::new().quote_style(::csv::QuoteStyle::NonNumeric).from_writer(Vec::new());
+        let mut writer = ::csv::WriterBuilder::new()
+            .quote_style(::csv::QuoteStyle::NonNumeric)
+            .from_writer(Vec::new());
         for record in &fields {
             writer.write_record(record).expect("memory takes everything");
         }
@@ -318,8 +325,12 @@ proptest! {
         let (tabs, rejects) = there.run(sink(TAB), &file, &[]);
         prop_assert_eq!(rejects, [""; 0]);
         for (bytes, delimiter) in [(&tabs, b'\t'), (&back.run(sink(COMMA), &tabs, &[]).0, b',')] {
-            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(&bytes[..]);
-            let read: Vec<Vec<String>> = reader.deserialize().map(|record| record.expect("readable")).collect();
+            let mut reader = ::csv::ReaderBuilder::new()
+                .has_headers(false)
+                .delimiter(delimiter)
+                .from_reader(&bytes[..]);
+            let read = reader.deserialize().map(|record| record.expect("readable"));
+            let read: Vec<Vec<String>> = read.collect();
             prop_assert_eq!(&read, &fields);
         }
     }

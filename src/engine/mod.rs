@@ -11,6 +11,8 @@ mod decision;
 
 mod inputs;
 
+mod look;
+
 mod ordered;
 
 mod outputs;
@@ -20,6 +22,8 @@ mod pipeline;
 mod plan;
 
 mod prepare;
+
+mod preview;
 
 mod queue;
 
@@ -41,11 +45,13 @@ mod worker;
 
 mod world;
 
-pub use decision::Decision;
+pub use decision::{Decision, Found, InputFinding};
 pub use inputs::Inputs;
+pub use look::{Bound, Outlook, bind, folder, outlook};
 pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
+pub use preview::{Preview, preview};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};

@@ -9,6 +9,7 @@ use super::inputs::Inputs;
 use super::outputs::{Outputs, Syncs};
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
+use super::saver::sync;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode};
 use super::world::World;
@@ -18,8 +19,9 @@ use crate::checkpoint::{
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Batch, Position, Slot};
-use crate::transform::{Flow, Staged, State, Step};
+use crate::transform::{Flow, Staged, State};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Everything that a barrier makes consistent.
 pub struct Ordered<'a> {
@@ -41,6 +43,9 @@ pub struct Ordered<'a> {
     tracking: Tracking<'a>,
     /// Whether the job has just begun.
     pub is_new: bool,
+    /// When this run began, and how long those before it worked.
+    started: Duration,
+    millis_before: u64,
     is_consistent: bool,
     lines: Vec<u8>,
 }
@@ -103,6 +108,8 @@ impl<'a> Ordered<'a> {
             states,
             tracking,
             is_new,
+            started: world.clock.monotonic(),
+            millis_before: counters.active_millis,
             is_consistent: true,
             lines: Vec::new(),
         };
@@ -311,6 +318,9 @@ impl<'a> Ordered<'a> {
             self.identity;
         self.counters.checkpoints += 1;
         self.counters.bytes_read = self.bytes_done();
+        let worked = self.world.clock.monotonic().saturating_sub(self.started);
+        self.counters.active_millis =
+            self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -324,7 +334,6 @@ impl<'a> Ordered<'a> {
             trigger,
             phase: self.phase,
             position: self.position,
-            chunk_bytes: 0,
             inputs: self.tracking.entries(self.position)?,
             steps,
             outputs: self.outputs.entries(),
@@ -335,9 +344,9 @@ impl<'a> Ordered<'a> {
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
     }
 
-    /// Number of keys or groups that the steps remember.
-    pub fn state_entries(&self) -> u64 {
-        self.states.iter().flatten().map(Step::entries).sum()
+    /// Makes the outputs durable, where no checkpoint does it.
+    pub fn sync_outputs(&mut self) -> Result<()> {
+        sync(self.world, &self.outputs.syncs())
     }
 
     /// Gives the outputs their final names; they are durable, and a checkpoint says so.

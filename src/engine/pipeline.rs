@@ -124,6 +124,7 @@ fn read(
             workers.push(scope.spawn(move || serve(queue, &mut worker, &sender)));
         }
         drop(sender);
+        let _closer = queue.close_on_panic();
         let ending = apply_all(ordered, schedule, &queue, &results, &mut new_worker());
         queue.close();
         drop(results);

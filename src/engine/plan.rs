@@ -12,6 +12,15 @@ use crate::source::settings::SourceFormat;
 use crate::transform::Chain;
 use std::ops::Range;
 
+/// What a job is bound for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A run: a JSON record with a key that CSV output has no column for is rejected.
+    Run,
+    /// A look at some records: further keys are not shown.
+    Preview,
+}
+
 /// The version of what the same job makes of the same inputs. It changes when an output byte of any job would.
 pub const SEMANTICS_VERSION: u32 = 1;
 
@@ -34,7 +43,12 @@ pub struct Plan {
 
 impl Plan {
     /// Binds a job; all problems that can be found are returned together.
-    pub fn bind(job: &Job, inputs: &Inputs, now_micros: i64) -> Result<Plan, Vec<Diagnostic>> {
+    pub fn bind(
+        job: &Job,
+        inputs: &Inputs,
+        now_micros: i64,
+        purpose: Purpose,
+    ) -> Result<Plan, Vec<Diagnostic>> {
         let mut slots = Slots::default();
         let mut problems = Vec::new();
         let layout = match &job.source.format {
@@ -60,7 +74,9 @@ impl Plan {
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
         let columns = inputs.names.len();
         let mut decoder = Decoder::new(&job.source.format, columns, &slots);
-        if let Some(keys) = &known_keys {
+        if let Some(keys) = &known_keys
+            && purpose == Purpose::Run
+        {
             decoder = decoder.with_known_keys(keys);
         }
         let format = job.sink.format;

@@ -4,7 +4,7 @@ use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::ordered::{Beginning, Identity};
 use super::outputs::{Origin, OutputPlan, Outputs, planned, publish_again};
-use super::plan::Plan;
+use super::plan::{Plan, Purpose};
 use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
@@ -67,7 +67,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let trust = if options.unsafe_directory { Trust::Anyones } else { Trust::OwnOnly };
     let (storage, clock) = (world.storage.clone(), world.clock.clone());
     let folder = Folder::open(storage, clock, &job.checkpoint.directory, trust)?;
-    let mut store = folder.lock(&world.holder, &mut std::thread::sleep)?;
+    let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     let loaded = store.load()?;
     for refused in &loaded.refused {
@@ -82,7 +82,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     match decide(&survey.facts) {
         Decision::Refuse(error) => Err(error),
         Decision::Start => start(job, options, world, survey, Some(store)),
-        Decision::Resume => resume(job, world, survey, store),
+        Decision::Resume => resume(job, options, world, survey, store),
         Decision::Publish => publish(job, world, survey, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
@@ -132,7 +132,7 @@ fn start(
         opened.push((plan.role, staged, existing));
     }
     // `now()` was bound to another moment when the job was looked at.
-    let plan = Plan::bind(job, &inputs, now).map_err(crate::error::Error::job_file).unwrap_or(plan);
+    let plan = Plan::bind(job, &inputs, now, Purpose::Run).unwrap_or(plan);
     let beginning = Beginning {
         identity: Identity {
             instance,
@@ -163,13 +163,20 @@ fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>)
 }
 
 /// Goes on from a checkpoint: now, with every check passed, the outputs are cut.
-fn resume(job: &Job, world: &World, survey: Survey, store: Store) -> Result<Prepared> {
+fn resume(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    store: Store,
+) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
     let Survey { inputs, plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
     let mut opened = Vec::new();
     for (output, inspected, replaces) in outputs {
-        let existing = if replaces { Existing::Replace } else { Existing::Keep };
+        let may_replace = replaces || options.overwrite || job.sink.overwrite;
+        let existing = if may_replace { Existing::Replace } else { Existing::Keep };
         opened.push((output.role, inspected.rewind()?, existing));
     }
     let now = world.clock.wall_micros();
@@ -178,6 +185,7 @@ fn resume(job: &Job, world: &World, survey: Survey, store: Store) -> Result<Prep
     let records = counters.records_read;
     let bytes = inputs.bytes_before(manifest.position);
     let bytes_total = inputs.bytes_total();
+    world.progress.records_resumed.store(records, Ordering::Relaxed);
     world.observer.event(Event::Resumed { sequence, records, bytes, bytes_total });
     show_totals(world, &inputs, bytes);
     let beginning = Beginning {

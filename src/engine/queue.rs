@@ -74,7 +74,7 @@ impl Queue {
     /// The next chunk; waits while the workers are far enough ahead. `None` when there are no more.
     pub fn claim(&self) -> Option<Task> {
         let mut state = self.lock();
-        while state.claimed >= state.applied + self.window && !state.is_closed {
+        while state.claimed >= state.applied.saturating_add(self.window) && !state.is_closed {
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.is_closed {

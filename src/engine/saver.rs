@@ -151,7 +151,7 @@ fn save(
 }
 
 /// A failed sync is never repeated: what the file holds is unknown from then on.
-fn sync(world: &World, syncs: &Syncs) -> Result<()> {
+pub fn sync(world: &World, syncs: &Syncs) -> Result<()> {
     for (path, file) in &syncs.files {
         file.sync_data().map_err(|cause| Error::io("sync", path, cause))?;
     }

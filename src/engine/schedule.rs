@@ -185,7 +185,7 @@ impl<'scope> Schedule<'scope> {
     /// Saves the checkpoint of this barrier and waits until it is durable.
     pub fn save_and_wait(&mut self, ordered: &mut Ordered<'_>, trigger: Trigger) -> Result<()> {
         if self.saver.is_none() {
-            return Ok(());
+            return ordered.sync_outputs();
         }
         self.wait()?;
         self.take(ordered, trigger)?;

@@ -3,7 +3,7 @@
 use super::decision::{Facts, Found, InputFinding, Past};
 use super::inputs::Inputs;
 use super::outputs::{OutputPlan, mark_of, planned};
-use super::plan::{Plan, SEMANTICS_VERSION};
+use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{self, Loaded, Manifest, Phase};
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ pub fn survey(
     let chosen = choose(job, discovered, known);
     let inputs = Inputs::open(job, storage, &chosen.paths)?;
     let now = known.map_or(world.clock.wall_micros(), |known| known.first_started_at_micros);
-    let plan = Plan::bind(job, &inputs, now).map_err(Error::job_file)?;
+    let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
 
     let mut restored = None;
     let past_found = match newest {

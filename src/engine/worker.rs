@@ -79,6 +79,8 @@ pub struct Encoded {
 
 /// Bytes read beyond a chunk's nominal end, for its last record.
 const OVERLAP_BYTES: usize = 16 * 1024;
+/// A guessed start is given up where the last record seems to need more bytes than this.
+const GUESS_BYTES_MAX: usize = 256 * 1024;
 /// Bytes read at a time while the rest of an oversize record is skipped.
 const SKIP_BYTES: usize = 1024 * 1024;
 
@@ -131,6 +133,12 @@ impl<'a> Worker<'a> {
             let window = Arc::new(window);
             match self.plan.decoder.cut(&window, cut_start, end, is_end) {
                 CutOutcome::Unknown => return Ok(None),
+                // Behind a wrong guess a record may seem to go on and on: better to wait for the exact start.
+                CutOutcome::NeedMore
+                    if task.start == Start::Guess && wanted > end + GUESS_BYTES_MAX =>
+                {
+                    return Ok(None);
+                }
                 CutOutcome::NeedMore => wanted *= 2,
                 CutOutcome::Cut(cut) => return Ok(Some(self.chunk(base, cut, window))),
                 CutOutcome::Oversize { before, skip } => {

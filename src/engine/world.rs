@@ -7,6 +7,7 @@ use crate::storage::clock::Clock;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Everything that a run touches besides its job.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct World {
     pub observer: Arc<dyn Observer>,
     /// Where a sink of `-` goes.
     pub stdout: Arc<Mutex<dyn Write + Send>>,
+    /// Waits a while.
+    pub pause: fn(Duration),
     /// Who we are, for the message that a second process prints.
     pub holder: Holder,
 }

@@ -15,6 +15,9 @@ use std::ops::Range;
 /// The longest expression: keeps trees of chained operators within the stack.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
+/// The most names and operators: a chain of them nests to the left, one level each.
+const PARTS_MAX: usize = 1_000;
+
 /// How deep parentheses, calls and the like may nest.
 const NESTING_MAX: usize = 50;
 
@@ -53,6 +56,19 @@ const RESERVED: [Keyword; 30] = [
     Keyword::WHERE,
     Keyword::WITH,
     Keyword::XOR,
+];
+
+/// Words that are whole expressions by themselves, or begin one in front of any word.
+const CONSTANTS: [Keyword; 9] = [
+    Keyword::TRUE,
+    Keyword::FALSE,
+    Keyword::NULL,
+    Keyword::NOT,
+    Keyword::CASE,
+    Keyword::CURRENT_DATE,
+    Keyword::CURRENT_TIMESTAMP,
+    Keyword::CURRENT_TIME,
+    Keyword::LOCALTIMESTAMP,
 ];
 
 /// A text on its way through parsing and binding; finds places.
@@ -109,12 +125,18 @@ impl Dialect for Onward {
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let next = parser.peek_token_ref();
-        match &next.token {
-            Token::Word(word) if word.quote_style.is_none() && RESERVED.contains(&word.keyword) => {
-                Some(parser.expected_ref("an expression", next))
-            }
-            _ => None,
+        let Token::Word(word) = &next.token else {
+            return None;
+        };
+        if word.quote_style.is_some() {
+            return None;
         }
+        if RESERVED.contains(&word.keyword) {
+            return Some(parser.expected_ref("an expression", next));
+        }
+        let is_name =
+            !CONSTANTS.contains(&word.keyword) && ends_operand(&parser.peek_nth_token_ref(1).token);
+        is_name.then(|| parser.parse_identifier().map(Expr::Identifier))
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
@@ -168,8 +190,24 @@ impl<'s> Source<'s> {
         self.closed(start..self.offset(end).max(start))
     }
 
+    /// Where an expression stands. A chain of operators is followed with a loop: it may be deep.
+    pub fn expression_range(&self, ast: &Expr) -> Range<usize> {
+        let mut first = ast;
+        while let Expr::BinaryOp { left, .. } = first {
+            first = left;
+        }
+        match ast {
+            Expr::BinaryOp { right, .. } => {
+                let start = self.expression_range(first).start;
+                self.closed(start..self.expression_range(right).end)
+            }
+            Expr::Function(call) => self.call_range(call),
+            _ => self.range(ast),
+        }
+    }
+
     /// Where a call stands; the tree does not know the `(*)` of `count(*)`.
-    pub fn call_range(&self, call: &Function) -> Range<usize> {
+    fn call_range(&self, call: &Function) -> Range<usize> {
         let range = self.range(call);
         let rest = &self.sql.text[range.end..];
         match rest.trim_start().starts_with('(') {
@@ -220,6 +258,10 @@ impl<'s> Source<'s> {
         }
         let tokens = Tokenizer::new(&Onward, text).tokenize_with_location();
         let tokens = tokens.map_err(|error| self.at_location(&error.message, error.location))?;
+        if tokens.iter().filter(|token| deepens(&token.token)).count() > PARTS_MAX {
+            let message = format!("expression of more than {PARTS_MAX} names and operators");
+            return Err(Diagnostic::at(self.sql.whole(), message));
+        }
         let mut parser = Parser::new(&Onward)
             .with_recursion_limit(NESTING_MAX)
             .with_tokens_with_locations(tokens);
@@ -285,6 +327,30 @@ impl<'s> Source<'s> {
     }
 }
 
+/// Whether a token stands behind an operand: so the word before it is a name, `interval` in `interval > 5` too.
+fn ends_operand(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            let infix = [Keyword::NOT, Keyword::FOR, Keyword::ESCAPE];
+            RESERVED.contains(&word.keyword) || infix.contains(&word.keyword)
+        }
+        Token::LParen | Token::LBracket | Token::SingleQuotedString(_) | Token::Number(..) => false,
+        _ => true,
+    }
+}
+
+/// Whether a token can make the tree deeper; long lists of literals cannot.
+fn deepens(token: &Token) -> bool {
+    !matches!(
+        token,
+        Token::Whitespace(_)
+            | Token::Comma
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::EOF
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,5 +377,16 @@ mod tests {
         let sql = Sql::unplaced(format!("{}1{}", "(".repeat(500), ")".repeat(500)));
         let error = Source { sql: &sql }.expression().expect_err("too deep");
         assert_eq!(error.message, "expression nested more than 50 levels deep");
+    }
+
+    #[test]
+    fn chains_are_bounded_but_lists_are_not() {
+        let chain = Sql::unplaced(format!("1{}", " + 1".repeat(1_000)));
+        assert!(Source { sql: &chain }.expression().is_ok());
+        let chain = Sql::unplaced(format!("1{}", " + 1".repeat(1_001)));
+        let error = Source { sql: &chain }.expression().expect_err("too long");
+        assert_eq!(error.message, "expression of more than 1000 names and operators");
+        let list = Sql::unplaced(format!("a IN (1{})", ", 1".repeat(10_000)));
+        assert!(Source { sql: &list }.expression().is_ok());
     }
 }

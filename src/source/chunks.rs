@@ -1,6 +1,7 @@
 //! Chunk arithmetic: which chunk an offset belongs to, and which bytes a chunk nominally has.
 //!
-//! Chunk k holds the records that start in its nominal range; where they really start and end is found by `decode`.
+//! Chunk k holds the records that start in its nominal range; where they really start and end is
+//! found by `decode`.
 
 use crate::record::ChunkNumber;
 use std::num::NonZeroU64;

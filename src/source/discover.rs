@@ -1,8 +1,8 @@
 //! From the paths and globs of a job to the list of its inputs.
 //!
-//! A glob names files by `*`, `?`, `[...]` within a name and `**` for any folders; its matches are sorted by the bytes of
-//! their paths. Names that start with a dot match only where the pattern has the dot. Links to folders are followed
-//! where they are named, not by `**`.
+//! A glob names files by `*`, `?`, `[...]` within a name and `**` for any folders; its matches are
+//! sorted by the bytes of their paths. Names that start with a dot match only where the pattern has
+//! the dot. Links to folders are followed where they are named, not by `**`.
 
 use crate::error::{Error, Result};
 use crate::storage::{FileKind, Storage};
@@ -17,8 +17,8 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// The inputs that the patterns name: list order, the matches of each glob sorted. Relative patterns count from
-/// `base_folder`. A pattern without match and a file named twice are errors.
+/// The inputs that the patterns name: list order, the matches of each glob sorted. Relative
+/// patterns count from `base_folder`. A pattern without match and a file named twice are errors.
 pub fn discover(
     storage: &dyn Storage,
     base_folder: &Path,
@@ -37,7 +37,8 @@ pub fn discover(
     Ok(paths)
 }
 
-/// The files of one pattern. What exists under exactly that name is that file, whatever characters it has.
+/// The files of one pattern. What exists under exactly that name is that file, whatever characters
+/// it has.
 fn resolve(storage: &dyn Storage, base_folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let path = base_folder.join(pattern);
     match storage.metadata(&path) {
@@ -96,7 +97,8 @@ fn split(path: &Path, pattern: &str) -> Result<(PathBuf, Vec<Step>)> {
     Ok((folder, steps))
 }
 
-/// Collects the files below `folder` that the steps lead to. The folders still to visit are kept in a list.
+/// Collects the files below `folder` that the steps lead to. The folders still to visit are kept in
+/// a list.
 fn walk(
     storage: &dyn Storage,
     folder: &Path,

@@ -1,8 +1,9 @@
 //! Knowing an input again.
 //!
-//! A fingerprint covers the start of a file, the bytes before the position, and, in segments of 64 MiB, what was read: a
-//! sample of it, or all. It is brought up to date as the run goes on ([`Tracker`]) and compared on resume ([`compare`]).
-//! Samples are taken from the file, not from the worker's buffers, so that the order of the workers does not matter.
+//! A fingerprint covers the start of a file, the bytes before the position, and, in segments of 64
+//! MiB, what was read: a sample of it, or all. It is brought up to date as the run goes on
+//! ([`Tracker`]) and compared on resume ([`compare`]). Samples are taken from the file, not from
+//! the worker's buffers, so that the order of the workers does not matter.
 
 use super::settings::Verify;
 use crate::record::Fingerprint;
@@ -90,7 +91,8 @@ pub enum Comparison {
 }
 
 impl Tracker {
-    /// For an input that is about to be read from its start. `metadata` is what it was when it was opened.
+    /// For an input that is about to be read from its start. `metadata` is what it was when it was
+    /// opened.
     pub fn new(file: Arc<dyn File>, metadata: &Metadata, verify: Verify) -> io::Result<Tracker> {
         let identity = Fingerprint {
             size: metadata.length,
@@ -136,7 +138,8 @@ impl Tracker {
         }
     }
 
-    /// Everything before `offset` was read. Call it now and then, so that a checkpoint has little left to do.
+    /// Everything before `offset` was read. Call it now and then, so that a checkpoint has little
+    /// left to do.
     pub fn advance(&mut self, offset: u64) -> io::Result<()> {
         let target = folded_until(offset, self.verify);
         while self.folded < target {
@@ -239,7 +242,8 @@ fn compare_segments(
     Ok(None)
 }
 
-/// Whether a sampled comparison looks at a segment of `count`: at most [`SEGMENTS_COMPARED`], evenly spread.
+/// Whether a sampled comparison looks at a segment of `count`: at most [`SEGMENTS_COMPARED`],
+/// evenly spread.
 fn is_compared(segment: u64, count: u64) -> bool {
     let last = count.saturating_sub(1);
     let steps = SEGMENTS_COMPARED - 1;
@@ -258,7 +262,8 @@ fn folded_until(offset: u64, verify: Verify) -> u64 {
     }
 }
 
-/// Adds what lies between two offsets of one segment to its checksum: all of it, or one block of each stretch.
+/// Adds what lies between two offsets of one segment to its checksum: all of it, or one block of
+/// each stretch.
 fn fold(
     file: &dyn File,
     start: u64,

@@ -1,4 +1,5 @@
-//! Where the bytes come from: finding inputs, opening them, knowing them again, and how they are divided into chunks.
+//! Where the bytes come from: finding inputs, opening them, knowing them again, and how they are
+//! divided into chunks.
 //!
 //! What the bytes mean is not known here; all access goes through `storage`.
 

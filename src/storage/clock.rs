@@ -1,6 +1,7 @@
 //! Clock and randomness, passed in so that tests can set them.
 //!
-//! [`SystemClock`] asks the operating system, [`SimulatedClock`] is moved by hand. Nothing else reads the time.
+//! [`SystemClock`] asks the operating system, [`SimulatedClock`] is moved by hand. Nothing else
+//! reads the time.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +13,8 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// Time since some fixed moment; never goes back. For intervals.
     fn monotonic(&self) -> Duration;
 
-    /// Microseconds since 1970-01-01 UTC by the wall clock; may jump. For messages, `now()` and file names only.
+    /// Microseconds since 1970-01-01 UTC by the wall clock; may jump. For messages, `now()` and
+    /// file names only.
     fn wall_micros(&self) -> i64;
 
     /// 64 random bits, for names of temporary files and ids.
@@ -54,7 +56,8 @@ impl Clock for SystemClock {
         }
     }
 
-    /// The keys of a [`RandomState`] come from the operating system; the count and the time keep draws apart.
+    /// The keys of a [`RandomState`] come from the operating system; the count and the time keep
+    /// draws apart.
     fn random(&self) -> u64 {
         let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
         RandomState::new().hash_one((drawn, self.wall_micros(), std::process::id()))

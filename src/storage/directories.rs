@@ -1,10 +1,12 @@
-//! Making a directory with its parents so that every step is durable: the order of the calls, not the calls.
+//! Making a directory with its parents so that every step is durable: the order of the calls, not
+//! the calls.
 //!
-//! 1. the deepest directory that exists is made durable in its parent: an earlier process may have been stopped
-//!    right after making it;
+//! 1. the deepest directory that exists is made durable in its parent: an earlier process may have
+//!    been stopped right after making it;
 //! 2. each missing one is made and at once made durable in its parent.
 //!
-//! So whenever the machine stops, at most the deepest existing directory is not durable, and step 1 mends that.
+//! So whenever the machine stops, at most the deepest existing directory is not durable, and step 1
+//! mends that.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,8 @@ pub(super) enum Privacy {
 
 /// The three calls that making directories needs.
 pub(super) trait DirectoryCalls {
-    /// Whether a directory stands at a path (links followed); `NotADirectory` where something else does.
+    /// Whether a directory stands at a path (links followed); `NotADirectory` where something else
+    /// does.
     fn is_directory(&self, path: &Path) -> io::Result<bool>;
 
     /// Makes one directory.

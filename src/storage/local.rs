@@ -1,10 +1,12 @@
 //! The operating system's file system.
 //!
-//! Thin on purpose: each method is one system call with the flags that the contract asks for, repeated when it was
-//! interrupted. What is special:
-//! - files of our own are opened without following a symbolic link and without waiting for a pipe's other end;
+//! Thin on purpose: each method is one system call with the flags that the contract asks for,
+//! repeated when it was interrupted. What is special:
+//! - files of our own are opened without following a symbolic link and without waiting for a pipe's
+//!   other end;
 //! - modes 0600 and 0700 hold whatever the umask says;
-//! - a lock file is made once and never removed, else two processes could lock two files of one name.
+//! - a lock file is made once and never removed, else two processes could lock two files of one
+//!   name.
 
 use crate::storage::directories::{self, DirectoryCalls, Privacy};
 use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Storage};
@@ -93,7 +95,8 @@ impl Storage for LocalStorage {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| rustix::fs::open(directory, flags, Mode::empty()))?;
         match fs::File::from(opened).sync_all() {
-            // File systems that cannot sync a directory at all say so in this way; nothing more can be asked of them.
+            // File systems that cannot sync a directory at all say so in this way; nothing more can
+            // be asked of them.
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             other => other,
         }
@@ -185,7 +188,8 @@ impl File for LocalFile {
     }
 }
 
-/// Opens a regular file; `InvalidInput` for anything else, without ever waiting for the other end of a pipe.
+/// Opens a regular file; `InvalidInput` for anything else, without ever waiting for the other end
+/// of a pipe.
 fn open_regular(path: &Path, flags: OFlags, permissions: u32) -> io::Result<fs::File> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mode = Mode::from_raw_mode(permissions);
@@ -214,8 +218,9 @@ fn make_private(file: &fs::File) -> io::Result<()> {
     uninterrupted(|| file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE)))
 }
 
-/// Renames without replacing where the file system has no such call: the new name is made by a hard link, which
-/// fails if it is taken. A stop in between leaves both names; the old one is a temporary name that is swept later.
+/// Renames without replacing where the file system has no such call: the new name is made by a hard
+/// link, which fails if it is taken. A stop in between leaves both names; the old one is a
+/// temporary name that is swept later.
 fn rename_by_link(from: &Path, to: &Path) -> io::Result<()> {
     uninterrupted(|| fs::hard_link(from, to))?;
     uninterrupted(|| fs::remove_file(from))

@@ -155,7 +155,8 @@ pub fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<
     Ok(filled)
 }
 
-/// Whether an error means that the storage itself is broken or gone: nothing that was written there lately is certain.
+/// Whether an error means that the storage itself is broken or gone: nothing that was written
+/// there lately is certain.
 pub fn is_fatal(error: &io::Error) -> bool {
     let is_io = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
     is_io

@@ -166,9 +166,14 @@ impl Binder<'_> {
         let bound = expr::bind_items(items, &mut self.scope("select"))?;
         let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
         let mut project = Projection::default();
-        for item in bound {
+        let mut explicit: Vec<String> = Vec::new();
+        for (item, sql) in bound.into_iter().zip(items) {
             match item {
                 Item::Expression { name, expression } => {
+                    if explicit.contains(&name) {
+                        return Err(vec![named_twice(sql, &name)]);
+                    }
+                    explicit.push(name.clone());
                     project.add(&mut layout, name, expression, self.slots);
                 }
                 Item::Star { exclude, replace } => {
@@ -265,13 +270,21 @@ impl Binder<'_> {
             layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
         }
         let mut project = Projection::default();
-        for (name, expression) in bound.outputs {
+        for ((name, expression), sql) in bound.outputs.into_iter().zip(select) {
+            if layout.fields.iter().any(|field| field.name == name) {
+                return Err(vec![named_twice(sql, &name)]);
+            }
             project.add(&mut layout, name, expression, self.slots);
         }
         self.layout = layout;
         let (keys, calls, outputs) = (bound.keys, bound.calls, project.columns);
         Ok((reads, Action::Aggregate(Aggregate { keys, calls, outputs })))
     }
+}
+
+fn named_twice(sql: &Sql, name: &str) -> Diagnostic {
+    Diagnostic::at(sql.whole(), format!("two columns are named `{name}`"))
+        .with_hint(format!("give one of them another name: `... AS {name}_2`"))
 }
 
 /// Collects what a step computes while its layout is being made.

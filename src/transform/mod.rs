@@ -180,15 +180,6 @@ impl Step {
             _ => None,
         }
     }
-
-    /// Number of keys or groups remembered, for messages.
-    pub fn entries(state: &State) -> u64 {
-        match state {
-            State::Limit { .. } => 0,
-            State::Dedup { keys } => keys.len() as u64,
-            State::Aggregate(groups) => groups.keys.len() as u64,
-        }
-    }
 }
 
 impl State {

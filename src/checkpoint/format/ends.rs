@@ -66,8 +66,8 @@ impl Header {
         bytes.try_into().expect("the fields of a header are 64 bytes")
     }
 
-    /// Reads and checks the header of a file of `found` bytes. The digest comes before the version: in every
-    /// version the first 64 bytes have this layout.
+    /// Reads and checks the header of a file of `found` bytes. The digest comes before the version:
+    /// in every version the first 64 bytes have this layout.
     pub fn decode(bytes: &[u8], found: u64) -> Result<Self, Invalid> {
         let (body, digest) = bytes
             .first_chunk::<HEADER_BYTES>()
@@ -133,7 +133,8 @@ impl Trailer {
         bytes
     }
 
-    /// Reads the last 56 bytes of a file and checks them against its header. The digests are not checked here.
+    /// Reads the last 56 bytes of a file and checks them against its header. The digests are not
+    /// checked here.
     pub fn decode(bytes: &[u8], header: &Header) -> Result<Self, Invalid> {
         let last: &[u8; TRAILER_BYTES] =
             bytes.last_chunk().ok_or(Invalid::TooShort { length: header.length })?;

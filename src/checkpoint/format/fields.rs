@@ -1,7 +1,8 @@
 //! Fixed-width little-endian fields, and the digest that guards them.
 
-/// The masked CRC-32 of some bytes. A CRC over bytes that contain their own plain CRC does not depend on the bytes;
-/// masking (rotate right by 15, add a constant) keeps digests of digests meaningful.
+/// The masked CRC-32 of some bytes. A CRC over bytes that contain their own plain CRC does not
+/// depend on the bytes; masking (rotate right by 15, add a constant) keeps digests of digests
+/// meaningful.
 pub(super) fn masked_crc(parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     for part in parts {

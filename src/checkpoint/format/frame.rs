@@ -16,7 +16,8 @@ const WINDOW_LOG_MAX: u32 = 23;
 /// Every frame starts with it; skippable frames do not.
 const FRAME_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
-/// Decompressed bytes are taken in such portions, so that memory grows only with bytes that really come.
+/// Decompressed bytes are taken in such portions, so that memory grows only with bytes that really
+/// come.
 const PORTION_BYTES: usize = 128 << 10;
 
 /// Appends `raw` to `file` as one frame; returns its length.

@@ -1,7 +1,8 @@
 //! A checkpoint as bytes, and back. `FORMAT.md` says which bytes; nothing here touches a file.
 //!
-//! Reading is hostile: nothing is believed before it is checked, sums cannot overflow, and memory grows with bytes
-//! that are really there. A file is valid if and only if every digest, every length and every number agrees.
+//! Reading is hostile: nothing is believed before it is checked, sums cannot overflow, and memory
+//! grows with bytes that are really there. A file is valid if and only if every digest, every
+//! length and every number agrees.
 
 mod ends;
 
@@ -10,6 +11,9 @@ mod fields;
 mod frame;
 
 mod table;
+
+#[cfg(test)]
+mod forgery_tests;
 
 #[cfg(test)]
 mod tests;
@@ -32,8 +36,8 @@ pub const SECTION_NAME_BYTES_MAX: usize = 255;
 /// The longest manifest, decompressed: a hundred thousand inputs with their fingerprints fit.
 pub const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
-/// Manifests may have so many commas, and one more for every ten bytes: a value in memory is much larger than its
-/// shortest JSON, and this keeps the ratio small for forged ones.
+/// Manifests may have so many commas, and one more for every ten bytes: a value in memory is much
+/// larger than its shortest JSON, and this keeps the ratio small for forged ones.
 const MANIFEST_COMMAS_FREE: u64 = 1 << 17;
 
 /// The version of the manifest section.
@@ -49,7 +53,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 GiB each: state lives in memory, and no more is ever asked for than the file really decompresses to.
+    /// 16 GiB each: state lives in memory, and no more is ever asked for than the file really
+    /// decompresses to.
     fn default() -> Self {
         Limits { file_bytes_max: 16 << 30, raw_bytes_max: 16 << 30 }
     }

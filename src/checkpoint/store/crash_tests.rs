@@ -132,6 +132,26 @@ fn the_first_folder_of_a_job_survives_a_power_cut_at_any_operation() {
         for cut in cuts_of(&disk, at as u64) {
             check_recovery(&disk.power_cut(cut), &promised, &format!("at {at}, {cut:?}"));
         }
+        let killed = disk.after_kill();
+        run(&killed, 2, 1, &mut promised).expect("an undisturbed run");
+        check_recovery(&killed.power_cut(Cut::Prefix(0)), &promised, &format!("killed at {at}"));
+    }
+}
+
+#[test]
+fn what_was_loaded_after_a_kill_is_still_there_after_a_power_cut() {
+    let (disk, promised) = prepared();
+    for at in 0..trace_of(&disk, &promised).len() {
+        let disk = disk.power_cut(Cut::Prefix(usize::MAX));
+        disk.plan(&[Fault::power_loss(at)]);
+        assert!(run(&disk, 2, 4, &mut Promised { ..promised }).is_err());
+        let disk = disk.after_kill();
+        let (_, loaded) = start(&disk, 3).expect("a run starts");
+        let sequence = loaded.newest.expect("there were three").id.sequence;
+        let believed = Promised { sequence, is_poisoned: false };
+        for cut in [Cut::Prefix(0), Cut::Seeded(at as u64)] {
+            check_recovery(&disk.power_cut(cut), &believed, &format!("killed at {at}, {cut:?}"));
+        }
     }
 }
 
@@ -221,14 +241,35 @@ fn a_full_disk_leaves_the_folder_as_it_was_and_stops_the_run_early() {
     }
 }
 
-#[test]
-fn a_failed_sync_is_tried_once_more_with_another_file() {
+/// A save whose syncs of temporary files fail as `effects` say, one after the other.
+fn save_with_failing_syncs(effects: &[Effect]) -> (SimulatedStorage, Result<Saved, SaveError>) {
     let disk = SimulatedStorage::new();
     let (mut store, _) = start(&disk, 5).expect("a run starts");
-    let before = disk.operations().len();
-    disk.plan(&[Fault { at: before + 4, lasting: Lasting::Once, effect: Effect::SyncLost }]);
-    store.save(&samples::base(1)).map_err(SaveError::into_error).expect("saved");
-    let trace = &disk.operations()[before..];
+    // The folder is looked at, the file made, reserved, written, synced; then it is removed, and
+    // from making it on the same again.
+    let first = disk.operations().len() + 4;
+    let faults: Vec<Fault> = effects
+        .iter()
+        .enumerate()
+        .map(|(attempt, effect)| Fault {
+            at: first + 5 * attempt,
+            lasting: Lasting::Once,
+            effect: *effect,
+        })
+        .collect();
+    disk.plan(&faults);
+    let result = store.save(&samples::base(1));
+    for fault in faults {
+        assert_eq!(disk.operations()[fault.at].call, Call::SyncAll);
+    }
+    (disk, result)
+}
+
+#[test]
+fn a_failed_sync_is_tried_once_more_with_another_file() {
+    let (disk, result) = save_with_failing_syncs(&[Effect::SyncLost]);
+    assert!(result.is_ok());
+    let trace = disk.operations();
     let synced: Vec<_> = trace.iter().filter(|op| op.call == Call::SyncAll).collect();
     assert_eq!(synced.len(), 2);
     assert_ne!(synced[0].path, synced[1].path);
@@ -237,15 +278,23 @@ fn a_failed_sync_is_tried_once_more_with_another_file() {
 }
 
 #[test]
-fn a_sync_that_fails_twice_poisons() {
+fn a_sync_that_fails_twice_ends_the_run() {
+    let (_, result) = save_with_failing_syncs(&[Effect::SyncLost, Effect::SyncLost]);
+    assert!(matches!(result, Err(SaveError::Poisoned(_))), "{result:?}");
+    let full = Effect::Error(Errno::NOSPC);
+    let (disk, result) = save_with_failing_syncs(&[full, full]);
+    assert!(matches!(result, Err(SaveError::OutOfRoom(_))), "{result:?}");
+    assert_eq!(disk.list(Path::new(DIRECTORY)).expect("names"), ["LOCK", "LOCK.info"]);
+}
+
+#[test]
+fn a_name_that_is_taken_is_never_overwritten() {
     let disk = SimulatedStorage::new();
     let (mut store, _) = start(&disk, 5).expect("a run starts");
-    let at = disk.operations().len() + 4;
-    disk.plan(&[Fault { at, lasting: Lasting::Sticky, effect: Effect::SyncLost }]);
-    assert!(matches!(
-        store.save(&samples::base(1)),
-        Err(SaveError::Failed(_) | SaveError::Poisoned(_))
-    ));
+    let path = store.folder().path(Sequence(1));
+    disk.put_file(&path, b"from nowhere");
+    assert!(matches!(store.save(&samples::base(1)), Err(SaveError::Poisoned(_))));
+    assert_eq!(disk.file(&path).as_deref(), Some(&b"from nowhere"[..]));
 }
 
 #[test]

@@ -41,10 +41,9 @@ impl Folder {
         directory: &Path,
         trust: Trust,
     ) -> Result<Folder> {
-        if let Some(folder) = Self::open_existing(storage.clone(), clock.clone(), directory, trust)?
-        {
-            return Ok(folder);
-        }
+        // Refused before it is touched. Then made durable even if it is there already: the run that
+        // made it may have been killed before that.
+        Self::open_existing(storage.clone(), clock.clone(), directory, trust)?;
         storage
             .create_directory(directory)
             .map_err(|cause| Error::io("make the folder", directory, cause))?;
@@ -120,7 +119,8 @@ impl Folder {
         }
     }
 
-    /// What a run would resume from; nothing is made durable, so a run must ask [`super::Store::load`].
+    /// What a run would resume from; nothing is made durable, so a run must ask
+    /// [`super::Store::load`].
     pub fn peek(&self) -> Result<Loaded> {
         Ok(load::load(self, Durability::AsItIs)?.0)
     }

@@ -1,8 +1,8 @@
 //! Finding the newest checkpoint that can be believed, with everything that it builds on.
 //!
-//! A file that is damaged, foreign or from the future is passed over with its reason, and stays where it is. An error
-//! of the system is no such reason: the file may be fine, and going on from an older one could cost the newer one its
-//! outputs; so it ends the search.
+//! A file that is damaged, foreign or from the future is passed over with its reason, and stays
+//! where it is. An error of the system is no such reason: the file may be fine, and going on from
+//! an older one could cost the newer one its outputs; so it ends the search.
 
 use super::folder::Folder;
 use super::names::Name;
@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 /// The most checkpoints that are read for one: four times as many as are ever chained.
 pub const CHAIN_MAX: usize = 64;
 
-/// Whether what is read is made durable before it is believed: the page cache may hold bytes that never reached
-/// the disk.
+/// Whether what is read is made durable before it is believed: the page cache may hold bytes that
+/// never reached the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
     /// Files are synced before they are read, the folder at the end.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Duration;
 
-/// Who holds a lock. For messages only: the lock itself is the operating system's and ends with its process.
+/// Who holds a lock. For messages only: the lock itself is the operating system's and ends with its
+/// process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Process id.
@@ -66,7 +67,8 @@ impl Folder {
         self.storage.lock(&path).map_err(|cause| Error::io("lock", &path, cause))
     }
 
-    /// A failure is passed over: the file is for messages only, and a full disk must not keep a run from resuming.
+    /// A failure is passed over: the file is for messages only, and a full disk must not keep a run
+    /// from resuming.
     fn write_info(&self, us: &Holder) {
         let temporary = self.directory.join(temporary_info(self.clock.random()));
         let bytes = serde_json::to_vec(us).expect("a holder is plain data");

@@ -1,13 +1,16 @@
 //! The folder of one job's checkpoints.
 //!
-//! A [`Folder`] can be looked at by everybody; a [`Store`] is a folder whose lock we hold, and only it changes
-//! anything. A run opens the folder, locks it, sweeps, loads, and then saves and retires until it ends.
+//! A [`Folder`] can be looked at by everybody; a [`Store`] is a folder whose lock we hold, and only
+//! it changes anything. A run opens the folder, locks it, sweeps, loads, and then saves and retires
+//! until it ends.
 //!
 //! Invariants:
-//! 1. a number is never used twice, not even after a fallback: the next one is above every name ever seen;
-//! 2. nothing is deleted but our own temporary files until this store has saved a checkpoint ([`Store::retire`] takes
-//!    the proof), except for [`FreshStart`];
-//! 3. after a failure that leaves the folder in an unknown state the store is poisoned and changes nothing more;
+//! 1. a number is never used twice, not even after a fallback: the next one is above every name
+//!    ever seen;
+//! 2. nothing is deleted but our own temporary files until this store has saved a checkpoint
+//!    ([`Store::retire`] takes the proof), except for [`FreshStart`];
+//! 3. after a failure that leaves the folder in an unknown state the store is poisoned and changes
+//!    nothing more;
 //! 4. files that are refused stay where they are.
 
 mod folder;
@@ -24,6 +27,9 @@ mod save;
 
 #[cfg(test)]
 mod crash_tests;
+
+#[cfg(test)]
+mod refusal_tests;
 
 #[cfg(test)]
 mod tests;
@@ -53,7 +59,8 @@ pub struct Store {
     folder: Folder,
     /// The largest number ever seen or used here.
     sequence_max: Sequence,
-    /// The files that may be retired: those that were loaded or saved here, intact as far as is known.
+    /// The files that may be retired: those that were loaded or saved here, intact as far as is
+    /// known.
     known: BTreeMap<Sequence, Skimmed>,
     head: Option<Head>,
     is_poisoned: bool,
@@ -147,10 +154,11 @@ pub struct Saved {
 pub enum SaveError {
     /// There is no room. The folder is as it was; the run can stop at the checkpoint before.
     OutOfRoom(Error),
-    /// The folder is as it was, and another attempt may succeed. What changed since the checkpoint before is still
-    /// unsaved: the next one must be a base, or hold these changes too.
+    /// The folder is as it was, and another attempt may succeed. What changed since the checkpoint
+    /// before is still unsaved: the next one must be a base, or hold these changes too.
     Failed(Error),
-    /// It is unknown what is on the disk. Nothing more may be written by this process, no outputs either.
+    /// It is unknown what is on the disk. Nothing more may be written by this process, no outputs
+    /// either.
     Poisoned(Error),
 }
 
@@ -224,8 +232,8 @@ impl Store {
         self.head.map_or(Form::Base, |head| head.chain.next_form())
     }
 
-    /// Deletes old checkpoints so that `keep` complete ones stay; returns the deleted ones. Not synced: one that
-    /// comes back after a power cut does no harm.
+    /// Deletes old checkpoints so that `keep` complete ones stay; returns the deleted ones. Not
+    /// synced: one that comes back after a power cut does no harm.
     pub fn retire(&mut self, permission: &Saved, keep: usize) -> Result<Vec<Sequence>> {
         self.check_health()?;
         if self.head.is_none_or(|head| head.id != permission.id) {
@@ -241,7 +249,8 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Deletes all checkpoints, the refused ones too, newest first; returns how many. Durable when this returns.
+    /// Deletes all checkpoints, the refused ones too, newest first; returns how many. Durable when
+    /// this returns.
     pub fn remove_all(&mut self, permission: FreshStart) -> Result<usize> {
         let FreshStart { seal: () } = permission;
         self.check_health()?;

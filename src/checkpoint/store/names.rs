@@ -1,4 +1,5 @@
-//! The names in a job's folder. Every name that is not one of these is somebody else's and is never touched.
+//! The names in a job's folder. Every name that is not one of these is somebody else's and is never
+//! touched.
 
 use crate::checkpoint::id::Sequence;
 use std::ffi::OsStr;

@@ -1,13 +1,16 @@
-//! Saving a checkpoint. The order of the steps is the protocol; after each stands what a stop leaves behind.
+//! Saving a checkpoint. The order of the steps is the protocol; after each stands what a stop
+//! leaves behind.
 //!
 //! 1. The folder is checked. (Nothing.)
-//! 2. A temporary file with a name that was never used is made. (A temporary file, swept by the next run.)
+//! 2. A temporary file with a name that was never used is made. (A temporary file, swept by the
+//!    next run.)
 //! 3. Room is reserved and all bytes are written. (The same.)
-//! 4. The file is synced. A sync that failed is never repeated on the same file: there is one more attempt with
-//!    another one. (The same.)
-//! 5. The file gets its final name, which nothing had before. (Perhaps a whole checkpoint, perhaps none: both are
-//!    fine, it was not reported.)
-//! 6. The folder is synced. (A whole checkpoint.) A failure of 5 or 6 leaves it unknown which: the store is poisoned.
+//! 4. The file is synced. A sync that failed is never repeated on the same file: there is one more
+//!    attempt with another one. (The same.)
+//! 5. The file gets its final name, which nothing had before. (Perhaps a whole checkpoint, perhaps
+//!    none: both are fine, it was not reported.)
+//! 6. The folder is synced. (A whole checkpoint.) A failure of 5 or 6 leaves it unknown which: the
+//!    store is poisoned.
 //! 7. The file is read again and checked; from here on it is [`Saved`].
 
 use super::load::Durability;
@@ -33,7 +36,8 @@ enum Failure {
 }
 
 impl Store {
-    /// Saves a checkpoint under the next number. When this returns [`Saved`], it survives everything.
+    /// Saves a checkpoint under the next number. When this returns [`Saved`], it survives
+    /// everything.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
         self.check_health().map_err(SaveError::Poisoned)?;
         self.check_parent(checkpoint).map_err(SaveError::Failed)?;
@@ -140,7 +144,8 @@ impl Store {
         Saved { id, form, bytes, path, next_form: chain.next_form(), seal: () }
     }
 
-    /// A delta must build on the checkpoint that was loaded or saved last: that one is known to be whole.
+    /// A delta must build on the checkpoint that was loaded or saved last: that one is known to be
+    /// whole.
     fn check_parent(&self, checkpoint: &Checkpoint) -> Result<()> {
         match checkpoint.parent {
             None => Ok(()),
@@ -152,7 +157,8 @@ impl Store {
         }
     }
 
-    /// Unlinking our own temporary file is the one thing that is always allowed; a failure leaves it to the sweep.
+    /// Unlinking our own temporary file is the one thing that is always allowed; a failure leaves
+    /// it to the sweep.
     fn drop_temporary(&self, path: &Path) {
         let _left_for_the_next_sweep = self.folder.storage.remove(path);
     }

@@ -1,11 +1,11 @@
-//! The store on a simulated disk: what it accepts, what it refuses, what it keeps.
+//! The store in undisturbed use: what it saves, finds and removes.
 
 use super::*;
-use crate::checkpoint::{Checkpoint, format, samples};
+use crate::checkpoint::{Checkpoint, samples};
 use crate::error::Kind;
-use crate::storage::clock::SimulatedClock;
+use crate::storage::clock::{SimulatedClock, SystemClock};
 use crate::storage::simulated::{Call, Cut, Effect, Errno, Fault, Lasting, SimulatedStorage};
-use crate::storage::{OpenMode, Storage};
+use crate::storage::{LocalStorage, OpenMode, Storage};
 use std::ffi::OsString;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) fn start(disk: &SimulatedStorage, seed: u64) -> Result<(Store, Loaded
     Ok((store, loaded))
 }
 
-fn ready(disk: &SimulatedStorage) -> (Store, Loaded) {
+pub(super) fn ready(disk: &SimulatedStorage) -> (Store, Loaded) {
     start(disk, 1).expect("a run starts")
 }
 
@@ -37,7 +37,7 @@ fn save(store: &mut Store, checkpoint: &Checkpoint) -> Saved {
 }
 
 /// A disk with so many bases, numbered from 1.
-fn disk_with(count: u64) -> SimulatedStorage {
+pub(super) fn disk_with(count: u64) -> SimulatedStorage {
     let disk = SimulatedStorage::new();
     let (mut store, _) = ready(&disk);
     for number in 1..=count {
@@ -46,7 +46,7 @@ fn disk_with(count: u64) -> SimulatedStorage {
     disk
 }
 
-fn path(number: u64) -> PathBuf {
+pub(super) fn path(number: u64) -> PathBuf {
     Path::new(DIRECTORY).join(names::checkpoint(Sequence(number)))
 }
 
@@ -56,17 +56,8 @@ fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// The number that the newest usable checkpoint tells.
-fn number(loaded: &Loaded) -> Option<u64> {
+pub(super) fn number(loaded: &Loaded) -> Option<u64> {
     loaded.newest.as_ref().map(|newest| newest.manifest.counters.checkpoints)
-}
-
-/// Loads; the newest usable checkpoint must be `expected`, and the first refusal for this reason.
-fn check(disk: &SimulatedStorage, expected: Option<u64>, reason: &Invalid) {
-    let (_, loaded) = ready(disk);
-    assert_eq!(number(&loaded), expected);
-    assert_eq!(&loaded.refused[0].reason, reason);
-    let usable = if expected.is_some() { Usable::Older } else { Usable::Nothing };
-    assert_eq!(loaded.usable(), usable);
 }
 
 #[test]
@@ -87,14 +78,6 @@ fn what_was_saved_is_loaded() {
     let saved = save(&mut store, &samples::base(3));
     assert_eq!((saved.id.sequence, saved.form), (Sequence(3), Form::Base));
     assert_eq!(disk.file(&saved.path).map(|bytes| bytes.len() as u64), Some(saved.bytes));
-}
-
-#[test]
-fn no_files_and_no_usable_files_are_two_things() {
-    let disk = SimulatedStorage::new();
-    assert_eq!(ready(&disk).1.usable(), Usable::Empty);
-    disk.put_file(path(1), b"");
-    check(&disk, None, &Invalid::TooShort { length: 0 });
 }
 
 #[test]
@@ -133,104 +116,15 @@ fn a_delta_on_anything_but_the_last_checkpoint_is_not_saved() {
 }
 
 #[test]
-fn damaged_files_are_passed_over_with_their_reason_and_stay() {
-    let cut_off = |bytes: &[u8]| bytes[..bytes.len() - 1].to_vec();
-    let good = disk_with(3).file(path(3)).expect("there");
-    let length = good.len() as u64;
-    let cases: [(Vec<u8>, Invalid); 4] = [
-        (Vec::new(), Invalid::TooShort { length: 0 }),
-        (vec![b'x'], Invalid::TooShort { length: 1 }),
-        (vec![0; 4096], Invalid::BadMagic),
-        (cut_off(&good), Invalid::LengthDiffers { stated: length, found: length - 1 }),
-    ];
-    for (bytes, reason) in cases {
-        let disk = disk_with(2);
-        disk.put_file(path(3), &bytes);
-        check(&disk, Some(2), &reason);
-        assert_eq!(disk.file(path(3)), Some(bytes));
-    }
-    let disk = disk_with(3);
-    let renamed = disk.file(path(2)).expect("there");
-    disk.put_file(path(3), &renamed);
-    check(&disk, Some(2), &Invalid::NameDiffers { header: Sequence(2) });
-}
-
-#[test]
-fn other_things_in_the_place_of_a_checkpoint_are_passed_over() {
+fn a_file_that_somebody_put_back_is_durable_once_it_is_loaded() {
     let disk = disk_with(2);
-    disk.put_link(path(3), path(2));
-    check(&disk, Some(2), &Invalid::NotAFile);
-    disk.put_pipe(path(3));
-    check(&disk, Some(2), &Invalid::NotAFile);
-    disk.put_directory(path(3), 0o700);
-    check(&disk, Some(2), &Invalid::NotAFile);
-    let disk = disk_with(2);
-    disk.put_hard_link("/elsewhere", path(2));
-    check(&disk, Some(1), &Invalid::HardLinked { links: 2 });
-    let disk = disk_with(2);
-    disk.set_access(path(2), 0o666, true);
-    check(&disk, Some(1), &Invalid::Writable { mode: 0o666 });
-    disk.set_access(path(2), 0o600, false);
-    check(&disk, Some(1), &Invalid::NotOurs);
-    disk.set_access(path(2), 0o644, true);
-    assert_eq!(number(&ready(&disk).1), Some(2));
-}
-
-/// Encodes and puts a checkpoint under a number; returns its id.
-fn put(disk: &SimulatedStorage, sequence: u64, checkpoint: &Checkpoint) -> CheckpointId {
-    let (bytes, digest) = format::encode(checkpoint, Sequence(sequence)).expect("encoded");
-    disk.put_file(path(sequence), &bytes);
-    CheckpointId { sequence: Sequence(sequence), digest }
-}
-
-#[test]
-fn a_delta_without_its_very_parent_is_refused() {
-    let parent = Sequence(2);
-    let prepared = || {
-        let disk = disk_with(1);
-        let base = put(&disk, 2, &samples::base(2));
-        put(&disk, 3, &samples::delta(3, base));
-        (disk, base)
-    };
-    let (disk, _) = prepared();
-    assert_eq!(number(&ready(&disk).1), Some(3));
+    let bytes = disk.file(path(2)).expect("there");
     disk.remove(&path(2)).expect("removed");
-    check(&disk, Some(1), &Invalid::ParentMissing { parent });
-
-    let (disk, _) = prepared();
-    put(&disk, 2, &samples::base(22));
-    check(&disk, Some(22), &Invalid::ParentDiffers { parent });
-
-    let (disk, _) = prepared();
-    let mut foreign = samples::base(2);
-    foreign.manifest.instance = crate::checkpoint::RunId([9; 16]);
-    let id = put(&disk, 2, &foreign);
-    put(&disk, 3, &samples::delta(3, id));
-    check(&disk, Some(2), &Invalid::ParentOfOtherInstance { parent });
-
-    let (disk, _) = prepared();
-    let mut bytes = disk.file(path(2)).expect("there");
-    bytes[100] ^= 1;
-    disk.put_file(path(2), &bytes);
-    let reason = Box::new(Invalid::StoredDigest { section: "manifest".into() });
-    check(&disk, Some(1), &Invalid::ParentInvalid { parent, reason });
-
-    let (disk, _) = prepared();
-    let poor = Checkpoint { sections: Vec::new(), ..samples::base(2) };
-    let id = put(&disk, 2, &poor);
-    put(&disk, 3, &samples::delta(3, id));
-    let section = "unique".into();
-    check(&disk, Some(2), &Invalid::ParentLacksSection { parent, section });
-}
-
-#[test]
-fn endless_chains_are_refused_before_they_are_read() {
-    let disk = disk_with(0);
-    let mut parent = put(&disk, 1, &samples::base(1));
-    for sequence in 2..=CHAIN_MAX as u64 + 2 {
-        parent = put(&disk, sequence, &samples::delta(sequence, parent));
-    }
-    check(&disk, Some(CHAIN_MAX as u64 + 1), &Invalid::ChainTooLong { max: CHAIN_MAX });
+    let restored = disk.open(&path(2), OpenMode::CreatePrivate).expect("made");
+    restored.write_at(&bytes, 0).expect("written");
+    assert_eq!(number(&ready(&disk).1), Some(2));
+    let survived = disk.power_cut(Cut::Prefix(0));
+    assert_eq!(number(&ready(&survived).1), Some(2));
 }
 
 #[test]
@@ -305,30 +199,13 @@ fn only_what_is_ours_and_old_is_removed() {
 }
 
 #[test]
-fn folders_that_others_could_change_are_refused() {
-    let refused = |disk: &SimulatedStorage| open(disk, 1).expect_err("refused").kind;
-    let disk = disk_with(1);
-    assert!(open(&disk, 1).is_ok());
-    disk.set_access(DIRECTORY, 0o770, true);
-    assert_eq!(refused(&disk), Kind::Usage);
-    disk.set_access(DIRECTORY, 0o700, false);
-    assert_eq!(refused(&disk), Kind::Usage);
-    let clock = Arc::new(SimulatedClock::new(1));
-    let directory = Path::new(DIRECTORY);
-    let trusting = Folder::open_existing(Arc::new(disk.clone()), clock, directory, Trust::Anyones);
-    assert!(trusting.expect("looked at").is_some());
-    disk.put_directory("/other", 0o700);
-    disk.put_link(DIRECTORY, "/other");
-    assert_eq!(refused(&disk), Kind::Usage);
-    disk.put_file(DIRECTORY, b"");
-    assert_eq!(refused(&disk), Kind::Usage);
-}
-
-#[test]
 fn looking_at_a_folder_changes_nothing() {
     let disk = disk_with(2);
     let (before, pending) = (disk.operations().len(), disk.pending());
-    let folder = open(&disk, 1).expect("opened");
+    let clock = Arc::new(SimulatedClock::new(1));
+    let directory = Path::new(DIRECTORY);
+    let opened = Folder::open_existing(Arc::new(disk.clone()), clock, directory, Trust::OwnOnly);
+    let folder = opened.expect("looked at").expect("there");
     assert_eq!(number(&folder.peek().expect("peeked")), Some(2));
     assert!(folder.verify(Sequence(1)).expect("read").is_ok());
     assert_eq!(folder.verify(Sequence(7)).expect("read"), Err(Invalid::Missing));
@@ -368,4 +245,55 @@ fn a_lock_is_taken_although_its_note_cannot_be_written() {
     assert_eq!(number(&loaded), Some(1));
     let file = disk.open(&path(1), OpenMode::ReadOwn).expect("opened");
     assert!(file.metadata().expect("metadata").length > 0);
+}
+
+/// Files that a released version wrote. They are never written again: a change of this test's
+/// expectations, or of the samples that it shares with other tests, is a change of what old
+/// checkpoints mean.
+#[test]
+fn golden_checkpoints_of_format_1_are_restored_for_ever() {
+    let disk = disk_with(0);
+    disk.put_file(path(7), include_bytes!("../../../fixtures/checkpoints/format-1-base.onw"));
+    disk.put_file(path(8), include_bytes!("../../../fixtures/checkpoints/format-1-delta.onw"));
+    let (_, loaded) = ready(&disk);
+    let newest = loaded.newest.expect("both are valid");
+    let base = samples::base(7);
+    assert_eq!(newest.manifest, samples::manifest(8));
+    assert_eq!(
+        newest.states[0].parts,
+        [base.sections[0].clone(), samples::section("unique", Form::Delta, 8)]
+    );
+    assert_eq!(newest.states[1].parts, [samples::section("sums", Form::Base, 8)]);
+    disk.remove(&path(8)).expect("removed");
+    assert_eq!(ready(&disk).1.newest.expect("valid").manifest, base.manifest);
+}
+
+#[test]
+fn a_real_folder_works_like_the_simulated_one() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let directory = temporary.path().join("a/b");
+    let start = || -> Result<(Store, Loaded)> {
+        let (storage, clock) = (Arc::new(LocalStorage), Arc::new(SystemClock::new()));
+        let folder = Folder::open(storage, clock, &directory, Trust::OwnOnly)?;
+        let mut store = folder.lock(&holder(), &mut |_| {})?;
+        store.sweep()?;
+        let loaded = store.load()?;
+        Ok((store, loaded))
+    };
+    let (mut store, loaded) = start().expect("a run starts");
+    assert_eq!(loaded.usable(), Usable::Empty);
+    assert_eq!(start().expect_err("locked").kind, Kind::Locked);
+    let base = save(&mut store, &samples::base(1));
+    let delta = save(&mut store, &samples::delta(2, base.id));
+    assert_eq!(store.retire(&delta, 1).expect("retired"), []);
+    let latest = save(&mut store, &samples::base(3));
+    assert_eq!(store.retire(&latest, 1).expect("retired"), [Sequence(2), Sequence(1)]);
+    let link = store.folder().path(Sequence(9));
+    std::os::unix::fs::symlink(&latest.path, link).expect("a link");
+    drop(store);
+    let (store, loaded) = start().expect("a run starts");
+    assert_eq!((number(&loaded), loaded.refused.len()), (Some(3), 1));
+    assert_eq!(loaded.refused[0].reason, Invalid::NotAFile);
+    let metadata = LocalStorage.metadata(&latest.path).expect("metadata");
+    assert_eq!((metadata.mode, store.folder().holder()), (0o600, Some(holder())));
 }

@@ -76,7 +76,7 @@ fn check_json(type_name: &str, values: &[(&str, &str)]) {
 }
 
 #[test]
-fn csv_fields_become_values_nulls_or_faults() {
+fn csv_fields_become_numbers_nulls_or_faults() {
     check_csv(
         "bigint",
         &[
@@ -110,6 +110,10 @@ fn csv_fields_become_values_nulls_or_faults() {
             ("1e400", "! column `v` is out of range for double"),
         ],
     );
+}
+
+#[test]
+fn csv_fields_become_texts_days_and_truths() {
     check_csv(
         "boolean",
         &[("Yes", "true"), ("0", "false"), ("2", "! column `v` is not a boolean")],

@@ -1,8 +1,9 @@
 //! The fast path: 64 bytes a step over bit masks.
 //!
-//! A prefix-xor over the quotes says which bytes lie between quotes; separators there are text. That is exact as long
-//! as every opening quote follows a separator, and every closing quote is followed by one: everything else is an
-//! anomaly, and the chunk goes through the exact path. A doubled quote closes and opens again, which is the same.
+//! A prefix-xor over the quotes says which bytes lie between quotes; separators there are text.
+//! That is exact as long as every opening quote follows a separator, and every closing quote is
+//! followed by one: everything else is an anomaly, and the chunk goes through the exact path. A
+//! doubled quote closes and opens again, which is the same.
 
 use super::masks::{self, Needles};
 use super::rows::{Rows, Span, Stop};
@@ -17,8 +18,8 @@ struct Carry {
     after_closing: u64,
 }
 
-/// Finds the records and fields of `window` that start in `span`. What lies behind the last wanted record is left
-/// to the caller: `Stop::End` is the end of that record's line.
+/// Finds the records and fields of `window` that start in `span`. What lies behind the last wanted
+/// record is left to the caller: `Stop::End` is the end of that record's line.
 pub(super) fn index(needles: &Needles, window: &[u8], span: &Span, rows: &mut Rows) -> Stop {
     let mut carry = Carry { inside: 0, after_separator: 1, after_quote: 0, after_closing: 0 };
     let mut record_start = span.start;
@@ -88,7 +89,8 @@ fn end_of_window(
 }
 
 impl Carry {
-    /// Whether a quote is where the masks cannot judge it; takes over what the next block has to know.
+    /// Whether a quote is where the masks cannot judge it; takes over what the next block has to
+    /// know.
     #[inline]
     fn is_anomalous(
         &mut self,

@@ -1,8 +1,9 @@
 //! The exact byte state machine of CSV.
 //!
-//! What `csv-core` does with `Terminator::CRLF`: CR, LF and CR LF end a record; blank lines are skipped; a quote inside an
-//! unquoted field is text; text behind a closing quote is appended; a doubled quote is a quote. Beyond it, a comment
-//! ends at any line end (there only at LF, so that a comment would swallow a whole file of CR lines).
+//! What `csv-core` does with `Terminator::CRLF`: CR, LF and CR LF end a record; blank lines are
+//! skipped; a quote inside an unquoted field is text; text behind a closing quote is appended; a
+//! doubled quote is a quote. Beyond it, a comment ends at any line end (there only at LF, so that a
+//! comment would swallow a whole file of CR lines).
 
 use crate::record::CsvDialect;
 
@@ -72,8 +73,8 @@ impl Machine {
         }
     }
 
-    /// The first record start at or after `from`, where the state before `from` is `state`; `None` where `window`
-    /// ends before it.
+    /// The first record start at or after `from`, where the state before `from` is `state`; `None`
+    /// where `window` ends before it.
     pub(in crate::decode) fn record_start(
         &self,
         window: &[u8],

@@ -1,8 +1,9 @@
 //! Where in a block of 64 bytes the bytes are that structure CSV, as bit masks (bit i is byte i).
 //!
-//! Plain loops over bytes, written so that the compiler turns them into vector instructions: first every byte that is
-//! found becomes a byte with one bit set, which one depending on its place among eight; then one multiplication adds
-//! up eight such bytes. Written with a branch per byte instead, cutting takes three times as long.
+//! Plain loops over bytes, written so that the compiler turns them into vector instructions: first
+//! every byte that is found becomes a byte with one bit set, which one depending on its place among
+//! eight; then one multiplication adds up eight such bytes. Written with a branch per byte instead,
+//! cutting takes three times as long.
 
 /// What to look for.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +73,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_bit_says_what_its_byte_is(
-            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b'"')], 64),
+            bytes in prop::collection::vec(
+                prop_oneof![any::<u8>(), Just(b'\n'), Just(b'"')],
+                64,
+            ),
             delimiter: u8,
             quote: u8,
         ) {

@@ -1,7 +1,8 @@
 //! CSV: from bytes to the index of records and fields.
 //!
-//! Two ways to the same index: `fast` over bit masks, `slow` byte by byte. The slow one is exact by construction; the fast
-//! one knows when it is not and gives up. Quoting inside a field is not undone here but where a column is decoded.
+//! Two ways to the same index: `fast` over bit masks, `slow` byte by byte. The slow one is exact by
+//! construction; the fast one knows when it is not and gives up. Quoting inside a field is not
+//! undone here but where a column is decoded.
 
 mod fast;
 mod machine;

@@ -45,8 +45,8 @@ pub(super) struct Rows {
 }
 
 impl Span {
-    /// Blank lines that reach up to here are cut off even though no record was seen behind them, so that the
-    /// window stays bounded.
+    /// Blank lines that reach up to here are cut off even though no record was seen behind them, so
+    /// that the window stays bounded.
     pub(super) fn blank_end(&self) -> usize {
         self.start.max(self.nominal_end) + RECORD_BYTES_MAX
     }
@@ -80,7 +80,8 @@ impl Rows {
     /// Delimiters ended fields at `base` plus each set bit.
     #[inline]
     pub(super) fn end_fields(&mut self, base: u32, mut bits: u64) {
-        // An iterator of known length, so that the vector looks for room once and not for every bit.
+        // An iterator of known length, so that the vector looks for room once and not for every
+        // bit.
         self.ends.extend((0..bits.count_ones()).map(|_| {
             let bit = bits.trailing_zeros();
             bits &= bits.wrapping_sub(1);

@@ -63,8 +63,8 @@ fn whole(cutter: &CsvCutter, bytes: &[u8]) -> Cut {
     }
 }
 
-/// What `csv-core` makes of it: its records of `COLUMNS` fields. The last one is dropped where the file leaves its quote
-/// open, as ours is a reject then.
+/// What `csv-core` makes of it: its records of `COLUMNS` fields. The last one is dropped where the
+/// file leaves its quote open, as ours is a reject then.
 fn with_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>) -> Vec<Vec<Vec<u8>>> {
     let mut reader = csv_core::ReaderBuilder::new().escape(escape).comment(comment).build();
     let (mut output, mut ends) = (vec![0; bytes.len() + 1], vec![0; bytes.len() + 2]);
@@ -109,7 +109,8 @@ fn check_against_csv_core(bytes: &[u8], escape: Option<u8>, comment: Option<u8>)
     assert_eq!(fields(&cut), expected, "{}", String::from_utf8_lossy(bytes));
 }
 
-/// Cuts at multiples of `size`, each chunk speculatively first, in windows that are as short as they can be.
+/// Cuts at multiples of `size`, each chunk speculatively first, in windows that are as short as
+/// they can be.
 fn check_chunks(cutter: &CsvCutter, bytes: &[u8], size: usize) {
     let expected = whole(cutter, bytes);
     let mut found = Vec::new();
@@ -168,7 +169,10 @@ fn tidy() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(600)
+    })]
 
     #[test]
     fn any_bytes_are_read_as_csv_core_reads_them(bytes in nasty(&["\"a\"b", "x\"y"])) {
@@ -176,7 +180,9 @@ proptest! {
     }
 
     #[test]
-    fn escapes_and_comments_are_read_as_csv_core_reads_them(bytes in nasty(&["\\", "#", "\n#c,\"\n", "\"\\\""])) {
+    fn escapes_and_comments_are_read_as_csv_core_reads_them(
+        bytes in nasty(&["\\", "#", "\n#c,\"\n", "\"\\\""]),
+    ) {
         check_against_csv_core(&bytes, Some(b'\\'), None);
         let without_cr: Vec<u8> = bytes.into_iter().filter(|byte| *byte != b'\r').collect();
         check_against_csv_core(&without_cr, None, Some(b'#'));
@@ -184,7 +190,10 @@ proptest! {
     }
 
     #[test]
-    fn the_fast_path_finds_what_the_slow_path_finds(bytes in prop_oneof![nasty(&["\u{0}"]), tidy()], end in 0_usize..400) {
+    fn the_fast_path_finds_what_the_slow_path_finds(
+        bytes in prop_oneof![nasty(&["\u{0}"]), tidy()],
+        end in 0_usize..400,
+    ) {
         let cutter = plain();
         let needles = cutter.needles.expect("the dialect is simple");
         for is_end_of_file in [true, false] {
@@ -194,7 +203,8 @@ proptest! {
                 prop_assert_eq!(stop, slow::index(&cutter.machine, &bytes, &span, &mut slow));
                 if stop != Stop::NeedMore {
                     let chunk = Arc::new(bytes.clone());
-                    let [fast, slow] = [fast, slow].map(|rows| rows.finish(&chunk, cutter.settings.dialect, 0));
+                    let dialect = cutter.settings.dialect;
+                    let [fast, slow] = [fast, slow].map(|rows| rows.finish(&chunk, dialect, 0));
                     prop_assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
                 }
             }
@@ -202,7 +212,10 @@ proptest! {
     }
 
     #[test]
-    fn chunks_hold_the_records_of_the_whole(bytes in prop_oneof![nasty(&["\n"]), tidy()], size in 1_usize..100) {
+    fn chunks_hold_the_records_of_the_whole(
+        bytes in prop_oneof![nasty(&["\n"]), tidy()],
+        size in 1_usize..100,
+    ) {
         check_chunks(&plain(), &bytes, size);
         check_chunks(&cutter(Some(b'\\'), Some(b'#'), Ragged::PadAndTruncate), &bytes, size);
     }

@@ -1,6 +1,7 @@
 //! JSONL: from bytes to lines, and to the values that are looked up in them.
 //!
-//! A record is a line ending in LF; lines of white space are skipped. Values are not read here, only found.
+//! A record is a line ending in LF; lines of white space are skipped. Values are not read here,
+//! only found.
 
 mod paths;
 mod scan;

@@ -1,7 +1,8 @@
 //! One pass over one record: checks all of it and notes where the looked-up values are.
 //!
-//! Nesting is kept in a list of open containers, never on the call stack. The first of several equal keys counts.
-//! Half surrogate pairs and huge numbers are valid here; they matter only where the value is read.
+//! Nesting is kept in a list of open containers, never on the call stack. The first of several
+//! equal keys counts. Half surrogate pairs and huge numbers are valid here; they matter only where
+//! the value is read.
 
 use super::paths::{Node, PathTree};
 use super::tokens::{self, Problem};
@@ -52,7 +53,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Scans the record that starts at `start` and ends with `text`, without surrounding white space.
+    /// Scans the record that starts at `start` and ends with `text`, without surrounding white
+    /// space.
     pub(super) fn scan(&mut self, text: &[u8], start: usize) -> Result<(), Reason> {
         self.record += 1;
         self.open.clear();

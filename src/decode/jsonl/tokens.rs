@@ -66,8 +66,8 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
     rest.iter().position(is_special).map_or(text.len(), |found| at + found)
 }
 
-/// The lowest set bit stands in the first byte of `word` that is a quote, a backslash or a control character; bits
-/// above it may be false alarms.
+/// The lowest set bit stands in the first byte of `word` that is a quote, a backslash or a control
+/// character; bits above it may be false alarms.
 #[inline]
 fn specials(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;

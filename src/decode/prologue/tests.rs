@@ -97,7 +97,11 @@ fn what_cannot_be_read_is_explained() {
 #[test]
 fn the_first_object_names_the_keys() {
     for (file, keys) in [
-        (&b"\xef\xbb\xbf\n[1]\nnonsense\n{\"b\":{\"x\":1},\"a\":2,\"b\":3,\"\\u0063\":4}\n{\"z\":1}\n"[..], Some("b a c")),
+        (
+            &b"\xef\xbb\xbf\n[1]\nnonsense\n{\"b\":{\"x\":1},\"a\":2,\"b\":3,\"\\u0063\":4}\n\
+               {\"z\":1}\n"[..],
+            Some("b a c"),
+        ),
         (b"", None),
         (b"{\"a\":", None),
     ] {

@@ -100,10 +100,7 @@ impl<'b, 'a> Binder<'b, 'a> {
 
     /// Binds a part.
     pub fn expression(&mut self, ast: &Expr) -> Option<Typed> {
-        let place = match ast {
-            Expr::Function(call) => self.source.call_range(call),
-            _ => self.source.range(ast),
-        };
+        let place = self.source.expression_range(ast);
         if self.depth == DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} operators in a row");
             let hint = "write a long chain of comparisons as IN (...)";

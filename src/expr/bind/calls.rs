@@ -2,7 +2,7 @@
 
 use super::binder::{Binder, Typed, folded};
 use super::names::closest;
-use super::types::{Meeting, coerced};
+use super::types::{Meeting, as_text, coerced};
 use crate::expr::function::{self, Body, Function, Parameter, Part, Special};
 use crate::expr::node::{Arithmetic, Comparison, Node, Value};
 use crate::record::DataType;
@@ -153,7 +153,7 @@ impl Binder<'_, '_> {
     fn argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {
         match parameter {
             Parameter::Text => self.coerce(typed, DataType::Text),
-            Parameter::AsText => self.as_text(typed),
+            Parameter::AsText => Some(as_text(typed)),
             Parameter::Bigint => self.coerce(typed, DataType::Bigint),
             Parameter::Double => self.coerce(typed, DataType::Double),
             Parameter::Boolean => self.condition(typed),

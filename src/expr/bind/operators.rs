@@ -61,7 +61,7 @@ impl Binder<'_, '_> {
                 return self.arithmetic(Arithmetic::IntegerDivide, left, right);
             }
             BinaryOperator::StringConcat => {
-                let (left, right) = (self.as_text(left), self.as_text(right));
+                let (left, right) = (self.joined(left), self.joined(right));
                 let texts = vec![left?.node, right?.node];
                 return Some(Node::Call(&function::CONCATENATION, texts, DataType::Text));
             }

@@ -69,15 +69,11 @@ impl Binder<'_, '_> {
         self.wrong_type(&typed, &format!("a {target}"), target)
     }
 
-    /// A part as its text form.
-    pub fn as_text(&mut self, typed: Typed) -> Option<Typed> {
+    /// An operand of `||`: a text as it is, JSON as the text it must be, anything else as its text form.
+    pub fn joined(&mut self, typed: Typed) -> Option<Typed> {
         match typed.node.data_type() {
-            DataType::Text | DataType::Json => self.coerce(typed, DataType::Text),
-            _ => {
-                let node = Node::Cast(Conversion::Explicit, Box::new(typed.node), DataType::Text);
-                let node = folded(node);
-                Some(Typed { node, ..typed })
-            }
+            DataType::Json => self.coerce(typed, DataType::Text),
+            _ => Some(as_text(typed)),
         }
     }
 
@@ -240,6 +236,16 @@ pub fn coerced(typed: Typed, target: DataType) -> Typed {
         node if node.data_type() == target => node,
         node => folded(Node::Cast(Conversion::Implicit, Box::new(node), target)),
     };
+    Typed { node, ..typed }
+}
+
+/// A part as its text form.
+pub fn as_text(typed: Typed) -> Typed {
+    if typed.node == Node::Null || typed.node.data_type() == DataType::Text {
+        return coerced(typed, DataType::Text);
+    }
+    let node = Node::Cast(Conversion::Explicit, Box::new(typed.node), DataType::Text);
+    let node = folded(node);
     Typed { node, ..typed }
 }
 

@@ -6,6 +6,9 @@ use crate::record::{Batch, Column, DataType, Faults, Reason, Values};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// The most bytes that the texts of one computed column may have; far above what a chunk holds.
+const TEXT_BYTES_MAX: usize = 1 << 30;
+
 /// One value of a column or a constant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
@@ -52,6 +55,8 @@ pub type Failure = Cow<'static, str>;
 pub struct Builder {
     column: Column,
     rows: usize,
+    /// Bytes of text so far.
+    text_bytes: usize,
 }
 
 impl<'a> Cell<'a> {
@@ -157,7 +162,7 @@ impl Builder {
     pub fn from_values(values: Values) -> Builder {
         let rows = values.rows();
         let column = Column::new(values);
-        Builder { column, rows }
+        Builder { column, rows, text_bytes: 0 }
     }
 
     /// The values so far.
@@ -210,8 +215,9 @@ impl Builder {
             (Values::Double(values), Cell::Double(value)) => values[at] = value,
             (Values::Date(values), Cell::Date(value)) => values[at] = value,
             (Values::Timestamp(values), Cell::Timestamp(value)) => values[at] = value,
-            (Values::Text(text), Cell::Text(bytes)) => text.set(at, bytes),
-            (Values::Json(text), Cell::Json(bytes)) => text.set(at, bytes),
+            (Values::Text(_), Cell::Text(bytes)) | (Values::Json(_), Cell::Json(bytes)) => {
+                self.set_text(row, bytes);
+            }
             (Values::Decimal { units, precision, scale }, Cell::Decimal(value, from)) => {
                 match numbers::rescale(value, from, *scale)
                     .and_then(|value| numbers::within(value, *precision))
@@ -229,11 +235,21 @@ impl Builder {
     pub fn set_answer(&mut self, row: u32, answer: Result<Answer, Failure>, scratch: &[u8]) {
         match answer {
             Ok(Answer::Cell(cell)) => self.set(row, cell),
-            Ok(Answer::Written) => match &mut self.column.values {
-                Values::Text(text) | Values::Json(text) => text.set(row as usize, scratch),
-                values => unreachable!("text in a column of {}", values.data_type()),
-            },
+            Ok(Answer::Written) => self.set_text(row, scratch),
             Err(failure) => self.set_fault(row, &failure.into()),
+        }
+    }
+
+    /// Copies a text; a column's texts are bounded, so that a short expression cannot take all memory.
+    fn set_text(&mut self, row: u32, bytes: &[u8]) {
+        self.text_bytes += bytes.len();
+        if self.text_bytes > TEXT_BYTES_MAX {
+            self.set_fault(row, &"too much text in one chunk".into());
+            return;
+        }
+        match &mut self.column.values {
+            Values::Text(text) | Values::Json(text) => text.set(row as usize, bytes),
+            values => unreachable!("text in a column of {}", values.data_type()),
         }
     }
 

@@ -61,3 +61,19 @@ fn paths_become_slots_once() {
     assert_eq!(names, ["user.age", "items[0].sku", "user.odd key"]);
     assert_eq!(slots.infos[0].data_type, DataType::Bigint);
 }
+
+#[test]
+fn common_words_are_names() {
+    let table = Table::json(&["1"]);
+    let words = "date time timestamp interval key value values type name user index level first last \
+                 row rows year month day hour position left right start status count min max json \
+                 text trim floor replace map struct array offset language json default check try \
+                 substring extract ceil cast current_user operator session set table view desc asc";
+    for word in words.split_whitespace() {
+        for sql in
+            [format!("{word} = 'x'"), format!("{word}.{word} = 'x'"), format!("v.{word} = 'x'")]
+        {
+            assert!(table.bind(&sql).is_ok(), "{sql}: {:?}", table.bind(&sql));
+        }
+    }
+}

@@ -79,3 +79,12 @@ fn type_errors_name_both_types_and_the_cast() {
         ],
     );
 }
+
+#[test]
+fn long_chains_are_bounded_and_long_conditions_are_not() {
+    let sum = format!("1{}", " + 1".repeat(900));
+    let message = "more than 200 operators in a row";
+    assert_eq!(text_of(&sum), Err(message.to_string()));
+    let condition = format!("1 = 1{}", " AND 1 = 1".repeat(400));
+    assert_eq!(text_of(&condition), Ok("true".to_string()));
+}

@@ -77,8 +77,7 @@ fn what_names_nothing_is_an_error() {
     check(&["late.csv", "*.csv"], Err("input `/job/late.csv` is named twice"));
     check(
         &["a***b"],
-        Err(
-            "input `a***b` is not a valid glob: Pattern syntax error near position 3: wildcards are either regular `*` or recursive `**`",
-        ),
+        Err("input `a***b` is not a valid glob: Pattern syntax error near position 3: \
+             wildcards are either regular `*` or recursive `**`"),
     );
 }

@@ -26,7 +26,7 @@ fn the_steps_taken_do_not_matter_and_resuming_goes_on() {
         let mut stepwise = tracker(&file, verify);
         for offset in [0, 1, 100_000, 5 << 20, 63 << 20 | 7, 64 << 20, 128 << 20 | 1] {
             let stored = stepwise.fingerprint(offset).expect("readable");
-            let compared = compare(&*file, &stored, verify, Depth::Quick).expect("readable");
+            let compared = compare(&*file, &stored, verify, depth_of(verify)).expect("readable");
             assert_eq!(compared, Comparison::Same, "{offset}");
             stepwise = Tracker::resume(file.clone(), &stored, verify);
         }
@@ -41,7 +41,7 @@ fn every_difference_is_told() {
         let consumed = 100 << 20;
         let stored = tracker(&file, verify).fingerprint(consumed).expect("readable");
         let check = |expected: fn(&Comparison) -> bool| {
-            let found = compare(&*file, &stored, verify, Depth::Quick).expect("readable");
+            let found = compare(&*file, &stored, verify, depth_of(verify)).expect("readable");
             assert!(expected(&found), "{found:?}");
         };
         let flip = |at: usize| file.change(|bytes| bytes[at] ^= 1);
@@ -113,4 +113,12 @@ fn a_change_while_the_file_is_open_is_noticed() {
     check(Some(Change::Removed));
     file.touch();
     check(Some(Change::Rewritten));
+}
+
+/// In full, everything is compared only where the whole file is read.
+fn depth_of(verify: Verify) -> Depth {
+    match verify {
+        Verify::Sampled => Depth::Quick,
+        Verify::Full => Depth::Whole,
+    }
 }

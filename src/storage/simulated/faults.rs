@@ -1,7 +1,8 @@
 //! What can go wrong in the simulation, and the trace of what was done.
 //!
-//! Every call of a storage is one operation with an index, counted from 0; a fault names an index. A test runs its
-//! workload once without faults, reads the trace, and then runs it once per index and fault.
+//! Every call of a storage is one operation with an index, counted from 0; a fault names an index.
+//! A test runs its workload once without faults, reads the trace, and then runs it once per index
+//! and fault.
 
 use std::path::PathBuf;
 
@@ -72,10 +73,11 @@ pub enum Effect {
     Error(Errno),
     /// The call fails although it did its work.
     ErrorThoughDone(Errno),
-    /// A sync fails with EIO and what was pending never becomes durable, although it can still be read and the next
-    /// sync succeeds. Other calls fail with EIO and have no effect.
+    /// A sync fails with EIO and what was pending never becomes durable, although it can still be
+    /// read and the next sync succeeds. Other calls fail with EIO and have no effect.
     SyncLost,
-    /// A write is done in two operations, the first of so many bytes; a read yields at most so many.
+    /// A write is done in two operations, the first of so many bytes; a read yields at most so
+    /// many.
     Short(usize),
     /// The call is interrupted and repeated: one more operation.
     Interrupted,

@@ -1,7 +1,8 @@
-//! What is on the simulated disk: every file's and directory's live and durable state, with what lies between.
+//! What is on the simulated disk: every file's and directory's live and durable state, with what
+//! lies between.
 //!
-//! Invariant: applying a node's pending operations in order to its durable state gives its live state, unless a
-//! failed sync dropped some of them.
+//! Invariant: applying a node's pending operations in order to its durable state gives its live
+//! state, unless a failed sync dropped some of them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,7 +40,8 @@ pub(super) enum Body {
 
 pub(super) type Names = BTreeMap<OsString, NodeId>;
 
-/// What can be seen, what a power cut leaves for sure, and the changes in between with their moments.
+/// What can be seen, what a power cut leaves for sure, and the changes in between with their
+/// moments.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layers<T, C> {
     pub live: T,

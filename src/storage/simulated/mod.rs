@@ -1,8 +1,8 @@
 //! A disk in memory, with faults and power cuts: the faulty twin of `LocalStorage`.
 //!
-//! It keeps for every file and directory what can be seen and what is durable. A [`Fault`] strikes one operation;
-//! [`SimulatedStorage::power_cut`] gives the disk that the machine finds when it starts again. Paths are taken
-//! from one root, relative ones too.
+//! It keeps for every file and directory what can be seen and what is durable. A [`Fault`] strikes
+//! one operation; [`SimulatedStorage::power_cut`] gives the disk that the machine finds when it
+//! starts again. Paths are taken from one root, relative ones too.
 
 mod calls;
 
@@ -81,6 +81,13 @@ impl SimulatedStorage {
     /// The disk that is found after a power cut now: no locks, no faults, an empty trace.
     pub fn power_cut(&self, choice: Cut) -> SimulatedStorage {
         Self::with_image(power::cut(&self.disk().image, choice))
+    }
+
+    /// The disk as the next process finds it when this one was killed and the machine ran on:
+    /// everything is visible, what was not durable still is not; no locks, no faults, an empty
+    /// trace.
+    pub fn after_kill(&self) -> SimulatedStorage {
+        Self::with_image(self.disk().image.clone())
     }
 
     /// Limits the bytes of all files together.

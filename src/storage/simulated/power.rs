@@ -1,7 +1,8 @@
 //! Power cuts: which of the pending changes a disk happens to keep.
 //!
-//! The rules are those of POSIX alone: what was synced is kept; of the rest any subset may be, in any order, bytes
-//! torn at sectors, lengths without their bytes. A rename is kept or lost as a whole within one directory.
+//! The rules are those of POSIX alone: what was synced is kept; of the rest any subset may be, in
+//! any order, bytes torn at sectors, lengths without their bytes. A rename is kept or lost as a
+//! whole within one directory.
 
 use crate::storage::clock::scramble;
 use crate::storage::simulated::image::{Body, Change, DataChange, Image, Layers};
@@ -88,7 +89,8 @@ fn cut_file(layers: &mut Layers<Vec<u8>, DataChange>, kept: &[u64], mut torn: Op
     layers.live = layers.durable.clone();
 }
 
-/// Writes some sectors and not others; beyond `durable_length` a missing sector holds zeros or garbage.
+/// Writes some sectors and not others; beyond `durable_length` a missing sector holds zeros or
+/// garbage.
 fn tear(
     state: &mut Vec<u8>,
     durable_length: usize,

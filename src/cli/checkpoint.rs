@@ -1,0 +1,239 @@
+//! `onward checkpoint`: have one taken, list, show and verify them.
+
+use super::args::{AnswerArguments, CheckpointCommand, JobArguments, OneCheckpointArguments};
+use super::exit::Exit;
+use super::job_file::{self, LoadError};
+use super::messages::{self, escape};
+use super::numbers::{bytes, thousands};
+use super::world::{Teller, looking, real};
+use crate::checkpoint::{Folder, Sequence, Trigger};
+use crate::engine::{self, Decision, World};
+use crate::error::{Error, Kind, Result};
+use crate::job::Job;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a running job is asked whether it has saved its checkpoint.
+const POLL: Duration = Duration::from_millis(20);
+/// How long a running job may take for it: a chunk and a large state.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Does what the command says.
+///
+/// # Errors
+/// Where the job is wrong, not running, or its checkpoints cannot be read.
+pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, LoadError> {
+    match command {
+        CheckpointCommand::Now(arguments) => now(arguments),
+        CheckpointCommand::List(arguments) => list(arguments),
+        CheckpointCommand::Show(arguments) => show(arguments),
+        CheckpointCommand::Verify(arguments) => verify(arguments),
+    }
+}
+
+/// The job and its folder, which must be there.
+fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), LoadError> {
+    let job = job_file::load(&*world.storage, arguments)?.job;
+    let folder = engine::folder(&job, world).map_err(LoadError::Unreadable)?;
+    let missing = || {
+        let message = format!("`{}` has no checkpoints: it was never started", job.name);
+        LoadError::Unreadable(Error::failed(message))
+    };
+    let folder = folder.ok_or_else(missing)?;
+    Ok((job, folder))
+}
+
+fn now(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+    let world = real(Arc::new(Teller::default()));
+    let (job, folder) = open(&world, &arguments.job)?;
+    let sequence = ask(&job, &folder, &world).map_err(LoadError::Unreadable)?;
+    let text = if arguments.json {
+        format!("{}\n", json!({ "job": job.name, "checkpoint": sequence }))
+    } else {
+        format!("checkpoint {sequence}\n")
+    };
+    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    Ok(Exit::Finished)
+}
+
+/// Asks the running process by SIGUSR1 and waits for a checkpoint that it took for that reason. The process has saved
+/// it when its folder was synced; that is done here once more, so that it holds when this returns.
+fn ask(job: &Job, folder: &Folder, world: &World) -> Result<Sequence> {
+    let not_running = || {
+        Error::failed(format!("`{}` is not running", job.name))
+            .with_hint("a stopped job has saved its last checkpoint; see `onward checkpoint list`")
+    };
+    if !folder.is_locked()? {
+        return Err(not_running());
+    }
+    let holder = folder
+        .holder()
+        .ok_or_else(|| Error::failed(format!("cannot tell which process runs `{}`", job.name)))?;
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
+    let before = newest(folder)?;
+    kill_process(pid, Signal::USR1).map_err(|cause| {
+        Error::failed(format!("cannot signal process {} on {}", holder.pid, holder.host))
+            .with_cause(std::io::Error::from(cause))
+    })?;
+    let started = world.clock.monotonic();
+    loop {
+        if let Some(sequence) = manual_after(folder, before)? {
+            let directory = folder.directory();
+            let syncing = |cause| Error::io("sync", directory, cause);
+            world.storage.sync_directory(directory).map_err(syncing)?;
+            return Ok(sequence);
+        }
+        if !folder.is_locked()? {
+            return Err(Error::failed(format!(
+                "`{}` ended before it took the checkpoint",
+                job.name
+            )));
+        }
+        if world.clock.monotonic().saturating_sub(started) > PATIENCE {
+            let message = format!("`{}` has not answered for {} s", job.name, PATIENCE.as_secs());
+            return Err(Error::new(Kind::Failed, message));
+        }
+        super::world::pause(POLL);
+    }
+}
+
+fn newest(folder: &Folder) -> Result<Option<Sequence>> {
+    Ok(folder.list()?.keys().max().copied())
+}
+
+/// The oldest checkpoint behind `before` that was asked for.
+fn manual_after(folder: &Folder, before: Option<Sequence>) -> Result<Option<Sequence>> {
+    for (sequence, skimmed) in folder.list()? {
+        if Some(sequence) <= before || skimmed.is_err() {
+            continue;
+        }
+        // One that retention has deleted meanwhile is passed over.
+        if let Ok(Ok(decoded)) = folder.read(sequence)
+            && decoded.checkpoint.manifest.trigger == Trigger::Manual
+        {
+            return Ok(Some(sequence));
+        }
+    }
+    Ok(None)
+}
+
+fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+    let world = real(Arc::new(Teller::default()));
+    let (_, folder) = open(&world, &arguments.job)?;
+    let mut text = String::new();
+    for (sequence, skimmed) in folder.list().map_err(LoadError::Unreadable)? {
+        let read = match skimmed {
+            Ok(skimmed) => {
+                folder.read(sequence).map_err(LoadError::Unreadable)?.map(|read| (skimmed, read))
+            }
+            Err(invalid) => Err(invalid),
+        };
+        let line = match (read, arguments.json) {
+            (Ok((skimmed, read)), true) => json!({
+                "checkpoint": sequence,
+                "bytes": skimmed.length,
+                "trigger": read.checkpoint.manifest.trigger,
+                "phase": read.checkpoint.manifest.phase,
+                "taken_at_micros": read.checkpoint.manifest.taken_at_micros,
+                "records_read": read.checkpoint.manifest.counters.records_read,
+                "bytes_read": read.checkpoint.manifest.counters.bytes_read,
+            })
+            .to_string(),
+            (Err(invalid), true) => {
+                json!({ "checkpoint": sequence, "invalid": invalid.to_string() }).to_string()
+            }
+            (Ok((skimmed, read)), false) => {
+                let manifest = &read.checkpoint.manifest;
+                let mut time = Vec::new();
+                crate::record::text::write_timestamp(&mut time, manifest.taken_at_micros);
+                format!(
+                    "{sequence:>6}  {}  {:<10}  {:>9}  {} records",
+                    String::from_utf8_lossy(&time[..19]),
+                    manifest.trigger.word(),
+                    bytes(skimmed.length),
+                    thousands(manifest.counters.records_read)
+                )
+            }
+            (Err(invalid), false) => format!("{sequence:>6}  not usable: {invalid}"),
+        };
+        text += &line;
+        text.push('\n');
+    }
+    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    Ok(Exit::Finished)
+}
+
+/// The checkpoint that the user names, or the newest.
+fn chosen(folder: &Folder, arguments: &OneCheckpointArguments) -> Result<Sequence> {
+    match arguments.sequence {
+        Some(sequence) => Ok(Sequence(sequence)),
+        None => newest(folder)?.ok_or_else(|| Error::failed("there is no checkpoint")),
+    }
+}
+
+fn show(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
+    let world = real(Arc::new(Teller::default()));
+    let (_, folder) = open(&world, &arguments.job)?;
+    let sequence = chosen(&folder, arguments).map_err(LoadError::Unreadable)?;
+    let read = folder.read(sequence).map_err(LoadError::Unreadable)?;
+    let checkpoint = read.map_err(|invalid| refused(sequence, &invalid.to_string()))?.checkpoint;
+    let sections: Vec<_> = checkpoint
+        .sections
+        .iter()
+        .map(|section| {
+            json!({
+                "name": section.name,
+                "form": section.form,
+                "version": section.version,
+                "bytes": section.bytes.len(),
+            })
+        })
+        .collect();
+    let shown = json!({
+        "checkpoint": sequence,
+        "parent": checkpoint.parent,
+        "manifest": checkpoint.manifest,
+        "sections": sections,
+    });
+    let text = if arguments.json {
+        shown.to_string()
+    } else {
+        serde_json::to_string_pretty(&shown)
+            .map_err(|cause| LoadError::Unreadable(Error::internal("JSON").with_cause(cause)))?
+    };
+    messages::answer(&format!("{text}\n")).map_err(LoadError::Unreadable)?;
+    Ok(Exit::Finished)
+}
+
+fn refused(sequence: Sequence, reason: &str) -> LoadError {
+    LoadError::Unreadable(Error::refused(format!("checkpoint {sequence} is not usable: {reason}")))
+}
+
+/// Verifies a checkpoint with all that it builds on, and, for the newest, that job, inputs and outputs fit it.
+fn verify(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
+    let world = real(Arc::new(Teller::default()));
+    let (job, folder) = open(&world, &arguments.job)?;
+    let sequence = chosen(&folder, arguments).map_err(LoadError::Unreadable)?;
+    let verified = folder.verify(sequence).map_err(LoadError::Unreadable)?;
+    verified.map_err(|invalid| refused(sequence, &invalid.to_string()))?;
+    let mut fits = "";
+    if Some(sequence) == newest(&folder).map_err(LoadError::Unreadable)? {
+        let command = format!("onward run {}", arguments.job.job.display());
+        let outlook =
+            engine::outlook(&job, &command, &looking(), &world).map_err(LoadError::Unreadable)?;
+        if let Decision::Refuse(error) = outlook.decision {
+            return Err(LoadError::Unreadable(error));
+        }
+        fits = "; job, inputs and outputs fit it";
+    }
+    let name = escape(&job.name);
+    let text = if arguments.json {
+        format!("{}\n", json!({ "job": job.name, "checkpoint": sequence, "valid": true }))
+    } else {
+        format!("{name}: checkpoint {sequence} is whole{fits}\n")
+    };
+    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    Ok(Exit::Finished)
+}

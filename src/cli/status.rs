@@ -1,0 +1,136 @@
+//! `onward status`: how far a job is.
+
+use super::args::AnswerArguments;
+use super::exit::Exit;
+use super::job_file::{self, LoadError};
+use super::messages::{self, escape};
+use super::numbers::{bytes, duration, percent, short, thousands};
+use super::world::{Teller, real};
+use crate::checkpoint::{Holder, Manifest, Phase, Restored};
+use crate::engine;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is known of a job.
+struct Status {
+    /// The process that runs it.
+    running: Option<Option<Holder>>,
+    newest: Option<Restored>,
+    now_micros: i64,
+}
+
+/// Shows how far a job is.
+///
+/// # Errors
+/// Where the job file is wrong, or the job's folder cannot be read.
+pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+    let world = real(Arc::new(Teller::default()));
+    let job = job_file::load(&*world.storage, &arguments.job)?.job;
+    let mut status = Status { running: None, newest: None, now_micros: world.clock.wall_micros() };
+    if let Some(folder) = engine::folder(&job, &world).map_err(LoadError::Unreadable)? {
+        if folder.is_locked().map_err(LoadError::Unreadable)? {
+            status.running = Some(folder.holder());
+        }
+        status.newest = folder.peek().map_err(LoadError::Unreadable)?.newest;
+    }
+    let text = if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
+    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    Ok(Exit::Finished)
+}
+
+impl Status {
+    fn word(&self) -> &'static str {
+        match (&self.running, self.newest.as_ref().map(|newest| newest.manifest.phase)) {
+            (Some(_), _) => "running",
+            (None, Some(Phase::Done)) => "finished",
+            (None, Some(_)) => "stopped",
+            (None, None) => "not started",
+        }
+    }
+
+    fn as_text(&self, name: &str) -> String {
+        let mut text = format!("{}: {}", escape(name), self.word());
+        if let Some(Some(holder)) = &self.running {
+            text += &format!(" (process {} on {})", holder.pid, escape(&holder.host));
+        }
+        text.push('\n');
+        let Some(newest) = &self.newest else { return text };
+        let Manifest { counters, inputs, position, .. } = &newest.manifest;
+        let total: u64 = inputs.iter().map(|input| input.fingerprint.size).sum();
+        text += &format!(
+            "   checkpoint {} ({}), {} ago\n",
+            newest.id.sequence,
+            newest.manifest.trigger.word(),
+            duration(self.age(&newest.manifest))
+        );
+        text += &format!(
+            "   read {} records, {} of {} ({} %)\n",
+            thousands(counters.records_read),
+            bytes(counters.bytes_read),
+            bytes(total),
+            percent(counters.bytes_read, total)
+        );
+        if let Some(input) = inputs.get(position.source.0 as usize) {
+            let (path, offset) = (escape(&input.path), thousands(position.offset));
+            text += &format!("   at byte {offset} of {path}, line {}\n", position.lines + 1);
+        }
+        text += &format!(
+            "   written {}, filtered {}, rejected {}\n",
+            thousands(counters.records_written),
+            thousands(counters.records_filtered),
+            thousands(counters.records_rejected)
+        );
+        if let Some((records, input_bytes)) = rates(&newest.manifest) {
+            text += &format!("   {} records/s, {}/s\n", short(records), bytes(input_bytes));
+        }
+        for (step, size) in sizes(newest) {
+            text += &format!("   state of {}: {}\n", escape(step), bytes(size));
+        }
+        text
+    }
+
+    fn age(&self, manifest: &Manifest) -> Duration {
+        let micros = self.now_micros.saturating_sub(manifest.taken_at_micros);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    fn as_json(&self, name: &str) -> String {
+        let holder = self.running.as_ref().and_then(Option::as_ref);
+        let newest = self.newest.as_ref().map(|newest| {
+            json!({
+                "checkpoint": newest.id.sequence,
+                "trigger": newest.manifest.trigger,
+                "phase": newest.manifest.phase,
+                "taken_at_micros": newest.manifest.taken_at_micros,
+                "position": newest.manifest.position,
+                "counters": newest.manifest.counters,
+                "bytes_total": newest.manifest.inputs.iter().map(|input| input.fingerprint.size).sum::<u64>(),
+                "state_bytes": state_bytes(newest),
+            })
+        });
+        let status =
+            json!({ "job": name, "status": self.word(), "process": holder, "newest": newest });
+        format!("{status}\n")
+    }
+}
+
+fn state_bytes(newest: &Restored) -> Json {
+    let sizes = sizes(newest).into_iter();
+    Json::Object(sizes.map(|(step, size)| (step.to_owned(), json!(size))).collect())
+}
+
+/// Records and input bytes a second, over all runs.
+fn rates(manifest: &Manifest) -> Option<(u64, u64)> {
+    let counters = manifest.counters;
+    let rate = |count: u64| count.saturating_mul(1000).checked_div(counters.active_millis);
+    Some((rate(counters.records_read)?, rate(counters.bytes_read)?))
+}
+
+/// Bytes of each step's state, as saved before compression.
+fn sizes(newest: &Restored) -> Vec<(&str, u64)> {
+    let size = |state: &crate::checkpoint::State| {
+        state.parts.iter().map(|part| part.bytes.len() as u64).sum()
+    };
+    newest.states.iter().map(|state| (state.name.as_str(), size(state))).collect()
+}

@@ -1,0 +1,78 @@
+//! Looking at a job without running it: binding it, and saying what a run would do.
+
+use super::decision::{Decision, Found, Past, decide, notes};
+use super::inputs::Inputs;
+use super::plan::{Plan, Purpose};
+use super::survey::{Survey, survey};
+use super::world::{RunOptions, World};
+use crate::checkpoint::{Folder, Loaded, Manifest, Sequence, Trust};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::sink::settings::Target;
+use std::path::PathBuf;
+
+/// A job bound to its inputs.
+#[derive(Debug)]
+pub struct Bound {
+    /// Its inputs.
+    pub inputs: Inputs,
+    /// Its steps.
+    pub plan: Plan,
+}
+
+/// What a run would do.
+pub struct Outlook {
+    /// Start, resume, publish, nothing, or refuse.
+    pub decision: Decision,
+    /// What it would go on from.
+    pub newest: Option<(Sequence, Manifest)>,
+    /// Checkpoint files that it would pass over, with the reasons.
+    pub refused: Vec<(String, String)>,
+    /// What a user may want to know.
+    pub notes: Vec<String>,
+    /// How the checkpoint compares with job, inputs and outputs.
+    pub found: Option<Box<Found>>,
+    /// The inputs, with their sizes.
+    pub inputs: Vec<(PathBuf, u64)>,
+}
+
+/// Reads the inputs' headers and binds the job to them.
+pub fn bind(job: &Job, world: &World) -> Result<Bound> {
+    let paths = Inputs::discover(job, &*world.storage)?;
+    let inputs = Inputs::open(job, &*world.storage, &paths)?;
+    let now = world.clock.wall_micros();
+    let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
+    Ok(Bound { inputs, plan })
+}
+
+/// Says what a run would do. Changes nothing, and is safe while a run goes on.
+pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outlook> {
+    let (loaded, checkpoints) = match folder(job, world)? {
+        Some(folder) => (folder.peek()?, folder.list()?.len()),
+        None => (Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }, 0),
+    };
+    let newest = loaded.newest.as_ref().map(|newest| (newest.id.sequence, newest.manifest.clone()));
+    let refused =
+        loaded.refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect();
+    let Survey { inputs, facts, .. } = survey(job, command, options, world, loaded, checkpoints)?;
+    let decision = decide(&facts);
+    let mut all_notes = inputs.notes.clone();
+    let found = match facts.past {
+        Past::Checkpoint(found) => {
+            all_notes.extend(notes(&found));
+            Some(found)
+        }
+        Past::Nothing | Past::Unusable { .. } => None,
+    };
+    let inputs = inputs.files.iter().map(|file| (file.name.clone(), file.size)).collect();
+    Ok(Outlook { decision, newest, refused, notes: all_notes, found, inputs })
+}
+
+/// The job's folder, where it is there.
+pub fn folder(job: &Job, world: &World) -> Result<Option<Folder>> {
+    if job.sink.target == Target::Stdout {
+        return Ok(None);
+    }
+    let (storage, clock) = (world.storage.clone(), world.clock.clone());
+    Folder::open_existing(storage, clock, &job.checkpoint.directory, Trust::OwnOnly)
+}
