@@ -7,4 +7,10 @@
 
 mod bad_jobs;
 
+mod cases;
+
+mod matrix;
+
+mod support;
+
 mod tidy;

@@ -39,9 +39,10 @@ impl CsvWriter {
         self.cells.clone()
     }
 
-    /// The names of the columns as a line.
+    /// The names of the columns as a line; nothing where there are no columns.
     pub(super) fn header(&self) -> Vec<u8> {
-        let Some(names) = &self.header else {
+        // Without columns (of an empty file) there is no line either: an empty one would be a column without name.
+        let Some(names) = self.header.as_ref().filter(|names| !names.is_empty()) else {
             return Vec::new();
         };
         let style = match self.dialect.quote {

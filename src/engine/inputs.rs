@@ -125,7 +125,7 @@ impl Inputs {
     }
 }
 
-/// The header and where the records start; `None` for an empty file.
+/// The header and where the records start; `None` for an empty file whose columns the job does not name.
 fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue>> {
     let mut length = PROLOGUE_BYTES;
     loop {
@@ -134,7 +134,9 @@ fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue
         let count = read_full(&*input.file, &mut bytes, 0).map_err(reading)?;
         bytes.truncate(count);
         let is_whole = count < length || count as u64 >= input.metadata.length;
-        if count == 0 {
+        let has_header =
+            !matches!(format, SourceFormat::Csv(settings) if settings.columns.is_some());
+        if count == 0 && has_header {
             return Ok(None);
         }
         if let Some(prologue) = prologue_of(format, &bytes, is_whole).map_err(|error| {

@@ -1,0 +1,9 @@
+//! What the tests of the whole program share: scratch folders, the program itself, cases, comparing folders, random numbers.
+
+pub mod cases;
+
+pub mod folder;
+
+pub mod program;
+
+pub mod random;

@@ -1,0 +1,140 @@
+//! The real binary: runs to the end, and runs that are watched and signalled.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// A run that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a condition is looked at while a run goes on.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// A run that goes on.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// Sends standard error when the process has closed it: when it has ended, but has not been waited for, so that its
+    /// number is still its own.
+    stderr: Receiver<Vec<u8>>,
+    stdout: Receiver<Vec<u8>>,
+    said: Option<Vec<u8>>,
+}
+
+/// Runs the program in a folder to its end.
+pub fn onward(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Ended {
+    spawn(folder, arguments).end()
+}
+
+/// Runs the program in a folder and checks its exit code.
+pub fn onward_ends(folder: &Path, arguments: &[&str], code: i32) -> Ended {
+    let ended = onward(folder, arguments);
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
+    ended
+}
+
+/// Starts the program in a folder. Nothing of the environment reaches it.
+pub fn spawn(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Running {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_onward"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let stdout = collect(child.stdout.take().expect("a pipe"));
+    let stderr = collect(child.stderr.take().expect("a pipe"));
+    Running { child, stderr, stdout, said: None }
+}
+
+/// Reads a pipe to its end on a thread of its own.
+fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a readable pipe");
+        // The test may have failed meanwhile.
+        let _gone = sender.send(bytes);
+    });
+    receiver
+}
+
+impl Running {
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end, no longer than a time; answers whether it has ended.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        if self.said.is_some() {
+            return true;
+        }
+        match self.stderr.recv_timeout(time) {
+            Ok(said) => {
+                self.said = Some(said);
+                true
+            }
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => panic!("the reader of standard error is gone"),
+        }
+    }
+
+    /// Waits until something is so, or the run has ended; answers whether it is so.
+    pub fn until(&mut self, mut is_so: impl FnMut() -> bool) -> bool {
+        let looks = PATIENCE.as_millis() / LOOK.as_millis();
+        for _ in 0..looks {
+            if is_so() {
+                return true;
+            }
+            if self.ends_within(LOOK) {
+                return is_so();
+            }
+        }
+        panic!("nothing happens");
+    }
+
+    /// Sends a signal; one that comes after the end is lost.
+    pub fn signal(&mut self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("a process number");
+        let pid = Pid::from_raw(id).expect("a process number");
+        kill_process(pid, signal).expect("a signal to a child that was not waited for");
+    }
+
+    /// Waits for the end.
+    pub fn end(mut self) -> Ended {
+        if !self.ends_within(PATIENCE) {
+            self.signal(Signal::KILL);
+            panic!("the program hangs");
+        }
+        let status: ExitStatus = self.child.wait().expect("a child that ended");
+        let stdout = self.stdout.recv().expect("the reader of standard output");
+        let said = self.said.take().expect("the end was waited for");
+        Ended {
+            code: status.code(),
+            signal: status.signal(),
+            stdout,
+            stderr: String::from_utf8_lossy(&said).into_owned(),
+        }
+    }
+}
