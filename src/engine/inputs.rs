@@ -113,6 +113,11 @@ impl Inputs {
         Position { source: index, offset, records: 0, lines }
     }
 
+    /// The paths of all inputs with what they were when they were opened.
+    pub fn known(&self) -> Vec<(PathBuf, Metadata)> {
+        self.files.iter().map(|file| (file.path.clone(), file.metadata)).collect()
+    }
+
     /// Bytes of all inputs.
     pub fn bytes_total(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()

@@ -255,6 +255,10 @@ impl<'a> Ordered<'a> {
                 self.job.rejects.limit
             ),
         };
+        if self.job.rejects.path.is_some() {
+            return Error::new(Kind::RejectLimit, message)
+                .with_hint("raise `limit` in `[rejects]`, then run the same command to go on");
+        }
         Error::new(Kind::RejectLimit, message).with_hint(
             "put bad records aside: `[rejects]` with `path = \"rejects.jsonl\"` and a `limit`, then run the same command",
         )

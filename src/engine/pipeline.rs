@@ -84,8 +84,8 @@ fn work(
             return Ok(Ending::Stopped);
         }
         ordered.phase = Phase::Draining;
-        ordered.check_rejects_at_end()?;
     }
+    ordered.check_rejects_at_end()?;
     while let Some(flow) = ordered.drain()? {
         if flow != Flow::Open {
             break;

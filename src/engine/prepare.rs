@@ -5,7 +5,7 @@ use super::inputs::Inputs;
 use super::ordered::{Beginning, Identity};
 use super::outputs::{Output, Outputs, planned, publish_again};
 use super::plan::{Plan, Purpose};
-use super::survey::{Restored, RestoredOutput, Survey, survey};
+use super::survey::{OutputPast, Restored, RestoredOutput, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
     Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
@@ -76,10 +76,13 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     }
     let checkpoints = store.folder().list()?.len();
     let survey = survey(job, command, options, world, loaded, checkpoints)?;
-    if let Past::Checkpoint(found) = &survey.facts.past {
+    let decision = decide(&survey.facts);
+    if let (Decision::Resume | Decision::Publish | Decision::Finished, Past::Checkpoint(found)) =
+        (&decision, &survey.facts.past)
+    {
         notes(found).iter().for_each(|note| tell(world, note));
     }
-    match decide(&survey.facts) {
+    match decision {
         Decision::Refuse(error) => Err(error),
         Decision::Start => start(job, options, world, survey, Some(store)),
         Decision::Resume => resume(job, options, world, survey, store),
@@ -110,8 +113,7 @@ fn start(
     let Survey { inputs, plan, past, .. } = survey;
     let instance = RunId::random(&*world.clock);
     let now = world.clock.wall_micros();
-    let known: Vec<_> =
-        inputs.files.iter().map(|file| (file.path.clone(), file.metadata)).collect();
+    let known = inputs.known();
     let done = past.as_ref().filter(|manifest| manifest.phase == Phase::Done);
     let ours = done.map_or_else(Vec::new, |manifest| manifest.outputs.clone());
     let overwrite = options.overwrite || job.sink.overwrite;
@@ -171,12 +173,19 @@ fn resume(
     let Restored { manifest, sequence, states, outputs } = restored;
     let instance = manifest.instance.to_string();
     let mut opened = Vec::new();
-    for RestoredOutput { plan, inspected, replaces } in outputs {
-        let may_replace = replaces || options.overwrite || job.sink.overwrite;
-        let existing = if may_replace { Existing::Replace } else { Existing::Keep };
-        opened.push(match inspected {
-            Some(inspected) => Output::rewound(&plan, inspected.rewind()?, existing),
-            None => Output::planned(&plan, &instance, existing),
+    let overwrite = options.overwrite || job.sink.overwrite;
+    let existing =
+        |replaces| if replaces || overwrite { Existing::Replace } else { Existing::Keep };
+    for RestoredOutput { plan, past } in outputs {
+        opened.push(match past {
+            OutputPast::Written { inspected, replaces } => {
+                Output::rewound(&plan, inspected.rewind()?, existing(replaces))
+            }
+            OutputPast::Blank { replaces } => Output::planned(&plan, &instance, existing(replaces)),
+            OutputPast::New => {
+                let existing = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
+                Output::planned(&plan, &instance, existing)
+            }
         });
     }
     let now = world.clock.wall_micros();

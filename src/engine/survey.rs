@@ -8,7 +8,7 @@ use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{self, Loaded, Manifest, Phase};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::job::diff::diff;
+use crate::job::diff::{Change, ChangeClass, diff};
 use crate::sink::{Inspected, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::OpenMode;
@@ -45,10 +45,26 @@ pub struct Restored {
 pub struct RestoredOutput {
     /// Where it goes.
     pub plan: OutputPlan,
-    /// The permission to rewind it; `None` where nothing of it was written.
-    pub inspected: Option<Inspected>,
-    /// Whether publishing may replace a file of its final name.
-    pub replaces: bool,
+    /// What an earlier run made of it.
+    pub past: OutputPast,
+}
+
+/// What an earlier run made of an output. `replaces`: publishing may replace a file of its final name.
+pub enum OutputPast {
+    /// It has a staged file, and this is the permission to rewind it.
+    Written {
+        /// The permission.
+        inspected: Inspected,
+        /// See above.
+        replaces: bool,
+    },
+    /// Nothing was written yet, and it has no staged file.
+    Blank {
+        /// See above.
+        replaces: bool,
+    },
+    /// The job had no such output then.
+    New,
 }
 
 /// Looks at everything.
@@ -136,7 +152,7 @@ fn compare_all(
         checkpoints,
         phase: manifest.phase,
         semantics: (manifest.semantics, SEMANTICS_VERSION),
-        changes: diff(&manifest.job, &job.effective),
+        changes: changes(job, &manifest),
         unreadable_states: Vec::new(),
         inputs: compare_inputs(job, world, &manifest, &chosen)?,
         new_inputs: chosen.new,
@@ -146,20 +162,22 @@ fn compare_all(
     let states = restore_states(plan, &states, &manifest, &mut found.unreadable_states);
     let mut outputs = Vec::new();
     for output in planned(job) {
-        let Some(entry) = output.entry(&manifest.outputs) else { continue };
+        let Some(entry) = output.entry(&manifest.outputs) else {
+            outputs.push(RestoredOutput { plan: output, past: OutputPast::New });
+            continue;
+        };
         match manifest.phase {
             Phase::Reading | Phase::Draining => {
                 let replaces = entry.replaces;
-                match output.inspect(world, &manifest.instance.to_string(), entry)? {
-                    Ok(inspected) => {
-                        let inspected = Some(inspected);
-                        outputs.push(RestoredOutput { plan: output, inspected, replaces });
+                let past = match output.inspect(world, &manifest.instance.to_string(), entry)? {
+                    Ok(inspected) => OutputPast::Written { inspected, replaces },
+                    Err(Mismatch::Missing) if entry.length == 0 => OutputPast::Blank { replaces },
+                    Err(mismatch) => {
+                        found.broken_outputs.push((output.target, mismatch));
+                        continue;
                     }
-                    Err(Mismatch::Missing) if entry.length == 0 => {
-                        outputs.push(RestoredOutput { plan: output, inspected: None, replaces });
-                    }
-                    Err(mismatch) => found.broken_outputs.push((output.target, mismatch)),
-                }
+                };
+                outputs.push(RestoredOutput { plan: output, past });
             }
             Phase::Publishing => {}
             Phase::Done => {
@@ -172,6 +190,21 @@ fn compare_all(
         }
     }
     Ok((found, Restored { manifest, sequence, states, outputs }))
+}
+
+/// What changed in the job. A file for rejects may come in the middle as long as there were none: it is then the same
+/// as if it had been there from the start.
+fn changes(job: &Job, manifest: &Manifest) -> Vec<Change> {
+    let mut changes = diff(&manifest.job, &job.effective);
+    let is_under_way = matches!(manifest.phase, Phase::Reading | Phase::Draining);
+    if is_under_way && manifest.counters.records_rejected == 0 {
+        for change in &mut changes {
+            if change.path == "rejects.path" && change.stored.is_null() {
+                change.class = ChangeClass::Cosmetic;
+            }
+        }
+    }
+    changes
 }
 
 fn compare_inputs(
