@@ -11,6 +11,8 @@ mod cases;
 
 mod matrix;
 
+mod readme;
+
 mod support;
 
 mod tidy;
