@@ -6,7 +6,7 @@ use super::job_file::{self, LoadError};
 use super::messages::{self, escape};
 use super::numbers::{bytes, thousands};
 use super::world::{Teller, looking, real};
-use crate::checkpoint::{Folder, Sequence, Trigger};
+use crate::checkpoint::{Folder, Sequence, Trigger, Trust};
 use crate::engine::{self, Decision, World};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -36,7 +36,7 @@ pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, LoadError> {
 /// The job and its folder, which must be there.
 fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), LoadError> {
     let job = job_file::load(&*world.storage, arguments)?.job;
-    let folder = engine::folder(&job, world).map_err(LoadError::Unreadable)?;
+    let folder = engine::folder(&job, world, Trust::OwnOnly).map_err(LoadError::Unreadable)?;
     let missing = || {
         let message = format!("`{}` has no checkpoints: it was never started", job.name);
         LoadError::Unreadable(Error::failed(message))
@@ -122,7 +122,10 @@ fn manual_after(folder: &Folder, before: Option<Sequence>) -> Result<Option<Sequ
 fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let (_, folder) = open(&world, &arguments.job)?;
-    let mut text = String::new();
+    let mut text = match arguments.json {
+        true => String::new(),
+        false => "number  taken (UTC)          why              bytes  records\n".to_owned(),
+    };
     for (sequence, skimmed) in folder.list().map_err(LoadError::Unreadable)? {
         let read = match skimmed {
             Ok(skimmed) => {
@@ -149,7 +152,7 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
                 let mut time = Vec::new();
                 crate::record::text::write_timestamp(&mut time, manifest.taken_at_micros);
                 format!(
-                    "{sequence:>6}  {}  {:<10}  {:>9}  {} records",
+                    "{sequence:>6}  {}  {:<10}  {:>10}  {}",
                     String::from_utf8_lossy(&time[..19]),
                     manifest.trigger.word(),
                     bytes(skimmed.length),

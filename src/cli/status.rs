@@ -6,7 +6,7 @@ use super::job_file::{self, LoadError};
 use super::messages::{self, escape};
 use super::numbers::{bytes, duration, percent, short, thousands};
 use super::world::{Teller, real};
-use crate::checkpoint::{Holder, Manifest, Phase, Restored};
+use crate::checkpoint::{Holder, Manifest, Phase, Restored, Trust};
 use crate::engine;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -28,7 +28,9 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let job = job_file::load(&*world.storage, &arguments.job)?.job;
     let mut status = Status { running: None, newest: None, now_micros: world.clock.wall_micros() };
-    if let Some(folder) = engine::folder(&job, &world).map_err(LoadError::Unreadable)? {
+    if let Some(folder) =
+        engine::folder(&job, &world, Trust::OwnOnly).map_err(LoadError::Unreadable)?
+    {
         if folder.is_locked().map_err(LoadError::Unreadable)? {
             status.running = Some(folder.holder());
         }

@@ -45,9 +45,21 @@ impl Chain {
     ) -> Result<Chain, Vec<Diagnostic>> {
         let mut binder = Binder { layout, slots, now_micros };
         let mut steps = Vec::new();
+        let mut problems = Vec::new();
         for one in settings {
-            // What follows a broken step would be measured against the wrong columns: stop there.
-            steps.push(binder.step(one)?);
+            match binder.step(one) {
+                Ok(step) => steps.push(step),
+                Err(more) => {
+                    problems.extend(more);
+                    if one.kind.makes_columns() {
+                        // What follows would be measured against the wrong columns.
+                        break;
+                    }
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
         }
         Ok(Chain { steps, layout: binder.layout })
     }
