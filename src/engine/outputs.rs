@@ -8,7 +8,7 @@ use crate::sink::settings::Target;
 use crate::sink::{self, Inspected, Mark, Mismatch, Occupant, Publication, StagedFile, StagedName};
 use crate::storage::{Existing, File, Metadata};
 use crc32fast::Hasher;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 /// The name of the sink in checkpoints.
@@ -265,6 +265,11 @@ impl Outputs {
             Some(output) => output.staged().append(bytes, None),
             None => Ok(()),
         }
+    }
+
+    /// Where the rejects so far are.
+    pub fn rejects_staged(&self) -> Option<&Path> {
+        self.rejects.as_ref().map(|output| output.name().staged.as_path())
     }
 
     fn files(&self) -> impl Iterator<Item = &Output> {

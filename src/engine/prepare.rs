@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::job::Job;
 use crate::observe::Event;
 use crate::record::Fingerprint;
-use crate::sink::discard;
 use crate::sink::settings::Target;
+use crate::sink::{StagedName, discard, leftovers};
 use crate::storage::Existing;
 use std::sync::atomic::Ordering;
 
@@ -60,7 +60,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     if job.sink.target == Target::Stdout {
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         let survey = survey(job, command, options, world, nothing(), 0)?;
-        survey.inputs.notes.iter().for_each(|note| tell(world, note));
+        tell_notes(world, &survey.inputs.notes);
         return start(job, options, world, survey, None);
     }
     let has_past = match folder(job, world, options.trust())? {
@@ -82,7 +82,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     }
     let checkpoints = store.folder().list()?.len();
     let survey = survey(job, command, options, world, loaded, checkpoints)?;
-    survey.inputs.notes.iter().for_each(|note| tell(world, note));
+    tell_notes(world, &survey.inputs.notes);
     let decision = decide(&survey.facts);
     if let (Decision::Resume | Decision::Publish | Decision::Finished, Past::Checkpoint(found)) =
         (&decision, &survey.facts.past)
@@ -96,6 +96,10 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         Decision::Publish => publish(job, options, world, survey, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
+            if checkpoints > 1 {
+                // An earlier run was stopped before it could delete what is no longer needed.
+                save_done(&mut store, &manifest)?;
+            }
             Ok(Prepared::Finished(Box::new(manifest)))
         }
     }
@@ -103,6 +107,16 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
 
 fn nothing() -> Loaded {
     Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }
+}
+
+/// The first notes about the inputs; a file with a hundred nameless columns has a hundred.
+fn tell_notes(world: &World, notes: &[String]) {
+    const NOTES_SHOWN: usize = 3;
+    notes.iter().take(NOTES_SHOWN).for_each(|note| tell(world, note));
+    if notes.len() > NOTES_SHOWN {
+        let more = notes.len() - NOTES_SHOWN;
+        tell(world, &format!("and {more} more such columns; `onward check` lists them all"));
+    }
 }
 
 fn tell(world: &World, note: &str) {
@@ -135,6 +149,7 @@ fn start(
     let mut outputs = Vec::new();
     for plan in &plans {
         let name = instance.to_string();
+        tell_leftovers(world, &plan.name(&name), past.as_ref())?;
         let permission = plan.check(world, &name, &known, &ours, overwrite)?;
         if store.is_none() {
             discard(&*world.storage, &plan.name(&name))?;
@@ -165,6 +180,25 @@ fn start(
     show_totals(world, &inputs, 0);
     let ready = Ready { plan, inputs, beginning, known: None, store, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
+}
+
+/// Unfinished outputs of which no checkpoint is left are named, so that somebody can remove them. They may also belong to
+/// another job with this target, so that it is not for us to do.
+fn tell_leftovers(world: &World, name: &StagedName, past: Option<&Manifest>) -> Result<()> {
+    let known = past.map(|manifest| manifest.instance.to_string());
+    for path in leftovers(&*world.storage, name)? {
+        let is_known = known.as_ref().is_some_and(|known| path.to_string_lossy().contains(known));
+        if !is_known {
+            let path = path.display();
+            tell(
+                world,
+                &format!(
+                    "`{path}` is an unfinished output of an earlier start; remove it if no job needs it"
+                ),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
@@ -263,10 +297,15 @@ fn publish(
     manifest.trigger = Trigger::Final;
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.steps.clear();
+    save_done(&mut store, &manifest)?;
+    Ok(Prepared::Finished(Box::new(manifest)))
+}
+
+/// Saves that a job is finished, and deletes all older checkpoints.
+fn save_done(store: &mut Store, manifest: &Manifest) -> Result<()> {
     let done = Checkpoint { manifest: manifest.clone(), sections: Vec::new(), parent: None };
     let saved = store.save(&done).map_err(SaveError::into_error)?;
-    store.retire(&saved, 1)?;
-    Ok(Prepared::Finished(Box::new(manifest)))
+    store.retire(&saved, 1).map(drop)
 }
 
 fn show_totals(world: &World, inputs: &Inputs, done: u64) {
