@@ -232,7 +232,7 @@ impl<'a> Worker<'a> {
         let fill = |batch: &mut Batch, slots: &[_]| self.plan.fill(batch, slots);
         let product = match self.plan.chain.run_stateless(batch, 0, &fill) {
             Ok(batch) => Product::Encoded(encode(self.plan, batch, Some(extent))),
-            Err(staged) => Product::Staged(Box::new(staged)),
+            Err(staged) => Product::Staged(staged),
         };
         Piece { extent, end, records, lines, product, happened }
     }

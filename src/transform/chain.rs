@@ -84,7 +84,7 @@ impl Chain {
         mut batch: Batch,
         from: usize,
         fill: Fill<'_>,
-    ) -> Result<Batch, Staged> {
+    ) -> Result<Batch, Box<Staged>> {
         for (index, step) in self.steps.iter().enumerate().skip(from) {
             // Behind an aggregate the columns of a later step are not there; nothing is left that would need them.
             if batch.selection.is_empty() {
@@ -93,7 +93,7 @@ impl Chain {
             fill(&mut batch, &step.reads);
             if step.is_stateful() {
                 let prepared = step.prepare(&mut batch);
-                return Err(Staged { batch, step: index, prepared });
+                return Err(Box::new(Staged { batch, step: index, prepared }));
             }
             step.apply(&mut batch);
         }
@@ -117,7 +117,7 @@ impl Chain {
             }
             match self.run_stateless(batch, step + 1, fill) {
                 Ok(batch) => return (batch, flow),
-                Err(next) => staged = next,
+                Err(next) => staged = *next,
             }
         }
     }
@@ -137,7 +137,7 @@ impl Chain {
             if let Some(batch) = self.steps[index].drain(state, slots, rows_max) {
                 return Some(match self.run_stateless(batch, index + 1, fill) {
                     Ok(batch) => (batch, Flow::Open),
-                    Err(staged) => self.run_ordered(staged, states, fill),
+                    Err(staged) => self.run_ordered(*staged, states, fill),
                 });
             }
         }
