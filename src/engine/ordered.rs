@@ -261,7 +261,7 @@ impl<'a> Ordered<'a> {
             let hint = match self.outputs.rejects_staged() {
                 Some(path) => format!(
                     "the bad records so far are in `{}`; raise `limit` in `[rejects]`, then run the same command to go on",
-                    path.display()
+                    path.strip_prefix(&self.job.folder).unwrap_or(path).display()
                 ),
                 None => "raise `limit` in `[rejects]`, then run the same command".to_owned(),
             };
