@@ -9,6 +9,8 @@ mod bad_jobs;
 
 mod cases;
 
+mod kill;
+
 mod matrix;
 
 mod readme;

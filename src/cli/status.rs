@@ -29,7 +29,12 @@ struct Status {
 pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let job = job_file::load(&*world.storage, &arguments.job)?.job;
-    let mut status = Status { running: None, newest: None, now_micros: world.clock.wall_micros() };
+    let mut status = Status {
+        running: None,
+        newest: None,
+        refused: Vec::new(),
+        now_micros: world.clock.wall_micros(),
+    };
     if let Some(folder) =
         engine::folder(&job, &world, Trust::OwnOnly).map_err(LoadError::Unreadable)?
     {

@@ -4,6 +4,8 @@ pub mod cases;
 
 pub mod folder;
 
+pub mod jobs;
+
 pub mod program;
 
 pub mod random;
