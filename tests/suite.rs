@@ -13,6 +13,8 @@ mod kill;
 
 mod matrix;
 
+mod refusals;
+
 mod support;
 
 mod tidy;
