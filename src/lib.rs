@@ -4,47 +4,47 @@
 //!
 #![doc = include_str!("ARCHITECTURE.md")]
 
-/// What failed, where, why, and what to type next; free to all.
+// What failed, where, why, and what to type next; free to all.
 pub mod error;
 
-/// The vocabulary: types, columns, batches, layouts, positions, as plain data.
+// The vocabulary: types, columns, batches, layouts, positions, as plain data.
 pub mod record;
 
-/// SQL text becomes a bound expression, and that is evaluated over a batch.
+// SQL text becomes a bound expression, and that is evaluated over a batch.
 pub mod expr;
 
-/// Durable bytes: the only home of `std::fs`, and the simulated disk that stands in for it in tests.
+// Durable bytes: the only home of `std::fs`, and the simulated disk that stands in for it in tests.
 pub mod storage;
 
-/// Inputs are found, opened, and known again.
+// Inputs are found, opened, and known again.
 pub mod source;
 
-/// Bytes become batches: chunks are cut, records indexed, columns decoded.
+// Bytes become batches: chunks are cut, records indexed, columns decoded.
 pub mod decode;
 
-/// The chain runs: one step per file.
+// The chain runs: one step per file.
 pub mod transform;
 
-/// What keyed steps remember, and its durable form.
+// What keyed steps remember, and its durable form.
 pub mod state;
 
-/// Batches become bytes; mirrors `decode`.
+// Batches become bytes; mirrors `decode`.
 pub mod encode;
 
-/// Outputs are staged, appended to, rewound, published.
+// Outputs are staged, appended to, rewound, published.
 pub mod sink;
 
-/// Checkpoints are written, found, believed or refused, and retired.
+// Checkpoints are written, found, believed or refused, and retired.
 pub mod checkpoint;
 
-/// The job file as written becomes the job as understood.
+// The job file as written becomes the job as understood.
 pub mod job;
 
-/// All stages meet; `pipeline.rs` in there is the sketch of the whole program.
+// All stages meet; `pipeline.rs` in there is the sketch of the whole program.
 pub mod engine;
 
-/// What happened, as data.
+// What happened, as data.
 pub mod observe;
 
-/// Terminal, environment and process: arguments, messages, progress, signals, exit codes.
+// Terminal, environment and process: arguments, messages, progress, signals, exit codes.
 pub mod cli;

@@ -13,6 +13,8 @@ mod kill;
 
 mod matrix;
 
+mod readme;
+
 mod refusals;
 
 mod support;

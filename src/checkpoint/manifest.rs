@@ -165,6 +165,18 @@ pub struct OutputEntry {
     /// wants it.
     #[serde(default)]
     pub replaces: bool,
+    /// The output of an earlier start of the job that stood at the final name when this one began.
+    #[serde(default)]
+    pub ours: Option<Standing>,
+}
+
+/// A whole output, by size and checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Bytes.
+    pub length: u64,
+    /// CRC-32 of all bytes.
+    pub crc: u32,
 }
 
 /// What was counted since the job's first start.

@@ -35,7 +35,9 @@ pub mod trigger;
 pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
-pub use manifest::{Counters, Form, InputEntry, Manifest, OutputEntry, Phase, StepEntry, Trigger};
+pub use manifest::{
+    Counters, Form, InputEntry, Manifest, OutputEntry, Phase, Standing, StepEntry, Trigger,
+};
 pub use store::{
     Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,
     Trust, Usable,

@@ -54,6 +54,7 @@ pub fn manifest(number: u64) -> Manifest {
             crc: 0xdead_beef,
             tail: vec![0, 10, 255],
             replaces: false,
+            ours: None,
         }],
         counters: Counters {
             records_read: 10 * number,

@@ -6,12 +6,14 @@ use super::job_file::{self, LoadError};
 use super::messages::{self, escape};
 use super::numbers::{bytes, thousands};
 use super::world::{Teller, looking, real};
-use crate::checkpoint::{Folder, Sequence, Trigger};
+use crate::checkpoint::{Folder, Holder, Sequence, Trigger, Trust};
 use crate::engine::{self, Decision, World};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
+use crate::storage::{OpenMode, read_full};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, LoadError> {
 /// The job and its folder, which must be there.
 fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), LoadError> {
     let job = job_file::load(&*world.storage, arguments)?.job;
-    let folder = engine::folder(&job, world).map_err(LoadError::Unreadable)?;
+    let folder = engine::folder(&job, world, Trust::OwnOnly).map_err(LoadError::Unreadable)?;
     let missing = || {
         let message = format!("`{}` has no checkpoints: it was never started", job.name);
         LoadError::Unreadable(Error::failed(message))
@@ -72,6 +74,7 @@ fn ask(job: &Job, folder: &Folder, world: &World) -> Result<Sequence> {
         .holder()
         .ok_or_else(|| Error::failed(format!("cannot tell which process runs `{}`", job.name)))?;
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
+    check_holder(world, &holder)?;
     let before = newest(folder)?;
     kill_process(pid, Signal::USR1).map_err(|cause| {
         Error::failed(format!("cannot signal process {} on {}", holder.pid, holder.host))
@@ -99,6 +102,25 @@ fn ask(job: &Job, folder: &Folder, world: &World) -> Result<Sequence> {
     }
 }
 
+/// A signal that onward takes for a request ends most other programs: be sure of the process.
+fn check_holder(world: &World, holder: &Holder) -> Result<()> {
+    if holder.host != world.holder.host {
+        let message = format!("the job runs on {}, process {}", holder.host, holder.pid);
+        return Err(Error::failed(message).with_hint("ask for the checkpoint there"));
+    }
+    let path = PathBuf::from(format!("/proc/{}/comm", holder.pid));
+    // Where there is no such file system the process id has to do.
+    if let Ok(file) = world.storage.open(&path, OpenMode::ReadInput) {
+        let mut name = [0; 16];
+        let count = read_full(&*file, &mut name, 0).unwrap_or(0);
+        if !name[..count].starts_with(b"onward") {
+            let message = format!("process {} holds the job no longer", holder.pid);
+            return Err(Error::failed(message).with_hint("try again"));
+        }
+    }
+    Ok(())
+}
+
 fn newest(folder: &Folder) -> Result<Option<Sequence>> {
     Ok(folder.list()?.keys().max().copied())
 }
@@ -122,7 +144,10 @@ fn manual_after(folder: &Folder, before: Option<Sequence>) -> Result<Option<Sequ
 fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let (_, folder) = open(&world, &arguments.job)?;
-    let mut text = String::new();
+    let mut text = match arguments.json {
+        true => String::new(),
+        false => "number  taken (UTC)          why              bytes  records\n".to_owned(),
+    };
     for (sequence, skimmed) in folder.list().map_err(LoadError::Unreadable)? {
         let read = match skimmed {
             Ok(skimmed) => {
@@ -149,7 +174,7 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
                 let mut time = Vec::new();
                 crate::record::text::write_timestamp(&mut time, manifest.taken_at_micros);
                 format!(
-                    "{sequence:>6}  {}  {:<10}  {:>9}  {} records",
+                    "{sequence:>6}  {}  {:<10}  {:>10}  {}",
                     String::from_utf8_lossy(&time[..19]),
                     manifest.trigger.word(),
                     bytes(skimmed.length),

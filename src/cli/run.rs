@@ -47,6 +47,10 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
     teller.finish();
     match outcome {
         Ok(outcome) => Ok(report(&loaded.job, &world, outcome, elapsed)),
+        // Whoever reads our output has read enough.
+        Err(error) if is_broken_pipe(&error) && loaded.job.sink.target == Target::Stdout => {
+            Ok(Exit::Finished)
+        }
         Err(error) => Err(loaded.explain(&arguments.job.job, going_on(error))),
     }
 }
@@ -61,6 +65,11 @@ fn options(arguments: &RunArguments) -> RunOptions {
         unsafe_directory: arguments.unsafe_dir,
         stop_after_barriers: arguments.stop_after_barriers,
     }
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let cause = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// A run that stopped for want of room goes on with the same command.

@@ -6,7 +6,7 @@ use super::job_file::{self, LoadError};
 use super::messages::{self, escape};
 use super::numbers::{bytes, duration, percent, short, thousands};
 use super::world::{Teller, real};
-use crate::checkpoint::{Holder, Manifest, Phase, Restored};
+use crate::checkpoint::{Holder, Manifest, Phase, Refused, Restored, Trust};
 use crate::engine;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ struct Status {
     /// The process that runs it.
     running: Option<Option<Holder>>,
     newest: Option<Restored>,
+    /// Checkpoint files that a run would pass over.
+    refused: Vec<Refused>,
     now_micros: i64,
 }
 
@@ -27,12 +29,20 @@ struct Status {
 pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let job = job_file::load(&*world.storage, &arguments.job)?.job;
-    let mut status = Status { running: None, newest: None, now_micros: world.clock.wall_micros() };
-    if let Some(folder) = engine::folder(&job, &world).map_err(LoadError::Unreadable)? {
+    let mut status = Status {
+        running: None,
+        newest: None,
+        refused: Vec::new(),
+        now_micros: world.clock.wall_micros(),
+    };
+    if let Some(folder) =
+        engine::folder(&job, &world, Trust::OwnOnly).map_err(LoadError::Unreadable)?
+    {
         if folder.is_locked().map_err(LoadError::Unreadable)? {
             status.running = Some(folder.holder());
         }
-        status.newest = folder.peek().map_err(LoadError::Unreadable)?.newest;
+        let loaded = folder.peek().map_err(LoadError::Unreadable)?;
+        (status.newest, status.refused) = (loaded.newest, loaded.refused);
     }
     let text = if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
     messages::answer(&text).map_err(LoadError::Unreadable)?;
@@ -45,6 +55,7 @@ impl Status {
             (Some(_), _) => "running",
             (None, Some(Phase::Done)) => "finished",
             (None, Some(_)) => "stopped",
+            (None, None) if !self.refused.is_empty() => "stopped, and no checkpoint is usable",
             (None, None) => "not started",
         }
     }
@@ -55,6 +66,9 @@ impl Status {
             text += &format!(" (process {} on {})", holder.pid, escape(&holder.host));
         }
         text.push('\n');
+        for refused in &self.refused {
+            text += &format!("   checkpoint file {}\n", escape(&refused.to_string()));
+        }
         let Some(newest) = &self.newest else { return text };
         let Manifest { counters, inputs, position, .. } = &newest.manifest;
         let total: u64 = inputs.iter().map(|input| input.fingerprint.size).sum();
@@ -109,8 +123,8 @@ impl Status {
                 "state_bytes": state_bytes(newest),
             })
         });
-        let status =
-            json!({ "job": name, "status": self.word(), "process": holder, "newest": newest });
+        let refused: Vec<String> = self.refused.iter().map(Refused::to_string).collect();
+        let status = json!({ "job": name, "status": self.word(), "process": holder, "newest": newest, "refused": refused });
         format!("{status}\n")
     }
 }

@@ -45,7 +45,8 @@ pub fn looking() -> RunOptions {
     }
 }
 
-/// Waits a while.
+/// Waits a while: the only sleep of the program, for whoever waits for another process.
+#[expect(clippy::disallowed_methods, reason = "another process tells nobody when it is ready")]
 pub fn pause(span: Duration) {
     std::thread::sleep(span);
 }

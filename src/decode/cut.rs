@@ -103,7 +103,12 @@ impl Skip {
 
     /// Why the record is rejected.
     pub fn reason(&self) -> Reason {
-        "the record is longer than 16 MiB".into()
+        match &self.format {
+            SkipFormat::Csv { state: State::Quoted | State::Escaped, .. } => {
+                "the record is longer than 16 MiB: a quote in it is not closed before the end of the file".into()
+            }
+            SkipFormat::Csv { .. } | SkipFormat::Jsonl => "the record is longer than 16 MiB".into(),
+        }
     }
 }
 

@@ -150,7 +150,7 @@ fn write_value(
     raw: Option<(&[u8], CsvDialect)>,
 ) -> Result<(), Reason> {
     let said = raw.map(|(raw, dialect)| dialect.unquote(raw));
-    let said = said.as_deref().map(|said| said.trim_ascii());
+    let said = said.as_deref().map(<[u8]>::trim_ascii);
     match values {
         Values::Text(texts) => return write_string(out, texts.get(row)),
         Values::Double(values) if !values[row].is_finite() => {

@@ -52,6 +52,7 @@ enum Cell {
 }
 
 /// A cell that is not written by value, or the row's value.
+#[derive(Clone, Copy)]
 enum Content<'a> {
     /// A raw CSV field, and how it is to be read.
     Csv(&'a [u8], CsvDialect),

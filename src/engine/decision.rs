@@ -108,7 +108,11 @@ pub fn notes(found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
     for input in &found.inputs {
         if let Some(Comparison::SameButTouched) = input.comparison {
-            notes.push(format!("`{}` was touched; its content is the same", input.name.display()));
+            notes.push(format!(
+                "`{}` was touched since checkpoint {}; its size, both ends and all samples of it are the same",
+                input.name.display(),
+                found.sequence
+            ));
         }
     }
     if found.phase != Phase::Done {

@@ -58,22 +58,25 @@ impl Inputs {
         for path in paths {
             let input = Input::open(storage, path)?;
             let metadata = input.metadata;
+            let name = path.strip_prefix(&job.folder).unwrap_or(path).to_path_buf();
             let prologue = read_prologue(&job.source.format, &input)?;
             if let Some(prologue) = &prologue {
                 if !has_names {
                     inputs.names.clone_from(&prologue.names);
+                    // The columns of the other inputs are the same, and so are the notes.
+                    let notes = prologue.notes.iter();
+                    inputs.notes.extend(notes.map(|note| format!("`{}`: {note}", name.display())));
                     has_names = true;
                 } else if job.source.format != SourceFormat::Jsonl {
-                    same_columns(&inputs.names, &prologue.names, &paths[0], path)?;
+                    let first = &inputs.files[0].name;
+                    same_columns(&inputs.names, &prologue.names, first, &name)?;
                 }
-                let notes = prologue.notes.iter();
-                inputs.notes.extend(notes.map(|note| format!("`{}`: {note}", path.display())));
             }
             let (data_start, data_lines) = prologue
                 .map_or((metadata.length, 0), |prologue| (prologue.data_start, prologue.lines));
             inputs.files.push(InputFile {
                 path: path.clone(),
-                name: path.strip_prefix(&job.folder).unwrap_or(path).to_path_buf(),
+                name,
                 metadata,
                 size: metadata.length,
                 data_start,

@@ -47,7 +47,7 @@ pub fn bind(job: &Job, world: &World) -> Result<Bound> {
 
 /// Says what a run would do. Changes nothing, and is safe while a run goes on.
 pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outlook> {
-    let (loaded, checkpoints) = match folder(job, world)? {
+    let (loaded, checkpoints) = match folder(job, world, options.trust())? {
         Some(folder) => (folder.peek()?, folder.list()?.len()),
         None => (Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }, 0),
     };
@@ -69,10 +69,10 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
 }
 
 /// The job's folder, where it is there.
-pub fn folder(job: &Job, world: &World) -> Result<Option<Folder>> {
+pub fn folder(job: &Job, world: &World, trust: Trust) -> Result<Option<Folder>> {
     if job.sink.target == Target::Stdout {
         return Ok(None);
     }
     let (storage, clock) = (world.storage.clone(), world.clock.clone());
-    Folder::open_existing(storage, clock, &job.checkpoint.directory, Trust::OwnOnly)
+    Folder::open_existing(storage, clock, &job.checkpoint.directory, trust)
 }

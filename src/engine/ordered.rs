@@ -147,6 +147,7 @@ impl<'a> Ordered<'a> {
     /// Applies the next piece.
     pub fn apply(&mut self, piece: Piece) -> Result<Flow> {
         let extent = piece.extent;
+        let mut records = piece.records;
         let (encoded, flow) = match piece.product {
             Product::Encoded(encoded) => (encoded, Flow::Open),
             Product::Staged(staged) => {
@@ -154,16 +155,16 @@ impl<'a> Ordered<'a> {
                 let (batch, flow) = self.run_steps(*staged);
                 let mut encoded = encode(self.plan, batch, Some(extent));
                 if let Flow::Full { last_row } = flow {
-                    let matters =
-                        |reject: &Rejected| last_row.is_some_and(|last| reject.row <= last);
-                    encoded.rejects.retain(matters);
+                    let needed = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
+                    encoded.forget_behind(last_row, records - needed);
+                    records = needed;
                 }
                 (encoded, flow)
             }
         };
         self.check_rejects(&encoded.rejects)?;
         self.write(&encoded)?;
-        self.counters.records_read += piece.records;
+        self.counters.records_read += records;
         self.position.offset = piece.end;
         self.position.records += piece.records;
         self.position.lines += piece.lines;
@@ -193,6 +194,7 @@ impl<'a> Ordered<'a> {
             }
         }
         self.outputs.append_rejects(&self.lines)?;
+        self.counters.bytes_written += encoded.bytes.len() as u64;
         self.counters.records_written += encoded.written;
         self.counters.records_filtered += encoded.filtered;
         self.counters.records_rejected += encoded.rejects.len() as u64;
@@ -256,8 +258,14 @@ impl<'a> Ordered<'a> {
             ),
         };
         if self.job.rejects.path.is_some() {
-            return Error::new(Kind::RejectLimit, message)
-                .with_hint("raise `limit` in `[rejects]`, then run the same command to go on");
+            let hint = match self.outputs.rejects_staged() {
+                Some(path) => format!(
+                    "the bad records so far are in `{}`; raise `limit` in `[rejects]`, then run the same command to go on",
+                    path.strip_prefix(&self.job.folder).unwrap_or(path).display()
+                ),
+                None => "raise `limit` in `[rejects]`, then run the same command".to_owned(),
+            };
+            return Error::new(Kind::RejectLimit, message).with_hint(hint);
         }
         Error::new(Kind::RejectLimit, message).with_hint(
             "put bad records aside: `[rejects]` with `path = \"rejects.jsonl\"` and a `limit`, then run the same command",
@@ -299,9 +307,11 @@ impl<'a> Ordered<'a> {
             self.is_consistent = true;
             return Ok(None);
         };
+        let rows = batch.rows as u64;
         let mut encoded = encode(plan, batch, None);
         if let Flow::Full { last_row } = flow {
-            encoded.rejects.retain(|reject| last_row.is_some_and(|last| reject.row <= last));
+            let needed = last_row.map_or(0, |last| u64::from(last) + 1);
+            encoded.forget_behind(last_row, rows - needed);
         }
         self.check_rejects(&encoded.rejects)?;
         self.write(&encoded)?;

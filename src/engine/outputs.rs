@@ -1,7 +1,7 @@
 //! The outputs of a run: the sink and the file of rejects, staged, marked at barriers, published together.
 
 use super::world::World;
-use crate::checkpoint::OutputEntry;
+use crate::checkpoint::{OutputEntry, Standing};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::sink::settings::Target;
@@ -25,13 +25,22 @@ pub struct OutputPlan {
     pub target: PathBuf,
 }
 
+/// What publishing may do with a file that stands at an output's final name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission {
+    /// Keep or replace it.
+    pub existing: Existing,
+    /// What of ours stood there when the job began.
+    pub ours: Option<Standing>,
+}
+
 /// An output that is being written.
 #[derive(Debug)]
 pub struct Output {
     role: &'static str,
     stage: Stage,
     /// What publishing does with a file of the final name.
-    existing: Existing,
+    permission: Permission,
     /// How much of it is known to be durable.
     length_synced: u64,
     /// Whether its staged name is durable.
@@ -93,35 +102,48 @@ impl OutputPlan {
     }
 
     /// Checks that the output can be made, and says what publishing may do with a file that stands there: it is replaced
-    /// only where `ours` says that an earlier run of this job made it, or the user wants it.
+    /// only where an earlier start of this job made it (`past` are the outputs of that), or the user wants it.
     pub fn check(
         &self,
         world: &World,
         instance: &str,
         inputs: &[(PathBuf, Metadata)],
-        ours: &[OutputEntry],
+        past: &[OutputEntry],
         overwrite: bool,
-    ) -> Result<Existing> {
+    ) -> Result<Permission> {
         let name = self.name(instance);
-        let storage = &*world.storage;
-        match sink::check_target(storage, &name, inputs)? {
-            Occupant::Vacant if overwrite => Ok(Existing::Replace),
-            Occupant::Vacant => Ok(Existing::Keep),
-            Occupant::File(_) if overwrite => Ok(Existing::Replace),
-            Occupant::File(_) => {
-                let is_ours = match self.entry(ours) {
-                    Some(entry) => sink::is_published(storage, &name, &mark_of(entry)?)?,
-                    None => false,
-                };
-                if is_ours {
-                    return Ok(Existing::Replace);
+        let occupant = sink::check_target(&*world.storage, &name, inputs)?;
+        let mut ours = None;
+        if let (Occupant::File(_), Some(entry)) = (occupant, self.entry(past)) {
+            let written = Standing { length: entry.length, crc: entry.crc };
+            for standing in [Some(written), entry.ours].into_iter().flatten() {
+                let mark = Mark { length: standing.length, crc: standing.crc, tail: Vec::new() };
+                if sink::is_published(&*world.storage, &name, &mark)? {
+                    ours = Some(standing);
                 }
-                let message =
-                    format!("`{}` exists, and this job did not make it", self.target.display());
-                Err(Error::usage(message)
-                    .with_hint("move it away, or replace it with `--overwrite`"))
             }
         }
+        match occupant {
+            _ if overwrite || ours.is_some() => {
+                Ok(Permission { existing: Existing::Replace, ours })
+            }
+            Occupant::Vacant => Ok(Permission { existing: Existing::Keep, ours }),
+            Occupant::File(_) => Err(self.not_ours()),
+        }
+    }
+
+    /// Checks that publishing will be able to give the output its name, so that this is known before the work.
+    pub fn check_vacant(&self, world: &World, existing: Existing) -> Result<()> {
+        let occupant = sink::occupant(&*world.storage, &self.target)?;
+        if existing == Existing::Keep && occupant != Occupant::Vacant {
+            return Err(self.not_ours());
+        }
+        Ok(())
+    }
+
+    fn not_ours(&self) -> Error {
+        let message = format!("`{}` exists, and this job did not make it", self.target.display());
+        Error::usage(message).with_hint("move it away, or replace it with `--overwrite`")
     }
 
     /// Looks whether the output can be rewound to what a checkpoint says. Changes nothing.
@@ -146,18 +168,18 @@ pub fn mark_of(entry: &OutputEntry) -> Result<Mark> {
 
 impl Output {
     /// An output that is not made before [`Outputs::open`].
-    pub fn planned(plan: &OutputPlan, instance: &str, existing: Existing) -> Output {
+    pub fn planned(plan: &OutputPlan, instance: &str, permission: Permission) -> Output {
         let stage = Stage::Planned(plan.name(instance));
-        Output { role: plan.role, stage, existing, length_synced: 0, name_is_synced: false }
+        Output { role: plan.role, stage, permission, length_synced: 0, name_is_synced: false }
     }
 
     /// An output that was cut back to a checkpoint.
-    pub fn rewound(plan: &OutputPlan, staged: StagedFile, existing: Existing) -> Output {
+    pub fn rewound(plan: &OutputPlan, staged: StagedFile, permission: Permission) -> Output {
         let length_synced = staged.length();
         // The checkpoint of an empty output was saved before its file was made.
         let name_is_synced = length_synced > 0;
         let stage = Stage::Open(staged);
-        Output { role: plan.role, stage, existing, length_synced, name_is_synced }
+        Output { role: plan.role, stage, permission, length_synced, name_is_synced }
     }
 
     fn name(&self) -> &StagedName {
@@ -191,8 +213,9 @@ impl Output {
     fn entry(&self) -> OutputEntry {
         let Mark { length, crc, tail } = self.mark();
         let target = self.name().target.to_string_lossy().into_owned();
-        let replaces = self.existing == Existing::Replace;
-        OutputEntry { name: self.role.to_owned(), target, length, crc, tail, replaces }
+        let Permission { existing, ours } = self.permission;
+        let replaces = existing == Existing::Replace;
+        OutputEntry { name: self.role.to_owned(), target, length, crc, tail, replaces, ours }
     }
 }
 
@@ -229,9 +252,9 @@ impl Outputs {
             Sink::File(output) => output.staged().append(bytes, Some(digest)),
             Sink::Stdout => {
                 let mut stdout = world.stdout.lock().unwrap_or_else(PoisonError::into_inner);
-                stdout
-                    .write_all(bytes)
-                    .map_err(|cause| Error::io("write to", Path::new("standard output"), cause))
+                stdout.write_all(bytes).map_err(|cause| {
+                    Error::failed("cannot write to standard output").with_cause(cause)
+                })
             }
         }
     }
@@ -242,6 +265,11 @@ impl Outputs {
             Some(output) => output.staged().append(bytes, None),
             None => Ok(()),
         }
+    }
+
+    /// Where the rejects so far are.
+    pub fn rejects_staged(&self) -> Option<&Path> {
+        self.rejects.as_ref().map(|output| output.name().staged.as_path())
     }
 
     fn files(&self) -> impl Iterator<Item = &Output> {
@@ -290,7 +318,7 @@ impl Outputs {
     /// Gives all outputs their final names. They must be durable, and a checkpoint must say so.
     pub fn publish(&mut self, world: &World) -> Result<()> {
         for output in self.files_mut() {
-            let existing = output.existing;
+            let existing = output.permission.existing;
             output.staged().publish(&*world.storage, existing)?;
         }
         Ok(())
@@ -303,10 +331,12 @@ pub fn publish_again(
     plans: &[OutputPlan],
     instance: &str,
     entries: &[OutputEntry],
+    overwrite: bool,
 ) -> Result<()> {
     for plan in plans {
         let entry = plan.entry(entries).ok_or_else(|| lost(plan))?;
-        let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
+        let replaces = entry.replaces || overwrite;
+        let existing = if replaces { Existing::Replace } else { Existing::Keep };
         let (name, mark) = (plan.name(instance), mark_of(entry)?);
         if sink::publish(&*world.storage, &name, &mark, existing)? == Publication::Lost {
             return Err(lost(plan));

@@ -2,21 +2,22 @@
 
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
+use super::look::folder;
 use super::ordered::{Beginning, Identity};
-use super::outputs::{Output, Outputs, planned, publish_again};
+use super::outputs::{Output, Outputs, Permission, planned, publish_again};
 use super::plan::{Plan, Purpose};
 use super::survey::{OutputPast, Restored, RestoredOutput, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
     Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
-    Store, Trigger, Trust,
+    Store, Trigger,
 };
 use crate::error::Result;
 use crate::job::Job;
 use crate::observe::Event;
 use crate::record::Fingerprint;
-use crate::sink::discard;
 use crate::sink::settings::Target;
+use crate::sink::{StagedName, discard, leftovers};
 use crate::storage::Existing;
 use std::sync::atomic::Ordering;
 
@@ -56,17 +57,22 @@ pub struct Resumed {
 /// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
 /// left-over temporary files.
 pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Prepared> {
-    // First without the folder: a broken job leaves nothing behind.
-    let nothing = Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) };
-    let first = survey(job, command, options, world, nothing, 0)?;
-    first.inputs.notes.iter().for_each(|note| tell(world, note));
     if job.sink.target == Target::Stdout {
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
-        return start(job, options, world, first, None);
+        let survey = survey(job, command, options, world, nothing(), 0)?;
+        tell_notes(world, &survey.inputs.notes);
+        return start(job, options, world, survey, None);
     }
-    let trust = if options.unsafe_directory { Trust::Anyones } else { Trust::OwnOnly };
+    let has_past = match folder(job, world, options.trust())? {
+        Some(folder) => !folder.list()?.is_empty(),
+        None => false,
+    };
+    if !has_past {
+        // First without the folder: a broken job leaves nothing behind.
+        survey(job, command, options, world, nothing(), 0)?;
+    }
     let (storage, clock) = (world.storage.clone(), world.clock.clone());
-    let folder = Folder::open(storage, clock, &job.checkpoint.directory, trust)?;
+    let folder = Folder::open(storage, clock, &job.checkpoint.directory, options.trust())?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     let loaded = store.load()?;
@@ -76,6 +82,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     }
     let checkpoints = store.folder().list()?.len();
     let survey = survey(job, command, options, world, loaded, checkpoints)?;
+    tell_notes(world, &survey.inputs.notes);
     let decision = decide(&survey.facts);
     if let (Decision::Resume | Decision::Publish | Decision::Finished, Past::Checkpoint(found)) =
         (&decision, &survey.facts.past)
@@ -86,11 +93,29 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         Decision::Refuse(error) => Err(error),
         Decision::Start => start(job, options, world, survey, Some(store)),
         Decision::Resume => resume(job, options, world, survey, store),
-        Decision::Publish => publish(job, world, survey, store),
+        Decision::Publish => publish(job, options, world, survey, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
+            if checkpoints > 1 {
+                // An earlier run was stopped before it could delete what is no longer needed.
+                save_done(&mut store, &manifest)?;
+            }
             Ok(Prepared::Finished(Box::new(manifest)))
         }
+    }
+}
+
+fn nothing() -> Loaded {
+    Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }
+}
+
+/// The first notes about the inputs; a file with a hundred nameless columns has a hundred.
+fn tell_notes(world: &World, notes: &[String]) {
+    const NOTES_SHOWN: usize = 3;
+    notes.iter().take(NOTES_SHOWN).for_each(|note| tell(world, note));
+    if notes.len() > NOTES_SHOWN {
+        let more = notes.len() - NOTES_SHOWN;
+        tell(world, &format!("and {more} more such columns; `onward check` lists them all"));
     }
 }
 
@@ -111,18 +136,25 @@ fn start(
     mut store: Option<Store>,
 ) -> Result<Prepared> {
     let Survey { inputs, plan, past, .. } = survey;
-    let instance = RunId::random(&*world.clock);
+    // Of a run that cannot be resumed nobody knows the id later: what a killed one left must be found by its name.
+    let instance = match store {
+        Some(_) => RunId::random(&*world.clock),
+        None => RunId::default(),
+    };
     let now = world.clock.wall_micros();
     let known = inputs.known();
-    let done = past.as_ref().filter(|manifest| manifest.phase == Phase::Done);
-    let ours = done.map_or_else(Vec::new, |manifest| manifest.outputs.clone());
-    let overwrite = options.overwrite || job.sink.overwrite;
+    let ours = past.as_ref().map_or_else(Vec::new, |manifest| manifest.outputs.clone());
+    let overwrite = options.overwrite || job.sink.overwrite || store.is_none();
     let plans = planned(job);
     let mut outputs = Vec::new();
     for plan in &plans {
         let name = instance.to_string();
-        let existing = plan.check(world, &name, &known, &ours, overwrite)?;
-        outputs.push(Output::planned(plan, &name, existing));
+        tell_leftovers(world, &plan.name(&name), past.as_ref())?;
+        let permission = plan.check(world, &name, &known, &ours, overwrite)?;
+        if store.is_none() {
+            discard(&*world.storage, &plan.name(&name))?;
+        }
+        outputs.push(Output::planned(plan, &name, permission));
     }
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
@@ -150,6 +182,25 @@ fn start(
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
+/// Unfinished outputs of which no checkpoint is left are named, so that somebody can remove them. They may also belong to
+/// another job with this target, so that it is not for us to do.
+fn tell_leftovers(world: &World, name: &StagedName, past: Option<&Manifest>) -> Result<()> {
+    let known = past.map(|manifest| manifest.instance.to_string());
+    for path in leftovers(&*world.storage, name)? {
+        let is_known = known.as_ref().is_some_and(|known| path.to_string_lossy().contains(known));
+        if !is_known {
+            let path = path.display();
+            tell(
+                world,
+                &format!(
+                    "`{path}` is an unfinished output of an earlier start; remove it if no job needs it"
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
 fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>) -> Result<()> {
     if let Some(manifest) = past {
@@ -174,17 +225,22 @@ fn resume(
     let instance = manifest.instance.to_string();
     let mut opened = Vec::new();
     let overwrite = options.overwrite || job.sink.overwrite;
-    let existing =
-        |replaces| if replaces || overwrite { Existing::Replace } else { Existing::Keep };
+    for RestoredOutput { plan, past } in &outputs {
+        if let OutputPast::Written { permission, .. } | OutputPast::Blank { permission } = past {
+            plan.check_vacant(world, widened(*permission, overwrite).existing)?;
+        }
+    }
     for RestoredOutput { plan, past } in outputs {
         opened.push(match past {
-            OutputPast::Written { inspected, replaces } => {
-                Output::rewound(&plan, inspected.rewind()?, existing(replaces))
+            OutputPast::Written { inspected, permission } => {
+                Output::rewound(&plan, inspected.rewind()?, widened(permission, overwrite))
             }
-            OutputPast::Blank { replaces } => Output::planned(&plan, &instance, existing(replaces)),
+            OutputPast::Blank { permission } => {
+                Output::planned(&plan, &instance, widened(permission, overwrite))
+            }
             OutputPast::New => {
-                let existing = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
-                Output::planned(&plan, &instance, existing)
+                let permission = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
+                Output::planned(&plan, &instance, permission)
             }
         });
     }
@@ -217,18 +273,39 @@ fn resume(
     Ok(Prepared::Ready(Box::new(Ready { plan, inputs, beginning, known, store, resumed })))
 }
 
+/// The user may allow later what the job did not allow when it began.
+fn widened(permission: Permission, overwrite: bool) -> Permission {
+    match overwrite {
+        true => Permission { existing: Existing::Replace, ..permission },
+        false => permission,
+    }
+}
+
 /// Finishes publishing, which an earlier run began.
-fn publish(job: &Job, world: &World, survey: Survey, mut store: Store) -> Result<Prepared> {
+fn publish(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    mut store: Store,
+) -> Result<Prepared> {
     let Restored { mut manifest, .. } = newest(survey);
-    publish_again(world, &planned(job), &manifest.instance.to_string(), &manifest.outputs)?;
+    let (plans, instance) = (planned(job), manifest.instance.to_string());
+    let overwrite = options.overwrite || job.sink.overwrite;
+    publish_again(world, &plans, &instance, &manifest.outputs, overwrite)?;
     manifest.phase = Phase::Done;
     manifest.trigger = Trigger::Final;
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.steps.clear();
+    save_done(&mut store, &manifest)?;
+    Ok(Prepared::Finished(Box::new(manifest)))
+}
+
+/// Saves that a job is finished, and deletes all older checkpoints.
+fn save_done(store: &mut Store, manifest: &Manifest) -> Result<()> {
     let done = Checkpoint { manifest: manifest.clone(), sections: Vec::new(), parent: None };
     let saved = store.save(&done).map_err(SaveError::into_error)?;
-    store.retire(&saved, 1)?;
-    Ok(Prepared::Finished(Box::new(manifest)))
+    store.retire(&saved, 1).map(drop)
 }
 
 fn show_totals(world: &World, inputs: &Inputs, done: u64) {

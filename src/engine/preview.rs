@@ -39,7 +39,7 @@ const FORMAT: SinkFormat = SinkFormat::Csv(CsvSink {
 /// Where a preview stops looking for records that get through, and what an aggregate is previewed on.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// Runs the first records through the chain until `records` have come out, or [`BYTES_MAX`] were read.
+/// Runs the first records through the chain until `records` have come out, or `BYTES_MAX` were read.
 pub fn preview(job: &Job, records: u64, chunk_bytes: u64, world: &World) -> Result<Preview> {
     let mut job = job.clone();
     job.sink.format = FORMAT;

@@ -115,7 +115,7 @@ fn serve(
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, keep_now, checkpoint, &syncs);
+        let outcome = save(world, &mut store, keep_now, &checkpoint, &syncs);
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;
@@ -128,11 +128,11 @@ fn save(
     world: &World,
     store: &mut Store,
     keep: usize,
-    checkpoint: Checkpoint,
+    checkpoint: &Checkpoint,
     syncs: &Syncs,
 ) -> std::result::Result<u64, SaveFailure> {
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let saved = store.save(&checkpoint).map_err(|failure| {
+    let saved = store.save(checkpoint).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;

@@ -2,16 +2,16 @@
 
 use super::decision::{Facts, Found, InputFinding, Past};
 use super::inputs::Inputs;
-use super::outputs::{OutputPlan, mark_of, planned};
+use super::outputs::{OutputPlan, Permission, mark_of, planned};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{self, Loaded, Manifest, Phase};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
 use crate::sink::{Inspected, Mismatch};
 use crate::source::fingerprint::compare;
-use crate::storage::OpenMode;
+use crate::storage::{Existing, OpenMode};
 use crate::transform::State;
 use std::path::{Path, PathBuf};
 
@@ -49,19 +49,19 @@ pub struct RestoredOutput {
     pub past: OutputPast,
 }
 
-/// What an earlier run made of an output. `replaces`: publishing may replace a file of its final name.
+/// What an earlier run made of an output.
 pub enum OutputPast {
     /// It has a staged file, and this is the permission to rewind it.
     Written {
         /// The permission.
         inspected: Inspected,
-        /// See above.
-        replaces: bool,
+        /// What publishing may do.
+        permission: Permission,
     },
     /// Nothing was written yet, and it has no staged file.
     Blank {
-        /// See above.
-        replaces: bool,
+        /// What publishing may do.
+        permission: Permission,
     },
     /// The job had no such output then.
     New,
@@ -77,7 +77,10 @@ pub fn survey(
     checkpoints: usize,
 ) -> Result<Survey> {
     let storage = &*world.storage;
-    let discovered = Inputs::discover(job, storage)?;
+    let discovered = Inputs::discover(job, storage).map_err(|error| match &loaded.newest {
+        Some(_) if options.start == StartMode::Resume => gone(command, error),
+        _ => error,
+    })?;
     let Loaded { newest, refused, .. } = loaded;
     let had_newest = newest.is_some();
     let past = newest.as_ref().map(|newest| newest.manifest.clone());
@@ -107,6 +110,13 @@ pub fn survey(
         past: past_found,
     };
     Ok(Survey { inputs, plan, facts, newest: restored, past })
+}
+
+/// An input that is not found is a difference to the checkpoint, not a mistake in the job file.
+fn gone(command: &str, error: Error) -> Error {
+    let message = format!("cannot resume: {}", error.message);
+    let hint = format!("restore the file, or start over with `{command} --fresh`");
+    Error { kind: Kind::Refused, message, ..error }.with_hint(hint)
 }
 
 /// Which of the discovered inputs a run reads.
@@ -168,10 +178,11 @@ fn compare_all(
         };
         match manifest.phase {
             Phase::Reading | Phase::Draining => {
-                let replaces = entry.replaces;
+                let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
+                let permission = Permission { existing, ours: entry.ours };
                 let past = match output.inspect(world, &manifest.instance.to_string(), entry)? {
-                    Ok(inspected) => OutputPast::Written { inspected, replaces },
-                    Err(Mismatch::Missing) if entry.length == 0 => OutputPast::Blank { replaces },
+                    Ok(inspected) => OutputPast::Written { inspected, permission },
+                    Err(Mismatch::Missing) if entry.length == 0 => OutputPast::Blank { permission },
                     Err(mismatch) => {
                         found.broken_outputs.push((output.target, mismatch));
                         continue;

@@ -77,6 +77,17 @@ pub struct Encoded {
     pub rejects: Vec<Rejected>,
 }
 
+impl Encoded {
+    /// Leaves out the `rows` rows behind the last one that mattered, as if they had never been read: what became
+    /// of them depends on where the chunk happened to end. None of them was written.
+    pub fn forget_behind(&mut self, last_row: Option<u32>, rows: u64) {
+        let before = self.rejects.len();
+        self.rejects.retain(|reject| last_row.is_some_and(|last| reject.row <= last));
+        let rejects = (before - self.rejects.len()) as u64;
+        self.filtered = self.filtered.saturating_sub(rows.saturating_sub(rejects));
+    }
+}
+
 /// Bytes read beyond a chunk's nominal end, for its last record.
 const OVERLAP_BYTES: usize = 16 * 1024;
 /// A guessed start is given up where the last record seems to need more bytes than this.
@@ -221,7 +232,7 @@ impl<'a> Worker<'a> {
         let fill = |batch: &mut Batch, slots: &[_]| self.plan.fill(batch, slots);
         let product = match self.plan.chain.run_stateless(batch, 0, &fill) {
             Ok(batch) => Product::Encoded(encode(self.plan, batch, Some(extent))),
-            Err(staged) => Product::Staged(Box::new(staged)),
+            Err(staged) => Product::Staged(staged),
         };
         Piece { extent, end, records, lines, product, happened }
     }

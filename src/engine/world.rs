@@ -1,6 +1,6 @@
 //! What a run is given from outside: storage, clock, requests, and somebody who watches.
 
-use crate::checkpoint::Holder;
+use crate::checkpoint::{Holder, Trust};
 use crate::observe::{Observer, Progress};
 use crate::storage::Storage;
 use crate::storage::clock::Clock;
@@ -47,6 +47,13 @@ pub struct RunOptions {
     pub unsafe_directory: bool,
     /// Take a checkpoint and stop after so many barriers.
     pub stop_after_barriers: Option<u64>,
+}
+
+impl RunOptions {
+    /// Whose job folders are accepted.
+    pub fn trust(&self) -> Trust {
+        if self.unsafe_directory { Trust::Anyones } else { Trust::OwnOnly }
+    }
 }
 
 /// What to do with an earlier run's checkpoints.

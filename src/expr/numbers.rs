@@ -30,6 +30,7 @@ pub fn double_from_decimal(units: i128, scale: u8) -> f64 {
 }
 
 /// The nearest integer of a double, ties to even; `None` outside of 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "a whole number in range is cast exactly")]
 pub fn bigint_from_double(value: f64) -> Option<i64> {
     let rounded = value.round_ties_even();
     // -2^63 is a double, 2^63 is the first one too large; NaN is in no range.
@@ -38,6 +39,7 @@ pub fn bigint_from_double(value: f64) -> Option<i64> {
 }
 
 /// A double as units of a scale, ties away from zero; `None` where it does not fit `precision` digits.
+#[expect(clippy::cast_possible_truncation, reason = "a whole number below 10^38 is cast exactly")]
 pub fn decimal_from_double(value: f64, precision: u8, scale: u8) -> Option<i128> {
     let rounded = (value * power_of_ten(scale) as f64).round();
     if !rounded.is_finite() || rounded.abs() >= 1e38 {
@@ -70,6 +72,7 @@ pub fn divide_rounding(value: i128, divisor: i128) -> i128 {
 }
 
 /// Whether a double holds an integer exactly.
+#[expect(clippy::cast_possible_truncation, reason = "a whole number up to 2^127 is cast back")]
 pub fn is_exact_double(value: i128) -> bool {
     value as f64 as i128 == value
 }

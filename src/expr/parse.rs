@@ -171,11 +171,19 @@ impl Dialect for Onward {
 
 impl<'s> Source<'s> {
     /// The whole text as one expression.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a path names the method for one lifetime only"
+    )]
     pub fn expression(&self) -> Result<Expr, Diagnostic> {
         self.parse(|parser| parser.parse_expr())
     }
 
     /// The whole text as one select-list item.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a path names the method for one lifetime only"
+    )]
     pub fn item(&self) -> Result<SelectItem, Diagnostic> {
         self.parse(|parser| parser.parse_select_item())
     }

@@ -152,7 +152,7 @@ mod tests {
             (r#""\ud83dx\ude00""#, None),
             (r#""\u0000""#, Some("\0")),
         ] {
-            let said = unescape_json(literal.as_bytes()).map(|text| text.into_owned());
+            let said = unescape_json(literal.as_bytes()).map(Cow::into_owned);
             assert_eq!(said.as_deref(), text.map(str::as_bytes), "{literal}");
         }
     }

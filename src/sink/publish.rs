@@ -50,9 +50,19 @@ pub fn publish(
             if !holds(&*file, mark).map_err(|cause| Error::io("read", &name.staged, cause))? {
                 return Ok(Publication::Lost);
             }
-            storage
-                .rename(&name.staged, &name.target, existing)
-                .map_err(|cause| rename_error(name, cause))?;
+            match storage.rename(&name.staged, &name.target, existing) {
+                Ok(()) => {}
+                // Where renaming is linking and removing, an earlier run may have been stopped in between.
+                Err(cause)
+                    if cause.kind() == io::ErrorKind::AlreadyExists
+                        && is_same_file(storage, name)? =>
+                {
+                    storage
+                        .remove(&name.staged)
+                        .map_err(|cause| Error::io("remove", &name.staged, cause))?;
+                }
+                Err(cause) => return Err(rename_error(name, cause)),
+            }
             Publication::Renamed
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -70,6 +80,13 @@ pub fn publish(
 fn sync_folder(storage: &dyn Storage, name: &StagedName) -> Result<()> {
     let syncing = |cause| Error::io("sync the folder", &name.folder, cause);
     storage.sync_directory(&name.folder).map_err(syncing)
+}
+
+fn is_same_file(storage: &dyn Storage, name: &StagedName) -> Result<bool> {
+    let looking = |cause| Error::io("look at", &name.target, cause);
+    let staged = storage.metadata(&name.staged).map_err(looking)?;
+    let target = storage.metadata(&name.target).map_err(looking)?;
+    Ok((staged.device, staged.inode) == (target.device, target.inode))
 }
 
 /// Whether the final name holds exactly what a mark says.

@@ -102,17 +102,21 @@ pub fn check_target(
 
 /// A locked staged file of another job with the same target means that somebody is writing it now.
 fn refuse_other_writers(storage: &dyn Storage, name: &StagedName) -> Result<()> {
-    let names =
-        storage.list(&name.folder).map_err(|cause| Error::io("read", &name.folder, cause))?;
-    let prefix = prefix(&name.target);
-    for other in names {
-        let bytes = other.as_encoded_bytes();
-        let is_staged =
-            bytes.starts_with(prefix.as_encoded_bytes()) && bytes.ends_with(SUFFIX.as_bytes());
-        let path = name.folder.join(&other);
-        if is_staged && path != name.staged {
-            super::staged::lock(storage, &path)?;
-        }
+    for path in leftovers(storage, name)? {
+        super::staged::lock(storage, &path)?;
     }
     Ok(())
+}
+
+/// The staged files of other starts or jobs with the same target.
+pub fn leftovers(storage: &dyn Storage, name: &StagedName) -> Result<Vec<PathBuf>> {
+    let reading = |cause| Error::io("read", &name.folder, cause);
+    let names = storage.list(&name.folder).map_err(reading)?;
+    let prefix = prefix(&name.target);
+    let is_staged = |other: &OsString| {
+        let bytes = other.as_encoded_bytes();
+        bytes.starts_with(prefix.as_encoded_bytes()) && bytes.ends_with(SUFFIX.as_bytes())
+    };
+    let paths = names.into_iter().filter(is_staged).map(|other| name.folder.join(other));
+    Ok(paths.filter(|path| *path != name.staged).collect())
 }

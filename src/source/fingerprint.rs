@@ -192,7 +192,8 @@ pub fn compare_all(
 }
 
 /// Compares a file with a fingerprint, reading at most about 1.2 MiB: the two windows and, of a
-/// sampled fingerprint, a few segments. `verify` must be what the fingerprint was made with.
+/// sampled fingerprint, a few segments. Of a file that was touched all samples are compared,
+/// 4 KiB of each MiB. `verify` must be what the fingerprint was made with.
 pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Result<Comparison> {
     let metadata = file.metadata()?;
     let (was, is) = (stored.size, metadata.length);
@@ -208,28 +209,41 @@ pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Res
     if found != stored.window_crc {
         return Ok(Comparison::WindowDiffers { stored: stored.window_crc, found });
     }
-    if let Some(difference) = compare_samples(file, stored, verify)? {
+    let is_touched = (metadata.modified_ns, metadata.inode) != (stored.modified_ns, stored.inode);
+    let segments = if is_touched { Segments::All } else { Segments::Some };
+    if let Some(difference) = compare_samples(file, stored, verify, segments)? {
         return Ok(difference);
     }
     Ok(if is > was {
         Comparison::Grown { was, is }
-    } else if (metadata.modified_ns, metadata.inode) != (stored.modified_ns, stored.inode) {
+    } else if is_touched {
         Comparison::SameButTouched
     } else {
         Comparison::Same
     })
 }
 
+/// Which samples are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segments {
+    /// Those of a few segments.
+    Some,
+    /// Those of all.
+    All,
+}
+
 fn compare_samples(
     file: &dyn File,
     stored: &Fingerprint,
     verify: Verify,
+    segments: Segments,
 ) -> io::Result<Option<Comparison>> {
     if verify == Verify::Full {
         return Ok(None);
     }
     let count = folded_until(stored.consumed, verify).div_ceil(SEGMENT_BYTES);
-    for segment in (0..count).filter(|segment| is_compared(*segment, count)) {
+    let is_wanted = |segment: &u64| segments == Segments::All || is_compared(*segment, count);
+    for segment in (0..count).filter(is_wanted) {
         if let Some(difference) = compare_segment(file, stored, verify, segment)? {
             return Ok(Some(difference));
         }

@@ -109,7 +109,8 @@ impl KeyTable {
     /// Appends all keys in the order of their ids.
     pub fn write(&self, out: &mut Writer) {
         out.count(self.len());
-        out.strings((0..self.ends.len()).map(|id| self.key(id as u32)));
+        let ids = 0..u32::try_from(self.len()).expect("ids have 32 bits");
+        out.strings(ids.map(|id| self.key(id)));
     }
 
     /// Reads what [`KeyTable::write`] wrote; a repeated key is refused.

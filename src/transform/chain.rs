@@ -45,9 +45,21 @@ impl Chain {
     ) -> Result<Chain, Vec<Diagnostic>> {
         let mut binder = Binder { layout, slots, now_micros };
         let mut steps = Vec::new();
+        let mut problems = Vec::new();
         for one in settings {
-            // What follows a broken step would be measured against the wrong columns: stop there.
-            steps.push(binder.step(one)?);
+            match binder.step(one) {
+                Ok(step) => steps.push(step),
+                Err(more) => {
+                    problems.extend(more);
+                    if one.kind.makes_columns() {
+                        // What follows would be measured against the wrong columns.
+                        break;
+                    }
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
         }
         Ok(Chain { steps, layout: binder.layout })
     }
@@ -72,7 +84,7 @@ impl Chain {
         mut batch: Batch,
         from: usize,
         fill: Fill<'_>,
-    ) -> Result<Batch, Staged> {
+    ) -> Result<Batch, Box<Staged>> {
         for (index, step) in self.steps.iter().enumerate().skip(from) {
             // Behind an aggregate the columns of a later step are not there; nothing is left that would need them.
             if batch.selection.is_empty() {
@@ -81,7 +93,7 @@ impl Chain {
             fill(&mut batch, &step.reads);
             if step.is_stateful() {
                 let prepared = step.prepare(&mut batch);
-                return Err(Staged { batch, step: index, prepared });
+                return Err(Box::new(Staged { batch, step: index, prepared }));
             }
             step.apply(&mut batch);
         }
@@ -105,7 +117,7 @@ impl Chain {
             }
             match self.run_stateless(batch, step + 1, fill) {
                 Ok(batch) => return (batch, flow),
-                Err(next) => staged = next,
+                Err(next) => staged = *next,
             }
         }
     }
@@ -125,7 +137,7 @@ impl Chain {
             if let Some(batch) = self.steps[index].drain(state, slots, rows_max) {
                 return Some(match self.run_stateless(batch, index + 1, fill) {
                     Ok(batch) => (batch, Flow::Open),
-                    Err(staged) => self.run_ordered(staged, states, fill),
+                    Err(staged) => self.run_ordered(*staged, states, fill),
                 });
             }
         }

@@ -37,6 +37,18 @@ pub enum TransformKind {
 }
 
 impl TransformKind {
+    /// Whether the records behind it have other columns than those before it.
+    pub fn makes_columns(&self) -> bool {
+        match self {
+            TransformKind::Filter(_) | TransformKind::Limit(_) | TransformKind::Dedup { .. } => {
+                false
+            }
+            TransformKind::Select(_)
+            | TransformKind::Compute(_)
+            | TransformKind::Aggregate { .. } => true,
+        }
+    }
+
     /// The word that the job file uses.
     pub fn word(&self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@
 //! | `data` | files of `fixtures/data` that are inputs, one a line |
 //! | `out.*`, `rejects.jsonl`, `stdout` | what must come out, byte for byte, and nothing else |
 //! | `exit` | the exit code, where it is not 0 |
-//! | `stderr` | the messages, with `TIME` for times and `COUNT` for checkpoints; where there is none, they are not looked at |
+//! | `stderr` | the messages, with `TIME` for times, `COUNT` for checkpoints, `INSTANCE` for ids; where there is none, they are not looked at |
 //! | all others | inputs |
 
 use super::folder::{self, Files};
@@ -192,11 +192,18 @@ impl Result {
     }
 }
 
+/// A line with `INSTANCE` for the id in the name of a staged file.
+fn without_instance(line: &str) -> String {
+    let Some((before, rest)) = line.split_once(".onward-") else { return line.to_owned() };
+    let (_, after) = rest.split_once(".partial").expect("a staged file's name");
+    format!("{before}.onward-INSTANCE.partial{after}")
+}
+
 /// Messages with `TIME` for how long the run took, and `COUNT` for its checkpoints, of which there are fewer where saving is slow.
 fn without_times(stderr: &str) -> String {
     let without = |line: &str| {
         let Some(rest) = line.strip_prefix("onward: finished `") else {
-            return format!("{line}\n");
+            return format!("{}\n", without_instance(line));
         };
         let (name, rest) = rest.split_once("` in ").expect("the job's name");
         let (_, counts) = rest.split_once(": ").expect("how long it took");

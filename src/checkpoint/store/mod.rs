@@ -217,7 +217,7 @@ impl Store {
     /// Finds the newest valid checkpoint and makes it durable before it is believed.
     pub fn load(&mut self) -> Result<Loaded> {
         let (loaded, listed) = load::load(&self.folder, Durability::Synced)?;
-        let intact = listed.into_values().filter_map(|skimmed| skimmed.ok());
+        let intact = listed.into_values().filter_map(Result::ok);
         self.known = intact.map(|skimmed| (skimmed.id.sequence, skimmed)).collect();
         for refused in &loaded.refused {
             self.known.remove(&refused.sequence);
@@ -251,6 +251,7 @@ impl Store {
 
     /// Deletes all checkpoints, the refused ones too, newest first; returns how many. Durable when
     /// this returns.
+    #[expect(clippy::needless_pass_by_value, reason = "a permission is used up")]
     pub fn remove_all(&mut self, permission: FreshStart) -> Result<usize> {
         let FreshStart { seal: () } = permission;
         self.check_health()?;

@@ -265,7 +265,7 @@ fn a_record_longer_than_the_limit_is_skipped_and_the_next_one_found() {
                 }
                 assert_eq!(&text[at..], b"4,5,6\n", "{expected:?}");
                 assert_eq!(again.lines(), if lines == 1 { 1 } else { lines });
-                assert_eq!(again.bytes() as usize, at - before.end);
+                assert_eq!(again.bytes(), (at - before.end) as u64);
             }
             assert_eq!(skip.feed(&text[before.end..before.end + 10], true), Some(10));
         }
@@ -295,7 +295,7 @@ fn blank_lines_without_end_do_not_grow_the_window() {
     for cutter in [plain(), cutter(None, Some(b'#'), Ragged::Reject)] {
         match cutter.cut(&text, Start::Exact(0), 6, false) {
             CutOutcome::Cut(cut) => {
-                assert_eq!((cut.end, cut.batch.rows), (6 + RECORD_BYTES_MAX, 1))
+                assert_eq!((cut.end, cut.batch.rows), (6 + RECORD_BYTES_MAX, 1));
             }
             other => panic!("{other:?}"),
         }
