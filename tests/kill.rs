@@ -3,7 +3,7 @@
 //! `ONWARD_SEED=n` repeats a failure, `ONWARD_KILL_JOBS=n` runs more jobs: 1000 are about 10,000 kills and take minutes.
 
 use crate::support::folder::{self, Files};
-use crate::support::jobs::Shape;
+use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, Running, onward, spawn};
 use crate::support::random::Random;
 use rustix::process::Signal;
@@ -55,7 +55,7 @@ impl Trial {
         let shape = *random.pick(&Shape::ALL);
         let records = 8000 + random.below(16_000);
         let scratch = make();
-        shape.make(scratch.path(), records, &mut random);
+        shape.make(scratch.path(), Pace::Often, records, &mut random);
         let undisturbed = folder::scratch_in_memory();
         folder::copy(scratch.path(), undisturbed.path());
         let started = Instant::now();
@@ -212,10 +212,7 @@ fn interrupted_jobs_end_as_if_nothing_had_happened() {
 /// A job that runs for some seconds.
 fn long_job() -> TempDir {
     let scratch = folder::scratch_in_memory();
-    Shape::Plain.make(scratch.path(), 60_000, &mut Random::new(SEED));
-    let job = scratch.path().join("job.toml");
-    let text = std::fs::read_to_string(&job).expect("a job");
-    folder::write(&job, text.replace("4KiB", "1GiB").as_bytes());
+    Shape::Plain.make(scratch.path(), Pace::Never, 60_000, &mut Random::new(SEED));
     scratch
 }
 

@@ -15,6 +15,8 @@ mod matrix;
 
 mod readme;
 
+mod refusals;
+
 mod support;
 
 mod tidy;

@@ -91,7 +91,7 @@ pub fn difference(expected: &Files, found: &Files) -> String {
         match found.get(path) {
             None => say(format!("`{path}` is missing")),
             Some(other) if other != bytes => {
-                say(format!("`{path}`: {}", bytes_differ(bytes, other)))
+                say(format!("`{path}`: {}", bytes_differ(bytes, other)));
             }
             Some(_) => {}
         }

@@ -36,8 +36,8 @@ impl Shape {
         Shape::Chain,
     ];
 
-    /// Makes the job and its inputs of so many records in all.
-    pub fn make(self, folder: &Path, records: u64, random: &mut Random) {
+    /// Makes the job, with checkpoints so often, and its inputs of so many records in all.
+    pub fn make(self, folder: &Path, pace: Pace, records: u64, random: &mut Random) {
         let input = |name: &str, text: String| folder::write(&folder.join(name), text.as_bytes());
         match self {
             Shape::Jsonl => input("in.jsonl", jsonl(records, random)),
@@ -49,7 +49,7 @@ impl Shape {
             Shape::Rejects => input("in.csv", csv(records, Numbers::SomeBad, random)),
             _ => input("in.csv", csv(records, Numbers::Good, random)),
         }
-        input("job.toml", self.job().to_owned() + CHECKPOINTS);
+        input("job.toml", self.job().to_owned() + pace.checkpoints());
     }
 
     fn job(self) -> &'static str {
@@ -65,8 +65,23 @@ impl Shape {
     }
 }
 
-/// Often enough that a run of a moment takes many.
-const CHECKPOINTS: &str = "\n[checkpoint]\nevery_bytes = \"4KiB\"\nat_file_end = true\n";
+/// How often checkpoints are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// So often that a run of a moment takes many.
+    Often,
+    /// At the start, at the end, and where a run is stopped.
+    Never,
+}
+
+impl Pace {
+    fn checkpoints(self) -> &'static str {
+        match self {
+            Pace::Often => "\n[checkpoint]\nevery_bytes = \"4KiB\"\nat_file_end = true\n",
+            Pace::Never => "\n[checkpoint]\nevery_bytes = \"1TiB\"\n",
+        }
+    }
+}
 
 const PLAIN: &str = r#"
 [source]
@@ -102,7 +117,7 @@ const DEDUP: &str = r#"
 path = "in.csv"
 
 [[transform]]
-dedup = { key = ["key", "day"] }
+dedup = { key = ["key", "day", "note"] }
 
 [sink]
 path = "out.csv"
