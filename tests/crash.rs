@@ -11,11 +11,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// A file's name, and what makes its content.
+type Input = (&'static str, fn() -> String);
+
 /// A job, its inputs, and its outputs.
 struct Workload {
     name: &'static str,
     job: &'static str,
-    inputs: &'static [(&'static str, fn() -> String)],
+    inputs: &'static [Input],
     outputs: &'static [&'static str],
 }
 
