@@ -34,6 +34,7 @@ pub fn manifest(number: u64) -> Manifest {
             fingerprint: Fingerprint {
                 size: 123_456,
                 modified_ns: 17,
+                is_full: false,
                 inode: 4711,
                 head_crc: 1,
                 consumed: 1000,

@@ -144,10 +144,7 @@ pub fn interval(settings: &CheckpointSettings, costs: &Costs) -> Duration {
 
 /// What to do after `failures` failures in a row, the last of them for `trigger`.
 pub fn after_failure(failures: u32, trigger: Trigger) -> AfterFailure {
-    let last_chance = matches!(
-        trigger,
-        Trigger::Final | Trigger::Interrupt | Trigger::StopEarly | Trigger::Manual
-    );
+    let last_chance = matches!(trigger, Trigger::Final | Trigger::Interrupt | Trigger::StopEarly);
     let tolerated = if last_chance { 0 } else { FAILURES_TOLERATED };
     if failures > tolerated { AfterFailure::Stop } else { AfterFailure::GoOn }
 }

@@ -166,7 +166,7 @@ pub struct FunctionsArguments {
 /// When and how progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressChoice {
-    /// A bar on a terminal, a line every ten seconds elsewhere
+    /// A bar on a terminal, a line every five seconds elsewhere
     Auto,
     /// A bar on a terminal, a line every second elsewhere
     Always,

@@ -42,8 +42,10 @@ use args::{Arguments, Command};
 use clap::Parser;
 use exit::Exit;
 
+use crate::error::Error;
 use job_file::LoadError;
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Does what a command line says, and returns how it ended; failures have been told by then.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -51,7 +53,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(arguments) => arguments,
         Err(refusal) => return refuse(&refusal),
     };
-    match dispatch(&arguments.command) {
+    // A panic has told what happened; what is left to say is that nothing is lost.
+    let ended = catch_unwind(AssertUnwindSafe(|| dispatch(&arguments.command)));
+    let ended = ended.unwrap_or_else(|_| Err(LoadError::Unreadable(Error::internal("a panic"))));
+    match ended {
         Ok(exit) => exit,
         Err(LoadError::Problems(shown)) => {
             messages::show(&shown);

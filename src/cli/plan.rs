@@ -38,6 +38,12 @@ pub fn plan(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
 
 fn as_text(name: &str, outlook: &Outlook) -> String {
     let mut text = format!("{}: {}\n", escape(name), headline(outlook));
+    if let Some(holder) = &outlook.running {
+        let who = holder.as_ref().map_or_else(String::new, |holder| {
+            format!(" (process {} on {})", holder.pid, escape(&holder.host))
+        });
+        text += &format!("   it is running now{who}; this is what a run after it would do\n");
+    }
     for (path, size) in &outlook.inputs {
         text += &format!("   input: {} ({})\n", escape(&path.display().to_string()), bytes(*size));
     }
@@ -136,6 +142,7 @@ fn as_json(name: &str, outlook: &Outlook) -> Json {
     json!({
         "job": name,
         "decision": decision,
+        "running": outlook.running.is_some(),
         "reason": reason,
         "hint": hint,
         "newest": newest,

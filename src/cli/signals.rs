@@ -19,7 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Stop signals that come closer together than this are one request.
+const ONE_REQUEST: Duration = Duration::from_millis(300);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +60,18 @@ impl Watch {
         let watch_armed = armed.clone();
         let mut act = act;
         let watching = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut first_stop: Option<Instant> = None;
             for number in signals.forever() {
                 let Some(request) = request(number) else {
                     continue;
                 };
                 if let Request::Stop(signal) = request {
+                    match first_stop {
+                        None => first_stop = Some(Instant::now()),
+                        // One key or one closed terminal may send two signals: they are one request.
+                        Some(first) if first.elapsed() < ONE_REQUEST => continue,
+                        Some(_) => low_level::exit(i32::from(signal.exit_code())),
+                    }
                     // Fails only after the deadline thread is gone, when the run is over anyway.
                     let _is_over = watch_armed.send(signal);
                 }
@@ -91,17 +101,12 @@ impl Drop for Watch {
 
 fn register() -> io::Result<Signals> {
     let status = own_status();
-    let is_stopping = Arc::new(AtomicBool::new(false));
     let mut watched = vec![SIGUSR1, SIGUSR2];
     for signal in Signal::ALL {
         let number = signal.number();
         if is_ignored(&status, number) {
             continue;
         }
-        // The order matters: the check must run before the flag is set.
-        let code = i32::from(signal.exit_code());
-        flag::register_conditional_shutdown(number, code, Arc::clone(&is_stopping))?;
-        flag::register(number, Arc::clone(&is_stopping))?;
         watched.push(number);
     }
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
@@ -124,7 +129,7 @@ fn wait_for_deadline(armed: &Receiver<Signal>, shutdown_timeout: Duration) {
         Err(RecvTimeoutError::Timeout) => {
             let waited = numbers::duration(shutdown_timeout);
             messages::show(&format!(
-                "onward: interrupted; no checkpoint was complete after {waited}, the one before counts\n   \
+                "onward: stopped by a signal; the last checkpoint was not saved after {waited}, the one before counts\n   \
                  run the same command to go on\n"
             ));
             low_level::exit(i32::from(signal.exit_code()));

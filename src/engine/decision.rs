@@ -115,6 +115,9 @@ pub fn notes(found: &Found) -> Vec<String> {
             ));
         }
     }
+    if found.changes.iter().any(|change| change.path == "source.verify") {
+        notes.push("`source.verify` stays as the job began with it".to_owned());
+    }
     if found.phase != Phase::Done {
         for path in &found.new_inputs {
             let name = path.display();
@@ -134,19 +137,19 @@ fn refusal(facts: &Facts, found: &Found) -> Option<Error> {
             "cannot resume: checkpoint {} was made by a version with other rules (semantics {stored}, this is {ours})",
             found.sequence
         );
-        return Some(Error::refused(message).with_hint(fresh_hint(facts, found)));
+        return Some(Error::refused(message).with_hint(fresh_hint(&facts.command, found)));
     }
     changed_job(facts, found)
         .or_else(|| unreadable_state(facts, found))
-        .or_else(|| found.inputs.iter().find_map(|input| changed_input(facts, found, input)))
+        .or_else(|| changed_inputs(&facts.command, found))
         .or_else(|| new_input(facts, found))
         .or_else(|| broken_output(facts, found))
 }
 
-fn fresh_hint(facts: &Facts, found: &Found) -> String {
+fn fresh_hint(command: &str, found: &Found) -> String {
     let count = found.checkpoints;
     let drops = if count == 1 { "1 checkpoint".to_owned() } else { format!("{count} checkpoints") };
-    format!("start over with `{} --fresh` (drops {drops})", facts.command)
+    format!("start over with `{command} --fresh` (drops {drops})")
 }
 
 fn no_usable(facts: &Facts, refused: &[(String, String)]) -> Error {
@@ -175,7 +178,7 @@ fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
             Some(Error::refused(message).with_hint(format!(
                 "undo the change; or let it act from here on with `{} --accept-changes`; or {}",
                 facts.command,
-                fresh_hint(facts, found)
+                fresh_hint(&facts.command, found)
             )))
         }
         (ChangeClass::Incompatible, _) => {
@@ -183,8 +186,10 @@ fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
                 "cannot resume: the job has changed and its checkpoint does not fit: {what}"
             );
             Some(
-                Error::refused(message)
-                    .with_hint(format!("undo the change, or {}", fresh_hint(facts, found))),
+                Error::refused(message).with_hint(format!(
+                    "undo the change, or {}",
+                    fresh_hint(&facts.command, found)
+                )),
             )
         }
     }
@@ -199,10 +204,15 @@ fn unreadable_state(facts: &Facts, found: &Found) -> Option<Error> {
     let sequence = found.sequence;
     let message =
         format!("cannot resume: the state of `{step}` in checkpoint {sequence}: {reason}");
-    Some(Error::refused(message).with_hint(fresh_hint(facts, found)))
+    Some(Error::refused(message).with_hint(fresh_hint(&facts.command, found)))
 }
 
-fn changed_input(facts: &Facts, found: &Found, input: &InputFinding) -> Option<Error> {
+/// The refusal where an input is not what it was.
+pub fn changed_inputs(command: &str, found: &Found) -> Option<Error> {
+    found.inputs.iter().find_map(|input| changed_input(command, found, input))
+}
+
+fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<Error> {
     let name = input.name.display();
     let difference = match &input.comparison {
         None => format!("`{name}` is gone"),
@@ -213,12 +223,12 @@ fn changed_input(facts: &Facts, found: &Found, input: &InputFinding) -> Option<E
     };
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");
-        let hint = format!("process it again with `{} --fresh`", facts.command);
+        let hint = format!("process it again with `{} --fresh`", command);
         return Some(Error::refused(message).with_hint(hint));
     }
     Some(
         Error::refused(format!("cannot resume: {difference}"))
-            .with_hint(format!("restore the file, or {}", fresh_hint(facts, found))),
+            .with_hint(format!("restore the file, or {}", fresh_hint(command, found))),
     )
 }
 
@@ -257,7 +267,7 @@ fn broken_output(facts: &Facts, found: &Found) -> Option<Error> {
     if let Some((path, mismatch)) = found.broken_outputs.first() {
         let message =
             format!("cannot resume: the unfinished output `{}`: {mismatch}", path.display());
-        let hint = format!("restore the file, or {}", fresh_hint(facts, found));
+        let hint = format!("restore the file, or {}", fresh_hint(&facts.command, found));
         return Some(Error::refused(message).with_hint(hint));
     }
     let path = found.lost_outputs.first()?;

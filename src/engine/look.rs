@@ -2,11 +2,12 @@
 
 use super::decision::{Decision, Found, Past, decide, notes};
 use super::inputs::Inputs;
+use super::outputs::planned;
 use super::plan::{Plan, Purpose};
 use super::survey::{Survey, survey};
 use super::world::{RunOptions, World};
-use crate::checkpoint::{Folder, Loaded, Manifest, Sequence, Trust};
-use crate::error::{Error, Result};
+use crate::checkpoint::{Folder, Holder, Loaded, Manifest, Sequence, Trust};
+use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::sink::settings::Target;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Outlook {
     pub newest: Option<(Sequence, Manifest)>,
     /// Checkpoint files that it would pass over, with the reasons.
     pub refused: Vec<(String, String)>,
+    /// The process that runs the job now; `None` inside where it is not known.
+    pub running: Option<Option<Holder>>,
     /// What a user may want to know.
     pub notes: Vec<String>,
     /// How the checkpoint compares with job, inputs and outputs.
@@ -47,15 +50,43 @@ pub fn bind(job: &Job, world: &World) -> Result<Bound> {
 
 /// Says what a run would do. Changes nothing, and is safe while a run goes on.
 pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outlook> {
+    let mut running = None;
     let (loaded, checkpoints) = match folder(job, world, options.trust())? {
-        Some(folder) => (folder.peek()?, folder.list()?.len()),
+        Some(folder) => {
+            if folder.is_locked()? {
+                running = Some(folder.holder());
+            }
+            (folder.peek()?, folder.list()?.len())
+        }
         None => (Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }, 0),
     };
     let newest = loaded.newest.as_ref().map(|newest| (newest.id.sequence, newest.manifest.clone()));
     let refused =
         loaded.refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect();
-    let Survey { inputs, facts, .. } = survey(job, command, options, world, loaded, checkpoints)?;
-    let decision = decide(&facts);
+    let Survey { inputs, facts, .. } =
+        match survey(job, command, options, world, loaded, checkpoints) {
+            Ok(survey) => survey,
+            Err(error) if error.kind == Kind::Refused => {
+                let decision = Decision::Refuse(error);
+                let (notes, inputs) = (Vec::new(), Vec::new());
+                return Ok(Outlook {
+                    decision,
+                    newest,
+                    refused,
+                    running,
+                    notes,
+                    found: None,
+                    inputs,
+                });
+            }
+            Err(error) => return Err(error),
+        };
+    let mut decision = decide(&facts);
+    if let (Decision::Start, Err(error)) =
+        (&decision, check_targets(job, options, world, &inputs, &newest))
+    {
+        decision = Decision::Refuse(error);
+    }
     let mut all_notes = inputs.notes.clone();
     let found = match facts.past {
         Past::Checkpoint(found) => {
@@ -65,7 +96,23 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         Past::Nothing | Past::Unusable { .. } => None,
     };
     let inputs = inputs.files.iter().map(|file| (file.name.clone(), file.size)).collect();
-    Ok(Outlook { decision, newest, refused, notes: all_notes, found, inputs })
+    Ok(Outlook { decision, newest, refused, running, notes: all_notes, found, inputs })
+}
+
+/// Whether a start could make the outputs.
+fn check_targets(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    inputs: &Inputs,
+    newest: &Option<(Sequence, Manifest)>,
+) -> Result<()> {
+    let past = newest.as_ref().map_or(&[][..], |(_, manifest)| &manifest.outputs);
+    let overwrite = options.overwrite || job.sink.overwrite || job.sink.target == Target::Stdout;
+    for plan in planned(job) {
+        plan.check(world, "plan", &inputs.known(), past, overwrite)?;
+    }
+    Ok(())
 }
 
 /// The job's folder, where it is there.

@@ -49,7 +49,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         let keep = job.checkpoint.keep;
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
         let mut schedule = Schedule::new(job, options, world, saver);
-        let recheck = Recheck::start(scope, job, world, &inputs, known.as_deref());
+        let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
         let ended = work(&mut ordered, &mut schedule, options, world);
         if schedule.settle(&mut ordered, ended)? == Ending::Complete {
             recheck.finish()?;

@@ -12,14 +12,15 @@ use crate::checkpoint::{
     Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
     Store, Trigger,
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::settings::Target;
-use crate::sink::{StagedName, discard, leftovers};
+use crate::sink::{Inspected, StagedName, discard, leftovers, refuse_other_writers};
 use crate::storage::Existing;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// What preparing came to.
 pub enum Prepared {
@@ -149,6 +150,7 @@ fn start(
     let mut outputs = Vec::new();
     for plan in &plans {
         let name = instance.to_string();
+        refuse_other_writers(&*world.storage, &plan.name(&name))?;
         tell_leftovers(world, &plan.name(&name), past.as_ref())?;
         let permission = plan.check(world, &name, &known, &ours, overwrite)?;
         if store.is_none() {
@@ -232,7 +234,8 @@ fn resume(
     }
     for RestoredOutput { plan, past } in outputs {
         opened.push(match past {
-            OutputPast::Written { inspected, permission } => {
+            OutputPast::Written { mut inspected, permission } => {
+                claim(world, &mut inspected)?;
                 Output::rewound(&plan, inspected.rewind()?, widened(permission, overwrite))
             }
             OutputPast::Blank { permission } => {
@@ -271,6 +274,20 @@ fn resume(
     let resumed = Some(Resumed { sequence, records });
     let (known, store) = (Some(known), Some(store));
     Ok(Prepared::Ready(Box::new(Ready { plan, inputs, beginning, known, store, resumed })))
+}
+
+/// Takes the lock of an output. We hold the job's: who still holds this one is a process that is just ending.
+fn claim(world: &World, inspected: &mut Inspected) -> Result<()> {
+    const ATTEMPTS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 0..ATTEMPTS {
+        if inspected.claim(&*world.storage)? {
+            return Ok(());
+        }
+        (world.pause)(PAUSE);
+    }
+    let message = format!("another run is writing `{}`", inspected.path().display());
+    Err(Error::new(Kind::Locked, message))
 }
 
 /// The user may allow later what the job did not allow when it began.

@@ -4,11 +4,9 @@
 use super::inputs::Inputs;
 use super::world::World;
 use crate::error::{Error, Result};
-use crate::job::Job;
 use crate::record::Fingerprint;
 use crate::source::Input;
 use crate::source::fingerprint::{Comparison, compare_all};
-use crate::source::settings::Verify;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,16 +22,17 @@ impl<'scope> Recheck<'scope> {
     /// Starts to check what was consumed; nothing to do where that is nothing, or sampling is enough.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
-        job: &Job,
         world: &World,
         inputs: &Inputs,
         known: Option<&[Fingerprint]>,
     ) -> Self {
         let given_up = Arc::new(AtomicBool::new(false));
-        let known = known.filter(|_| job.source.verify == Verify::Full).unwrap_or_default();
+        let known = known.unwrap_or_default();
         let paths = inputs.files.iter().map(|file| file.path.clone());
-        let consumed: Vec<(PathBuf, Fingerprint)> =
-            paths.zip(known.iter().cloned()).filter(|(_, known)| known.consumed > 0).collect();
+        let consumed: Vec<(PathBuf, Fingerprint)> = paths
+            .zip(known.iter().cloned())
+            .filter(|(_, known)| known.is_full && known.consumed > 0)
+            .collect();
         let thread = (!consumed.is_empty()).then(|| {
             let (world, given_up) = (world.clone(), Arc::clone(&given_up));
             scope.spawn(move || check(&world, &consumed, &given_up))
@@ -62,7 +61,7 @@ fn check(world: &World, inputs: &[(PathBuf, Fingerprint)], given_up: &AtomicBool
     let is_wanted = || !given_up.load(Ordering::Relaxed);
     for (path, known) in inputs {
         let input = Input::open(&*world.storage, path)?;
-        let comparison = compare_all(&*input.file, known, Verify::Full, &is_wanted)
+        let comparison = compare_all(&*input.file, known, &is_wanted)
             .map_err(|cause| Error::io("read", path, cause))?;
         if comparison.is_some_and(|comparison| comparison != Comparison::Same) {
             let message = format!("`{}` is not what earlier runs had read", path.display());

@@ -33,6 +33,31 @@ pub struct Origin {
     pub raw: Vec<u8>,
 }
 
+/// Counts the line ends of a piece up to one place after the other, each byte once.
+pub struct LineCount<'a> {
+    decoder: &'a Decoder,
+    bytes: &'a [u8],
+    at: usize,
+    lines: u64,
+}
+
+impl<'a> LineCount<'a> {
+    /// From the start of a piece on.
+    pub fn new(decoder: &'a Decoder, raw: &'a RawRecords, extent: Option<Extent>) -> Self {
+        let at = extent.map_or(0, |extent| extent.start as usize);
+        LineCount { decoder, bytes: chunk_bytes(raw), at, lines: 0 }
+    }
+
+    /// Line ends before a place that is not before the last one.
+    fn up_to(&mut self, place: usize) -> u64 {
+        if place > self.at {
+            self.lines += self.decoder.count_lines(&self.bytes[self.at..place]);
+            self.at = place;
+        }
+        self.lines
+    }
+}
+
 /// How many bytes of a bad record are kept.
 pub const RAW_BYTES_MAX: usize = 64 * 1024;
 
@@ -45,16 +70,16 @@ impl Rejected {
         reject: &Reject,
         raw: &RawRecords,
         extent: Option<Extent>,
-        decoder: &Decoder,
+        lines: &mut LineCount<'_>,
     ) -> Rejected {
         let origin = extent.map(|extent| {
             let Span { start, length } = raw.record_span(reject.row as usize);
             let bytes = chunk_bytes(raw);
-            let (first, start_index) = (extent.start as usize, start as usize);
+            let start_index = start as usize;
             let kept = (length as usize).min(RAW_BYTES_MAX);
             Origin {
                 record: u64::from(reject.row - extent.first_row),
-                line: decoder.count_lines(&bytes[first.min(start_index)..start_index]),
+                line: lines.up_to(start_index),
                 offset: extent.base + u64::from(start),
                 length: u64::from(length),
                 raw: bytes[start_index..start_index + kept].to_vec(),

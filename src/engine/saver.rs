@@ -16,7 +16,7 @@ use crate::checkpoint::{Checkpoint, Phase, SaveError, Store, Trigger};
 use crate::error::{Error, Result};
 use crate::observe::Event;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -74,33 +74,44 @@ impl<'scope> Saver<'scope> {
     }
 
     /// Hands over a checkpoint. None may be in flight.
-    pub fn save(&mut self, checkpoint: Checkpoint, syncs: Syncs) {
+    pub fn save(&mut self, checkpoint: Checkpoint, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
-        // A thread that is gone shows when its result is waited for.
-        self.is_busy = self.requests.send(Request { checkpoint, syncs }).is_ok();
+        self.requests.send(Request { checkpoint, syncs }).map_err(|_| gone())?;
+        self.is_busy = true;
+        Ok(())
     }
 
     /// The result of a checkpoint that has been completed since it was last asked for.
-    pub fn completed(&mut self) -> Option<Completed> {
-        let completed = self.results.try_recv().ok()?;
-        self.is_busy = false;
-        Some(completed)
+    pub fn completed(&mut self) -> Result<Option<Completed>> {
+        match self.results.try_recv() {
+            Ok(completed) => {
+                self.is_busy = false;
+                Ok(Some(completed))
+            }
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(gone()),
+        }
     }
 
     /// Waits for the checkpoint in flight.
-    pub fn wait(&mut self) -> Option<Completed> {
+    pub fn wait(&mut self) -> Result<Option<Completed>> {
         if !self.is_busy {
-            return None;
+            return Ok(None);
         }
         self.is_busy = false;
-        self.results.recv().ok()
+        self.results.recv().map(Some).map_err(|_| gone())
     }
 
     /// Ends the thread and gives the folder back.
     pub fn finish(self) -> Result<Store> {
         drop(self.requests);
-        self.thread.join().map_err(|_| Error::internal("saving checkpoints panicked"))
+        self.thread.join().map_err(|_| gone())
     }
+}
+
+/// A thread that ended without an answer has panicked: nothing is known about the checkpoint that it had.
+fn gone() -> Error {
+    Error::internal("saving checkpoints panicked")
 }
 
 fn serve(

@@ -117,7 +117,7 @@ impl<'scope> Schedule<'scope> {
     pub fn at_barrier(&mut self, ordered: &mut Ordered<'_>, happened: Happened) -> Result<Verdict> {
         self.barriers += 1;
         if let Some(saver) = &mut self.saver
-            && let Some(completed) = saver.completed()
+            && let Some(completed) = saver.completed()?
         {
             self.note(completed)?;
         }
@@ -175,7 +175,7 @@ impl<'scope> Schedule<'scope> {
             return Err(Error::internal("a checkpoint was due where there is no barrier"));
         };
         if let Some(saver) = &mut self.saver {
-            saver.save(checkpoint, syncs);
+            saver.save(checkpoint, syncs)?;
         }
         self.since = self.mark(ordered);
         self.pause = self.since.at.saturating_sub(started);
@@ -194,7 +194,8 @@ impl<'scope> Schedule<'scope> {
 
     /// Waits for the checkpoint in flight.
     fn wait(&mut self) -> Result<()> {
-        match self.saver.as_mut().and_then(Saver::wait) {
+        let Some(saver) = &mut self.saver else { return Ok(()) };
+        match saver.wait()? {
             Some(completed) => self.note(completed),
             None => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Looks at the job, its inputs, its checkpoints and its outputs, and changes nothing.
 
-use super::decision::{Facts, Found, InputFinding, Past};
+use super::decision::{Facts, Found, InputFinding, Past, changed_inputs};
 use super::inputs::Inputs;
 use super::outputs::{OutputPlan, Permission, mark_of, planned};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
@@ -87,15 +87,22 @@ pub fn survey(
     let newest = newest.filter(|_| options.start == StartMode::Resume);
     let known = newest.as_ref().map(|newest| &newest.manifest);
     let chosen = choose(job, discovered, known);
+    let mut found = match &newest {
+        Some(newest) => Some(compare_job(job, world, newest, checkpoints, &chosen)?),
+        None => None,
+    };
+    // A changed input may have other columns, which would only hide what is wrong.
+    if let Some(refusal) = found.as_ref().and_then(|found| changed_inputs(command, found)) {
+        return Err(refusal);
+    }
     let inputs = Inputs::open(job, storage, &chosen.paths)?;
     let now = known.map_or(world.clock.wall_micros(), |known| known.first_started_at_micros);
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
 
     let mut restored = None;
-    let past_found = match newest {
-        Some(newest) => {
-            let (found, one) = compare_all(job, world, &plan, newest, checkpoints, chosen)?;
-            restored = Some(one);
+    let past_found = match newest.zip(found.take()) {
+        Some((newest, mut found)) => {
+            restored = Some(restore(job, world, &plan, newest, &mut found)?);
             Past::Checkpoint(Box::new(found))
         }
         None if had_newest || refused.is_empty() => Past::Nothing,
@@ -147,28 +154,39 @@ fn choose(job: &Job, discovered: Vec<PathBuf>, known: Option<&Manifest>) -> Chos
     chosen
 }
 
-fn compare_all(
+/// Compares job and inputs with a checkpoint.
+fn compare_job(
+    job: &Job,
+    world: &World,
+    newest: &checkpoint::Restored,
+    checkpoints: usize,
+    chosen: &Chosen,
+) -> Result<Found> {
+    let manifest = &newest.manifest;
+    Ok(Found {
+        sequence: newest.id.sequence.0,
+        checkpoints,
+        phase: manifest.phase,
+        semantics: (manifest.semantics, SEMANTICS_VERSION),
+        changes: changes(job, manifest),
+        unreadable_states: Vec::new(),
+        inputs: compare_inputs(job, world, manifest, chosen)?,
+        new_inputs: chosen.new.clone(),
+        broken_outputs: Vec::new(),
+        lost_outputs: Vec::new(),
+    })
+}
+
+/// Reads states and outputs of a checkpoint; what is wrong with them goes into `found`.
+fn restore(
     job: &Job,
     world: &World,
     plan: &Plan,
     newest: checkpoint::Restored,
-    checkpoints: usize,
-    chosen: Chosen,
-) -> Result<(Found, Restored)> {
+    found: &mut Found,
+) -> Result<Restored> {
     let checkpoint::Restored { id, manifest, states, .. } = newest;
     let sequence = id.sequence.0;
-    let mut found = Found {
-        sequence,
-        checkpoints,
-        phase: manifest.phase,
-        semantics: (manifest.semantics, SEMANTICS_VERSION),
-        changes: changes(job, &manifest),
-        unreadable_states: Vec::new(),
-        inputs: compare_inputs(job, world, &manifest, &chosen)?,
-        new_inputs: chosen.new,
-        broken_outputs: Vec::new(),
-        lost_outputs: Vec::new(),
-    };
     let states = restore_states(plan, &states, &manifest, &mut found.unreadable_states);
     let mut outputs = Vec::new();
     for output in planned(job) {
@@ -200,7 +218,7 @@ fn compare_all(
             }
         }
     }
-    Ok((found, Restored { manifest, sequence, states, outputs }))
+    Ok(Restored { manifest, sequence, states, outputs })
 }
 
 /// What changed in the job. A file for rejects may come in the middle as long as there were none: it is then the same
@@ -235,7 +253,7 @@ fn compare_inputs(
         let path = job.folder.join(&name);
         let reading = |cause| Error::io("read", &path, cause);
         let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
-        let comparison = compare(&*file, &input.fingerprint, job.source.verify);
+        let comparison = compare(&*file, &input.fingerprint);
         findings.push(InputFinding {
             name,
             consumed,

@@ -52,11 +52,15 @@ impl<'a> Tracking<'a> {
         if self.current.as_ref().is_none_or(|(current, _)| *current != source) {
             let opened = self.inputs.handle(self.storage, source)?;
             let settled = &self.settled[source.0 as usize];
-            let tracker = Tracker::resume(opened.file.clone(), settled, self.verify);
+            let tracker = Tracker::resume(opened.file.clone(), settled);
             self.current = Some((source, tracker));
         }
-        if let Some((_, tracker)) = &mut self.current {
-            tracker.advance(position.offset).map_err(reading)?;
+        if let Some((_, tracker)) = &mut self.current
+            && let Err(cause) = tracker.advance(position.offset)
+        {
+            // An input that became shorter cannot be read where it was: say that it changed.
+            self.refuse_changes(source)?;
+            return Err(reading(cause));
         }
         Ok(())
     }
@@ -103,7 +107,8 @@ impl<'a> Tracking<'a> {
             Change::Grown { was, is } => format!("it had {was} bytes and has {is}"),
             Change::Rewritten => "it was written to".to_owned(),
             Change::Replaced => "another file took its place".to_owned(),
-            Change::Removed => "it was removed".to_owned(),
+            // It is open, and whole: it can be read to its end.
+            Change::Removed => return Ok(()),
         };
         Err(Error::refused(format!("`{name}` changed while it was read: {what}"))
             .with_hint("let whoever writes it finish, then start over with `--fresh`"))

@@ -3,7 +3,7 @@
 use super::inputs::Inputs;
 use super::plan::Plan;
 use super::queue::{Start, Task};
-use super::rejected::{Origin, RAW_BYTES_MAX, Rejected};
+use super::rejected::{LineCount, Origin, RAW_BYTES_MAX, Rejected};
 use super::schedule::Happened;
 use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
@@ -247,9 +247,10 @@ pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded 
     }
     let mut digest = Hasher::new();
     digest.update(&bytes);
-    let keep = |reject: &Reject| Rejected::new(reject, &batch.raw, extent, &plan.decoder);
-    let mut rejects: Vec<Rejected> = batch.rejects.iter().map(keep).collect();
-    rejects.sort_by_key(|reject| reject.row);
+    batch.rejects.sort_by_key(|reject| reject.row);
+    let mut lines = LineCount::new(&plan.decoder, &batch.raw, extent);
+    let keep = |reject: &Reject| Rejected::new(reject, &batch.raw, extent, &mut lines);
+    let rejects = batch.rejects.iter().map(keep).collect();
     let (written, filtered) = (batch.selection.len() as u64, batch.filtered);
     Encoded { bytes, digest, written, filtered, rejects }
 }

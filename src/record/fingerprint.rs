@@ -17,6 +17,9 @@ pub struct Fingerprint {
     pub consumed: u64,
     /// CRC-32 of the 64 KiB before `consumed` (or of all before it, where there is less).
     pub window_crc: u32,
-    /// For each 64 MiB begun: the CRC-32 of its sampled blocks (or, with `verify = "full"`, of its bytes) so far.
+    /// Whether `segment_crcs` cover every byte: the job began with `verify = "full"`, and stays with it.
+    #[serde(default)]
+    pub is_full: bool,
+    /// For each 64 MiB begun: the CRC-32 of its sampled blocks (or, if `is_full`, of its bytes) so far.
     pub segment_crcs: Vec<u32>,
 }

@@ -20,4 +20,4 @@ mod target;
 pub use publish::{Publication, discard, is_published, publish};
 pub use rewind::{Inspected, Mismatch, tail_length};
 pub use staged::{BLOCK_BYTES, Mark, StagedFile};
-pub use target::{Occupant, StagedName, check_target, leftovers, occupant};
+pub use target::{Occupant, StagedName, check_target, leftovers, occupant, refuse_other_writers};

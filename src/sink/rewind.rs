@@ -1,11 +1,12 @@
 //! Going back to a checkpoint: first look at every output, then, with that as permission, cut.
 
-use super::staged::{BLOCK_BYTES, Mark, StagedFile, lock};
+use super::staged::{BLOCK_BYTES, Mark, StagedFile};
 use super::target::StagedName;
 use crate::error::{Error, Result};
 use crate::storage::{File, Lock, OpenMode, Storage, read_full};
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A staged file that can be rewound to a mark. Only [`StagedFile::inspect`] makes one.
@@ -13,7 +14,7 @@ use std::sync::Arc;
 pub struct Inspected {
     name: StagedName,
     file: Arc<dyn File>,
-    lock: Lock,
+    lock: Option<Lock>,
     mark: Mark,
     length_found: u64,
     tail_is_torn: bool,
@@ -72,15 +73,32 @@ impl StagedFile {
         let mut tail = vec![0; mark.tail.len()];
         let tail_start = mark.length - mark.tail.len() as u64;
         read_full(&*file, &mut tail, tail_start).map_err(reading)?;
-        let lock = lock(storage, &name.staged)?;
         let (mark, tail_is_torn) = (mark.clone(), tail != mark.tail);
-        Ok(Ok(Inspected { name, file, lock, mark, length_found, tail_is_torn }))
+        Ok(Ok(Inspected { name, file, lock: None, mark, length_found, tail_is_torn }))
     }
 }
 
 impl Inspected {
+    /// Takes the lock of the staged file; false while somebody else holds it, perhaps a process that is just ending.
+    pub fn claim(&mut self, storage: &dyn Storage) -> Result<bool> {
+        if self.lock.is_none() {
+            let locking = |cause| Error::io("lock", &self.name.staged, cause);
+            self.lock = storage.lock(&self.name.staged).map_err(locking)?;
+        }
+        Ok(self.lock.is_some())
+    }
+
+    /// Where it is staged.
+    pub fn path(&self) -> &Path {
+        &self.name.staged
+    }
+
     /// Repairs the tail, cuts to the mark's length and makes both durable. Doing it twice is doing it once.
+    ///
+    /// # Panics
+    /// If the file was not claimed.
     pub fn rewind(self) -> Result<StagedFile> {
+        let lock = self.lock.expect("a staged file is claimed before it is rewound");
         let failed = |verb| {
             let path = self.name.staged.clone();
             move |cause| Error::io(verb, &path, cause)
@@ -93,7 +111,7 @@ impl Inspected {
             self.file.set_length(self.mark.length).map_err(failed("cut"))?;
         }
         self.file.sync_all().map_err(failed("sync"))?;
-        Ok(StagedFile::new(self.name, self.file, self.lock, &self.mark))
+        Ok(StagedFile::new(self.name, self.file, lock, &self.mark))
     }
 }
 

@@ -67,7 +67,7 @@ pub fn occupant(storage: &dyn Storage, target: &Path) -> Result<Occupant> {
 }
 
 /// Checks before anything is made that a target can be written: its folder is there, nothing strange stands at its name,
-/// it is none of the inputs, and no other run is writing it.
+/// and it is none of the inputs.
 pub fn check_target(
     storage: &dyn Storage,
     name: &StagedName,
@@ -96,12 +96,11 @@ pub fn check_target(
             return Err(Error::usage(message).with_hint("write to another file"));
         }
     }
-    refuse_other_writers(storage, name)?;
     Ok(occupant)
 }
 
 /// A locked staged file of another job with the same target means that somebody is writing it now.
-fn refuse_other_writers(storage: &dyn Storage, name: &StagedName) -> Result<()> {
+pub fn refuse_other_writers(storage: &dyn Storage, name: &StagedName) -> Result<()> {
     for path in leftovers(storage, name)? {
         super::staged::lock(storage, &path)?;
     }

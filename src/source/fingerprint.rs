@@ -98,6 +98,7 @@ impl Tracker {
             size: metadata.length,
             modified_ns: metadata.modified_ns,
             inode: metadata.inode,
+            is_full: verify == Verify::Full,
             head_crc: crc_of(&*file, 0, metadata.length.min(WINDOW_BYTES))?,
             ..Fingerprint::default()
         };
@@ -112,7 +113,8 @@ impl Tracker {
     }
 
     /// For an input that is read on from where a fingerprint was taken, which was compared before.
-    pub fn resume(file: Arc<dyn File>, stored: &Fingerprint, verify: Verify) -> Tracker {
+    pub fn resume(file: Arc<dyn File>, stored: &Fingerprint) -> Tracker {
+        let verify = verify_of(stored);
         let whole = whole_segments(stored.consumed);
         let mut segments = stored.segment_crcs.clone();
         let begun = segments.get(whole).copied();
@@ -176,15 +178,14 @@ impl Tracker {
 pub fn compare_all(
     file: &dyn File,
     stored: &Fingerprint,
-    verify: Verify,
     is_wanted: &dyn Fn() -> bool,
 ) -> io::Result<Option<Comparison>> {
-    let count = folded_until(stored.consumed, verify).div_ceil(SEGMENT_BYTES);
+    let count = folded_until(stored.consumed, verify_of(stored)).div_ceil(SEGMENT_BYTES);
     for segment in 0..count {
         if !is_wanted() {
             return Ok(None);
         }
-        if let Some(difference) = compare_segment(file, stored, verify, segment)? {
+        if let Some(difference) = compare_segment(file, stored, segment)? {
             return Ok(Some(difference));
         }
     }
@@ -193,8 +194,8 @@ pub fn compare_all(
 
 /// Compares a file with a fingerprint, reading at most about 1.2 MiB: the two windows and, of a
 /// sampled fingerprint, a few segments. Of a file that was touched all samples are compared,
-/// 4 KiB of each MiB. `verify` must be what the fingerprint was made with.
-pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Result<Comparison> {
+/// 4 KiB of each MiB.
+pub fn compare(file: &dyn File, stored: &Fingerprint) -> io::Result<Comparison> {
     let metadata = file.metadata()?;
     let (was, is) = (stored.size, metadata.length);
     if is < was {
@@ -211,7 +212,7 @@ pub fn compare(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Res
     }
     let is_touched = (metadata.modified_ns, metadata.inode) != (stored.modified_ns, stored.inode);
     let segments = if is_touched { Segments::All } else { Segments::Some };
-    if let Some(difference) = compare_samples(file, stored, verify, segments)? {
+    if let Some(difference) = compare_samples(file, stored, segments)? {
         return Ok(difference);
     }
     Ok(if is > was {
@@ -235,16 +236,15 @@ enum Segments {
 fn compare_samples(
     file: &dyn File,
     stored: &Fingerprint,
-    verify: Verify,
     segments: Segments,
 ) -> io::Result<Option<Comparison>> {
-    if verify == Verify::Full {
+    if stored.is_full {
         return Ok(None);
     }
-    let count = folded_until(stored.consumed, verify).div_ceil(SEGMENT_BYTES);
+    let count = folded_until(stored.consumed, Verify::Sampled).div_ceil(SEGMENT_BYTES);
     let is_wanted = |segment: &u64| segments == Segments::All || is_compared(*segment, count);
     for segment in (0..count).filter(is_wanted) {
-        if let Some(difference) = compare_segment(file, stored, verify, segment)? {
+        if let Some(difference) = compare_segment(file, stored, segment)? {
             return Ok(Some(difference));
         }
     }
@@ -254,9 +254,9 @@ fn compare_samples(
 fn compare_segment(
     file: &dyn File,
     stored: &Fingerprint,
-    verify: Verify,
     segment: u64,
 ) -> io::Result<Option<Comparison>> {
+    let verify = verify_of(stored);
     let start = segment * SEGMENT_BYTES;
     let end = folded_until(stored.consumed, verify).min(start + SEGMENT_BYTES);
     let mut hasher = Hasher::new();
@@ -274,6 +274,10 @@ fn is_compared(segment: u64, count: u64) -> bool {
     let last = count.saturating_sub(1);
     let steps = SEGMENTS_COMPARED - 1;
     (0..=steps).any(|step| last * step / steps == segment)
+}
+
+fn verify_of(stored: &Fingerprint) -> Verify {
+    if stored.is_full { Verify::Full } else { Verify::Sampled }
 }
 
 fn whole_segments(consumed: u64) -> usize {

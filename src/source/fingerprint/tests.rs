@@ -26,9 +26,9 @@ fn the_steps_taken_do_not_matter_and_resuming_goes_on() {
         let mut stepwise = tracker(&file, verify);
         for offset in [0, 1, 100_000, 5 << 20, 63 << 20 | 7, 64 << 20, 128 << 20 | 1] {
             let stored = stepwise.fingerprint(offset).expect("readable");
-            let compared = thorough(&*file, &stored, verify).expect("readable");
+            let compared = thorough(&*file, &stored).expect("readable");
             assert_eq!(compared, Comparison::Same, "{offset}");
-            stepwise = Tracker::resume(file.clone(), &stored, verify);
+            stepwise = Tracker::resume(file.clone(), &stored);
         }
         assert_eq!(stepwise.fingerprint(end).expect("readable"), at_once);
     }
@@ -41,7 +41,7 @@ fn every_difference_is_told() {
         let consumed = 100 << 20;
         let stored = tracker(&file, verify).fingerprint(consumed).expect("readable");
         let check = |expected: fn(&Comparison) -> bool| {
-            let found = thorough(&*file, &stored, verify).expect("readable");
+            let found = thorough(&*file, &stored).expect("readable");
             assert!(expected(&found), "{found:?}");
         };
         let flip = |at: usize| file.change(|bytes| bytes[at] ^= 1);
@@ -75,7 +75,7 @@ fn a_sampled_comparison_reads_little() {
     let file = file();
     let stored = tracker(&file, Verify::Sampled).fingerprint(SIZE as u64).expect("readable");
     let before = *file.bytes_read.lock().expect("not poisoned");
-    compare(&*file, &stored, Verify::Sampled).expect("readable");
+    compare(&*file, &stored).expect("readable");
     let read = *file.bytes_read.lock().expect("not poisoned") - before;
     assert!(read <= 2 * WINDOW_BYTES + SEGMENTS_COMPARED * 64 * BLOCK_BYTES, "{read}");
     for count in [1, 2, 3, 4, 5, 100, 16_000] {
@@ -116,11 +116,9 @@ fn a_change_while_the_file_is_open_is_noticed() {
 }
 
 /// Both comparisons, as a run makes them.
-fn thorough(file: &dyn File, stored: &Fingerprint, verify: Verify) -> io::Result<Comparison> {
-    match compare(file, stored, verify)? {
-        Comparison::Same => {
-            Ok(compare_all(file, stored, verify, &|| true)?.expect("it was not given up"))
-        }
+fn thorough(file: &dyn File, stored: &Fingerprint) -> io::Result<Comparison> {
+    match compare(file, stored)? {
+        Comparison::Same => Ok(compare_all(file, stored, &|| true)?.expect("it was not given up")),
         different => Ok(different),
     }
 }
