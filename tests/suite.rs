@@ -9,6 +9,8 @@ mod bad_jobs;
 
 mod cases;
 
+mod crash;
+
 mod kill;
 
 mod matrix;
