@@ -20,3 +20,5 @@ mod refusals;
 mod support;
 
 mod tidy;
+
+mod unbound_jobs;

@@ -58,6 +58,27 @@ const RESERVED: [Keyword; 30] = [
     Keyword::XOR,
 ];
 
+/// Those of them that stand between or behind operands.
+const INFIX: [Keyword; 17] = [
+    Keyword::AND,
+    Keyword::AS,
+    Keyword::BETWEEN,
+    Keyword::ELSE,
+    Keyword::END,
+    Keyword::FROM,
+    Keyword::ILIKE,
+    Keyword::IN,
+    Keyword::IS,
+    Keyword::LIKE,
+    Keyword::OR,
+    Keyword::SELECT,
+    Keyword::THEN,
+    Keyword::WHEN,
+    Keyword::WHERE,
+    Keyword::WITH,
+    Keyword::XOR,
+];
+
 /// Words that are whole expressions by themselves, or begin one in front of any word.
 const CONSTANTS: [Keyword; 9] = [
     Keyword::TRUE,
@@ -97,6 +118,11 @@ impl Dialect for Onward {
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
         ch == '"'
+    }
+
+    /// Words that begin an expression are not names when that expression is broken: its own error is the better one.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        matches!(keyword, Keyword::CASE | Keyword::CAST | Keyword::EXTRACT | Keyword::INTERVAL)
     }
 
     fn supports_filter_during_aggregation(&self) -> bool {
@@ -265,7 +291,9 @@ impl<'s> Source<'s> {
             return Err(Diagnostic::at(self.sql.whole(), "empty expression"));
         }
         let tokens = Tokenizer::new(&Onward, text).tokenize_with_location();
-        let tokens = tokens.map_err(|error| self.at_location(&error.message, error.location))?;
+        let tokens = tokens.map_err(|error| {
+            self.at_location(unclosed(&error.message).unwrap_or(&error.message), error.location)
+        })?;
         if tokens.iter().filter(|token| deepens(&token.token)).count() > PARTS_MAX {
             let message = format!("expression of more than {PARTS_MAX} names and operators");
             return Err(Diagnostic::at(self.sql.whole(), message));
@@ -279,7 +307,7 @@ impl<'s> Source<'s> {
             return Ok(tree);
         }
         let message = format!("expected an operator or the end, found `{}`", next.token);
-        Err(self.at_location(&message, next.span.start))
+        Err(self.with_hint(self.at_location(&message, next.span.start), &next.token.to_string()))
     }
 
     fn syntax_error(&self, error: &ParserError) -> Diagnostic {
@@ -295,19 +323,46 @@ impl<'s> Source<'s> {
         let location = place.split_once(", Column: ").and_then(|(line, column)| {
             Some(Location::new(line.parse().ok()?, column.trim().parse().ok()?))
         });
+        let mut unexpected = "";
         let message =
             match message.strip_prefix("Expected: ").and_then(|m| m.split_once(", found: ")) {
                 Some((expected, "EOF")) => format!("expected {expected} at the end"),
-                Some((expected, found)) => format!("expected {expected}, found `{found}`"),
-                None if message.starts_with("No infix parser") => "unknown operator".to_string(),
+                Some((expected, found)) => {
+                    unexpected = found;
+                    format!("expected {expected}, found `{found}`")
+                }
+                None if message.starts_with("No infix parser") => {
+                    unexpected = if message.ends_with("Overlap") { "&&" } else { "" };
+                    "unknown operator".to_string()
+                }
                 None => message.to_string(),
             };
         match location {
-            Some(location) => self.at_location(&message, location),
+            Some(location) => self.with_hint(self.at_location(&message, location), unexpected),
             None => {
                 let end = self.sql.text.len();
                 self.diagnostic(&(end..end), format!("not an SQL expression: {message}"))
             }
+        }
+    }
+
+    /// What to write instead of a word or sign that has no place in an expression.
+    fn with_hint(&self, problem: Diagnostic, unexpected: &str) -> Diagnostic {
+        let is_reserved = RESERVED.iter().any(|word| {
+            // The words of the dialect itself are more often misplaced than meant as names.
+            !INFIX.contains(word) && format!("{word:?}").eq_ignore_ascii_case(unexpected)
+        });
+        match unexpected {
+            "&&" => problem.with_hint("write AND"),
+            "," => problem.with_hint("write each expression as a string of its own"),
+            ";" => problem.with_hint("leave it out"),
+            "`" => problem.with_hint("a name that needs quotes stands in double quotes: \"name\""),
+            "\u{2018}" | "\u{2019}" | "\u{201c}" | "\u{201d}" => {
+                problem.with_hint("write a text in straight quotes: 'text'")
+            }
+            _ if is_reserved => problem
+                .with_hint(format!("a column of that name stands in quotes: \"{unexpected}\"")),
+            _ => problem,
         }
     }
 
@@ -333,6 +388,16 @@ impl<'s> Source<'s> {
         let rest = &text[line_start..];
         line_start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
     }
+}
+
+/// What the tokenizer says of something that is opened and not closed.
+fn unclosed(message: &str) -> Option<&'static str> {
+    let known = [
+        ("Unterminated string literal", "a text without its closing `'`"),
+        ("Expected close delimiter '\"'", "a name without its closing `\"`"),
+        ("Unexpected EOF while in a multi-line comment", "a comment without its closing `*/`"),
+    ];
+    known.iter().find(|(start, _)| message.starts_with(start)).map(|(_, said)| *said)
 }
 
 /// Whether a token stands behind an operand: so the word before it is a name, `interval` in `interval > 5` too.
@@ -377,7 +442,8 @@ mod tests {
         check("(a = 1", "expected ) at the end", "");
         check("a +", "expected an expression at the end", "");
         check("a =\n  'x' )", "expected an operator or the end, found `)`", ")");
-        check("a = 'x", "Unterminated string literal", "'");
+        check("a = 'x", "a text without its closing `'`", "'");
+        check("CASE WHEN a THEN 1", "expected END at the end", "");
     }
 
     #[test]
