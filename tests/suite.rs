@@ -9,6 +9,8 @@ mod bad_jobs;
 
 mod cases;
 
+mod commands;
+
 mod kill;
 
 mod matrix;
