@@ -23,4 +23,6 @@ mod support;
 
 mod tidy;
 
+mod triggers;
+
 mod unbound_jobs;

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 /// Enough for some seconds in tiny chunks.
-const RECORDS: u64 = 100_000;
+const RECORDS: u64 = 1_000_000;
 
 const LONG_RUN: [&str; 6] = ["run", "job.toml", "--threads", "1", "--chunk-bytes", "64"];
 
