@@ -11,6 +11,8 @@ mod cases;
 
 mod commands;
 
+mod crash;
+
 mod kill;
 
 mod matrix;

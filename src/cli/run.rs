@@ -33,12 +33,17 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
     let line_request = reporter.line_request();
     teller.show_through(reporter);
     let requests = world.requests.clone();
-    let watch = Watch::start(arguments.shutdown_timeout, move |request| match request {
-        Request::Stop(signal) => requests.stop(signal.number()),
-        Request::Checkpoint => requests.checkpoint(),
-        Request::Progress => line_request.ask(),
-    })
-    .map_err(job_file::LoadError::Unreadable)?;
+    let watch =
+        Watch::start(
+            arguments.shutdown_timeout,
+            world.clock.clone(),
+            move |request| match request {
+                Request::Stop(signal) => requests.stop(signal.number()),
+                Request::Checkpoint => requests.checkpoint(),
+                Request::Progress => line_request.ask(),
+            },
+        )
+        .map_err(job_file::LoadError::Unreadable)?;
 
     let started = world.clock.monotonic();
     let outcome = engine::run(&loaded.job, &command, &options, &world);

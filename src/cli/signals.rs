@@ -11,6 +11,7 @@ use super::exit::Signal;
 use super::messages;
 use super::numbers;
 use crate::error::{Error, Result};
+use crate::storage::clock::Clock;
 use signal_hook::consts::{SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::{flag, low_level};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Stop signals that come closer together than this are one request.
 const ONE_REQUEST: Duration = Duration::from_millis(300);
@@ -51,6 +52,7 @@ impl Watch {
     /// Where a handler or thread cannot be had.
     pub fn start(
         shutdown_timeout: Duration,
+        clock: Arc<dyn Clock>,
         act: impl FnMut(Request) + Send + 'static,
     ) -> Result<Watch> {
         let failed = |cause: io::Error| Error::failed("cannot watch for signals").with_cause(cause);
@@ -60,16 +62,18 @@ impl Watch {
         let watch_armed = armed.clone();
         let mut act = act;
         let watching = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut first_stop: Option<Instant> = None;
+            let mut first_stop: Option<Duration> = None;
             for number in signals.forever() {
                 let Some(request) = request(number) else {
                     continue;
                 };
                 if let Request::Stop(signal) = request {
                     match first_stop {
-                        None => first_stop = Some(Instant::now()),
+                        None => first_stop = Some(clock.monotonic()),
                         // One key or one closed terminal may send two signals: they are one request.
-                        Some(first) if first.elapsed() < ONE_REQUEST => continue,
+                        Some(first) if clock.monotonic().saturating_sub(first) < ONE_REQUEST => {
+                            continue;
+                        }
                         Some(_) => low_level::exit(i32::from(signal.exit_code())),
                     }
                     // Fails only after the deadline thread is gone, when the run is over anyway.
@@ -181,7 +185,8 @@ mod tests {
     #[test]
     fn a_watch_passes_requests_on_and_ends_when_dropped() {
         let (sent, requests) = channel();
-        let watch = Watch::start(Duration::from_secs(60), move |request| {
+        let clock = Arc::new(crate::storage::clock::SystemClock::new());
+        let watch = Watch::start(Duration::from_secs(60), clock, move |request| {
             sent.send(request).expect("the test listens");
         })
         .expect("signals can be watched");

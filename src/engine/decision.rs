@@ -223,7 +223,7 @@ fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<E
     };
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");
-        let hint = format!("process it again with `{} --fresh`", command);
+        let hint = format!("process it again with `{command} --fresh`");
         return Some(Error::refused(message).with_hint(hint));
     }
     Some(

@@ -19,6 +19,7 @@ use crate::record::Fingerprint;
 use crate::sink::settings::Target;
 use crate::sink::{Inspected, StagedName, discard, leftovers, refuse_other_writers};
 use crate::storage::Existing;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -76,6 +77,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let folder = Folder::open(storage, clock, &job.checkpoint.directory, options.trust())?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
+    tell_durability(job, world);
     let loaded = store.load()?;
     for refused in &loaded.refused {
         let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
@@ -108,6 +110,20 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
 
 fn nothing() -> Loaded {
     Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }
+}
+
+/// Where files live in memory only, a checkpoint survives the process and not the machine.
+fn tell_durability(job: &Job, world: &World) {
+    let folders = planned(job).into_iter().map(|plan| plan.name("").folder);
+    let mut folders: Vec<PathBuf> =
+        std::iter::once(job.checkpoint.directory.clone()).chain(folders).collect();
+    folders.dedup();
+    let kinds = folders.iter().map(|folder| (folder, world.storage.volatile_kind(folder)));
+    if let Some((folder, Some(kind))) = kinds.into_iter().find(|(_, kind)| kind.is_some()) {
+        let folder = folder.display();
+        let note = "the job survives a crash of the process, not of the machine";
+        tell(world, &format!("`{folder}` is on {kind}: {note}"));
+    }
 }
 
 /// The first notes about the inputs; a file with a hundred nameless columns has a hundred.

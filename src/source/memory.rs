@@ -115,6 +115,10 @@ impl Storage for Memory {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    fn volatile_kind(&self, _path: &Path) -> Option<&'static str> {
+        None
+    }
+
     fn lock(&self, _: &Path) -> io::Result<Option<Lock>> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -102,6 +102,23 @@ impl Storage for LocalStorage {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn volatile_kind(&self, path: &Path) -> Option<&'static str> {
+        use rustix::fs::FsWord;
+        const TMPFS: FsWord = 0x0102_1994;
+        const RAMFS: FsWord = 0x8584_58f6;
+        match rustix::fs::statfs(path).ok()?.f_type {
+            TMPFS => Some("tmpfs"),
+            RAMFS => Some("ramfs"),
+            _ => None,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn volatile_kind(&self, _path: &Path) -> Option<&'static str> {
+        None
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW;
         let file = match open_regular(path, flags, 0) {

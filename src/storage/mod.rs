@@ -49,6 +49,10 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// Makes the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
+    /// The kind of file system at a path, where it loses everything when the machine stops; `None` where it keeps what
+    /// was synced, as far as can be told.
+    fn volatile_kind(&self, path: &Path) -> Option<&'static str>;
+
     /// Takes an exclusive lock on a file, making the file where it is missing; `None` while somebody else holds it.
     /// The lock ends with the value, and with the process.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;

@@ -190,6 +190,9 @@ impl Binder<'_> {
                 }
                 Item::Star { exclude, replace } => {
                     layout.rest = self.layout.rest;
+                    if self.layout.rest == Rest::Json && !exclude.is_empty() {
+                        return Err(vec![excluded_from_json(sql)]);
+                    }
                     for field in &self.layout.fields {
                         if !exclude.iter().any(|name| name.eq_ignore_ascii_case(&field.name)) {
                             layout.fields.push(field.clone());
@@ -293,6 +296,11 @@ impl Binder<'_> {
         let (keys, calls, outputs) = (bound.keys, bound.calls, project.columns);
         Ok((reads, Action::Aggregate(Aggregate { keys, calls, outputs })))
     }
+}
+
+fn excluded_from_json(sql: &Sql) -> Diagnostic {
+    let problem = "`* EXCLUDE` needs to know the columns, and JSON records may have any";
+    Diagnostic::at(sql.whole(), problem).with_hint("list the fields that shall be there")
 }
 
 fn named_twice(sql: &Sql, name: &str) -> Diagnostic {

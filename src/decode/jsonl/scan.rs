@@ -201,19 +201,26 @@ impl<'a> Scanner<'a> {
             let name = String::from_utf8_lossy(&raw[1..raw.len() - 1]);
             self.unknown_key.get_or_insert_with(|| name.into_owned());
         }
-        Ok((value, found.and_then(|node| self.visit(node))))
+        if let Some(node) = found
+            && !self.visit(node)
+        {
+            // Which of the two is meant is nobody's to guess, least of all where one of them is replaced.
+            let what = "a key that stands twice in its object";
+            return Err(Problem { at, what });
+        }
+        Ok((value, found))
     }
 
     fn element(&mut self, parent: Option<Node>, element: usize) -> Option<Node> {
         self.tree.element(parent?, element)
     }
 
-    /// The node, when this record did not have it before.
-    fn visit(&mut self, node: Node) -> Option<Node> {
+    /// Whether this record did not have the node before.
+    fn visit(&mut self, node: Node) -> bool {
         let seen = &mut self.seen[self.tree.index(node)];
         let is_first = *seen != self.record;
         *seen = self.record;
-        is_first.then_some(node)
+        is_first
     }
 
     #[inline]

@@ -80,6 +80,10 @@ impl Storage for SimulatedStorage {
         })
     }
 
+    fn volatile_kind(&self, _path: &Path) -> Option<&'static str> {
+        None
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         self.operate(Call::Lock, path, |disk, _| {
             let found = match disk.image.find(path, Last::AsItIs) {

@@ -1,0 +1,230 @@
+//! Whole jobs on the simulated disk: the power fails at every operation, once and again during recovery, and the same
+//! command ends with the same bytes. A checkpoint that was announced is there after any cut.
+
+use onward::checkpoint::Holder;
+use onward::engine::{self, ChangeMode, Outcome, Requests, RunOptions, StartMode, World};
+use onward::job;
+use onward::observe::{Event, Observer, Progress};
+use onward::storage::clock::SimulatedClock;
+use onward::storage::simulated::{Cut, Fault, SimulatedStorage};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A file's name, and what makes its content.
+type Input = (&'static str, fn() -> String);
+
+/// A job, its inputs, and its outputs.
+struct Workload {
+    name: &'static str,
+    job: &'static str,
+    inputs: &'static [Input],
+    outputs: &'static [&'static str],
+}
+
+const FOLDER: &str = "/job";
+
+const WORKLOADS: [Workload; 4] = [
+    Workload {
+        name: "stateless with rejects",
+        job: r#"
+            [source]
+            path = "in.csv"
+            types = { amount = "bigint" }
+            [[transform]]
+            filter = "amount > 3"
+            [sink]
+            path = "out.csv"
+            [rejects]
+            path = "bad.jsonl"
+            limit = 100
+            [checkpoint]
+            every_records = 12
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv", "bad.jsonl"],
+    },
+    Workload {
+        name: "dedup over two inputs",
+        job: r#"
+            [source]
+            path = ["in.csv", "more.csv"]
+            [[transform]]
+            dedup = { key = ["name"] }
+            [sink]
+            path = "out.jsonl"
+            [checkpoint]
+            every_records = 15
+            at_file_end = true
+            keep = 1
+        "#,
+        inputs: &[("in.csv", orders), ("more.csv", orders)],
+        outputs: &["out.jsonl"],
+    },
+    Workload {
+        name: "aggregate with a predicate",
+        job: r#"
+            [source]
+            path = "in.csv"
+            types = { id = "bigint" }
+            [[transform]]
+            aggregate = { by = ["name"], select = ["count(*) AS n", "sum(id) AS ids"] }
+            [sink]
+            path = "out.csv"
+            [checkpoint]
+            when = "id % 17 = 0"
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+    Workload {
+        name: "nothing to read",
+        job: "[source]\npath = \"in.csv\"\n[sink]\npath = \"out.csv\"\n",
+        inputs: &[("in.csv", || "id,name\n".to_owned())],
+        outputs: &["out.csv"],
+    },
+];
+
+fn orders() -> String {
+    let mut text = String::from("id,name,amount\n");
+    for id in 0..60 {
+        let amount = if id % 20 == 9 { "none".to_owned() } else { (id % 7).to_string() };
+        text += &format!("{id},\"name {}\",{amount}\n", id % 11);
+    }
+    text
+}
+
+/// Remembers the newest announced checkpoint, and the one that was resumed.
+#[derive(Default)]
+struct Watcher {
+    saved: AtomicU64,
+    resumed: AtomicU64,
+}
+
+impl Observer for Watcher {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Saved { sequence, .. } => {
+                self.saved.fetch_max(sequence, Ordering::SeqCst);
+            }
+            Event::Resumed { sequence, .. } => self.resumed.store(sequence, Ordering::SeqCst),
+            Event::Note(_) | Event::Refused { .. } | Event::SaveFailed { .. } => {}
+        }
+    }
+}
+
+/// Runs a job on a disk; answers the newest checkpoint that it announced.
+fn run(
+    workload: &Workload,
+    disk: &SimulatedStorage,
+    seed: u64,
+) -> (u64, u64, Result<Outcome, String>) {
+    let file = Path::new(FOLDER).join("job.toml");
+    let job = job::load(workload.job, &file, &|_| None, &[]).expect("a sound job");
+    let watcher = Arc::new(Watcher::default());
+    let world = World {
+        storage: Arc::new(disk.clone()),
+        clock: Arc::new(SimulatedClock::new(seed)),
+        requests: Arc::new(Requests::default()),
+        progress: Arc::new(Progress::default()),
+        observer: watcher.clone(),
+        stdout: Arc::new(Mutex::new(Vec::new())),
+        pause: |_| (),
+        holder: Holder { pid: 1, host: "here".to_owned(), since_micros: 0 },
+    };
+    let options = RunOptions {
+        threads: 1,
+        chunk_bytes: 64,
+        start: StartMode::Resume,
+        changes: ChangeMode::Refuse,
+        overwrite: false,
+        unsafe_directory: false,
+        stop_after_barriers: None,
+    };
+    let outcome = engine::run(&job, "onward run job.toml", &options, &world);
+    let load = |number: &AtomicU64| number.load(Ordering::SeqCst);
+    (load(&watcher.saved), load(&watcher.resumed), outcome.map_err(|error| format!("{error}")))
+}
+
+fn fresh(workload: &Workload) -> SimulatedStorage {
+    let disk = SimulatedStorage::new();
+    disk.put_directory(FOLDER, 0o755);
+    for (name, text) in workload.inputs {
+        disk.put_file(Path::new(FOLDER).join(name), text().as_bytes());
+    }
+    disk
+}
+
+fn outputs(workload: &Workload, disk: &SimulatedStorage) -> Vec<Option<Vec<u8>>> {
+    workload.outputs.iter().map(|name| disk.file(Path::new(FOLDER).join(name))).collect()
+}
+
+/// The job goes on after whatever happened, and its outputs are those of an undisturbed run.
+fn check(workload: &Workload, disk: &SimulatedStorage, announced: u64, place: &str) {
+    let (_, resumed, outcome) = run(workload, disk, 99);
+    let name = workload.name;
+    match outcome {
+        Ok(Outcome::AlreadyFinished(_)) => {}
+        Ok(Outcome::Finished(_)) => {
+            assert!(
+                resumed >= announced,
+                "{name}, {place}: {announced} was announced, {resumed} found"
+            );
+        }
+        other => panic!("{name}, {place}: {other:?}"),
+    }
+    let undisturbed = fresh(workload);
+    run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+    assert_eq!(outputs(workload, disk), outputs(workload, &undisturbed), "{name}, {place}");
+}
+
+fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {
+    let pending = disk.pending();
+    let mut cuts = vec![Cut::Prefix(0), Cut::Prefix(pending / 2), Cut::Prefix(pending)];
+    if pending <= 3 {
+        cuts.extend((0..1 << pending).map(Cut::Chosen));
+    }
+    cuts.extend((0..4).map(|draw| Cut::Seeded(seed * 100 + draw)));
+    cuts
+}
+
+#[test]
+fn after_a_power_cut_at_any_operation_the_same_command_ends_with_the_same_bytes() {
+    let mut states = 0;
+    for workload in &WORKLOADS {
+        let undisturbed = fresh(workload);
+        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+        for at in 0..undisturbed.operations().len() {
+            let disk = fresh(workload);
+            disk.plan(&[Fault::power_loss(at)]);
+            let (announced, _, _) = run(workload, &disk, 2);
+            for cut in cuts(&disk, at as u64) {
+                check(workload, &disk.power_cut(cut), announced, &format!("cut at {at}, {cut:?}"));
+                states += 1;
+            }
+            check(workload, &disk.after_kill(), announced, &format!("killed at {at}"));
+        }
+    }
+    assert!(states > 2000, "{states} states");
+}
+
+#[test]
+fn a_second_power_cut_during_recovery_does_no_harm() {
+    for workload in &WORKLOADS {
+        let undisturbed = fresh(workload);
+        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+        for at in (0..undisturbed.operations().len()).step_by(7) {
+            let disk = fresh(workload);
+            disk.plan(&[Fault::power_loss(at)]);
+            let (announced, _, _) = run(workload, &disk, 2);
+            for second in (0..60).step_by(3) {
+                let disk = disk.power_cut(Cut::Seeded((at * 31 + second) as u64));
+                disk.plan(&[Fault::power_loss(second)]);
+                let (again, _, _) = run(workload, &disk, 3);
+                let found = disk.power_cut(Cut::Seeded(second as u64));
+                let place = format!("cut at {at} and again at {second}");
+                check(workload, &found, announced.max(again), &place);
+            }
+        }
+    }
+}
