@@ -3,6 +3,7 @@
 //! The dialect is what DuckDB and PostgreSQL agree on. A reserved word is never taken for a column, and an expression
 //! ends where its text ends.
 
+use super::words::{self, CONSTANTS, RESERVED};
 use crate::error::{Diagnostic, Sql};
 use sqlparser::ast::{Expr, Function, SelectItem, Spanned};
 use sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
@@ -23,74 +24,6 @@ const NESTING_MAX: usize = 50;
 
 /// Binds tighter than comparisons and looser than `+`.
 const CONCATENATION: u8 = 25;
-
-/// Words that cannot be columns without quotes.
-const RESERVED: [Keyword; 30] = [
-    Keyword::ALL,
-    Keyword::AND,
-    Keyword::ANY,
-    Keyword::AS,
-    Keyword::BETWEEN,
-    Keyword::BY,
-    Keyword::DISTINCT,
-    Keyword::ELSE,
-    Keyword::END,
-    Keyword::FROM,
-    Keyword::GROUP,
-    Keyword::HAVING,
-    Keyword::ILIKE,
-    Keyword::IN,
-    Keyword::INTO,
-    Keyword::IS,
-    Keyword::JOIN,
-    Keyword::LIKE,
-    Keyword::LIMIT,
-    Keyword::ON,
-    Keyword::OR,
-    Keyword::ORDER,
-    Keyword::SELECT,
-    Keyword::THEN,
-    Keyword::UNION,
-    Keyword::USING,
-    Keyword::WHEN,
-    Keyword::WHERE,
-    Keyword::WITH,
-    Keyword::XOR,
-];
-
-/// Those of them that stand between or behind operands.
-const INFIX: [Keyword; 17] = [
-    Keyword::AND,
-    Keyword::AS,
-    Keyword::BETWEEN,
-    Keyword::ELSE,
-    Keyword::END,
-    Keyword::FROM,
-    Keyword::ILIKE,
-    Keyword::IN,
-    Keyword::IS,
-    Keyword::LIKE,
-    Keyword::OR,
-    Keyword::SELECT,
-    Keyword::THEN,
-    Keyword::WHEN,
-    Keyword::WHERE,
-    Keyword::WITH,
-    Keyword::XOR,
-];
-
-/// Words that are whole expressions by themselves, or begin one in front of any word.
-const CONSTANTS: [Keyword; 9] = [
-    Keyword::TRUE,
-    Keyword::FALSE,
-    Keyword::NULL,
-    Keyword::NOT,
-    Keyword::CASE,
-    Keyword::CURRENT_DATE,
-    Keyword::CURRENT_TIMESTAMP,
-    Keyword::CURRENT_TIME,
-    Keyword::LOCALTIMESTAMP,
-];
 
 /// A text on its way through parsing and binding; finds places.
 pub struct Source<'s> {
@@ -292,7 +225,10 @@ impl<'s> Source<'s> {
         }
         let tokens = Tokenizer::new(&Onward, text).tokenize_with_location();
         let tokens = tokens.map_err(|error| {
-            self.at_location(unclosed(&error.message).unwrap_or(&error.message), error.location)
+            self.at_location(
+                words::unclosed(&error.message).unwrap_or(&error.message),
+                error.location,
+            )
         })?;
         if tokens.iter().filter(|token| deepens(&token.token)).count() > PARTS_MAX {
             let message = format!("expression of more than {PARTS_MAX} names and operators");
@@ -307,7 +243,7 @@ impl<'s> Source<'s> {
             return Ok(tree);
         }
         let message = format!("expected an operator or the end, found `{}`", next.token);
-        Err(self.with_hint(self.at_location(&message, next.span.start), &next.token.to_string()))
+        Err(words::with_hint(self.at_location(&message, next.span.start), &next.token.to_string()))
     }
 
     fn syntax_error(&self, error: &ParserError) -> Diagnostic {
@@ -338,31 +274,11 @@ impl<'s> Source<'s> {
                 None => message.to_string(),
             };
         match location {
-            Some(location) => self.with_hint(self.at_location(&message, location), unexpected),
+            Some(location) => words::with_hint(self.at_location(&message, location), unexpected),
             None => {
                 let end = self.sql.text.len();
                 self.diagnostic(&(end..end), format!("not an SQL expression: {message}"))
             }
-        }
-    }
-
-    /// What to write instead of a word or sign that has no place in an expression.
-    fn with_hint(&self, problem: Diagnostic, unexpected: &str) -> Diagnostic {
-        let is_reserved = RESERVED.iter().any(|word| {
-            // The words of the dialect itself are more often misplaced than meant as names.
-            !INFIX.contains(word) && format!("{word:?}").eq_ignore_ascii_case(unexpected)
-        });
-        match unexpected {
-            "&&" => problem.with_hint("write AND"),
-            "," => problem.with_hint("write each expression as a string of its own"),
-            ";" => problem.with_hint("leave it out"),
-            "`" => problem.with_hint("a name that needs quotes stands in double quotes: \"name\""),
-            "\u{2018}" | "\u{2019}" | "\u{201c}" | "\u{201d}" => {
-                problem.with_hint("write a text in straight quotes: 'text'")
-            }
-            _ if is_reserved => problem
-                .with_hint(format!("a column of that name stands in quotes: \"{unexpected}\"")),
-            _ => problem,
         }
     }
 
@@ -388,16 +304,6 @@ impl<'s> Source<'s> {
         let rest = &text[line_start..];
         line_start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
     }
-}
-
-/// What the tokenizer says of something that is opened and not closed.
-fn unclosed(message: &str) -> Option<&'static str> {
-    let known = [
-        ("Unterminated string literal", "a text without its closing `'`"),
-        ("Expected close delimiter '\"'", "a name without its closing `\"`"),
-        ("Unexpected EOF while in a multi-line comment", "a comment without its closing `*/`"),
-    ];
-    known.iter().find(|(start, _)| message.starts_with(start)).map(|(_, said)| *said)
 }
 
 /// Whether a token stands behind an operand: so the word before it is a name, `interval` in `interval > 5` too.
