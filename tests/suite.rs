@@ -9,6 +9,8 @@ mod bad_jobs;
 
 mod cases;
 
+mod commands;
+
 mod crash;
 
 mod kill;
@@ -22,3 +24,7 @@ mod refusals;
 mod support;
 
 mod tidy;
+
+mod triggers;
+
+mod unbound_jobs;

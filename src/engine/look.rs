@@ -90,7 +90,10 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let mut all_notes = inputs.notes.clone();
     let found = match facts.past {
         Past::Checkpoint(found) => {
-            all_notes.extend(notes(&found));
+            // They say what is going to be, which is nothing.
+            if !matches!(decision, Decision::Refuse(_)) {
+                all_notes.extend(notes(&found));
+            }
             Some(found)
         }
         Past::Nothing | Past::Unusable { .. } => None,

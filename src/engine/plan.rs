@@ -65,9 +65,10 @@ impl Plan {
         let chain = Chain::bind(&job.transforms, layout, &mut slots, now_micros);
         let mut chain = match chain {
             Ok(chain) if problems.is_empty() => chain,
-            Ok(_) => return Err(problems),
-            Err(more) => {
-                problems.extend(more);
+            chain => {
+                problems.extend(chain.err().unwrap_or_default());
+                // As they stand in the job file.
+                problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.start));
                 return Err(problems);
             }
         };

@@ -1,6 +1,6 @@
 //! SQL text -> bound, type-checked expression -> evaluation over a batch. `LANGUAGE.md` describes the language.
 //!
-//! Here are parsing (`parse`), names, types and coercions (`bind`), the typed tree (`node`), its evaluation
+//! Here are parsing (`parse`, `words`), names, types and coercions (`bind`), the typed tree (`node`), its evaluation
 //! (`evaluate`) and the functions (`function`). Not here: where columns come from, what becomes of rejected rows, how
 //! aggregates accumulate; and no clock: the job's start time is passed in.
 //!
@@ -20,6 +20,8 @@ mod node;
 mod numbers;
 
 mod parse;
+
+mod words;
 
 pub use bind::{
     AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,

@@ -3,6 +3,7 @@
 //! The dialect is what DuckDB and PostgreSQL agree on. A reserved word is never taken for a column, and an expression
 //! ends where its text ends.
 
+use super::words::{self, CONSTANTS, RESERVED};
 use crate::error::{Diagnostic, Sql};
 use sqlparser::ast::{Expr, Function, SelectItem, Spanned};
 use sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
@@ -23,53 +24,6 @@ const NESTING_MAX: usize = 50;
 
 /// Binds tighter than comparisons and looser than `+`.
 const CONCATENATION: u8 = 25;
-
-/// Words that cannot be columns without quotes.
-const RESERVED: [Keyword; 30] = [
-    Keyword::ALL,
-    Keyword::AND,
-    Keyword::ANY,
-    Keyword::AS,
-    Keyword::BETWEEN,
-    Keyword::BY,
-    Keyword::DISTINCT,
-    Keyword::ELSE,
-    Keyword::END,
-    Keyword::FROM,
-    Keyword::GROUP,
-    Keyword::HAVING,
-    Keyword::ILIKE,
-    Keyword::IN,
-    Keyword::INTO,
-    Keyword::IS,
-    Keyword::JOIN,
-    Keyword::LIKE,
-    Keyword::LIMIT,
-    Keyword::ON,
-    Keyword::OR,
-    Keyword::ORDER,
-    Keyword::SELECT,
-    Keyword::THEN,
-    Keyword::UNION,
-    Keyword::USING,
-    Keyword::WHEN,
-    Keyword::WHERE,
-    Keyword::WITH,
-    Keyword::XOR,
-];
-
-/// Words that are whole expressions by themselves, or begin one in front of any word.
-const CONSTANTS: [Keyword; 9] = [
-    Keyword::TRUE,
-    Keyword::FALSE,
-    Keyword::NULL,
-    Keyword::NOT,
-    Keyword::CASE,
-    Keyword::CURRENT_DATE,
-    Keyword::CURRENT_TIMESTAMP,
-    Keyword::CURRENT_TIME,
-    Keyword::LOCALTIMESTAMP,
-];
 
 /// A text on its way through parsing and binding; finds places.
 pub struct Source<'s> {
@@ -97,6 +51,11 @@ impl Dialect for Onward {
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
         ch == '"'
+    }
+
+    /// Words that begin an expression are not names when that expression is broken: its own error is the better one.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        matches!(keyword, Keyword::CASE | Keyword::CAST | Keyword::EXTRACT | Keyword::INTERVAL)
     }
 
     fn supports_filter_during_aggregation(&self) -> bool {
@@ -265,7 +224,12 @@ impl<'s> Source<'s> {
             return Err(Diagnostic::at(self.sql.whole(), "empty expression"));
         }
         let tokens = Tokenizer::new(&Onward, text).tokenize_with_location();
-        let tokens = tokens.map_err(|error| self.at_location(&error.message, error.location))?;
+        let tokens = tokens.map_err(|error| {
+            self.at_location(
+                words::unclosed(&error.message).unwrap_or(&error.message),
+                error.location,
+            )
+        })?;
         if tokens.iter().filter(|token| deepens(&token.token)).count() > PARTS_MAX {
             let message = format!("expression of more than {PARTS_MAX} names and operators");
             return Err(Diagnostic::at(self.sql.whole(), message));
@@ -279,7 +243,7 @@ impl<'s> Source<'s> {
             return Ok(tree);
         }
         let message = format!("expected an operator or the end, found `{}`", next.token);
-        Err(self.at_location(&message, next.span.start))
+        Err(words::with_hint(self.at_location(&message, next.span.start), &next.token.to_string()))
     }
 
     fn syntax_error(&self, error: &ParserError) -> Diagnostic {
@@ -295,15 +259,22 @@ impl<'s> Source<'s> {
         let location = place.split_once(", Column: ").and_then(|(line, column)| {
             Some(Location::new(line.parse().ok()?, column.trim().parse().ok()?))
         });
+        let mut unexpected = "";
         let message =
             match message.strip_prefix("Expected: ").and_then(|m| m.split_once(", found: ")) {
                 Some((expected, "EOF")) => format!("expected {expected} at the end"),
-                Some((expected, found)) => format!("expected {expected}, found `{found}`"),
-                None if message.starts_with("No infix parser") => "unknown operator".to_string(),
+                Some((expected, found)) => {
+                    unexpected = found;
+                    format!("expected {expected}, found `{found}`")
+                }
+                None if message.starts_with("No infix parser") => {
+                    unexpected = if message.ends_with("Overlap") { "&&" } else { "" };
+                    "unknown operator".to_string()
+                }
                 None => message.to_string(),
             };
         match location {
-            Some(location) => self.at_location(&message, location),
+            Some(location) => words::with_hint(self.at_location(&message, location), unexpected),
             None => {
                 let end = self.sql.text.len();
                 self.diagnostic(&(end..end), format!("not an SQL expression: {message}"))
@@ -377,7 +348,8 @@ mod tests {
         check("(a = 1", "expected ) at the end", "");
         check("a +", "expected an expression at the end", "");
         check("a =\n  'x' )", "expected an operator or the end, found `)`", ")");
-        check("a = 'x", "Unterminated string literal", "'");
+        check("a = 'x", "a text without its closing `'`", "'");
+        check("CASE WHEN a THEN 1", "expected END at the end", "");
     }
 
     #[test]

@@ -221,7 +221,8 @@ impl Binder<'_> {
                         let Item::Expression { name, expression } = item else {
                             let problem =
                                 "`compute` keeps all columns by itself; `*` belongs to `select`";
-                            problems.push(Diagnostic::at(sql.whole(), problem));
+                            let problem = Diagnostic::at(sql.whole(), problem);
+                            problems.push(problem.with_hint("leave it out"));
                             continue;
                         };
                         project.add(&mut self.layout, name, expression, self.slots);

@@ -206,12 +206,15 @@ impl Binder<'_, '_> {
         }
         let is_inside = match &self.groups {
             None => {
-                let message = format!(
-                    "`{name}` is an aggregate: it has no meaning in {}",
-                    self.scope.context
-                );
-                let hint =
-                    "write it in an aggregate step: aggregate = { by = [...], select = [...] }";
+                let (place_name, hint) = match self.scope.context {
+                    "aggregate" => ("a group key", "write it in `select`, not in `by`"),
+                    context => (
+                        context,
+                        "write it in an aggregate step: aggregate = { by = [...], select = [...] }",
+                    ),
+                };
+                let message =
+                    format!("`{name}` is an aggregate: it has no meaning in {place_name}");
                 return Some(self.fail_with_hint(place, &message, "", hint));
             }
             Some(groups) => groups.is_inside,
@@ -235,16 +238,21 @@ impl Binder<'_, '_> {
                 &list.args
             }
             _ => {
-                return self.fail(
-                    place,
-                    &format!("`{name}` takes no DISTINCT and no ORDER BY"),
-                    "",
-                );
+                let message = format!("`{name}` takes no DISTINCT and no ORDER BY");
+                let hint = "drop repeated values in a step before: dedup = { key = [...] }";
+                return self.fail_with_hint(place, &message, "", hint);
             }
         };
-        if call.over.is_some() || call.filter.is_some() || !call.within_group.is_empty() {
+        if call.over.is_some() {
+            return self.fail(
+                place,
+                &format!("`{name}` takes no OVER: it works on whole groups"),
+                "",
+            );
+        }
+        if call.filter.is_some() || !call.within_group.is_empty() {
             let hint = format!("write {name}(CASE WHEN condition THEN value END)");
-            let message = format!("`{name}` takes no FILTER, OVER or WITHIN GROUP");
+            let message = format!("`{name}` takes no FILTER and no WITHIN GROUP");
             return self.fail_with_hint(place, &message, "", &hint);
         }
         let (function, argument) = match (name, list) {

@@ -56,6 +56,13 @@ impl Binder<'_, '_> {
                 let hint = "a date plus a number adds days: DATE '2024-05-17' + 7";
                 self.fail_with_hint(place, "intervals are not supported", "", hint)
             }
+            Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
+                self.fail(place, "subqueries are not supported", "")
+            }
+            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
+                let hint = "LIKE knows % and _: status LIKE 'paid%'";
+                self.fail_with_hint(place, "regular expressions are not supported", "", hint)
+            }
             _ => self.fail(place, "this kind of expression is not supported", ""),
         }
     }
@@ -88,6 +95,11 @@ impl Binder<'_, '_> {
             }
             _ => return self.fail(place, &format!("`{name}` takes plain arguments only"), ""),
         };
+        // What stands in an unknown function is not looked at: what it would have to be is unknown too.
+        let name_place = self.source.range(&call.name);
+        let Some(function) = function::find(&name) else {
+            return self.unknown_function(&name, &name_place);
+        };
         let mut arguments = Vec::new();
         for argument in list {
             arguments.push(match argument {
@@ -95,10 +107,6 @@ impl Binder<'_, '_> {
                 _ => self.fail(place, &format!("`{name}` takes plain arguments only"), ""),
             });
         }
-        let name_place = self.source.range(&call.name);
-        let Some(function) = function::find(&name) else {
-            return self.unknown_function(&name, &name_place);
-        };
         self.build(function, arguments.into_iter().collect::<Option<_>>()?, place)
     }
 
@@ -119,7 +127,8 @@ impl Binder<'_, '_> {
         let count = arguments.len();
         if count < function.required || (count > function.parameters.len() && !function.repeats) {
             let name = function.doc.name;
-            let message = format!("`{name}` does not take {count} arguments");
+            let plural = if count == 1 { "" } else { "s" };
+            let message = format!("`{name}` does not take {count} argument{plural}");
             let signature = function.doc.signature;
             return self.fail_with_hint(place, &message, "", &format!("it is {signature}"));
         }

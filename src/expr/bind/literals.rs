@@ -39,7 +39,7 @@ impl Binder<'_, '_> {
         let content = typed.value.clone().into_string().unwrap_or_default();
         match evaluate::read_text(content.as_bytes(), target) {
             Ok(cell) => Some(Node::Constant(cell.to_value(), target)),
-            Err(_) => self.fail(place, &format!("`{content}` is not a {target}"), ""),
+            Err(_) => self.not_a_moment(place, &format!("`{content}`"), target),
         }
     }
 
@@ -65,7 +65,7 @@ impl Binder<'_, '_> {
             CastKind::TryCast | CastKind::SafeCast => Conversion::Try,
         };
         let operand = self.expression(expr);
-        let target = self.type_named(data_type, place)?;
+        let target = self.type_named(data_type, &self.type_place(place))?;
         let operand = operand?;
         let from = operand.node.data_type();
         match operand.node {
@@ -79,6 +79,20 @@ impl Binder<'_, '_> {
         }
     }
 
+    /// Where the type of a cast stands; the tree knows the place of what is cast only.
+    fn type_place(&self, operand: &Range<usize>) -> Range<usize> {
+        let text = &self.source.sql.text;
+        let rest = text[operand.end..].trim_start_matches([' ', '\t', '\r', '\n', ')', ':']);
+        let rest = match rest.get(..2) {
+            Some(word) if word.eq_ignore_ascii_case("as") => rest[2..].trim_start(),
+            _ => rest,
+        };
+        let is_part = |sign: char| sign.is_alphanumeric() || sign == '_';
+        let length = rest.find(|sign: char| !is_part(sign)).unwrap_or(rest.len());
+        let start = text.len() - rest.len();
+        if length == 0 { operand.clone() } else { start..start + length }
+    }
+
     fn type_named(&mut self, data_type: &ast::DataType, place: &Range<usize>) -> Option<DataType> {
         let name = data_type.to_string();
         let known = match data_type {
@@ -89,7 +103,15 @@ impl Binder<'_, '_> {
         };
         match known {
             Some(known) => Some(known),
-            None => self.fail(place, &format!("unknown type `{name}`"), TYPES),
+            None => match data_type {
+                ast::DataType::Decimal(_) | ast::DataType::Numeric(_) => {
+                    let hint = "digits in all, then those behind the point: decimal(12,2)";
+                    let label = "at most 38 digits";
+                    let message = format!("`{}` is no type", name.to_ascii_lowercase());
+                    self.fail_with_hint(place, &message, label, hint)
+                }
+                _ => self.fail(place, &format!("unknown type `{name}`"), TYPES),
+            },
         }
     }
 }

@@ -123,7 +123,8 @@ impl Binder<'_, '_> {
             SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
             other => {
                 let place = self.source.range(other);
-                return self.fail(&place, "not a select-list item", "");
+                let hint = "write a column, an expression with AS and a name, or `*`";
+                return self.fail_with_hint(&place, "not a select-list item", "", hint);
             }
         };
         let default = self.default_name(ast);

@@ -79,8 +79,15 @@ impl Binder<'_, '_> {
         };
         let meant = closest(name, names.into_iter()).map(str::to_string);
         let problem = self.source.diagnostic(place, message).with_label(label);
+        let is_quoted = self.text(place).starts_with('"');
         match meant {
             Some(meant) => self.report(problem.with_hint(format!("did you mean `{meant}`?"))),
+            None if is_quoted => {
+                let quoted = name.replace('\'', "''");
+                self.report(problem.with_hint(format!(
+                    "double quotes are for names; write a text in single quotes: '{quoted}'"
+                )))
+            }
             None => self.report(problem),
         }
     }

@@ -221,7 +221,8 @@ impl Binder<'_, '_> {
         };
         let place = self.source.range(&**pattern);
         if *any {
-            return self.fail(&place, "LIKE ANY is not supported", "");
+            let hint = "write LIKE once for each pattern, with OR between";
+            return self.fail_with_hint(&place, "LIKE ANY is not supported", "", hint);
         }
         let ignores_case = matches!(ast, Expr::ILike { .. });
         let escape = match escape_char {

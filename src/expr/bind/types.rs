@@ -9,6 +9,7 @@ use crate::expr::evaluate;
 use crate::expr::node::{Conversion, Node, Value};
 use crate::expr::numbers;
 use crate::record::{DataType, SlotOrigin};
+use std::ops::Range;
 
 /// Digits of any bigint.
 const BIGINT_DIGITS: u8 = 19;
@@ -54,12 +55,8 @@ impl Binder<'_, '_> {
             return match evaluate::read_text(content, target) {
                 Ok(cell) => Some(Typed { node: Node::Constant(cell.to_value(), target), ..typed }),
                 Err(_) => {
-                    let message = format!("{} is not a {target}", self.text(&typed.place));
-                    let hint = match target {
-                        DataType::Date => "write a date as '2024-05-17'",
-                        _ => "write a timestamp as '2024-05-17 10:30:00'",
-                    };
-                    self.fail_with_hint(&typed.place, &message, "", hint)
+                    let content = self.text(&typed.place);
+                    self.not_a_moment(&typed.place, content, target)
                 }
             };
         }
@@ -67,6 +64,26 @@ impl Binder<'_, '_> {
             return Some(coerced(typed, target));
         }
         self.wrong_type(&typed, &format!("a {target}"), target)
+    }
+
+    /// A text that is no date or timestamp.
+    pub fn not_a_moment<T>(
+        &mut self,
+        place: &Range<usize>,
+        content: &str,
+        target: DataType,
+    ) -> Option<T> {
+        let message = format!("{content} is not a {target}");
+        match target {
+            DataType::Date => {
+                self.fail_with_hint(place, &message, "", "write a date as '2024-05-17'")
+            }
+            DataType::Timestamp => {
+                let hint = "write a timestamp as '2024-05-17 10:30:00'";
+                self.fail_with_hint(place, &message, "", hint)
+            }
+            _ => self.fail(place, &message, ""),
+        }
     }
 
     /// An operand of `||`: a text as it is, JSON as the text it must be, anything else as its text form.
@@ -129,7 +146,8 @@ impl Binder<'_, '_> {
         let path = self.text(&place);
         let message = "a JSON value beside another has no type to be compared as";
         let hint = format!(
-            "write CAST({path} AS text), or declare it: types = {{ \"{path}\" = \"text\" }}"
+            "say how to compare: CAST({path} AS decimal(18,2)) or CAST({path} AS text), \
+             or declare it: types = {{ \"{path}\" = \"decimal(18,2)\" }}"
         );
         self.fail_with_hint(&place, message, "this is json", &hint)
     }
@@ -159,6 +177,7 @@ impl Binder<'_, '_> {
             .find_map(|(part, beside)| self.declaration(part, beside.node.data_type()));
         let hint = declared.or_else(|| self.cast_hint(odd, other.node.data_type()));
         let hint = hint.or_else(|| self.cast_hint(other, odd.node.data_type()));
+        let hint = hint.or_else(|| moment_hint(left, right));
         self.mismatch(odd, message, hint)
     }
 
@@ -212,6 +231,17 @@ impl Binder<'_, '_> {
         };
         Some(format!("declare it: types = {{ {name} = \"{target}\" }}"))
     }
+}
+
+/// How to write what is compared with a date.
+fn moment_hint(left: &Typed, right: &Typed) -> Option<String> {
+    let is_moment =
+        |part: &Typed| matches!(part.node.data_type(), DataType::Date | DataType::Timestamp);
+    let is_number =
+        |part: &Typed| part.node.constant().is_some() && part.node.data_type().is_numeric();
+    let is_beside_number =
+        (is_moment(left) && is_number(right)) || (is_number(left) && is_moment(right));
+    is_beside_number.then(|| "write a date in quotes: '2024-05-17'".to_string())
 }
 
 /// Whether a part becomes a type without a `CAST`.

@@ -83,5 +83,5 @@ fn what_differs_within_a_group_is_no_output() {
     let declare = "declare it: types = { amount = \"decimal(18,2)\" }";
     check("sum(amount)", "a number is needed here, not a text", declare);
     let case = "write count(CASE WHEN condition THEN value END)";
-    check("count(id) FILTER (WHERE id > 1)", "`count` takes no FILTER, OVER or WITHIN GROUP", case);
+    check("count(id) FILTER (WHERE id > 1)", "`count` takes no FILTER and no WITHIN GROUP", case);
 }

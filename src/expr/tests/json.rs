@@ -39,7 +39,8 @@ fn json_is_passed_on_as_it_is_and_cast_as_asked() {
 fn json_beside_json_needs_a_type() {
     let table = Table::json(&["1"]);
     let message = "a JSON value beside another has no type to be compared as";
-    let hint = "write CAST(v.a[0] AS text), or declare it: types = { \"v.a[0]\" = \"text\" }";
+    let hint = "say how to compare: CAST(v.a[0] AS decimal(18,2)) or CAST(v.a[0] AS text), \
+                or declare it: types = { \"v.a[0]\" = \"decimal(18,2)\" }";
     table.check_error("v.a[0] = v.b", [message, "v.a[0]", "this is json", hint]);
     let message = "9007199254740993 cannot be compared exactly as a double";
     let hint = "declare the type of the JSON path beside it: types = { \"path\" = \"bigint\" }";

@@ -1,0 +1,107 @@
+//! `checkpoint list`, `show` and `verify`.
+
+use super::{JOB, answer, check_says, checkpoint_files, job_of, json, said, stopped};
+use serde_json::{Value as Json, json};
+use std::fs;
+
+#[test]
+fn list_tells_when_and_why_each_was_taken() {
+    let scratch = stopped();
+    let text = answer(scratch.path(), &["checkpoint", "list", "job.toml"], 0);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert_eq!(lines[0], "number  taken (UTC)          why              bytes  records");
+    check_says(lines[1], &["     1  20", "  start  ", "  0"]);
+    check_says(lines[2], &["     2  20", "  stop-early  ", "  22"]);
+    let text = answer(scratch.path(), &["checkpoint", "list", "job.toml", "--json"], 0);
+    let lines: Vec<Json> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let is_like = |line: &Json, number: u64, trigger: &str, records: u64| {
+        assert_eq!(line["checkpoint"], number);
+        assert_eq!(line["trigger"], trigger);
+        assert_eq!(line["records_read"], records);
+        assert_eq!(line["phase"], "reading");
+    };
+    is_like(&lines[0], 1, "start", 0);
+    is_like(&lines[1], 2, "stop-early", 22);
+}
+
+#[test]
+fn show_tells_everything_that_a_checkpoint_holds() {
+    let scratch = stopped();
+    let newest = json(scratch.path(), &["checkpoint", "show", "job.toml"], 0);
+    assert_eq!(newest["checkpoint"], 2);
+    assert_eq!(newest["manifest"]["position"]["offset"], 195);
+    assert_eq!(newest["manifest"]["job"]["transform"][0]["filter"], "amount > 2");
+    assert_eq!(newest["manifest"]["outputs"][0]["target"], "out.csv");
+    let first = answer(scratch.path(), &["checkpoint", "show", "job.toml", "1", "--json"], 0);
+    assert_eq!(first.lines().count(), 1);
+    check_says(&first, &["\"trigger\":\"start\""]);
+}
+
+#[test]
+fn verify_says_what_it_found_whole() {
+    let scratch = stopped();
+    let verify = |more: &[&str]| {
+        answer(scratch.path(), &[&["checkpoint", "verify", "job.toml"], more].concat(), 0)
+    };
+    assert_eq!(verify(&[]), "job: checkpoint 2 is whole; job, inputs and outputs fit it\n");
+    assert_eq!(verify(&["1"]), "job: checkpoint 1 is whole\n");
+    let answer: Json = serde_json::from_str(&verify(&["--json"])).expect("JSON");
+    assert_eq!(answer, json!({ "job": "job", "checkpoint": 2, "valid": true }));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_with_its_damage() {
+    let scratch = stopped();
+    let newest = checkpoint_files(scratch.path()).pop().expect("a checkpoint");
+    let mut bytes = fs::read(&newest).expect("a readable file");
+    let last = bytes.len() - 40;
+    bytes[last] ^= 1;
+    fs::write(&newest, bytes).expect("a writable file");
+    let damaged = "onward: error: checkpoint 2 is not usable: ";
+    for command in ["verify", "show"] {
+        let text = said(scratch.path(), &["checkpoint", command, "job.toml"], 5);
+        assert!(text.starts_with(damaged), "{command}: {text}");
+    }
+    let list = answer(scratch.path(), &["checkpoint", "list", "job.toml"], 0);
+    check_says(&list, &["\n     2  not usable: "]);
+    let list = answer(scratch.path(), &["checkpoint", "list", "job.toml", "--json"], 0);
+    check_says(&list, &["{\"checkpoint\":2,\"invalid\":\""]);
+    let plan = answer(scratch.path(), &["plan", "job.toml"], 0);
+    check_says(&plan, &["would resume from checkpoint 1 ", "passes over: ckpt-"]);
+    let status = answer(scratch.path(), &["status", "job.toml"], 0);
+    check_says(&status, &["checkpoint file `ckpt-0000000000000002.onw` is not usable: "]);
+}
+
+#[test]
+fn a_number_that_is_not_there_is_missing() {
+    let scratch = stopped();
+    for command in ["verify", "show"] {
+        assert_eq!(
+            said(scratch.path(), &["checkpoint", command, "job.toml", "77"], 5),
+            "onward: error: checkpoint 77 is not usable: it is missing\n"
+        );
+    }
+}
+
+#[test]
+fn a_job_that_was_never_started_has_none() {
+    let scratch = job_of(JOB, 5);
+    for command in ["list", "show", "verify", "now"] {
+        assert_eq!(
+            said(scratch.path(), &["checkpoint", command, "job.toml"], 1),
+            "onward: error: `job` has no checkpoints: it was never started\n"
+        );
+    }
+}
+
+#[test]
+fn now_needs_a_job_that_runs() {
+    let scratch = stopped();
+    assert_eq!(
+        said(scratch.path(), &["checkpoint", "now", "job.toml"], 1),
+        "onward: error: `job` is not running\n   \
+         hint: a stopped job has saved its last checkpoint; see `onward checkpoint list`\n"
+    );
+}
