@@ -5,8 +5,9 @@ use super::exit::Exit;
 use super::job_file::{self, LoadError};
 use super::messages;
 use super::numbers::counted;
-use super::world::{Teller, real};
-use crate::engine;
+use super::world::{Teller, looking, real};
+use crate::engine::{self, Decision, Outlook};
+use crate::error::Kind;
 use std::sync::Arc;
 
 /// Says what is wrong with a job, or what its records look like at the end of its chain.
@@ -18,6 +19,13 @@ pub fn check(arguments: &JobArguments) -> Result<Exit, LoadError> {
     let loaded = job_file::load(&*world.storage, arguments)?;
     let bound =
         engine::bind(&loaded.job, &world).map_err(|error| loaded.explain(&arguments.job, error))?;
+    let command = format!("onward run {}", arguments.job.display());
+    let outlook = engine::outlook(&loaded.job, &command, &looking(), &world);
+    if let Ok(Outlook { decision: Decision::Refuse(error), .. }) | Err(error) = outlook
+        && error.kind == Kind::Usage
+    {
+        return Err(loaded.explain(&arguments.job, error));
+    }
     for note in &bound.inputs.notes {
         messages::show(&messages::note(note));
     }

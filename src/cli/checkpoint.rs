@@ -193,7 +193,15 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
 /// The checkpoint that the user names, or the newest.
 fn chosen(folder: &Folder, arguments: &OneCheckpointArguments) -> Result<Sequence> {
     match arguments.sequence {
-        Some(sequence) => Ok(Sequence(sequence)),
+        Some(number) => {
+            let there = folder.list()?;
+            if there.contains_key(&Sequence(number)) {
+                return Ok(Sequence(number));
+            }
+            let numbers: Vec<String> = there.keys().map(Sequence::to_string).collect();
+            Err(Error::usage(format!("there is no checkpoint {number}"))
+                .with_hint(format!("there are: {}", numbers.join(", "))))
+        }
         None => newest(folder)?.ok_or_else(|| Error::failed("there is no checkpoint")),
     }
 }
