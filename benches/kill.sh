@@ -50,7 +50,9 @@ for case in "$here"/fixtures/cases/data-*/; do
     for _ in $(seq "$kills"); do
         "${run[@]}" 2> part.log &
         process=$!
-        sleep "$(awk -v r=$RANDOM -v m=$millis 'BEGIN { printf "%.3f", r / 32768 * m / 1000 / 2 }')"
+        # On the average all kills together fall into one undisturbed run.
+        sleep "$(awk -v r=$RANDOM -v m=$millis -v k="$kills" \
+            'BEGIN { printf "%.3f", 0.02 + r / 32768 * 2 * m / 1000 / k }')"
         kill -9 $process 2>/dev/null && done_kills=$((done_kills + 1))
         wait $process 2>/dev/null || true
     done

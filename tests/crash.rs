@@ -2,7 +2,7 @@
 //! command ends with the same bytes. A checkpoint that was announced is there after any cut.
 
 use onward::checkpoint::Holder;
-use onward::engine::{self, ChangeMode, Outcome, Requests, RunOptions, StartMode, World};
+use onward::engine::{self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, World};
 use onward::job;
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
@@ -134,7 +134,7 @@ fn run(
     };
     let options = RunOptions {
         threads: 1,
-        chunk_bytes: 64,
+        chunks: Chunks::new(64),
         start: StartMode::Resume,
         changes: ChangeMode::Refuse,
         overwrite: false,

@@ -6,7 +6,7 @@ use super::job_file::{self, LoadError};
 use super::messages::{self, escape};
 use super::numbers::counted;
 use super::table::{Cell, render, terminal_width};
-use super::world::{CHUNK_BYTES, Teller, real};
+use super::world::{Teller, real};
 use crate::engine::{self, Preview};
 use crate::error::Error;
 use crate::record::DataType;
@@ -23,7 +23,7 @@ const REJECTS_SHOWN: usize = 5;
 pub fn preview(arguments: &PreviewArguments) -> Result<Exit, LoadError> {
     let world = real(Arc::new(Teller::default()));
     let loaded = job_file::load(&*world.storage, &arguments.job)?;
-    let preview = engine::preview(&loaded.job, arguments.records, CHUNK_BYTES, &world)
+    let preview = engine::preview(&loaded.job, arguments.records, &world)
         .map_err(|error| loaded.explain(&arguments.job.job, error))?;
     let rows = rows(&preview, arguments.records).map_err(LoadError::Unreadable)?;
     let header: Vec<String> = preview.columns.iter().map(|(name, _)| name.clone()).collect();

@@ -8,9 +8,9 @@ use super::numbers::thousands;
 use super::progress::{Reporter, Style};
 use super::signals::{Request, Watch};
 use super::summary::{Resumed, Stopped, Summary};
-use super::world::{CHUNK_BYTES, Teller, real, threads};
+use super::world::{Teller, real, threads};
 use crate::checkpoint::Manifest;
-use crate::engine::{self, ChangeMode, Outcome, RunOptions, StartMode, StopCause, World};
+use crate::engine::{self, ChangeMode, Chunks, Outcome, RunOptions, StartMode, StopCause, World};
 use crate::error::{Error, Kind};
 use crate::job::Job;
 use crate::sink::settings::Target;
@@ -63,7 +63,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
 fn options(arguments: &RunArguments) -> RunOptions {
     RunOptions {
         threads: threads(arguments.threads),
-        chunk_bytes: arguments.chunk_bytes.unwrap_or(CHUNK_BYTES),
+        chunks: arguments.chunk_bytes.map_or_else(Chunks::default, Chunks::new),
         start: if arguments.fresh { StartMode::Fresh } else { StartMode::Resume },
         changes: if arguments.accept_changes { ChangeMode::Accept } else { ChangeMode::Refuse },
         overwrite: arguments.overwrite,

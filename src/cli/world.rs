@@ -3,7 +3,7 @@
 use super::messages;
 use super::progress::Reporter;
 use crate::checkpoint::Holder;
-use crate::engine::{ChangeMode, Requests, RunOptions, StartMode, World};
+use crate::engine::{ChangeMode, Chunks, Requests, RunOptions, StartMode, World};
 use crate::observe::{Event, Observer, Progress};
 use crate::storage::LocalStorage;
 use crate::storage::clock::{Clock, SystemClock};
@@ -11,9 +11,6 @@ use std::io::stdout;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Bytes of a chunk.
-pub const CHUNK_BYTES: u64 = 1 << 20;
 
 /// The operating system's files and clocks; events go to `observer`.
 pub fn real(observer: Arc<dyn Observer>) -> World {
@@ -36,7 +33,7 @@ pub fn real(observer: Arc<dyn Observer>) -> World {
 pub fn looking() -> RunOptions {
     RunOptions {
         threads: 1,
-        chunk_bytes: CHUNK_BYTES,
+        chunks: Chunks::default(),
         start: StartMode::Resume,
         changes: ChangeMode::Refuse,
         overwrite: false,

@@ -45,6 +45,7 @@ mod worker;
 
 mod world;
 
+pub use crate::source::chunks::Chunks;
 pub use decision::{Decision, Found, InputFinding};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};

@@ -109,8 +109,8 @@ fn read(
     }
     let (plan, inputs) = (ordered.plan, ordered.inputs);
     let window = 2 * options.threads as u64 + 2;
-    let queue = Queue::new(inputs, ordered.position, options.chunk_bytes, window);
-    let new_worker = || Worker::new(plan, inputs, &*world.storage, options.chunk_bytes);
+    let queue = Queue::new(inputs, ordered.position, options.chunks, window);
+    let new_worker = || Worker::new(plan, inputs, &*world.storage, options.chunks);
     thread::scope(|scope| {
         let (sender, results) = sync_channel(options.threads);
         let mut workers = Vec::new();

@@ -10,6 +10,7 @@ use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::record::{Batch, CsvDialect, DataType, Position, Slot};
+use crate::source::chunks::Chunks;
 use crate::transform::{Flow, State};
 
 /// The first records, as text.
@@ -40,7 +41,7 @@ const FORMAT: SinkFormat = SinkFormat::Csv(CsvSink {
 const BYTES_MAX: u64 = 16 << 20;
 
 /// Runs the first records through the chain until `records` have come out, or `BYTES_MAX` were read.
-pub fn preview(job: &Job, records: u64, chunk_bytes: u64, world: &World) -> Result<Preview> {
+pub fn preview(job: &Job, records: u64, world: &World) -> Result<Preview> {
     let mut job = job.clone();
     job.sink.format = FORMAT;
     let storage = &*world.storage;
@@ -58,8 +59,9 @@ pub fn preview(job: &Job, records: u64, chunk_bytes: u64, world: &World) -> Resu
     };
     let fields = plan.chain.layout.fields.iter();
     taking.preview.columns = fields.map(|field| (field.name.clone(), field.data_type)).collect();
-    let mut worker = Worker::new(&plan, &inputs, storage, chunk_bytes);
-    taking.read(&mut worker, chunk_bytes)?;
+    let chunks = Chunks::default();
+    let mut worker = Worker::new(&plan, &inputs, storage, chunks);
+    taking.read(&mut worker, chunks)?;
     taking.drain();
     Ok(taking.preview)
 }
@@ -75,8 +77,8 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    fn read(&mut self, worker: &mut Worker<'_>, chunk_bytes: u64) -> Result<()> {
-        let queue = Queue::new(self.inputs, self.position, chunk_bytes, u64::MAX);
+    fn read(&mut self, worker: &mut Worker<'_>, chunks: Chunks) -> Result<()> {
+        let queue = Queue::new(self.inputs, self.position, chunks, u64::MAX);
         let mut bytes = 0;
         while let Some(task) = queue.claim() {
             if self.preview.records >= self.wanted || bytes >= BYTES_MAX {
@@ -89,7 +91,7 @@ impl Taking<'_> {
                 Start::Exact(start) => worker.process_exact(task, start)?,
                 Start::Guess => worker.process_exact(task, self.position.offset)?,
             };
-            bytes += chunk_bytes;
+            bytes += chunks.size();
             for piece in chunk.pieces {
                 self.preview.records_read += piece.records;
                 let (encoded, flow) = match piece.product {

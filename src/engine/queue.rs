@@ -4,6 +4,7 @@ use super::inputs::Inputs;
 use super::worker::Chunk;
 use crate::error::Result;
 use crate::record::{ChunkNumber, Position, SourceIndex};
+use crate::source::chunks::Chunks;
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -53,21 +54,21 @@ struct State {
 #[derive(Debug, Clone)]
 struct Tasks {
     sizes: Vec<u64>,
-    chunk_bytes: u64,
+    chunks: Chunks,
     source: usize,
-    number: u64,
+    number: ChunkNumber,
     start: Start,
     ticket: u64,
 }
 
 impl Queue {
     /// The chunks from a position on.
-    pub fn new(inputs: &Inputs, position: Position, chunk_bytes: u64, window: u64) -> Queue {
+    pub fn new(inputs: &Inputs, position: Position, chunks: Chunks, window: u64) -> Queue {
         let tasks = Tasks {
             sizes: inputs.files.iter().map(|file| file.size).collect(),
-            chunk_bytes,
+            chunks,
             source: position.source.0 as usize,
-            number: position.offset / chunk_bytes,
+            number: chunks.number_at(position.offset),
             start: Start::Exact(position.offset),
             ticket: 0,
         };
@@ -144,19 +145,21 @@ impl Iterator for Tasks {
     fn next(&mut self) -> Option<Task> {
         let size = loop {
             let size = *self.sizes.get(self.source)?;
-            if self.number * self.chunk_bytes < size {
+            if self.chunks.range(self.number).start < size {
                 break size;
             }
-            (self.source, self.number, self.start) = (self.source + 1, 0, Start::Guess);
+            (self.source, self.number, self.start) =
+                (self.source + 1, ChunkNumber(0), Start::Guess);
         };
         let task = Task {
             ticket: self.ticket,
             source: SourceIndex(u32::try_from(self.source).expect("fewer than 2^32 inputs")),
-            number: ChunkNumber(self.number),
+            number: self.number,
             start: self.start,
-            is_last: (self.number + 1) * self.chunk_bytes >= size,
+            is_last: self.chunks.range(self.number).end >= size,
         };
-        (self.ticket, self.number, self.start) = (self.ticket + 1, self.number + 1, Start::Guess);
+        (self.ticket, self.number, self.start) =
+            (self.ticket + 1, ChunkNumber(self.number.0 + 1), Start::Guess);
         Some(task)
     }
 }

@@ -9,6 +9,7 @@ use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
 use crate::record::{Batch, RawRecords, Reject, Values};
 use crate::source::Input;
+use crate::source::chunks::Chunks;
 use crate::storage::{Storage, read_full};
 use crate::transform::Staged;
 use crc32fast::Hasher;
@@ -100,7 +101,7 @@ pub struct Worker<'a> {
     plan: &'a Plan,
     inputs: &'a Inputs,
     storage: &'a dyn Storage,
-    chunk_bytes: u64,
+    chunks: Chunks,
     buffer: Vec<u8>,
 }
 
@@ -110,16 +111,16 @@ impl<'a> Worker<'a> {
         plan: &'a Plan,
         inputs: &'a Inputs,
         storage: &'a dyn Storage,
-        chunk_bytes: u64,
+        chunks: Chunks,
     ) -> Worker<'a> {
-        Worker { plan, inputs, storage, chunk_bytes, buffer: Vec::new() }
+        Worker { plan, inputs, storage, chunks, buffer: Vec::new() }
     }
 
     /// Processes a chunk; `None` when its start could not be guessed, or the guess led nowhere.
     pub fn process(&mut self, task: Task) -> Result<Option<Chunk>> {
         let input = &self.inputs.files[task.source.0 as usize];
-        let nominal_start = task.number.0 * self.chunk_bytes;
-        let nominal_end = (nominal_start + self.chunk_bytes).min(input.size);
+        let nominal = self.chunks.range(task.number);
+        let (nominal_start, nominal_end) = (nominal.start, nominal.end.min(input.size));
         let start = match task.start {
             Start::Guess if nominal_start <= input.data_start => Start::Exact(input.data_start),
             start => start,

@@ -2,6 +2,7 @@
 
 use crate::checkpoint::{Holder, Trust};
 use crate::observe::{Observer, Progress};
+use crate::source::chunks::Chunks;
 use crate::storage::Storage;
 use crate::storage::clock::Clock;
 use std::io::Write;
@@ -35,8 +36,8 @@ pub struct World {
 pub struct RunOptions {
     /// Number of worker threads, at least 1.
     pub threads: usize,
-    /// Bytes of a chunk, at least 1.
-    pub chunk_bytes: u64,
+    /// How inputs are divided into chunks.
+    pub chunks: Chunks,
     /// What to do with an earlier run's checkpoints.
     pub start: StartMode,
     /// Whether changes of steps without state are taken over in the middle of a job.
