@@ -79,8 +79,8 @@ fn a_number_that_is_not_there_is_missing() {
     let scratch = stopped();
     for command in ["verify", "show"] {
         assert_eq!(
-            said(scratch.path(), &["checkpoint", command, "job.toml", "77"], 5),
-            "onward: error: checkpoint 77 is not usable: it is missing\n"
+            said(scratch.path(), &["checkpoint", command, "job.toml", "77"], 2),
+            "onward: error: there is no checkpoint 77\n   hint: there are: 1, 2\n"
         );
     }
 }
