@@ -36,13 +36,15 @@ pub enum Kind {
     Internal,
     /// The command line or the job file is wrong; nothing was touched (exit code 2).
     Usage,
+    /// An input is not there: a mistake of the job (exit code 2), or, once it was begun, a change (exit code 5).
+    NoInput,
     /// Too many records were rejected (exit code 4).
     RejectLimit,
     /// The checkpoint, the inputs and the job do not belong together (exit code 5).
     Refused,
     /// Another run holds the lock (exit code 6).
     Locked,
-    /// No room left, or the time is over: the same command goes on later (exit code 75).
+    /// No room left: the same command goes on later (exit code 75).
     StoppedEarly,
 }
 

@@ -238,14 +238,14 @@ fn usr1_takes_a_checkpoint_and_usr2_tells_how_far_the_run_is() {
     running.signal(Signal::TERM);
     let ended = running.end();
     assert_eq!(ended.code, Some(143), "{ended:?}");
-    assert!(ended.stderr.contains(" records/s, "), "{ended:?}");
+    assert!(ended.stderr.contains(" rec/s, "), "{ended:?}");
     let ended = onward(scratch.path(), &["run", "job.toml"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains("resuming from checkpoint 3 at record "), "{ended:?}");
 }
 
 #[test]
-fn a_second_signal_ends_the_run_at_once_and_the_checkpoint_before_counts() {
+fn two_stop_signals_in_one_breath_are_one_request() {
     let scratch = long_job();
     let mut running = spawn(scratch.path(), &LONG_RUN);
     assert!(running.until(|| checkpoints(scratch.path()).len() == 1));

@@ -40,8 +40,24 @@ fn with_each(case: &Case, options: &[&[&str]]) -> Vec<(String, Result)> {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
-    let options: &[&[&str]] = &[&["--threads", "1"], &["--threads", "2"], &["--threads", "8"]];
-    check(|case| with_each(case, options), Result::without_counts);
+    let small: &[&[&str]] = &[
+        &["--threads", "1"],
+        &["--threads", "2", "--chunk-bytes", "16"],
+        &["--threads", "8", "--chunk-bytes", "16"],
+    ];
+    let big: &[&[&str]] = &[
+        &["--threads", "1"],
+        &["--threads", "2", "--chunk-bytes", "65536"],
+        &["--threads", "8", "--chunk-bytes", "65536"],
+    ];
+    let given: &[&[&str]] = &[&["--threads", "1"], &["--threads", "2"], &["--threads", "8"]];
+    let fixed = |case: &Case| case.arguments.iter().any(|argument| argument == "--chunk-bytes");
+    let options = |case: &Case| match case.is_big() {
+        _ if fixed(case) => given,
+        true => big,
+        false => small,
+    };
+    check(|case| with_each(case, options(case)), Result::without_counts);
 }
 
 #[test]

@@ -42,8 +42,6 @@ pub struct Facts {
 pub struct Requests {
     /// A signal asks the run to stop.
     pub interrupted: bool,
-    /// The run reached a step of its end.
-    pub finished: bool,
     /// The time given to the run is over.
     pub out_of_time: bool,
     /// Somebody asked for a checkpoint.
@@ -113,8 +111,7 @@ impl Costs {
 /// that is being saved and then for a pause as long as it took; the end of a file that falls into
 /// that time is passed over.
 pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
-    let Requests { interrupted, finished, out_of_time, asked, predicate_held, file_ended } =
-        facts.requests;
+    let Requests { interrupted, out_of_time, asked, predicate_held, file_ended } = facts.requests;
     let rested = facts
         .last_finished
         .is_some_and(|finished| facts.now >= finished.saturating_add(facts.costs.pause()));
@@ -122,7 +119,6 @@ pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
     let passed = facts.now.saturating_sub(facts.last_taken);
     let reasons = [
         (interrupted, Trigger::Interrupt),
-        (finished, Trigger::Final),
         (out_of_time, Trigger::StopEarly),
         (asked, Trigger::Manual),
         (predicate_held, Trigger::Predicate),
@@ -199,7 +195,6 @@ mod tests {
     fn requests_come_first_in_the_order_of_their_weight() {
         let all = Requests {
             interrupted: true,
-            finished: true,
             out_of_time: true,
             asked: true,
             predicate_held: true,
@@ -207,8 +202,7 @@ mod tests {
         };
         let cases = [
             (all, Trigger::Interrupt),
-            (Requests { interrupted: false, ..all }, Trigger::Final),
-            (Requests { interrupted: false, finished: false, ..all }, Trigger::StopEarly),
+            (Requests { interrupted: false, ..all }, Trigger::StopEarly),
             (Requests { asked: true, file_ended: true, ..Requests::default() }, Trigger::Manual),
             (Requests { predicate_held: true, ..Requests::default() }, Trigger::Predicate),
             (Requests { file_ended: true, ..Requests::default() }, Trigger::FileEnd),

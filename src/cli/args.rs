@@ -190,7 +190,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn chunk_bytes(text: &str) -> Result<u64, String> {
-    let bytes = job::size(text).filter(|bytes| *bytes > 0);
+    const BYTES_MAX: u64 = 1 << 30;
+    let bytes = job::size(text).filter(|bytes| (1..=BYTES_MAX).contains(bytes));
     bytes.ok_or_else(|| "write it like `65536` or `64KiB`".to_owned())
 }
 

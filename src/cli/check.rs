@@ -2,7 +2,7 @@
 
 use super::args::JobArguments;
 use super::exit::Exit;
-use super::job_file::{self, LoadError};
+use super::job_file::{self, Failure};
 use super::messages;
 use super::numbers::counted;
 use super::world::{Teller, looking, real};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// With everything that is wrong, or where the job's files cannot be read.
-pub fn check(arguments: &JobArguments) -> Result<Exit, LoadError> {
+pub fn check(arguments: &JobArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let loaded = job_file::load(&*world.storage, arguments)?;
     let bound =
@@ -37,6 +37,6 @@ pub fn check(arguments: &JobArguments) -> Result<Exit, LoadError> {
     for field in &bound.plan.chain.layout.fields {
         text += &format!("   {}: {}\n", messages::escape(&field.name), field.data_type);
     }
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(Exit::Finished)
 }

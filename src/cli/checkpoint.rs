@@ -2,7 +2,7 @@
 
 use super::args::{AnswerArguments, CheckpointCommand, JobArguments, OneCheckpointArguments};
 use super::exit::Exit;
-use super::job_file::{self, LoadError};
+use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, thousands};
 use super::world::{Teller, looking, real};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Where the job is wrong, not running, or its checkpoints cannot be read.
-pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, LoadError> {
+pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, Failure> {
     match command {
         CheckpointCommand::Now(arguments) => now(arguments),
         CheckpointCommand::List(arguments) => list(arguments),
@@ -36,27 +36,27 @@ pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, LoadError> {
 }
 
 /// The job and its folder, which must be there.
-fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), LoadError> {
+fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), Failure> {
     let job = job_file::load(&*world.storage, arguments)?.job;
-    let folder = engine::folder(&job, world, Trust::OwnOnly).map_err(LoadError::Unreadable)?;
+    let folder = engine::folder(&job, world, Trust::Anyones)?;
     let missing = || {
         let message = format!("`{}` has no checkpoints: it was never started", job.name);
-        LoadError::Unreadable(Error::failed(message))
+        Failure::Error(Error::failed(message))
     };
     let folder = folder.ok_or_else(missing)?;
     Ok((job, folder))
 }
 
-fn now(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+fn now(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let (job, folder) = open(&world, &arguments.job)?;
-    let sequence = ask(&job, &folder, &world).map_err(LoadError::Unreadable)?;
+    let sequence = ask(&job, &folder, &world)?;
     let text = if arguments.json {
         format!("{}\n", json!({ "job": job.name, "checkpoint": sequence }))
     } else {
         format!("checkpoint {sequence}\n")
     };
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(Exit::Finished)
 }
 
@@ -141,18 +141,16 @@ fn manual_after(folder: &Folder, before: Option<Sequence>) -> Result<Option<Sequ
     Ok(None)
 }
 
-fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let (_, folder) = open(&world, &arguments.job)?;
     let mut text = match arguments.json {
         true => String::new(),
         false => "number  taken (UTC)          why              bytes  records\n".to_owned(),
     };
-    for (sequence, skimmed) in folder.list().map_err(LoadError::Unreadable)? {
+    for (sequence, skimmed) in folder.list()? {
         let read = match skimmed {
-            Ok(skimmed) => {
-                folder.read(sequence).map_err(LoadError::Unreadable)?.map(|read| (skimmed, read))
-            }
+            Ok(skimmed) => folder.read(sequence)?.map(|read| (skimmed, read)),
             Err(invalid) => Err(invalid),
         };
         let line = match (read, arguments.json) {
@@ -186,7 +184,7 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
         text += &line;
         text.push('\n');
     }
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(Exit::Finished)
 }
 
@@ -206,11 +204,11 @@ fn chosen(folder: &Folder, arguments: &OneCheckpointArguments) -> Result<Sequenc
     }
 }
 
-fn show(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
+fn show(arguments: &OneCheckpointArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let (_, folder) = open(&world, &arguments.job)?;
-    let sequence = chosen(&folder, arguments).map_err(LoadError::Unreadable)?;
-    let read = folder.read(sequence).map_err(LoadError::Unreadable)?;
+    let sequence = chosen(&folder, arguments)?;
+    let read = folder.read(sequence)?;
     let checkpoint = read.map_err(|invalid| refused(sequence, &invalid.to_string()))?.checkpoint;
     let sections: Vec<_> = checkpoint
         .sections
@@ -234,30 +232,29 @@ fn show(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
         shown.to_string()
     } else {
         serde_json::to_string_pretty(&shown)
-            .map_err(|cause| LoadError::Unreadable(Error::internal("JSON").with_cause(cause)))?
+            .map_err(|cause| Failure::Error(Error::internal("JSON").with_cause(cause)))?
     };
-    messages::answer(&format!("{text}\n")).map_err(LoadError::Unreadable)?;
+    messages::answer(&format!("{text}\n"))?;
     Ok(Exit::Finished)
 }
 
-fn refused(sequence: Sequence, reason: &str) -> LoadError {
-    LoadError::Unreadable(Error::refused(format!("checkpoint {sequence} is not usable: {reason}")))
+fn refused(sequence: Sequence, reason: &str) -> Failure {
+    Failure::Error(Error::refused(format!("checkpoint {sequence} is not usable: {reason}")))
 }
 
 /// Verifies a checkpoint with all that it builds on, and, for the newest, that job, inputs and outputs fit it.
-fn verify(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
+fn verify(arguments: &OneCheckpointArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let (job, folder) = open(&world, &arguments.job)?;
-    let sequence = chosen(&folder, arguments).map_err(LoadError::Unreadable)?;
-    let verified = folder.verify(sequence).map_err(LoadError::Unreadable)?;
+    let sequence = chosen(&folder, arguments)?;
+    let verified = folder.verify(sequence)?;
     verified.map_err(|invalid| refused(sequence, &invalid.to_string()))?;
     let mut fits = "";
-    if Some(sequence) == newest(&folder).map_err(LoadError::Unreadable)? {
+    if Some(sequence) == newest(&folder)? {
         let command = format!("onward run {}", arguments.job.job.display());
-        let outlook =
-            engine::outlook(&job, &command, &looking(), &world).map_err(LoadError::Unreadable)?;
+        let outlook = engine::outlook(&job, &command, &looking(), &world)?;
         if let Decision::Refuse(error) = outlook.decision {
-            return Err(LoadError::Unreadable(error));
+            return Err(Failure::Error(error));
         }
         fits = "; job, inputs and outputs fit it";
     }
@@ -267,6 +264,6 @@ fn verify(arguments: &OneCheckpointArguments) -> Result<Exit, LoadError> {
     } else {
         format!("{name}: checkpoint {sequence} is whole{fits}\n")
     };
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(Exit::Finished)
 }

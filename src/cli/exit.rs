@@ -20,7 +20,7 @@ pub enum Exit {
     Refused,
     /// Another run holds the lock.
     Locked,
-    /// Stopped early for want of room or time: the same command goes on.
+    /// Stopped early for want of room: the same command goes on.
     StoppedEarly,
     /// Stopped by a signal, after a complete checkpoint.
     Interrupted(Signal),
@@ -86,7 +86,7 @@ impl From<Kind> for Exit {
     fn from(kind: Kind) -> Exit {
         match kind {
             Kind::Failed | Kind::Internal => Exit::Failed,
-            Kind::Usage => Exit::Usage,
+            Kind::Usage | Kind::NoInput => Exit::Usage,
             Kind::RejectLimit => Exit::RejectLimit,
             Kind::Refused => Exit::Refused,
             Kind::Locked => Exit::Locked,

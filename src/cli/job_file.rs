@@ -21,37 +21,43 @@ pub struct Loaded {
 
 impl Loaded {
     /// Shows an error of the job file with its places; `file` as the user named it.
-    pub fn explain(&self, file: &Path, error: Error) -> LoadError {
+    pub fn explain(&self, file: &Path, error: Error) -> Failure {
         if error.problems.is_empty() {
-            LoadError::Unreadable(error)
+            Failure::Error(error)
         } else {
-            LoadError::Problems(messages::problems(file, &self.document, &error.problems))
+            Failure::Told(messages::problems(file, &self.document, &error.problems))
         }
     }
 }
 
-/// Why there is no job. Either way it is the user's turn, and nothing was touched.
+/// Why a command failed.
 #[derive(Debug)]
-pub enum LoadError {
-    /// The file could not be read.
-    Unreadable(Error),
-    /// The file was read, and this is what is wrong with it, as it is shown.
-    Problems(String),
+pub enum Failure {
+    /// What is still to be told.
+    Error(Error),
+    /// Problems of the job file, as they are shown with their places.
+    Told(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
 }
 
 /// Reads and understands the job that the command line names.
 ///
 /// # Errors
 /// Where the file cannot be read, or with everything that is wrong in it.
-pub fn load(storage: &dyn Storage, arguments: &JobArguments) -> Result<Loaded, LoadError> {
+pub fn load(storage: &dyn Storage, arguments: &JobArguments) -> Result<Loaded, Failure> {
     let file = &arguments.job;
-    let text = read(storage, file).map_err(LoadError::Unreadable)?;
+    let text = read(storage, file)?;
     let document = Document::new(&text, &arguments.overrides);
     match job::load(&text, file, &environment, &arguments.overrides) {
         Ok(job) => Ok(Loaded { job, document }),
         Err(problems) => {
             let shown = messages::problems(file, &document, &problems);
-            Err(LoadError::Problems(shown))
+            Err(Failure::Told(shown))
         }
     }
 }

@@ -43,7 +43,7 @@ use clap::Parser;
 use exit::Exit;
 
 use crate::error::Error;
-use job_file::LoadError;
+use job_file::Failure;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -55,21 +55,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     // A panic has told what happened; what is left to say is that nothing is lost.
     let ended = catch_unwind(AssertUnwindSafe(|| dispatch(&arguments.command)));
-    let ended = ended.unwrap_or_else(|_| Err(LoadError::Unreadable(Error::internal("a panic"))));
+    let ended = ended.unwrap_or_else(|_| Err(Failure::Error(Error::internal("a panic"))));
     match ended {
         Ok(exit) => exit,
-        Err(LoadError::Problems(shown)) => {
+        Err(Failure::Told(shown)) => {
             messages::show(&shown);
             Exit::Usage
         }
-        Err(LoadError::Unreadable(error)) => {
+        Err(Failure::Error(error)) => {
             messages::show(&messages::error(&error));
             Exit::from(error.kind)
         }
     }
 }
 
-fn dispatch(command: &Command) -> Result<Exit, LoadError> {
+fn dispatch(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::check(arguments),
@@ -78,7 +78,7 @@ fn dispatch(command: &Command) -> Result<Exit, LoadError> {
         Command::Status(arguments) => status::status(arguments),
         Command::Checkpoint(command) => checkpoint::checkpoint(command),
         Command::Functions(arguments) => {
-            functions::functions(arguments.name.as_deref()).map_err(LoadError::Unreadable)
+            functions::functions(arguments.name.as_deref()).map_err(Failure::Error)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::args::AnswerArguments;
 use super::exit::Exit;
-use super::job_file::{self, LoadError};
+use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, percent, thousands};
 use super::world::{Teller, looking, real};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Where the job is wrong, or its files cannot be read.
-pub fn plan(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+pub fn plan(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let loaded = job_file::load(&*world.storage, &arguments.job)?;
     let command = format!("onward run {}", arguments.job.job.display());
@@ -27,9 +27,9 @@ pub fn plan(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
     } else {
         as_text(&loaded.job.name, &outlook)
     };
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(match outlook.decision {
-        Decision::Refuse(_) => Exit::Refused,
+        Decision::Refuse(error) => Exit::from(error.kind),
         Decision::Start | Decision::Resume | Decision::Publish | Decision::Finished => {
             Exit::Finished
         }

@@ -2,7 +2,7 @@
 
 use super::args::PreviewArguments;
 use super::exit::Exit;
-use super::job_file::{self, LoadError};
+use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::counted;
 use super::table::{Cell, render, terminal_width};
@@ -20,12 +20,12 @@ const REJECTS_SHOWN: usize = 5;
 ///
 /// # Errors
 /// Where the job is wrong, or its files cannot be read.
-pub fn preview(arguments: &PreviewArguments) -> Result<Exit, LoadError> {
+pub fn preview(arguments: &PreviewArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let loaded = job_file::load(&*world.storage, &arguments.job)?;
     let preview = engine::preview(&loaded.job, arguments.records, &world)
         .map_err(|error| loaded.explain(&arguments.job.job, error))?;
-    let rows = rows(&preview, arguments.records).map_err(LoadError::Unreadable)?;
+    let rows = rows(&preview, arguments.records)?;
     let header: Vec<String> = preview.columns.iter().map(|(name, _)| name.clone()).collect();
     let mut text = render(&header, &rows, terminal_width());
     if !preview.is_whole {
@@ -38,7 +38,7 @@ pub fn preview(arguments: &PreviewArguments) -> Result<Exit, LoadError> {
     if preview.rejects.len() > REJECTS_SHOWN {
         text += &format!("(and {} more bad records)\n", preview.rejects.len() - REJECTS_SHOWN);
     }
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(Exit::Finished)
 }
 

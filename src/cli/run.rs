@@ -21,7 +21,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Where the run failed, refused, or was stopped by something else than the user.
-pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
+pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
     let teller = Arc::new(Teller::default());
     let world = real(teller.clone());
     let loaded = job_file::load(&*world.storage, &arguments.job)?;
@@ -42,8 +42,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::LoadError> {
                 Request::Checkpoint => requests.checkpoint(),
                 Request::Progress => line_request.ask(),
             },
-        )
-        .map_err(job_file::LoadError::Unreadable)?;
+        )?;
 
     let started = world.clock.monotonic();
     let outcome = engine::run(&loaded.job, &command, &options, &world);

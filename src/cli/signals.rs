@@ -68,13 +68,11 @@ impl Watch {
                     continue;
                 };
                 if let Request::Stop(signal) = request {
-                    match first_stop {
-                        None => first_stop = Some(clock.monotonic()),
-                        // One key or one closed terminal may send two signals: they are one request.
-                        Some(first) if clock.monotonic().saturating_sub(first) < ONE_REQUEST => {
-                            continue;
-                        }
-                        Some(_) => low_level::exit(i32::from(signal.exit_code())),
+                    let now = clock.monotonic();
+                    match stop_step(first_stop, now) {
+                        StopStep::First => first_stop = Some(now),
+                        StopStep::Same => continue,
+                        StopStep::AtOnce => low_level::exit(i32::from(signal.exit_code())),
                     }
                     // Fails only after the deadline thread is gone, when the run is over anyway.
                     let _is_over = watch_armed.send(signal);
@@ -125,6 +123,25 @@ fn request(number: i32) -> Option<Request> {
     }
 }
 
+/// What a stop signal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StopStep {
+    /// A last checkpoint and the end.
+    First,
+    /// One key or one closed terminal may send two signals: they are one request.
+    Same,
+    /// The end at once.
+    AtOnce,
+}
+
+fn stop_step(first: Option<Duration>, now: Duration) -> StopStep {
+    match first {
+        None => StopStep::First,
+        Some(first) if now.saturating_sub(first) < ONE_REQUEST => StopStep::Same,
+        Some(_) => StopStep::AtOnce,
+    }
+}
+
 /// Ends the process when a stop takes too long; returns when the run is over.
 fn wait_for_deadline(armed: &Receiver<Signal>, shutdown_timeout: Duration) {
     let Ok(signal) = armed.recv() else { return };
@@ -171,6 +188,16 @@ mod tests {
         assert!(!is_ignored(status, 2));
         assert!(is_ignored(status, 13));
         assert!(!is_ignored("", 1));
+    }
+
+    #[test]
+    fn a_second_stop_ends_at_once_unless_it_comes_in_the_same_breath() {
+        let first = Duration::from_secs(5);
+        let after = |millis| stop_step(Some(first), first + Duration::from_millis(millis));
+        assert_eq!(stop_step(None, first), StopStep::First);
+        assert_eq!(after(0), StopStep::Same);
+        assert_eq!(after(299), StopStep::Same);
+        assert_eq!(after(300), StopStep::AtOnce);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::args::AnswerArguments;
 use super::exit::Exit;
-use super::job_file::{self, LoadError};
+use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, duration, percent, short, thousands};
 use super::world::{Teller, real};
@@ -26,7 +26,7 @@ struct Status {
 ///
 /// # Errors
 /// Where the job file is wrong, or the job's folder cannot be read.
-pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
+pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let job = job_file::load(&*world.storage, &arguments.job)?.job;
     let mut status = Status {
@@ -35,17 +35,15 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, LoadError> {
         refused: Vec::new(),
         now_micros: world.clock.wall_micros(),
     };
-    if let Some(folder) =
-        engine::folder(&job, &world, Trust::OwnOnly).map_err(LoadError::Unreadable)?
-    {
-        if folder.is_locked().map_err(LoadError::Unreadable)? {
+    if let Some(folder) = engine::folder(&job, &world, Trust::Anyones)? {
+        if folder.is_locked()? {
             status.running = Some(folder.holder());
         }
-        let loaded = folder.peek().map_err(LoadError::Unreadable)?;
+        let loaded = folder.peek()?;
         (status.newest, status.refused) = (loaded.newest, loaded.refused);
     }
     let text = if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
-    messages::answer(&text).map_err(LoadError::Unreadable)?;
+    messages::answer(&text)?;
     Ok(Exit::Finished)
 }
 

@@ -37,7 +37,8 @@ pub fn looking() -> RunOptions {
         start: StartMode::Resume,
         changes: ChangeMode::Refuse,
         overwrite: false,
-        unsafe_directory: false,
+        // Looking writes nothing.
+        unsafe_directory: true,
         stop_after_barriers: None,
     }
 }
@@ -104,7 +105,11 @@ impl Teller {
 
 impl Observer for Teller {
     fn event(&self, event: Event) {
+        let is_note = matches!(event, Event::Note(_));
         let Some(text) = Teller::text(event) else { return };
+        if !is_note {
+            return self.show(&text);
+        }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !told.contains(&text) {
             self.show(&text);

@@ -19,6 +19,8 @@ pub struct Facts {
     pub command: String,
     /// The checkpoints.
     pub past: Past,
+    /// Why an output cannot get its final name.
+    pub blocked: Option<Error>,
 }
 
 /// The checkpoints that were found.
@@ -87,9 +89,14 @@ pub enum Decision {
 }
 
 /// Decides. What is graver is told first.
-pub fn decide(facts: &Facts) -> Decision {
+pub fn decide(facts: &mut Facts) -> Decision {
+    let blocked = facts.blocked.take();
+    let or_blocked = |decision| match blocked {
+        Some(error) => Decision::Refuse(error),
+        None => decision,
+    };
     let found = match (&facts.past, facts.start) {
-        (_, StartMode::Fresh) | (Past::Nothing, _) => return Decision::Start,
+        (_, StartMode::Fresh) | (Past::Nothing, _) => return or_blocked(Decision::Start),
         (Past::Unusable { refused }, _) => return Decision::Refuse(no_usable(facts, refused)),
         (Past::Checkpoint(found), _) => found,
     };
@@ -97,7 +104,7 @@ pub fn decide(facts: &Facts) -> Decision {
         return Decision::Refuse(refusal);
     }
     match found.phase {
-        Phase::Reading | Phase::Draining => Decision::Resume,
+        Phase::Reading | Phase::Draining => or_blocked(Decision::Resume),
         Phase::Publishing => Decision::Publish,
         Phase::Done => Decision::Finished,
     }

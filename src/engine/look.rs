@@ -2,7 +2,6 @@
 
 use super::decision::{Decision, Found, Past, decide, notes};
 use super::inputs::Inputs;
-use super::outputs::planned;
 use super::plan::{Plan, Purpose};
 use super::survey::{Survey, survey};
 use super::world::{RunOptions, World};
@@ -63,7 +62,7 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let newest = loaded.newest.as_ref().map(|newest| (newest.id.sequence, newest.manifest.clone()));
     let refused =
         loaded.refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect();
-    let Survey { inputs, facts, .. } =
+    let Survey { inputs, mut facts, .. } =
         match survey(job, command, options, world, loaded, checkpoints) {
             Ok(survey) => survey,
             Err(error) if error.kind == Kind::Refused => {
@@ -81,12 +80,7 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
             }
             Err(error) => return Err(error),
         };
-    let mut decision = decide(&facts);
-    if let (Decision::Start, Err(error)) =
-        (&decision, check_targets(job, options, world, &inputs, &newest))
-    {
-        decision = Decision::Refuse(error);
-    }
+    let decision = decide(&mut facts);
     let mut all_notes = inputs.notes.clone();
     let found = match facts.past {
         Past::Checkpoint(found) => {
@@ -100,22 +94,6 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     };
     let inputs = inputs.files.iter().map(|file| (file.name.clone(), file.size)).collect();
     Ok(Outlook { decision, newest, refused, running, notes: all_notes, found, inputs })
-}
-
-/// Whether a start could make the outputs.
-fn check_targets(
-    job: &Job,
-    options: &RunOptions,
-    world: &World,
-    inputs: &Inputs,
-    newest: &Option<(Sequence, Manifest)>,
-) -> Result<()> {
-    let past = newest.as_ref().map_or(&[][..], |(_, manifest)| &manifest.outputs);
-    let overwrite = options.overwrite || job.sink.overwrite || job.sink.target == Target::Stdout;
-    for plan in planned(job) {
-        plan.check(world, "plan", &inputs.known(), past, overwrite)?;
-    }
-    Ok(())
 }
 
 /// The job's folder, where it is there.

@@ -162,7 +162,7 @@ impl<'a> Ordered<'a> {
                 (encoded, flow)
             }
         };
-        self.check_rejects(&encoded.rejects)?;
+        self.check_rejects(&encoded)?;
         self.write(&encoded)?;
         self.counters.records_read += records;
         self.position.offset = piece.end;
@@ -217,7 +217,14 @@ impl<'a> Ordered<'a> {
         Ok(())
     }
 
-    fn check_rejects(&self, rejects: &[Rejected]) -> Result<()> {
+    fn check_rejects(&self, encoded: &Encoded) -> Result<()> {
+        if encoded.has_too_much_text() {
+            // Behind a step with state a batch cannot be done again in smaller pieces. What a record comes to must not
+            // depend on its neighbours, so this is no reject.
+            let message = "a step behind one with state makes more than 256 MiB of text at a time";
+            return Err(Error::failed(message).with_hint("move it before the step with state"));
+        }
+        let rejects = &encoded.rejects;
         for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {
             let within = reject.origin.as_ref().map_or(0, |origin| origin.record + 1);
             let records = self.counters.records_read + within;
@@ -302,6 +309,7 @@ impl<'a> Ordered<'a> {
         self.is_consistent = false;
         let fill = |batch: &mut Batch, slots: &[Slot]| plan.fill(batch, slots);
         let slots = plan.slots.infos.len();
+        let before = plan.chain.drained(&self.states);
         let drained = plan.chain.drain(&mut self.states, slots, DRAIN_ROWS, &fill);
         let Some((batch, flow)) = drained else {
             self.is_consistent = true;
@@ -313,7 +321,11 @@ impl<'a> Ordered<'a> {
             let needed = last_row.map_or(0, |last| u64::from(last) + 1);
             encoded.forget_behind(last_row, rows - needed);
         }
-        self.check_rejects(&encoded.rejects)?;
+        if let Err(error) = self.check_rejects(&encoded) {
+            // Nothing was written yet: what was read need not be read again.
+            self.is_consistent = plan.chain.put_back(&mut self.states, &before);
+            return Err(error);
+        }
         self.write(&encoded)?;
         self.barrier()?;
         Ok(Some(flow))

@@ -34,6 +34,14 @@ pub struct Permission {
     pub ours: Option<Standing>,
 }
 
+impl Permission {
+    /// The user may allow later what the job did not allow when it began.
+    pub fn widened(self, overwrite: bool) -> Permission {
+        let existing = if overwrite { Existing::Replace } else { self.existing };
+        Permission { existing, ..self }
+    }
+}
+
 /// An output that is being written.
 #[derive(Debug)]
 pub struct Output {

@@ -10,6 +10,7 @@ use crate::job::{self, Job};
 use crate::record::{Batch, DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
 use crate::source::settings::SourceFormat;
 use crate::transform::Chain;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What a job is bound for.
@@ -163,7 +164,8 @@ fn close_layout(
             Field { name: key.clone(), data_type, slot }
         }));
     }
-    layout.fields.extend(computed.into_iter().filter(|field| !keys.contains(&field.name)));
+    let known: HashSet<&String> = keys.iter().collect();
+    layout.fields.extend(computed.into_iter().filter(|field| !known.contains(&field.name)));
     Some(keys)
 }
 

@@ -4,8 +4,8 @@ use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
 use super::ordered::{Beginning, Identity};
-use super::outputs::{Output, Outputs, Permission, planned, publish_again};
-use super::plan::{Plan, Purpose};
+use super::outputs::{Output, Outputs, planned, publish_again};
+use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::survey::{OutputPast, Restored, RestoredOutput, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
@@ -14,11 +14,11 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
+use crate::job::diff::{Change, ChangeClass, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::settings::Target;
 use crate::sink::{Inspected, StagedName, discard, leftovers, refuse_other_writers};
-use crate::storage::Existing;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -83,10 +83,17 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
         world.observer.event(Event::Refused { file, reason });
     }
+    if let Some(newest) = &loaded.newest
+        && options.start == StartMode::Resume
+        && is_only_to_publish(job, &newest.manifest)
+    {
+        let manifest = newest.manifest.clone();
+        return publish(job, options, world, manifest, store);
+    }
     let checkpoints = store.folder().list()?.len();
-    let survey = survey(job, command, options, world, loaded, checkpoints)?;
+    let mut survey = survey(job, command, options, world, loaded, checkpoints)?;
     tell_notes(world, &survey.inputs.notes);
-    let decision = decide(&survey.facts);
+    let decision = decide(&mut survey.facts);
     if let (Decision::Resume | Decision::Publish | Decision::Finished, Past::Checkpoint(found)) =
         (&decision, &survey.facts.past)
     {
@@ -96,7 +103,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         Decision::Refuse(error) => Err(error),
         Decision::Start => start(job, options, world, survey, Some(store)),
         Decision::Resume => resume(job, options, world, survey, store),
-        Decision::Publish => publish(job, options, world, survey, store),
+        Decision::Publish => publish(job, options, world, newest(survey).manifest, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
             if checkpoints > 1 {
@@ -106,6 +113,14 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
             Ok(Prepared::Finished(Box::new(manifest)))
         }
     }
+}
+
+/// Whether all is written and only the names are missing: then nobody needs the inputs any more.
+fn is_only_to_publish(job: &Job, manifest: &Manifest) -> bool {
+    let is_cosmetic = |change: &Change| change.class == ChangeClass::Cosmetic;
+    manifest.phase == Phase::Publishing
+        && manifest.semantics == SEMANTICS_VERSION
+        && diff(&manifest.job, &job.effective).iter().all(is_cosmetic)
 }
 
 fn nothing() -> Loaded {
@@ -152,7 +167,7 @@ fn start(
     survey: Survey,
     mut store: Option<Store>,
 ) -> Result<Prepared> {
-    let Survey { inputs, plan, past, .. } = survey;
+    let Survey { inputs, past, .. } = survey;
     // Of a run that cannot be resumed nobody knows the id later: what a killed one left must be found by its name.
     let instance = match store {
         Some(_) => RunId::random(&*world.clock),
@@ -180,7 +195,7 @@ fn start(
         give_up(job, world, store, past.as_ref())?;
     }
     // `now()` was bound to another moment when the job was looked at.
-    let plan = Plan::bind(job, &inputs, now, Purpose::Run).unwrap_or(plan);
+    let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
     let beginning = Beginning {
         identity: Identity {
             instance,
@@ -243,19 +258,14 @@ fn resume(
     let instance = manifest.instance.to_string();
     let mut opened = Vec::new();
     let overwrite = options.overwrite || job.sink.overwrite;
-    for RestoredOutput { plan, past } in &outputs {
-        if let OutputPast::Written { permission, .. } | OutputPast::Blank { permission } = past {
-            plan.check_vacant(world, widened(*permission, overwrite).existing)?;
-        }
-    }
     for RestoredOutput { plan, past } in outputs {
         opened.push(match past {
             OutputPast::Written { mut inspected, permission } => {
                 claim(world, &mut inspected)?;
-                Output::rewound(&plan, inspected.rewind()?, widened(permission, overwrite))
+                Output::rewound(&plan, inspected.rewind()?, permission.widened(overwrite))
             }
             OutputPast::Blank { permission } => {
-                Output::planned(&plan, &instance, widened(permission, overwrite))
+                Output::planned(&plan, &instance, permission.widened(overwrite))
             }
             OutputPast::New => {
                 let permission = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
@@ -306,23 +316,14 @@ fn claim(world: &World, inspected: &mut Inspected) -> Result<()> {
     Err(Error::new(Kind::Locked, message))
 }
 
-/// The user may allow later what the job did not allow when it began.
-fn widened(permission: Permission, overwrite: bool) -> Permission {
-    match overwrite {
-        true => Permission { existing: Existing::Replace, ..permission },
-        false => permission,
-    }
-}
-
 /// Finishes publishing, which an earlier run began.
 fn publish(
     job: &Job,
     options: &RunOptions,
     world: &World,
-    survey: Survey,
+    mut manifest: Manifest,
     mut store: Store,
 ) -> Result<Prepared> {
-    let Restored { mut manifest, .. } = newest(survey);
     let (plans, instance) = (planned(job), manifest.instance.to_string());
     let overwrite = options.overwrite || job.sink.overwrite;
     publish_again(world, &plans, &instance, &manifest.outputs, overwrite)?;

@@ -60,7 +60,7 @@ pub struct Schedule<'scope> {
 pub enum StopCause {
     /// A signal.
     Signal(i32),
-    /// The time or the number of barriers given to the run.
+    /// The number of barriers given to the run.
     Early,
 }
 
@@ -121,50 +121,45 @@ impl<'scope> Schedule<'scope> {
         {
             self.note(completed)?;
         }
-        if let Some(signal) = self.world.requests.stop_signal() {
-            return self.stop(ordered, Trigger::Interrupt, StopCause::Signal(signal));
+        let signal = self.world.requests.stop_signal();
+        let facts = self.facts(ordered, signal, happened);
+        let Decision::Take(trigger) = trigger::decide(&facts, &self.settings) else {
+            return Ok(Verdict::GoOn);
+        };
+        self.stopped_by = match (trigger, signal) {
+            (Trigger::Interrupt, Some(signal)) => Some(StopCause::Signal(signal)),
+            (Trigger::StopEarly, _) => Some(StopCause::Early),
+            _ => None,
+        };
+        if self.stopped_by.is_some() {
+            self.save_and_wait(ordered, trigger)?;
+            return Ok(Verdict::Stop);
         }
-        if self.stop_after_barriers.is_some_and(|barriers| self.barriers >= barriers) {
-            return self.stop(ordered, Trigger::StopEarly, StopCause::Early);
+        if self.saver.is_some() {
+            self.wait()?;
+            self.take(ordered, trigger)?;
         }
-        self.take_if_due(ordered, happened)?;
         Ok(Verdict::GoOn)
     }
 
-    fn stop(
-        &mut self,
-        ordered: &mut Ordered<'_>,
-        trigger: Trigger,
-        cause: StopCause,
-    ) -> Result<Verdict> {
-        self.save_and_wait(ordered, trigger)?;
-        self.stopped_by = Some(cause);
-        Ok(Verdict::Stop)
-    }
-
-    fn take_if_due(&mut self, ordered: &mut Ordered<'_>, happened: Happened) -> Result<()> {
-        let Some(saver) = &self.saver else { return Ok(()) };
+    fn facts(&self, ordered: &Ordered<'_>, signal: Option<i32>, happened: Happened) -> Facts {
         let now = self.mark(ordered);
-        let facts = Facts {
+        let is_busy = self.saver.as_ref().is_some_and(Saver::is_busy);
+        let is_last = |barriers| self.barriers >= barriers;
+        Facts {
             now: now.at,
             last_taken: self.since.at,
-            last_finished: (!saver.is_busy()).then_some(self.finished_at),
+            last_finished: (!is_busy).then_some(self.finished_at),
             records: now.records - self.since.records,
             bytes: now.bytes - self.since.bytes,
             requests: Requests {
+                interrupted: signal.is_some(),
+                out_of_time: self.stop_after_barriers.is_some_and(is_last),
                 asked: self.world.requests.take_checkpoint(),
                 predicate_held: happened == Happened::PredicateHeld,
                 file_ended: happened == Happened::FileEnded,
-                ..Requests::default()
             },
             costs: self.costs,
-        };
-        match trigger::decide(&facts, &self.settings) {
-            Decision::Continue => Ok(()),
-            Decision::Take(trigger) => {
-                self.wait()?;
-                self.take(ordered, trigger)
-            }
         }
     }
 
@@ -236,9 +231,12 @@ impl<'scope> Schedule<'scope> {
         };
         let is_worth_saving = match error.kind {
             Kind::Failed | Kind::RejectLimit => true,
-            Kind::Internal | Kind::Usage | Kind::Refused | Kind::Locked | Kind::StoppedEarly => {
-                false
-            }
+            Kind::Internal
+            | Kind::Usage
+            | Kind::NoInput
+            | Kind::Refused
+            | Kind::Locked
+            | Kind::StoppedEarly => false,
         };
         if is_worth_saving && ordered.is_consistent() && self.saver.is_some() {
             // The failure itself is what the user must read; a second one would only hide it.

@@ -5,10 +5,11 @@ use super::inputs::Inputs;
 use super::outputs::{OutputPlan, Permission, mark_of, planned};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::world::{RunOptions, StartMode, World};
-use crate::checkpoint::{self, Loaded, Manifest, Phase};
+use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
+use crate::sink::settings::Target;
 use crate::sink::{Inspected, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
@@ -78,7 +79,9 @@ pub fn survey(
 ) -> Result<Survey> {
     let storage = &*world.storage;
     let discovered = Inputs::discover(job, storage).map_err(|error| match &loaded.newest {
-        Some(_) if options.start == StartMode::Resume => gone(command, error),
+        Some(_) if options.start == StartMode::Resume && error.kind == Kind::NoInput => {
+            gone(command, error)
+        }
         _ => error,
     })?;
     let Loaded { newest, refused, .. } = loaded;
@@ -110,13 +113,51 @@ pub fn survey(
             refused: refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect(),
         },
     };
+    let past_outputs = past.as_ref().map_or(&[][..], |past| &past.outputs);
+    let blocked = match &restored {
+        Some(restored) => blocked_resume(job, options, world, restored),
+        None => blocked_start(job, options, world, &inputs, past_outputs),
+    };
     let facts = Facts {
+        blocked: blocked.err(),
         start: options.start,
         changes: options.changes,
         command: command.to_owned(),
         past: past_found,
     };
     Ok(Survey { inputs, plan, facts, newest: restored, past })
+}
+
+/// Whether the outputs can be made.
+fn blocked_start(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    inputs: &Inputs,
+    past: &[OutputEntry],
+) -> Result<()> {
+    let is_stdout = job.sink.target == Target::Stdout;
+    let overwrite = options.overwrite || job.sink.overwrite || is_stdout;
+    for plan in planned(job) {
+        plan.check(world, "start", &inputs.known(), past, overwrite)?;
+    }
+    Ok(())
+}
+
+/// Whether publishing will be able to give the outputs their names: better known now than after the work.
+fn blocked_resume(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    restored: &Restored,
+) -> Result<()> {
+    let overwrite = options.overwrite || job.sink.overwrite;
+    for RestoredOutput { plan, past } in &restored.outputs {
+        if let OutputPast::Written { permission, .. } | OutputPast::Blank { permission } = past {
+            plan.check_vacant(world, permission.widened(overwrite).existing)?;
+        }
+    }
+    Ok(())
 }
 
 /// An input that is not found is a difference to the checkpoint, not a mistake in the job file.

@@ -7,6 +7,7 @@ use super::rejected::{LineCount, Origin, RAW_BYTES_MAX, Rejected};
 use super::schedule::Happened;
 use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
+use crate::expr::TOO_MUCH_TEXT;
 use crate::record::{Batch, RawRecords, Reject, Values};
 use crate::source::Input;
 use crate::source::chunks::Chunks;
@@ -78,7 +79,24 @@ pub struct Encoded {
     pub rejects: Vec<Rejected>,
 }
 
+impl Product {
+    /// Whether a row was rejected only because of what its neighbours took.
+    fn has_too_much_text(&self) -> bool {
+        match self {
+            Product::Encoded(encoded) => encoded.has_too_much_text(),
+            Product::Staged(staged) => {
+                staged.batch.rejects.iter().any(|reject| reject.reason.ends_with(TOO_MUCH_TEXT))
+            }
+        }
+    }
+}
+
 impl Encoded {
+    /// Whether a row was rejected only because of what its neighbours took.
+    pub fn has_too_much_text(&self) -> bool {
+        self.rejects.iter().any(|reject| reject.reason.ends_with(TOO_MUCH_TEXT))
+    }
+
     /// Leaves out the `rows` rows behind the last one that mattered, as if they had never been read: what became
     /// of them depends on where the chunk happened to end. None of them was written.
     pub fn forget_behind(&mut self, last_row: Option<u32>, rows: u64) {
@@ -143,7 +161,8 @@ impl<'a> Worker<'a> {
             let buffer = std::mem::take(&mut self.buffer);
             let (window, is_end) = reader.read(buffer, wanted)?;
             let window = Arc::new(window);
-            match self.plan.decoder.cut(&window, cut_start, end, is_end) {
+            let cut_again = || self.plan.decoder.cut(&window, cut_start, end, is_end);
+            match cut_again() {
                 CutOutcome::Unknown => return Ok(None),
                 // Behind a wrong guess a record may seem to go on and on: better to wait for the exact start.
                 CutOutcome::NeedMore
@@ -152,9 +171,13 @@ impl<'a> Worker<'a> {
                     return Ok(None);
                 }
                 CutOutcome::NeedMore => wanted *= 2,
-                CutOutcome::Cut(cut) => return Ok(Some(self.chunk(base, cut, window))),
+                CutOutcome::Cut(cut) => {
+                    let chunk = self.chunk(base, cut, &cut_again);
+                    self.buffer = Arc::try_unwrap(window).unwrap_or_default();
+                    return Ok(Some(chunk));
+                }
                 CutOutcome::Oversize { before, skip } => {
-                    let mut chunk = self.chunk(base, before, window);
+                    let mut chunk = self.chunk(base, before, &cut_again);
                     self.skip(&reader, skip, &mut chunk)?;
                     return Ok(Some(chunk));
                 }
@@ -168,31 +191,39 @@ impl<'a> Worker<'a> {
         chunk.ok_or_else(|| Error::internal("a chunk with a known start was not cut"))
     }
 
-    /// Runs the records of a chunk through the steps and takes the buffer back if nobody else needs it.
-    fn chunk(&mut self, base: u64, cut: Cut, window: Arc<Vec<u8>>) -> Chunk {
+    /// Runs the records of a chunk through the steps; where that makes too much text at a time, in ever smaller pieces,
+    /// until a record is by itself.
+    fn chunk(&self, base: u64, mut cut: Cut, cut_again: &dyn Fn() -> CutOutcome) -> Chunk {
         let (start, end) = (base + cut.start as u64, base + cut.end as u64);
-        let pieces = self.pieces(base, cut);
-        if let Ok(buffer) = Arc::try_unwrap(window) {
-            self.buffer = buffer;
+        let mut rows_max = u32::try_from(cut.batch.rows).expect("rows have 32 bits").max(1);
+        loop {
+            let pieces = self.pieces(base, cut, rows_max);
+            if rows_max == 1 || !pieces.iter().any(|piece| piece.product.has_too_much_text()) {
+                return Chunk { start, end, pieces };
+            }
+            rows_max = rows_max.div_ceil(4);
+            cut = match cut_again() {
+                CutOutcome::Cut(cut) | CutOutcome::Oversize { before: cut, .. } => cut,
+                CutOutcome::NeedMore | CutOutcome::Unknown => {
+                    unreachable!("the same bytes are cut in the same way")
+                }
+            };
         }
-        Chunk { start, end, pieces }
     }
 
-    fn pieces(&self, base: u64, cut: Cut) -> Vec<Piece> {
+    /// The records in pieces that end behind the records for which the checkpoint predicate holds, none of more than
+    /// `rows_max` records.
+    fn pieces(&self, base: u64, cut: Cut, rows_max: u32) -> Vec<Piece> {
         let Cut { start, end, lines, mut batch } = cut;
-        let cuts = self.predicate_rows(&mut batch);
-        let whole = Extent { base, start: narrow(start), first_row: 0 };
-        if cuts.is_empty() {
-            let records = batch.rows as u64;
-            let end = base + end as u64;
-            return vec![self.piece(batch, whole, records, end, lines, Happened::Nothing)];
-        }
         let rows = u32::try_from(batch.rows).expect("rows have 32 bits");
+        let ends = piece_ends(rows, rows_max, &self.predicate_rows(&mut batch));
+        let mut extent = Extent { base, start: narrow(start), first_row: 0 };
+        if let [(_, happened)] = *ends {
+            let (records, end) = (u64::from(rows), base + end as u64);
+            return vec![self.piece(batch, extent, records, end, lines, happened)];
+        }
         let mut pieces = Vec::new();
-        let mut extent = whole;
-        let ends = cuts.iter().map(|row| (row + 1, Happened::PredicateHeld));
-        let rest = (rows != cuts[cuts.len() - 1] + 1).then_some((rows, Happened::Nothing));
-        for (end_row, happened) in ends.chain(rest) {
+        for (end_row, happened) in ends {
             let piece_end = if end_row == rows {
                 end
             } else {
@@ -254,6 +285,24 @@ pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded 
     let rejects = batch.rejects.iter().map(keep).collect();
     let (written, filtered) = (batch.selection.len() as u64, batch.filtered);
     Encoded { bytes, digest, written, filtered, rejects }
+}
+
+/// Where pieces end, as rows behind their last one: behind the predicate's rows, and so that none is too long.
+fn piece_ends(rows: u32, rows_max: u32, predicate_rows: &[u32]) -> Vec<(u32, Happened)> {
+    let mut ends = Vec::new();
+    let mut from = 0;
+    let stops = predicate_rows.iter().map(|row| (row + 1, Happened::PredicateHeld));
+    for (end, happened) in stops.chain([(rows, Happened::Nothing)]) {
+        while end - from > rows_max {
+            from += rows_max;
+            ends.push((from, Happened::Nothing));
+        }
+        if end > from || ends.is_empty() {
+            ends.push((end, happened));
+        }
+        from = end;
+    }
+    ends
 }
 
 /// The rows `first..end` of a batch.

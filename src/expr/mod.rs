@@ -23,6 +23,8 @@ mod parse;
 
 mod words;
 
+pub use evaluate::cell::TOO_MUCH_TEXT;
+
 pub use bind::{
     AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,
     bind_predicate, bind_scalar, closest,

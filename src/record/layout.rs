@@ -5,6 +5,7 @@
 //! record at one point; so `select` and renaming cost nothing at run time.
 
 use super::DataType;
+use std::collections::HashMap;
 use std::fmt;
 
 /// Index of a column in [`super::Batch::slots`].
@@ -50,6 +51,8 @@ pub struct Slots {
     pub paths: Vec<JsonPath>,
     /// Types declared for JSON paths, by the path's text (`user.age`).
     pub declared: Vec<(String, DataType)>,
+    /// The slots of the looked-up paths.
+    slot_of_path: HashMap<JsonPath, Slot>,
 }
 
 /// What one slot holds.
@@ -113,18 +116,16 @@ impl Slots {
 
     /// The slot of a JSON path, added on its first use; its type is the declared one or `json`.
     pub fn json_path(&mut self, path: &JsonPath) -> Slot {
-        let known = self.infos.iter().position(|info| match info.origin {
-            SlotOrigin::JsonPath(index) => self.paths[index] == *path,
-            SlotOrigin::CsvField(_) | SlotOrigin::Computed => false,
-        });
-        if let Some(index) = known {
-            return Slot(index);
+        if let Some(slot) = self.slot_of_path.get(path) {
+            return *slot;
         }
         let text = path.to_string();
         let declared = self.declared.iter().find(|(name, _)| *name == text);
         let data_type = declared.map_or(DataType::Json, |(_, data_type)| *data_type);
         self.paths.push(path.clone());
-        self.add(text, data_type, SlotOrigin::JsonPath(self.paths.len() - 1))
+        let slot = self.add(text, data_type, SlotOrigin::JsonPath(self.paths.len() - 1));
+        self.slot_of_path.insert(path.clone(), slot);
+        slot
     }
 
     /// What a slot holds.

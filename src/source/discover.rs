@@ -4,7 +4,7 @@
 //! sorted by the bytes of their paths. Names that start with a dot match only where the pattern has
 //! the dot. Links to folders are followed where they are named, not by `**`.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::storage::{FileKind, Storage};
 use glob::{MatchOptions, Pattern};
 use std::collections::HashSet;
@@ -170,7 +170,7 @@ fn is_file(storage: &dyn Storage, path: &Path, kind: FileKind) -> bool {
 }
 
 fn missing(path: &Path) -> Error {
-    Error::usage(format!("input `{}` does not exist", path.display()))
+    Error::new(Kind::NoInput, format!("input `{}` does not exist", path.display()))
         .with_hint("relative paths count from the job file's folder")
 }
 
@@ -182,7 +182,7 @@ fn is_folder(pattern: &str) -> Error {
 
 fn without_match(pattern: &str, folder: &Path) -> Error {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    Error::usage(format!("no file matches input `{pattern}`"))
+    Error::new(Kind::NoInput, format!("no file matches input `{pattern}`"))
         .with_hint(format!("see what is there: `ls {}`", folder.display()))
 }
 

@@ -172,11 +172,11 @@ impl Accumulator {
                 Column::new(Values::Bigint(counts[groups].iter().map(signed).collect()))
             }
             (Accumulator::Integers(sums), AccumulatorKind::Average(_)) => {
-                average(groups, &sums.counts, |group| sums.as_double(group))
+                average(groups, &sums.counts, |group| sums.mean(group))
             }
             (Accumulator::Integers(sums), _) => sums.finish(groups, data_type),
             (Accumulator::Doubles { sums, counts }, AccumulatorKind::Average(_)) => {
-                average(groups, counts, |group| sums[group].value())
+                average(groups, counts, |group| sums[group].value() / counts[group].max(1) as f64)
             }
             (Accumulator::Doubles { sums, counts }, _) => {
                 let values = sums[groups.clone()].iter().map(ExactSum::value).collect();
@@ -260,10 +260,12 @@ impl IntegerSums {
         self.high.get(group).copied().unwrap_or(0)
     }
 
-    fn as_double(&self, group: usize) -> f64 {
+    /// The mean: one division of two numbers that were each rounded once.
+    fn mean(&self, group: usize) -> f64 {
         const TWO_TO_128: f64 = f64::from_bits((1023 + 128) << 52);
         let units = self.high_of(group) as f64 * TWO_TO_128 + self.low[group] as f64;
-        units / 10_f64.powi(i32::from(self.scale))
+        let power = 10_u128.pow(u32::from(self.scale));
+        units / (power as f64 * self.counts[group].max(1) as f64)
     }
 
     fn finish(&self, groups: Range<usize>, data_type: DataType) -> Column {
@@ -292,8 +294,7 @@ impl IntegerSums {
     }
 }
 
-fn average(groups: Range<usize>, counts: &[u64], sum: impl Fn(usize) -> f64) -> Column {
-    let mean = |group: usize| sum(group) / counts[group].max(1) as f64;
+fn average(groups: Range<usize>, counts: &[u64], mean: impl Fn(usize) -> f64) -> Column {
     let mut column = Column::new(Values::Double(groups.clone().map(mean).collect()));
     set_empty_null(&mut column, &counts[groups]);
     column

@@ -122,6 +122,26 @@ impl Chain {
         }
     }
 
+    /// How much of its state each step has drained.
+    pub fn drained(&self, states: &[Option<State>]) -> Vec<usize> {
+        states.iter().map(|state| state.as_ref().map_or(0, State::drained)).collect()
+    }
+
+    /// Undoes the last [`Chain::drain`], if nothing behind the drained step remembers it; `before` is what
+    /// [`Chain::drained`] said then.
+    pub fn put_back(&self, states: &mut [Option<State>], before: &[usize]) -> bool {
+        let has_moved =
+            |index: &usize| states[*index].as_ref().map_or(0, State::drained) != before[*index];
+        let Some(index) = (0..states.len()).find(has_moved) else { return true };
+        if self.steps[index + 1..].iter().any(Step::is_stateful) {
+            return false;
+        }
+        if let Some(state) = &mut states[index] {
+            state.set_drained(before[index]);
+        }
+        true
+    }
+
     /// After the last record: the next batch that some step made of its state, run through the steps behind it.
     pub fn drain(
         &self,

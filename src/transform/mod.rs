@@ -186,6 +186,21 @@ impl State {
     /// The version of the bytes that [`State::write`] makes.
     pub const VERSION: u32 = 1;
 
+    /// How many groups were already passed on.
+    pub fn drained(&self) -> usize {
+        match self {
+            State::Limit { .. } | State::Dedup { .. } => 0,
+            State::Aggregate(groups) => groups.drained,
+        }
+    }
+
+    /// Sets how many groups count as passed on.
+    pub fn set_drained(&mut self, drained: usize) {
+        if let State::Aggregate(groups) = self {
+            groups.drained = drained;
+        }
+    }
+
     /// The whole state as bytes.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Writer::default();

@@ -7,7 +7,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The most bytes that the texts of one computed column may have; far above what a chunk holds.
-const TEXT_BYTES_MAX: usize = 1 << 30;
+const TEXT_BYTES_MAX: usize = 256 << 20;
+
+/// The fault of a row whose text would make a column too long. It depends on the row's neighbours: whoever meets it
+/// evaluates fewer rows at a time, and a row by itself never has it.
+pub const TOO_MUCH_TEXT: &str = "too much text at a time";
 
 /// One value of a column or a constant.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -244,7 +248,7 @@ impl Builder {
     fn set_text(&mut self, row: u32, bytes: &[u8]) {
         self.text_bytes += bytes.len();
         if self.text_bytes > TEXT_BYTES_MAX {
-            self.set_fault(row, &"too much text in one chunk".into());
+            self.set_fault(row, &TOO_MUCH_TEXT.into());
             return;
         }
         match &mut self.column.values {

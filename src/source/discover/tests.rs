@@ -26,7 +26,9 @@ fn check(patterns: &[&str], expected: Result<&[&str], &str>) {
             assert_eq!(found, expected, "{patterns:?}");
         }
         (Err(error), Err(message)) => {
-            assert_eq!((error.kind, error.to_string().as_str()), (Kind::Usage, message));
+            let is_missing = message.ends_with("does not exist") || message.starts_with("no file");
+            let kind = if is_missing { Kind::NoInput } else { Kind::Usage };
+            assert_eq!((error.kind, error.to_string().as_str()), (kind, message));
             assert!(error.hint.is_some() || error.cause.is_some());
         }
         (found, _) => panic!("{patterns:?}: {found:?}"),
