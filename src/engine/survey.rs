@@ -79,8 +79,8 @@ pub fn survey(
 ) -> Result<Survey> {
     let storage = &*world.storage;
     let discovered = Inputs::discover(job, storage).map_err(|error| match &loaded.newest {
-        Some(_) if options.start == StartMode::Resume && error.kind == Kind::NoInput => {
-            gone(command, error)
+        Some(newest) if options.start == StartMode::Resume && error.kind == Kind::NoInput => {
+            gone(command, error, newest.manifest.phase)
         }
         _ => error,
     })?;
@@ -161,8 +161,12 @@ fn blocked_resume(
 }
 
 /// An input that is not found is a difference to the checkpoint, not a mistake in the job file.
-fn gone(command: &str, error: Error) -> Error {
-    let message = format!("cannot resume: {}", error.message);
+fn gone(command: &str, error: Error, phase: Phase) -> Error {
+    let since = match phase {
+        Phase::Done => "the job has finished, and since then",
+        Phase::Reading | Phase::Draining | Phase::Publishing => "cannot resume:",
+    };
+    let message = format!("{since} {}", error.message);
     let hint = format!("restore the file, or start over with `{command} --fresh`");
     Error { kind: Kind::Refused, message, ..error }.with_hint(hint)
 }
