@@ -53,7 +53,7 @@ pub fn onward_ends(folder: &Path, arguments: &[&str], code: i32) -> Ended {
 
 /// Starts the program in a folder. Nothing of the environment reaches it.
 pub fn spawn(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Running {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_onward"))
+    let mut child = program()
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -65,6 +65,27 @@ pub fn spawn(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Running {
     let stdout = collect(child.stdout.take().expect("a pipe"));
     let stderr = collect(child.stderr.take().expect("a pipe"));
     Running { child, stderr, stdout, said: None }
+}
+
+/// The program, with all signals as a terminal would leave them. Where the tests themselves were started with INT or HUP
+/// ignored (`nohup`, a background job of a script), the program would rightly go on ignoring them.
+fn program() -> Command {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_onward");
+    if !are_signals_ignored() {
+        return Command::new(PROGRAM);
+    }
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
+    command
+}
+
+/// Whether HUP, INT or TERM is ignored in this process.
+fn are_signals_ignored() -> bool {
+    const HUP_INT_TERM: u64 = 1 | 1 << 1 | 1 << 14;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or(0) & HUP_INT_TERM != 0
 }
 
 /// Reads a pipe to its end on a thread of its own.
