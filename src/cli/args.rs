@@ -227,7 +227,7 @@ Example:
      run the same command to go on
 
 Signals:
-  INT TERM HUP  take a last checkpoint and stop; a second one stops at once
+  INT TERM HUP  take a last checkpoint and stop; a second one, 0.3 s later or more, at once
   USR1          take a checkpoint
   USR2          write a progress line";
 

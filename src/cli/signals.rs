@@ -1,6 +1,6 @@
 //! Signals of a run: what the user asks for from outside.
 //!
-//! The first SIGINT, SIGTERM or SIGHUP asks for a last checkpoint and the end, a second one ends the process at once,
+//! The first SIGINT, SIGTERM or SIGHUP asks for a last checkpoint and the end, a second one, 0.3 s later or more, ends the process at once,
 //! and so does the deadline: the newest checkpoint is intact by construction. SIGUSR1 asks for a checkpoint, SIGUSR2
 //! for a progress line. What was ignored when we started stays ignored (`nohup`, background jobs). A write to a closed
 //! pipe or over the file size limit is an error and no signal: the runtime ignores SIGPIPE, and SIGXFSZ is handled
