@@ -6,8 +6,8 @@
 
 use super::{Cell, Content, write_plain, write_rows};
 use crate::record::{
-    Batch, CsvDialect, JsonPath, JsonRecords, Layout, RawRecords, Reason, Reject, Rest, SlotOrigin,
-    Slots, Values, text,
+    Batch, CsvDialect, JsonPath, JsonRecords, Layout, RawRecords, Reason, Rest, SlotOrigin, Slots,
+    Values, text,
 };
 
 /// Writes records as JSON objects.
@@ -64,7 +64,7 @@ impl JsonlWriter {
     }
 
     /// Appends the selected records; answers which could not be written.
-    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<Reject> {
+    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<(u32, Reason)> {
         write_rows(&batch.selection, out, |out, row| {
             match (&batch.raw, self.shape) {
                 (RawRecords::Json(records), Shape::Spliced) => {

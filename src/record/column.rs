@@ -172,6 +172,16 @@ impl Text {
         Text { chunk, heap: Vec::new(), spans }
     }
 
+    /// The chunk, the heap behind it, and where each row is in both.
+    pub(super) fn parts(&self) -> (&Arc<Vec<u8>>, &[u8], &[Span]) {
+        (&self.chunk, &self.heap, &self.spans)
+    }
+
+    /// Texts of such parts.
+    pub(super) fn from_parts(chunk: Arc<Vec<u8>>, heap: Vec<u8>, spans: Vec<Span>) -> Text {
+        Text { chunk, heap, spans }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.spans.len()

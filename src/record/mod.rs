@@ -13,6 +13,8 @@ mod column;
 
 mod fingerprint;
 
+mod gather;
+
 mod layout;
 
 pub mod literal;
@@ -25,7 +27,7 @@ pub mod text;
 
 mod types;
 
-pub use batch::{Batch, Reject};
+pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};

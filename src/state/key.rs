@@ -29,7 +29,7 @@ impl Keys {
     pub fn of_columns(columns: &[Arc<Column>], rows: &[u32]) -> Keys {
         Keys::build(rows, |bytes, row| {
             for column in columns {
-                write_value(bytes, column, row as usize);
+                write_value(bytes, column, row as usize, Form::Canonical);
             }
         })
     }
@@ -74,7 +74,27 @@ impl Keys {
     }
 }
 
-fn write_value(out: &mut Vec<u8>, column: &Column, row: usize) {
+/// Whether equal values shall have equal bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// They shall.
+    Canonical,
+    /// Every value is read back as it was, bit by bit.
+    Exact,
+}
+
+/// Appends the values of a row, to be read back by [`columns_of`] exactly as they are.
+pub fn write_exact<'a>(
+    out: &mut Vec<u8>,
+    columns: impl IntoIterator<Item = &'a Column>,
+    row: usize,
+) {
+    for column in columns {
+        write_value(out, column, row, Form::Exact);
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, column: &Column, row: usize, form: Form) {
     if !column.is_valid(row) {
         out.push(NULL);
         return;
@@ -87,11 +107,16 @@ fn write_value(out: &mut Vec<u8>, column: &Column, row: usize) {
         }
         Values::Decimal { units, .. } => out.extend_from_slice(&units[row].to_le_bytes()),
         Values::Double(values) => {
-            out.extend_from_slice(&canonical(values[row]).to_bits().to_le_bytes());
+            let value = match form {
+                Form::Canonical => canonical(values[row]),
+                Form::Exact => values[row],
+            };
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
         }
         Values::Date(values) => out.extend_from_slice(&values[row].to_le_bytes()),
         Values::Text(text) => write_text(out, text.get(row)),
-        Values::Json(text) => write_json(out, text.get(row)),
+        Values::Json(text) if form == Form::Canonical => write_json(out, text.get(row)),
+        Values::Json(text) => write_text(out, text.get(row)),
     }
 }
 
