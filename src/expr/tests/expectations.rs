@@ -32,6 +32,9 @@ const DIFFERENCES: &str = include_str!("../../../fixtures/expressions/difference
 /// An expression and the row that it is evaluated over, as they stand in the files.
 type Question<'a> = (&'a str, &'a str);
 
+/// An expression and the columns that it is evaluated over.
+type Shape<'a> = (&'a str, Vec<(&'a str, String)>);
+
 /// How often the rows of an expression stand in a batch.
 const TIMES: usize = 3;
 
@@ -204,7 +207,7 @@ fn results_are_those_of_duckdb_but_for_the_listed_differences() {
     let mut count = 0;
     for (family, text) in FAMILIES {
         // The rows of one expression that have the same columns make up one batch.
-        let mut batches: BTreeMap<(&str, Vec<(&str, String)>), Vec<(&str, &str)>> = BTreeMap::new();
+        let mut batches: BTreeMap<Shape, Vec<(&str, &str)>> = BTreeMap::new();
         for line in lines(text) {
             let [sql, row, result] = fields(line);
             unknown.remove(&(sql, row));
