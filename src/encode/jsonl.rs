@@ -164,16 +164,19 @@ fn write_value(
                 None => write_plain(out, values, row),
             }
         }
-        Values::Boolean(_) | Values::Json(_) => write_plain(out, values, row),
-        Values::Date(_) | Values::Timestamp(_) => {
-            out.push(b'"');
-            match said {
-                // A text that was read as a date holds nothing that JSON escapes.
-                Some(said) => out.extend_from_slice(said),
-                None => write_plain(out, values, row),
+        Values::Boolean(_) | Values::Json(_) | Values::List(..) => write_plain(out, values, row),
+        Values::Date(_)
+        | Values::Time(_)
+        | Values::Timestamp(_)
+        | Values::Timestamptz(_)
+        | Values::Interval(_) => match said {
+            Some(said) => return write_string(out, said),
+            None => {
+                out.push(b'"');
+                write_plain(out, values, row);
+                out.push(b'"');
             }
-            out.push(b'"');
-        }
+        },
     }
     Ok(())
 }

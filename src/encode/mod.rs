@@ -217,7 +217,12 @@ fn write_plain(out: &mut Vec<u8>, values: &Values, row: usize) {
         Values::Double(values) => text::write_double(out, values[row]),
         Values::Date(values) => text::write_date(out, values[row]),
         Values::Timestamp(values) => text::write_timestamp(out, values[row]),
-        Values::Text(texts) | Values::Json(texts) => out.extend_from_slice(texts.get(row)),
+        Values::Time(values) => text::write_time(out, values[row]),
+        Values::Timestamptz(values) => text::write_timestamptz(out, values[row]),
+        Values::Interval(values) => values[row].write(out),
+        Values::Text(texts) | Values::Json(texts) | Values::List(texts, _) => {
+            out.extend_from_slice(texts.get(row));
+        }
     }
 }
 
