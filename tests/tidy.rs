@@ -332,3 +332,19 @@ fn every_dependency_is_argued() {
     }
     check(&problems);
 }
+
+#[test]
+fn every_file_of_expected_results_is_tested() {
+    let families = root().join("src/expr/tests/expectations.rs");
+    let families = std::fs::read_to_string(families).expect("the test of expectations");
+    let folder = root().join("fixtures/expressions/expected");
+    let mut problems = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the expected results") {
+        let name = entry.expect("a file").file_name().into_string().expect("a name in ASCII");
+        let family = name.trim_end_matches(".tsv");
+        if !families.contains(&format!("\n    \"{family}\"\n")) {
+            problems.push(format!("{name}: name it in FAMILIES of src/expr/tests/expectations.rs"));
+        }
+    }
+    check(&problems);
+}

@@ -115,6 +115,13 @@ impl<'b, 'a> Binder<'b, 'a> {
         node.map(|node| Typed { node: folded(node), place })
     }
 
+    /// Binds a part, and leaves it as it is where it could be computed at once.
+    #[cfg(test)]
+    pub fn unfolded(&mut self, ast: &Expr) -> Option<Node> {
+        let place = self.source.expression_range(ast);
+        self.node(ast, &place)
+    }
+
     fn node(&mut self, ast: &Expr, place: &Range<usize>) -> Option<Node> {
         match ast {
             Expr::Nested(inner) => self.expression(inner).map(|typed| typed.node),

@@ -51,6 +51,17 @@ pub fn bind_scalar(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagn
     binder.finish(bound.map(|typed| Expression::new(typed.node)))
 }
 
+/// Binds an expression without making a constant of its outermost part.
+#[cfg(test)]
+pub fn bind_unfolded(sql: &Sql, scope: &mut Scope) -> Option<super::node::Node> {
+    let mut binder = Binder::new(sql, scope);
+    let mut ast = binder.source.expression().ok()?;
+    while let Expr::Nested(inner) = ast {
+        ast = *inner;
+    }
+    binder.unfolded(&ast)
+}
+
 /// Binds a condition; anything but a boolean is an error that names the type.
 pub fn bind_predicate(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
     let mut binder = Binder::new(sql, scope);

@@ -2,6 +2,8 @@
 
 mod aggregate;
 
+mod expectations;
+
 mod json;
 
 mod messages;
@@ -13,16 +15,10 @@ use crate::error::{Diagnostic, Sql};
 use crate::record::{
     Field, JsonPath, PathStep, RawRecords, Rest, SlotOrigin, Text, Validity, Values,
 };
-use evaluate::cell::Cell;
+use evaluate::cell::{Builder, Cell};
 
 /// 2024-05-17 10:11:12
 const NOW: i64 = 1_715_940_672_000_000;
-
-/// What DuckDB makes of many expressions; written by `fixtures/expressions/generate.py`.
-const EXPECTATIONS: &str = include_str!("../../../fixtures/expressions/expectations.tsv");
-
-/// Expression, our result, reason.
-const DIFFERENCES: &str = include_str!("../../../fixtures/expressions/differences.tsv");
 
 /// The value of an expression without columns as text; `NULL` for none; else the fault or the first message.
 pub fn text_of(sql: &str) -> Result<String, String> {
@@ -87,24 +83,18 @@ impl Table {
         bind_scalar(&Sql::unplaced(sql), &mut scope)
     }
 
-    fn texts(&self, expression: &Expression) -> Vec<Result<String, String>> {
+    fn batch(&self) -> Batch {
         let rows = self.columns.first().map_or(1, Column::rows);
         let mut batch = Batch::new(RawRecords::None, rows, self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
             batch.fill(Slot(index), Arc::new(column.clone()));
         }
-        let column = expression.evaluate(&batch, &batch.selection);
-        assert_eq!(column.data_type(), expression.data_type());
-        let text = |row: &u32| match (column.faults.get(*row), Cell::of(&column, *row as usize)) {
-            (Some(reason), _) => Err(reason.to_string()),
-            (None, Cell::Null) => Ok("NULL".to_string()),
-            (None, cell) => {
-                let mut out = Vec::new();
-                evaluate::write_cell(&mut out, cell);
-                Ok(String::from_utf8(out).expect("texts are UTF-8"))
-            }
-        };
-        batch.selection.iter().map(text).collect()
+        batch
+    }
+
+    fn texts(&self, expression: &Expression) -> Vec<Result<String, String>> {
+        let batch = self.batch();
+        texts_at(expression, &batch, &batch.selection)
     }
 
     /// Every row's value as text, faults as `!reason`.
@@ -130,6 +120,22 @@ impl Table {
         ];
         assert_eq!(found, expected, "{sql}");
     }
+}
+
+/// The text forms of an expression's values at some rows; `NULL` for none; faults as their reasons.
+fn texts_at(expression: &Expression, batch: &Batch, rows: &[u32]) -> Vec<Result<String, String>> {
+    let column = expression.evaluate(batch, rows);
+    assert_eq!(column.data_type(), expression.data_type());
+    let text = |row: &u32| match (column.faults.get(*row), Cell::of(&column, *row as usize)) {
+        (Some(reason), _) => Err(reason.to_string()),
+        (None, Cell::Null) => Ok("NULL".to_string()),
+        (None, cell) => {
+            let mut out = Vec::new();
+            evaluate::write_cell(&mut out, cell);
+            Ok(String::from_utf8(out).expect("texts are UTF-8"))
+        }
+    };
+    rows.iter().map(text).collect()
 }
 
 fn scope<'a>(layout: &'a Layout, slots: &'a mut Slots) -> Scope<'a> {
