@@ -5,6 +5,8 @@
 
 mod choice;
 
+mod integer;
+
 mod moment;
 
 mod number;
@@ -13,13 +15,18 @@ mod part;
 
 mod piece;
 
+mod real;
+
+mod rounding;
+
 mod text;
 
+pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use part::Part;
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
-use super::node::Node;
+use super::node::{Arithmetic, Node};
 use crate::record::{Column, DataType, Faults};
 use std::sync::{Arc, LazyLock};
 
@@ -105,8 +112,8 @@ pub enum Special {
     If,
     /// A fault becomes NULL.
     Try,
-    /// The operator `%`.
-    Remainder,
+    /// An operator on numbers.
+    Arithmetic(Arithmetic),
     /// The job's first start.
     Now,
     /// The day of the job's first start.
@@ -179,9 +186,12 @@ pub fn call(
 static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
     let families = [
         choice::FUNCTIONS,
+        integer::FUNCTIONS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
         piece::FUNCTIONS,
+        real::FUNCTIONS,
+        rounding::FUNCTIONS,
         text::FUNCTIONS,
     ];
     let mut functions: Vec<&'static Function> = families.into_iter().flatten().collect();
