@@ -5,7 +5,8 @@
 
 use crate::record::literal::unescape_json;
 use crate::record::{
-    Batch, Column, CsvRecords, DataType, JsonRecords, RawRecords, Reason, Span, Text, Values, text,
+    Batch, Column, CsvRecords, DataType, Element, Interval, JsonRecords, RawRecords, Reason, Span,
+    Text, Values, list, text,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -77,7 +78,16 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
             },
             DataType::Boolean if matches!(raw, b"true" | b"false") => verbatim,
             DataType::Boolean => Raw::Fault("is not true or false"),
-            DataType::Text | DataType::Date | DataType::Timestamp if is_string => {
+            DataType::List(_) if raw[0] == b'[' => verbatim,
+            DataType::List(_) => Raw::Fault("is not an array"),
+            DataType::Text
+            | DataType::Date
+            | DataType::Time
+            | DataType::Timestamp
+            | DataType::Timestamptz
+            | DataType::Interval
+                if is_string =>
+            {
                 match unescape_json(raw) {
                     None => Raw::Fault("holds half a surrogate pair"),
                     Some(said) => {
@@ -87,7 +97,12 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
                     }
                 }
             }
-            DataType::Text | DataType::Date | DataType::Timestamp => Raw::Fault("is not a string"),
+            DataType::Text
+            | DataType::Date
+            | DataType::Time
+            | DataType::Timestamp
+            | DataType::Timestamptz
+            | DataType::Interval => Raw::Fault("is not a string"),
         }
     })
 }
@@ -110,9 +125,13 @@ fn build<'a>(
         ),
         DataType::Double => builder.typed(read, parse_finite, Values::Double),
         DataType::Date => builder.typed(read, text::parse_date, Values::Date),
+        DataType::Time => builder.typed(read, text::parse_time, Values::Time),
         DataType::Timestamp => builder.typed(read, text::parse_timestamp, Values::Timestamp),
+        DataType::Timestamptz => builder.typed(read, text::parse_timestamptz, Values::Timestamptz),
+        DataType::Interval => builder.typed(read, Interval::parse, Values::Interval),
         DataType::Text => Column::new(Values::Text(builder.text(read))),
         DataType::Json => Column::new(Values::Json(builder.text(read))),
+        DataType::List(element) => Column::new(Values::List(builder.list(read, element), element)),
     };
     for row in builder.nulls {
         column.validity.set_null(row, rows);
@@ -176,6 +195,27 @@ impl<'a> Builder<'a> {
                     (Ok(_), Some(span)) => texts.set_span(*row as usize, span),
                     (Ok(_), None) => texts.set(*row as usize, &bytes),
                 },
+            }
+        }
+        texts
+    }
+
+    /// JSON arrays, each in the one form of a list.
+    fn list<'r>(&mut self, read: impl Fn(usize) -> Raw<'r>, element: Element) -> Text {
+        let mut texts = Text::filled(self.chunk.clone(), self.rows);
+        let mut scratch = Vec::new();
+        for row in self.target.selection {
+            scratch.clear();
+            match read(*row as usize) {
+                Raw::Null => self.nulls.push(*row as usize),
+                Raw::Fault(what) => self.fault(*row, what),
+                Raw::Text(bytes, _) if !list::is_json(&bytes) => self.fault(*row, NOT_A_VALUE),
+                Raw::Text(bytes, _) => {
+                    match list::read_json(bytes.trim_ascii(), element, &mut scratch) {
+                        Ok(()) => texts.set(*row as usize, &scratch),
+                        Err(what) => self.fault(*row, what),
+                    }
+                }
             }
         }
         texts

@@ -7,9 +7,7 @@
 use super::settings::{CsvSink, LineEnd};
 use super::{Cell, Content, write_plain, write_rows};
 use crate::record::literal::unescape_json;
-use crate::record::{
-    Batch, Column, CsvDialect, CsvRecords, Layout, RawRecords, Reason, Reject, Values,
-};
+use crate::record::{Batch, Column, CsvDialect, CsvRecords, Layout, RawRecords, Reason, Values};
 use std::borrow::Cow;
 
 /// Writes records as CSV.
@@ -64,7 +62,7 @@ impl CsvWriter {
     }
 
     /// Appends the selected records; answers which could not be written.
-    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<Reject> {
+    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<(u32, Reason)> {
         if let RawRecords::Csv(records) = &batch.raw
             && self.is_whole(records)
         {

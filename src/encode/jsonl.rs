@@ -6,8 +6,8 @@
 
 use super::{Cell, Content, write_plain, write_rows};
 use crate::record::{
-    Batch, CsvDialect, JsonPath, JsonRecords, Layout, RawRecords, Reason, Reject, Rest, SlotOrigin,
-    Slots, Values, text,
+    Batch, CsvDialect, JsonPath, JsonRecords, Layout, RawRecords, Reason, Rest, SlotOrigin, Slots,
+    Values, text,
 };
 
 /// Writes records as JSON objects.
@@ -64,7 +64,7 @@ impl JsonlWriter {
     }
 
     /// Appends the selected records; answers which could not be written.
-    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<Reject> {
+    pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<(u32, Reason)> {
         write_rows(&batch.selection, out, |out, row| {
             match (&batch.raw, self.shape) {
                 (RawRecords::Json(records), Shape::Spliced) => {
@@ -164,16 +164,19 @@ fn write_value(
                 None => write_plain(out, values, row),
             }
         }
-        Values::Boolean(_) | Values::Json(_) => write_plain(out, values, row),
-        Values::Date(_) | Values::Timestamp(_) => {
-            out.push(b'"');
-            match said {
-                // A text that was read as a date holds nothing that JSON escapes.
-                Some(said) => out.extend_from_slice(said),
-                None => write_plain(out, values, row),
+        Values::Boolean(_) | Values::Json(_) | Values::List(..) => write_plain(out, values, row),
+        Values::Date(_)
+        | Values::Time(_)
+        | Values::Timestamp(_)
+        | Values::Timestamptz(_)
+        | Values::Interval(_) => match said {
+            Some(said) => return write_string(out, said),
+            None => {
+                out.push(b'"');
+                write_plain(out, values, row);
+                out.push(b'"');
             }
-            out.push(b'"');
-        }
+        },
     }
     Ok(())
 }

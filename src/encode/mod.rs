@@ -15,8 +15,8 @@ mod jsonl;
 pub mod settings;
 
 use crate::record::{
-    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reason, Reject, Slot, SlotOrigin, Slots,
-    Values, text,
+    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reason, Slot, SlotOrigin, Slots, Values,
+    text,
 };
 use crate::source::settings::SourceFormat;
 use settings::SinkFormat;
@@ -130,12 +130,7 @@ impl Encoder {
             Writer::Csv(writer) => writer.write(batch, out),
             Writer::Jsonl(writer) => writer.write(batch, out),
         };
-        if !rejects.is_empty() {
-            let is_rejected =
-                |row: u32| rejects.binary_search_by_key(&row, |reject| reject.row).is_ok();
-            batch.selection.retain(|row| !is_rejected(*row));
-            batch.rejects.extend(rejects);
-        }
+        batch.reject_rows(rejects);
     }
 }
 
@@ -200,14 +195,14 @@ fn write_rows(
     selection: &[u32],
     out: &mut Vec<u8>,
     mut write_row: impl FnMut(&mut Vec<u8>, usize) -> Result<(), Reason>,
-) -> Vec<Reject> {
+) -> Vec<(u32, Reason)> {
     let mut rejects = Vec::new();
     for row in selection {
         let before = out.len();
         if let Err(reason) = write_row(out, *row as usize) {
             out.truncate(before);
             let reason = format!("sink: {reason}").into();
-            rejects.push(Reject { row: *row, reason });
+            rejects.push((*row, reason));
         }
     }
     rejects
@@ -222,7 +217,12 @@ fn write_plain(out: &mut Vec<u8>, values: &Values, row: usize) {
         Values::Double(values) => text::write_double(out, values[row]),
         Values::Date(values) => text::write_date(out, values[row]),
         Values::Timestamp(values) => text::write_timestamp(out, values[row]),
-        Values::Text(texts) | Values::Json(texts) => out.extend_from_slice(texts.get(row)),
+        Values::Time(values) => text::write_time(out, values[row]),
+        Values::Timestamptz(values) => text::write_timestamptz(out, values[row]),
+        Values::Interval(values) => values[row].write(out),
+        Values::Text(texts) | Values::Json(texts) | Values::List(texts, _) => {
+            out.extend_from_slice(texts.get(row));
+        }
     }
 }
 

@@ -11,15 +11,15 @@ use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
 use super::saver::sync;
 use super::tracking::Tracking;
-use super::worker::{Encoded, Piece, Product, encode};
+use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
 use crate::checkpoint::{
     Checkpoint, Counters, Form, Manifest, Phase, RunId, Section, StepEntry, Trigger,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::record::{Batch, Position, Slot};
-use crate::transform::{Flow, Staged, State};
+use crate::record::Position;
+use crate::transform::{Flow, States};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub struct Ordered<'a> {
     /// What is being done.
     pub phase: Phase,
     outputs: Outputs,
-    states: Vec<Option<State>>,
+    states: States,
     tracking: Tracking<'a>,
     /// Whether the job has just begun.
     pub is_new: bool,
@@ -74,7 +74,7 @@ pub struct Beginning {
     /// Reading or draining.
     pub phase: Phase,
     /// The states of the steps.
-    pub states: Vec<Option<State>>,
+    pub states: States,
     /// The outputs, at the barrier.
     pub outputs: Outputs,
     /// Whether the outputs are still without their headers.
@@ -152,14 +152,13 @@ impl<'a> Ordered<'a> {
             Product::Encoded(encoded) => (encoded, Flow::Open),
             Product::Staged(staged) => {
                 self.is_consistent = false;
-                let (batch, flow) = self.run_steps(*staged);
-                let mut encoded = encode(self.plan, batch, Some(extent));
+                let plan = self.plan;
+                let output = plan.chain.run_ordered(*staged, &mut self.states, plan)?;
+                let flow = output.flow;
                 if let Flow::Full { last_row } = flow {
-                    let needed = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
-                    encoded.forget_behind(last_row, records - needed);
-                    records = needed;
+                    records = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
                 }
-                (encoded, flow)
+                (encode_all(plan, output, Some(extent)), flow)
             }
         };
         self.check_rejects(&encoded)?;
@@ -170,12 +169,6 @@ impl<'a> Ordered<'a> {
         self.position.lines += piece.lines;
         self.barrier()?;
         Ok(flow)
-    }
-
-    fn run_steps(&mut self, staged: Staged) -> (Batch, Flow) {
-        let plan = self.plan;
-        let fill = |batch: &mut Batch, slots: &[Slot]| plan.fill(batch, slots);
-        plan.chain.run_ordered(staged, &mut self.states, &fill)
     }
 
     /// Appends a piece's bytes and rejects.
@@ -196,7 +189,7 @@ impl<'a> Ordered<'a> {
         self.outputs.append_rejects(&self.lines)?;
         self.counters.bytes_written += encoded.bytes.len() as u64;
         self.counters.records_written += encoded.written;
-        self.counters.records_filtered += encoded.filtered;
+        self.counters.records_filtered += encoded.filtered.count;
         self.counters.records_rejected += encoded.rejects.len() as u64;
         Ok(())
     }
@@ -226,8 +219,7 @@ impl<'a> Ordered<'a> {
         }
         let rejects = &encoded.rejects;
         for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {
-            let within = reject.origin.as_ref().map_or(0, |origin| origin.record + 1);
-            let records = self.counters.records_read + within;
+            let records = self.counters.records_read + reject.records;
             if is_over_limit(self.job.rejects.limit, count, records) {
                 return Err(self.too_many(count, records, Some(reject)));
             }
@@ -307,20 +299,13 @@ impl<'a> Ordered<'a> {
     pub fn drain(&mut self) -> Result<Option<Flow>> {
         let plan = self.plan;
         self.is_consistent = false;
-        let fill = |batch: &mut Batch, slots: &[Slot]| plan.fill(batch, slots);
-        let slots = plan.slots.infos.len();
         let before = plan.chain.drained(&self.states);
-        let drained = plan.chain.drain(&mut self.states, slots, DRAIN_ROWS, &fill);
-        let Some((batch, flow)) = drained else {
+        let Some(output) = plan.chain.drain(&mut self.states, DRAIN_ROWS, plan)? else {
             self.is_consistent = true;
             return Ok(None);
         };
-        let rows = batch.rows as u64;
-        let mut encoded = encode(plan, batch, None);
-        if let Flow::Full { last_row } = flow {
-            let needed = last_row.map_or(0, |last| u64::from(last) + 1);
-            encoded.forget_behind(last_row, rows - needed);
-        }
+        let flow = output.flow;
+        let encoded = encode_all(plan, output, None);
         if let Err(error) = self.check_rejects(&encoded) {
             // Nothing was written yet: what was read need not be read again.
             self.is_consistent = plan.chain.put_back(&mut self.states, &before);
@@ -340,12 +325,17 @@ impl<'a> Ordered<'a> {
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let mut sections = Vec::new();
         let mut steps = Vec::new();
-        for (step, state) in self.plan.chain.steps.iter().zip(&self.states) {
-            let Some(state) = state.as_ref().filter(|_| !is_over) else { continue };
-            let (name, form, version) = (step.name.clone(), Form::Base, State::VERSION);
-            let kind = step.kind().to_owned();
+        let (plan, chain) = (self.plan, &self.plan.chain);
+        for (index, state) in self.states.iter_mut().enumerate() {
+            let step = &chain.steps[index];
+            let (Some(state), Some(code), false) = (state, step.stateful(), is_over) else {
+                continue;
+            };
+            let (name, form, version) = (step.name.clone(), Form::Base, code.version());
+            let kind = step.kind.to_owned();
             steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
-            sections.push(Section { name, form, version, bytes: state.write() });
+            let bytes = chain.write_state(index, state, plan)?;
+            sections.push(Section { name, form, version, bytes });
         }
         let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
             self.identity;

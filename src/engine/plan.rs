@@ -1,17 +1,20 @@
 //! The bound job: the columns of its inputs, its steps, and how its records are decoded and encoded.
 
 use super::inputs::Inputs;
-use crate::decode::Decoder;
+use crate::decode::{CutOutcome, Decoder, Start};
 use crate::encode::Encoder;
 use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
 use crate::job::{self, Job};
-use crate::record::{Batch, DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
+use crate::record::{
+    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
+};
 use crate::source::settings::SourceFormat;
-use crate::transform::Chain;
+use crate::transform::{Chain, Tools};
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What a job is bound for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +90,30 @@ impl Plan {
         Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
     }
 
-    /// Decodes slots of a batch.
-    pub fn fill(&self, batch: &mut Batch, slots: &[Slot]) {
+    /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
+    pub fn filtered(&self) -> Filtered {
+        let can_end = self.chain.steps.iter().any(|step| step.kind == "limit");
+        if can_end { Filtered::by_row() } else { Filtered::default() }
+    }
+}
+
+impl Tools for Plan {
+    fn fill(&self, batch: &mut Batch, slots: &[Slot]) {
         self.decoder.fill(batch, slots);
+    }
+
+    fn recut(&self, records: Vec<u8>) -> RawRecords {
+        let window = Arc::new(records);
+        match self.decoder.cut(&window, Start::Exact(0), window.len(), true) {
+            CutOutcome::Cut(cut) => cut.batch.raw,
+            CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
+                RawRecords::None
+            }
+        }
+    }
+
+    fn slots(&self) -> usize {
+        self.slots.infos.len()
     }
 }
 

@@ -4,14 +4,14 @@ use super::inputs::Inputs;
 use super::plan::{Plan, Purpose};
 use super::queue::{Queue, Start};
 use super::rejected::Rejected;
-use super::worker::{Encoded, Product, Worker, encode};
+use super::worker::{Encoded, Product, Worker, encode_all};
 use super::world::World;
 use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::record::{Batch, CsvDialect, DataType, Position, Slot};
+use crate::record::{CsvDialect, DataType, Position};
 use crate::source::chunks::Chunks;
-use crate::transform::{Flow, State};
+use crate::transform::{Flow, States};
 
 /// The first records, as text.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ pub fn preview(job: &Job, records: u64, world: &World) -> Result<Preview> {
     let chunks = Chunks::default();
     let mut worker = Worker::new(&plan, &inputs, storage, chunks);
     taking.read(&mut worker, chunks)?;
-    taking.drain();
+    taking.drain()?;
     Ok(taking.preview)
 }
 
@@ -70,7 +70,7 @@ pub fn preview(job: &Job, records: u64, world: &World) -> Result<Preview> {
 struct Taking<'a> {
     plan: &'a Plan,
     inputs: &'a Inputs,
-    states: Vec<Option<State>>,
+    states: States,
     position: Position,
     wanted: u64,
     preview: Preview,
@@ -97,10 +97,10 @@ impl Taking<'_> {
                 let (encoded, flow) = match piece.product {
                     Product::Encoded(encoded) => (encoded, Flow::Open),
                     Product::Staged(staged) => {
-                        let fill = |batch: &mut Batch, slots: &[Slot]| self.plan.fill(batch, slots);
                         let states = &mut self.states;
-                        let (batch, flow) = self.plan.chain.run_ordered(*staged, states, &fill);
-                        (encode(self.plan, batch, Some(piece.extent)), flow)
+                        let output = self.plan.chain.run_ordered(*staged, states, self.plan)?;
+                        let flow = output.flow;
+                        (encode_all(self.plan, output, Some(piece.extent)), flow)
                     }
                 };
                 self.take(&encoded);
@@ -115,19 +115,20 @@ impl Taking<'_> {
         Ok(())
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self) -> Result<()> {
         while self.preview.records < self.wanted {
-            let fill = |batch: &mut Batch, slots: &[Slot]| self.plan.fill(batch, slots);
             let rows = usize::try_from(self.wanted).unwrap_or(usize::MAX);
-            let slots = self.plan.slots.infos.len();
-            let drained = self.plan.chain.drain(&mut self.states, slots, rows, &fill);
-            let Some((batch, flow)) = drained else { return };
-            let encoded = encode(self.plan, batch, None);
+            let Some(output) = self.plan.chain.drain(&mut self.states, rows, self.plan)? else {
+                break;
+            };
+            let flow = output.flow;
+            let encoded = encode_all(self.plan, output, None);
             self.take(&encoded);
             if flow != Flow::Open {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
     fn take(&mut self, encoded: &Encoded) {

@@ -3,22 +3,26 @@
 use super::worker::{Extent, chunk_bytes};
 use crate::decode::Decoder;
 use crate::record::text::write_json_string;
-use crate::record::{RawRecords, Reason, Reject, Span};
+use crate::record::{RawRecords, Reason, Reject, RejectedRecord, Span};
 use crate::sink::settings::RejectLimit;
 use std::path::Path;
 
 /// A bad record with all that is kept of it. Counts are within its piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// Row of the batch.
+    /// The row of the chunk that it comes from; after the last record, a row of a drained batch.
     pub row: u32,
+    /// Records of the piece up to the one that it comes from; 0 after the last record.
+    pub records: u64,
     /// What was wrong.
     pub reason: Reason,
-    /// Where it was; `None` for a record that was computed (a group).
+    /// Where it was; `None` for a record that was computed or held.
     pub origin: Option<Origin>,
+    /// The bytes, at most [`RAW_BYTES_MAX`] of them; `None` for a record that was computed (a group).
+    pub raw: Option<Vec<u8>>,
 }
 
-/// Where a bad record was, and its bytes.
+/// Where a bad record was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Records of the piece before it.
@@ -29,8 +33,6 @@ pub struct Origin {
     pub offset: u64,
     /// Number of bytes.
     pub length: u64,
-    /// The bytes, at most [`RAW_BYTES_MAX`] of them.
-    pub raw: Vec<u8>,
 }
 
 /// Counts the line ends of a piece up to one place after the other, each byte once.
@@ -72,20 +74,26 @@ impl Rejected {
         extent: Option<Extent>,
         lines: &mut LineCount<'_>,
     ) -> Rejected {
-        let origin = extent.map(|extent| {
-            let Span { start, length } = raw.record_span(reject.row as usize);
-            let bytes = chunk_bytes(raw);
-            let start_index = start as usize;
-            let kept = (length as usize).min(RAW_BYTES_MAX);
-            Origin {
-                record: u64::from(reject.row - extent.first_row),
-                line: lines.up_to(start_index),
-                offset: extent.base + u64::from(start),
-                length: u64::from(length),
-                raw: bytes[start_index..start_index + kept].to_vec(),
+        let before = extent.map(|extent| u64::from(reject.row - extent.first_row));
+        let kept = |bytes: &[u8]| bytes[..bytes.len().min(RAW_BYTES_MAX)].to_vec();
+        let (origin, raw) = match (&reject.record, extent) {
+            (RejectedRecord::Read(span), Some(extent)) => {
+                let Span { start, length } = *span;
+                let start_index = start as usize;
+                let origin = Origin {
+                    record: u64::from(reject.row - extent.first_row),
+                    line: lines.up_to(start_index),
+                    offset: extent.base + u64::from(start),
+                    length: u64::from(length),
+                };
+                let bytes = &chunk_bytes(raw)[start_index..start_index + length as usize];
+                (Some(origin), Some(kept(bytes)))
             }
-        });
-        Rejected { row: reject.row, reason: reject.reason.clone(), origin }
+            (RejectedRecord::Held(bytes), _) => (None, Some(kept(bytes))),
+            (RejectedRecord::Read(_) | RejectedRecord::Computed, _) => (None, None),
+        };
+        let records = before.map_or(0, |before| before + 1);
+        Rejected { row: reject.row, records, reason: reject.reason.clone(), origin, raw }
     }
 
     /// Appends the reject as one line of JSON. `records` and `lines` are those of the input before the piece.
@@ -107,14 +115,14 @@ impl Rejected {
         }
         out.extend_from_slice(b"\"reason\":");
         write_json_string(out, &self.reason);
-        if let Some(origin) = &self.origin {
-            match std::str::from_utf8(&origin.raw) {
+        if let Some(raw) = &self.raw {
+            match std::str::from_utf8(raw) {
                 Ok(raw) => {
                     out.extend_from_slice(b",\"raw\":");
                     write_json_string(out, raw);
                 }
                 Err(_) => {
-                    let hex: String = origin.raw.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
                     out.extend_from_slice(b",\"raw_hex\":");
                     write_json_string(out, &hex);
                 }
@@ -168,8 +176,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_are_kept_as_hex() {
-        let origin = Origin { record: 2, line: 3, offset: 40, length: 2, raw: vec![0xff, 0x41] };
-        let rejected = Rejected { row: 7, reason: "not \"good\"".into(), origin: Some(origin) };
+        let origin = Origin { record: 2, line: 3, offset: 40, length: 2 };
+        let (reason, origin, raw) = ("not \"good\"".into(), Some(origin), Some(vec![0xff, 0x41]));
+        let rejected = Rejected { row: 7, records: 3, reason, origin, raw };
         let mut out = Vec::new();
         rejected.write(&mut out, Path::new("in.csv"), 10, 20);
         let expected = concat!(

@@ -13,7 +13,7 @@ use crate::sink::settings::Target;
 use crate::sink::{Inspected, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
-use crate::transform::State;
+use crate::transform::States;
 use std::path::{Path, PathBuf};
 
 /// All that can be known before anything is changed.
@@ -37,7 +37,7 @@ pub struct Restored {
     /// Its number.
     pub sequence: u64,
     /// The states of the steps.
-    pub states: Vec<Option<State>>,
+    pub states: States,
     /// The outputs that can be rewound, by role; empty once they are being published.
     pub outputs: Vec<RestoredOutput>,
 }
@@ -313,24 +313,30 @@ fn restore_states(
     saved: &[checkpoint::State],
     manifest: &Manifest,
     unreadable: &mut Vec<(String, String)>,
-) -> Vec<Option<State>> {
+) -> States {
     let mut states = plan.chain.new_states();
     if matches!(manifest.phase, Phase::Publishing | Phase::Done) {
         return states;
     }
-    for (step, state) in plan.chain.steps.iter().zip(&mut states) {
-        let Some(state) = state else { continue };
+    for (index, step) in plan.chain.steps.iter().enumerate() {
+        let Some(code) = step.stateful() else { continue };
         let saved = saved.iter().find(|saved| saved.name == step.name);
         let entry = manifest.steps.iter().find(|entry| entry.name == step.name);
         let problem = match (saved.map(|saved| saved.parts.as_slice()), entry) {
-            (Some(_), Some(entry)) if entry.kind != step.kind() => {
+            (Some(_), Some(entry)) if entry.kind != step.kind => {
                 Some(format!("it is of a `{}`", entry.kind))
             }
-            (Some([base]), Some(_)) if base.version == State::VERSION => {
-                state.read(&base.bytes).err().map(|problem| problem.to_string())
+            (Some([base]), Some(_)) if base.version == code.version() => {
+                match plan.chain.read_state(index, &base.bytes, plan) {
+                    Ok(state) => {
+                        states[index] = Some(state);
+                        None
+                    }
+                    Err(problem) => Some(problem.to_string()),
+                }
             }
             (Some([base]), Some(_)) => {
-                Some(format!("it has version {}, not {}", base.version, State::VERSION))
+                Some(format!("it has version {}, not {}", base.version, code.version()))
             }
             (Some(_), Some(_)) => Some("it is a chain of changes".to_owned()),
             (None, _) | (_, None) => Some("it is not there".to_owned()),

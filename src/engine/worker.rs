@@ -8,11 +8,11 @@ use super::schedule::Happened;
 use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
 use crate::expr::TOO_MUCH_TEXT;
-use crate::record::{Batch, RawRecords, Reject, Values};
+use crate::record::{Batch, Filtered, RawRecords, Reject, Values};
 use crate::source::Input;
 use crate::source::chunks::Chunks;
 use crate::storage::{Storage, read_full};
-use crate::transform::Staged;
+use crate::transform::{Flow, Output, Staged, Tools};
 use crc32fast::Hasher;
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ pub struct Encoded {
     /// Records in them.
     pub written: u64,
     /// Records that a step let go.
-    pub filtered: u64,
+    pub filtered: Filtered,
     /// Records that something was wrong with, by row.
     pub rejects: Vec<Rejected>,
 }
@@ -97,13 +97,21 @@ impl Encoded {
         self.rejects.iter().any(|reject| reject.reason.ends_with(TOO_MUCH_TEXT))
     }
 
-    /// Leaves out the `rows` rows behind the last one that mattered, as if they had never been read: what became
+    /// Leaves out the rows behind the last one that mattered, as if they had never been read: what became
     /// of them depends on where the chunk happened to end. None of them was written.
-    pub fn forget_behind(&mut self, last_row: Option<u32>, rows: u64) {
-        let before = self.rejects.len();
+    pub fn forget_behind(&mut self, last_row: Option<u32>) {
         self.rejects.retain(|reject| last_row.is_some_and(|last| reject.row <= last));
-        let rejects = (before - self.rejects.len()) as u64;
-        self.filtered = self.filtered.saturating_sub(rows.saturating_sub(rejects));
+        self.filtered.forget_behind(last_row);
+    }
+
+    /// Puts what became of another batch of the same piece behind this.
+    pub fn absorb(&mut self, other: Encoded) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.digest.combine(&other.digest);
+        self.written += other.written;
+        self.filtered.absorb(other.filtered);
+        self.rejects.extend(other.rejects);
+        self.rejects.sort_by_key(|reject| reject.row);
     }
 }
 
@@ -215,6 +223,7 @@ impl<'a> Worker<'a> {
     /// `rows_max` records.
     fn pieces(&self, base: u64, cut: Cut, rows_max: u32) -> Vec<Piece> {
         let Cut { start, end, lines, mut batch } = cut;
+        batch.filtered = self.plan.filtered();
         let rows = u32::try_from(batch.rows).expect("rows have 32 bits");
         let ends = piece_ends(rows, rows_max, &self.predicate_rows(&mut batch));
         let mut extent = Extent { base, start: narrow(start), first_row: 0 };
@@ -261,13 +270,24 @@ impl<'a> Worker<'a> {
         lines: u64,
         happened: Happened,
     ) -> Piece {
-        let fill = |batch: &mut Batch, slots: &[_]| self.plan.fill(batch, slots);
-        let product = match self.plan.chain.run_stateless(batch, 0, &fill) {
+        let product = match self.plan.chain.run_stateless(batch, 0, self.plan) {
             Ok(batch) => Product::Encoded(encode(self.plan, batch, Some(extent))),
             Err(staged) => Product::Staged(staged),
         };
         Piece { extent, end, records, lines, product, happened }
     }
+}
+
+/// Encodes what came out of the chain because of one piece, or after the last one.
+pub fn encode_all(plan: &Plan, output: Output, extent: Option<Extent>) -> Encoded {
+    let mut batches = output.batches.into_iter();
+    let first = batches.next().map(|batch| encode(plan, batch, extent));
+    let mut encoded = first.unwrap_or_default();
+    batches.for_each(|batch| encoded.absorb(encode(plan, batch, extent)));
+    if let Flow::Full { last_row } = output.flow {
+        encoded.forget_behind(last_row);
+    }
+    encoded
 }
 
 /// Encodes a batch that came to the end of the chain.
@@ -378,8 +398,9 @@ impl Worker<'_> {
                 break;
             }
         }
-        let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes(), raw: kept };
-        let rejected = Rejected { row: 0, reason: skip.reason(), origin: Some(origin) };
+        let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes() };
+        let (origin, raw) = (Some(origin), Some(kept));
+        let rejected = Rejected { row: 0, records: 1, reason: skip.reason(), origin, raw };
         chunk.end = offset;
         chunk.pieces.push(Piece {
             extent: Extent { base: start, start: 0, first_row: 0 },

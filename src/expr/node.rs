@@ -4,7 +4,7 @@
 
 use super::evaluate::like::Pattern;
 use super::function::Function;
-use crate::record::{DataType, Slot};
+use crate::record::{DataType, Element, Interval, Slot};
 
 /// An expression whose types are settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,10 +66,18 @@ pub enum Value {
     Text(Box<[u8]>),
     /// Days since 1970-01-01.
     Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
     /// Microseconds since 1970-01-01 00:00:00.
     Timestamp(i64),
+    /// Microseconds since 1970-01-01 00:00:00 UTC.
+    Timestamptz(i64),
+    /// A stretch of time.
+    Interval(Interval),
     /// The source text of a JSON value.
     Json(Box<[u8]>),
+    /// The text of a list.
+    List(Box<[u8]>, Element),
 }
 
 /// How two values are compared.

@@ -26,8 +26,20 @@ const RAGGED: &[(&str, Ragged)] = &[
 const VERIFY: &[(&str, Verify)] = &[("sampled", Verify::Sampled), ("full", Verify::Full)];
 
 /// The type names that a hint lists.
-const TYPE_NAMES: &[&str] =
-    &["boolean", "bigint", "decimal(12,2)", "double", "text", "date", "timestamp", "json"];
+const TYPE_NAMES: &[&str] = &[
+    "boolean",
+    "bigint",
+    "decimal(12,2)",
+    "double",
+    "text",
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "json",
+    "text[]",
+];
 
 /// Other names that are easily mistyped.
 const ALIASES: &[&str] = &["integer", "varchar", "string", "datetime"];

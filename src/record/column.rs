@@ -1,6 +1,6 @@
 //! Typed columns: values, validity, and the rows that have no value because something was wrong.
 
-use super::DataType;
+use super::{DataType, Element, Interval};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -44,10 +44,18 @@ pub enum Values {
     Text(Text),
     /// Days since 1970-01-01.
     Date(Vec<i32>),
+    /// Microseconds since midnight.
+    Time(Vec<i64>),
     /// Microseconds since 1970-01-01 00:00:00.
     Timestamp(Vec<i64>),
+    /// Microseconds since 1970-01-01 00:00:00 UTC.
+    Timestamptz(Vec<i64>),
+    /// Stretches of time.
+    Interval(Vec<Interval>),
     /// JSON values as their source text, without surrounding white space. JSON `null` is an invalid row.
     Json(Text),
+    /// Lists as the text of a JSON array in the one form that [`super::list`] gives it.
+    List(Text, Element),
 }
 
 /// Byte strings that lie partly in the chunk they were read from and partly in a heap of their own.
@@ -55,9 +63,9 @@ pub enum Values {
 /// A span counts into the chunk's bytes followed by the heap's.
 #[derive(Debug, Clone, Default)]
 pub struct Text {
-    chunk: Arc<Vec<u8>>,
-    heap: Vec<u8>,
-    spans: Vec<Span>,
+    pub(super) chunk: Arc<Vec<u8>>,
+    pub(super) heap: Vec<u8>,
+    pub(super) spans: Vec<Span>,
 }
 
 /// `length` bytes from `start`.
@@ -116,7 +124,7 @@ impl Column {
 }
 
 impl Values {
-    /// `rows` default values (false, 0, the empty text, 1970-01-01).
+    /// `rows` default values (false, 0, the empty text, 1970-01-01); for lists and JSON they are no values at all.
     pub fn filled(data_type: DataType, rows: usize) -> Values {
         match data_type {
             DataType::Boolean => Values::Boolean(vec![false; rows]),
@@ -127,8 +135,12 @@ impl Values {
             DataType::Double => Values::Double(vec![0.0; rows]),
             DataType::Text => Values::Text(Text::filled(Arc::default(), rows)),
             DataType::Date => Values::Date(vec![0; rows]),
+            DataType::Time => Values::Time(vec![0; rows]),
             DataType::Timestamp => Values::Timestamp(vec![0; rows]),
+            DataType::Timestamptz => Values::Timestamptz(vec![0; rows]),
+            DataType::Interval => Values::Interval(vec![Interval::default(); rows]),
             DataType::Json => Values::Json(Text::filled(Arc::default(), rows)),
+            DataType::List(element) => Values::List(Text::filled(Arc::default(), rows), element),
         }
     }
 
@@ -136,10 +148,14 @@ impl Values {
     pub fn rows(&self) -> usize {
         match self {
             Values::Boolean(values) => values.len(),
-            Values::Bigint(values) | Values::Timestamp(values) => values.len(),
+            Values::Bigint(values)
+            | Values::Time(values)
+            | Values::Timestamp(values)
+            | Values::Timestamptz(values) => values.len(),
+            Values::Interval(values) => values.len(),
             Values::Decimal { units, .. } => units.len(),
             Values::Double(values) => values.len(),
-            Values::Text(text) | Values::Json(text) => text.rows(),
+            Values::Text(text) | Values::Json(text) | Values::List(text, _) => text.rows(),
             Values::Date(values) => values.len(),
         }
     }
@@ -155,8 +171,12 @@ impl Values {
             Values::Double(_) => DataType::Double,
             Values::Text(_) => DataType::Text,
             Values::Date(_) => DataType::Date,
+            Values::Time(_) => DataType::Time,
             Values::Timestamp(_) => DataType::Timestamp,
+            Values::Timestamptz(_) => DataType::Timestamptz,
+            Values::Interval(_) => DataType::Interval,
             Values::Json(_) => DataType::Json,
+            Values::List(_, element) => DataType::List(*element),
         }
     }
 }

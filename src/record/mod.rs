@@ -13,7 +13,13 @@ mod column;
 
 mod fingerprint;
 
+mod gather;
+
+mod interval;
+
 mod layout;
+
+pub mod list;
 
 pub mod literal;
 
@@ -25,10 +31,11 @@ pub mod text;
 
 mod types;
 
-pub use batch::{Batch, Reject};
+pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
+pub use interval::Interval;
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
-pub use types::DataType;
+pub use types::{DataType, Element};

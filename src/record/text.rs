@@ -104,11 +104,24 @@ pub fn parse_timestamp(bytes: &[u8]) -> Option<i64> {
     }
     let zone_at = rest.iter().position(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
     let (time, zone) = rest.split_at(zone_at.unwrap_or(rest.len()));
-    midnight.checked_add(parse_time(time)?)?.checked_sub(parse_zone(zone)?)
+    midnight.checked_add(parse_clock(time)?)?.checked_sub(parse_zone(zone)?)
 }
 
-/// `HH:MM[:SS[.ffffff]]` as microseconds since midnight.
-fn parse_time(bytes: &[u8]) -> Option<i64> {
+/// The moment of a [`parse_timestamp`], where no zone means UTC.
+pub fn parse_timestamptz(bytes: &[u8]) -> Option<i64> {
+    parse_timestamp(bytes)
+}
+
+/// `HH:MM[:SS[.ffffff]]` as microseconds since midnight; `24:00:00` is the end of a day.
+pub fn parse_time(bytes: &[u8]) -> Option<i64> {
+    match bytes {
+        b"24:00" | b"24:00:00" => Some(MICROS_PER_DAY),
+        _ => parse_clock(bytes),
+    }
+}
+
+/// `HH:MM[:SS[.ffffff]]` before the end of the day.
+fn parse_clock(bytes: &[u8]) -> Option<i64> {
     let (hour_minute, rest) = bytes.split_at_checked(5)?;
     let [h1, h2, b':', m1, m2] = *hour_minute else {
         return None;
@@ -216,12 +229,25 @@ pub fn write_timestamp(out: &mut Vec<u8>, micros: i64) {
     let days = micros.div_euclid(MICROS_PER_DAY);
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
     write_date(out, i32::try_from(days).expect("2^63 microseconds are less than 2^31 days"));
-    let seconds = of_day / 1_000_000;
-    for (mark, part) in [(b' ', seconds / 3600), (b':', seconds / 60 % 60), (b':', seconds % 60)] {
-        out.push(mark);
+    out.push(b' ');
+    write_time(out, of_day);
+}
+
+/// Appends the moment in UTC: `YYYY-MM-DD HH:MM:SS+00`.
+pub fn write_timestamptz(out: &mut Vec<u8>, micros: i64) {
+    write_timestamp(out, micros);
+    out.extend_from_slice(b"+00");
+}
+
+/// Appends `HH:MM:SS`, and a fraction without trailing zeros where there is one.
+pub fn write_time(out: &mut Vec<u8>, micros: i64) {
+    let seconds = micros / 1_000_000;
+    write_padded(out, seconds / 3600, 2);
+    for part in [seconds / 60 % 60, seconds % 60] {
+        out.push(b':');
         write_padded(out, part, 2);
     }
-    let fraction = of_day % 1_000_000;
+    let fraction = micros % 1_000_000;
     if fraction != 0 {
         out.push(b'.');
         write_padded(out, fraction, 6);
@@ -380,6 +406,20 @@ mod tests {
         ] {
             assert_eq!(parse_timestamp(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn times_end_with_the_day() {
+        let round = |text: &str| {
+            parse_time(text.as_bytes()).map(|micros| written(|out| write_time(out, micros)))
+        };
+        assert_eq!(round("10:11").as_deref(), Some("10:11:00"));
+        assert_eq!(round("23:59:59.25").as_deref(), Some("23:59:59.25"));
+        assert_eq!(round("24:00:00").as_deref(), Some("24:00:00"));
+        for bad in ["24:00:01", "10:60", "1:00", "10", "10:00Z"] {
+            assert_eq!(round(bad), None, "{bad}");
+        }
+        assert_eq!(written(|out| write_timestamptz(out, 0)), "1970-01-01 00:00:00+00");
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Smallest and largest values of groups.
 
 use super::codec::{Reader, Unreadable, Writer};
-use crate::record::{Column, DataType, Text, Validity, Values};
+use crate::record::{Column, DataType, Element, Interval, Text, Validity, Values, list};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// The smallest or largest value of each group.
 ///
 /// Doubles are ordered with NaN as the greatest; texts by their bytes. Equal values count as one, so which of them
-/// came first does not matter (of the two zeros, `min` takes the negative and `max` the positive one).
+/// came first does not matter (of the two zeros, `min` takes the negative and `max` the positive one; of intervals of
+/// one length `min` takes the one with the fewest months, then days).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Extreme {
     direction: Direction,
@@ -25,13 +26,15 @@ pub enum Direction {
     Max,
 }
 
-/// The best values so far, in one of three forms.
+/// The best values so far, in a form that several types share.
 #[derive(Debug, Clone, PartialEq)]
 enum Best {
     /// Everything that is an integer underneath.
     Integers(Vec<i128>),
     Doubles(Vec<f64>),
+    Intervals(Vec<Interval>),
     Texts(Vec<Box<[u8]>>),
+    Lists(Vec<Box<[u8]>>, Element),
 }
 
 impl Extreme {
@@ -40,11 +43,15 @@ impl Extreme {
         let best = match data_type {
             DataType::Double => Best::Doubles(Vec::new()),
             DataType::Text | DataType::Json => Best::Texts(Vec::new()),
+            DataType::List(element) => Best::Lists(Vec::new(), element),
+            DataType::Interval => Best::Intervals(Vec::new()),
             DataType::Boolean
             | DataType::Bigint
             | DataType::Decimal { .. }
             | DataType::Date
-            | DataType::Timestamp => Best::Integers(Vec::new()),
+            | DataType::Time
+            | DataType::Timestamp
+            | DataType::Timestamptz => Best::Integers(Vec::new()),
         };
         Extreme { direction, seen: Vec::new(), best }
     }
@@ -55,7 +62,8 @@ impl Extreme {
         match &mut self.best {
             Best::Integers(values) => values.resize(groups, 0),
             Best::Doubles(values) => values.resize(groups, 0.0),
-            Best::Texts(values) => values.resize(groups, Box::default()),
+            Best::Intervals(values) => values.resize(groups, Interval::default()),
+            Best::Texts(values) | Best::Lists(values, _) => values.resize(groups, Box::default()),
         }
     }
 
@@ -63,13 +71,17 @@ impl Extreme {
     pub fn update(&mut self, group: usize, column: &Column, row: usize) {
         match &column.values {
             Values::Boolean(values) => self.integer(group, i128::from(values[row])),
-            Values::Bigint(values) | Values::Timestamp(values) => {
-                self.integer(group, i128::from(values[row]));
-            }
+            Values::Bigint(values)
+            | Values::Time(values)
+            | Values::Timestamp(values)
+            | Values::Timestamptz(values) => self.integer(group, i128::from(values[row])),
+            Values::Interval(values) => self.interval(group, values[row]),
             Values::Decimal { units, .. } => self.integer(group, units[row]),
             Values::Date(values) => self.integer(group, i128::from(values[row])),
             Values::Double(values) => self.double(group, values[row]),
-            Values::Text(text) | Values::Json(text) => self.text(group, text.get(row)),
+            Values::Text(text) | Values::Json(text) | Values::List(text, _) => {
+                self.text(group, text.get(row));
+            }
         }
     }
 
@@ -81,7 +93,8 @@ impl Extreme {
         match &other.best {
             Best::Integers(values) => self.integer(group, values[other_group]),
             Best::Doubles(values) => self.double(group, values[other_group]),
-            Best::Texts(values) => self.text(group, &values[other_group]),
+            Best::Intervals(values) => self.interval(group, values[other_group]),
+            Best::Texts(values) | Best::Lists(values, _) => self.text(group, &values[other_group]),
         }
     }
 
@@ -103,9 +116,33 @@ impl Extreme {
         }
     }
 
+    fn interval(&mut self, group: usize, value: Interval) {
+        let Best::Intervals(best) = &mut self.best else { unreachable!("a column keeps its type") };
+        let rank = |value: Interval| (value.length(), value.months, value.days);
+        let order = rank(value).cmp(&rank(best[group]));
+        if is_better(self.direction, self.seen[group], order) {
+            best[group] = value;
+            self.seen[group] = true;
+        }
+    }
+
     fn text(&mut self, group: usize, value: &[u8]) {
-        let Best::Texts(best) = &mut self.best else { unreachable!("a column keeps its type") };
-        if is_better(self.direction, self.seen[group], value.cmp(&best[group])) {
+        let (best, order) = match &mut self.best {
+            Best::Texts(best) => {
+                let order = value.cmp(&best[group]);
+                (best, order)
+            }
+            Best::Lists(best, element) => {
+                // Equal lists have equal texts, except for the sign of zeros.
+                let order = list::compare(value, &best[group], *element);
+                let order = order.then_with(|| value.cmp(&best[group]));
+                (best, order)
+            }
+            Best::Integers(_) | Best::Doubles(_) | Best::Intervals(_) => {
+                unreachable!("a column keeps its type")
+            }
+        };
+        if is_better(self.direction, self.seen[group], order) {
             best[group] = value.into();
             self.seen[group] = true;
         }
@@ -120,7 +157,13 @@ impl Extreme {
             (Values::Boolean(out), Best::Integers(best)) => {
                 out.iter_mut().zip(&best[groups]).for_each(|(out, value)| *out = *value != 0);
             }
-            (Values::Bigint(out) | Values::Timestamp(out), Best::Integers(best)) => {
+            (
+                Values::Bigint(out)
+                | Values::Time(out)
+                | Values::Timestamp(out)
+                | Values::Timestamptz(out),
+                Best::Integers(best),
+            ) => {
                 let pairs = out.iter_mut().zip(&best[groups]);
                 pairs.for_each(|(out, value)| *out = i64::try_from(*value).expect(narrow));
             }
@@ -132,7 +175,11 @@ impl Extreme {
                 pairs.for_each(|(out, value)| *out = i32::try_from(*value).expect(narrow));
             }
             (Values::Double(out), Best::Doubles(best)) => out.copy_from_slice(&best[groups]),
-            (Values::Text(out) | Values::Json(out), Best::Texts(best)) => {
+            (Values::Interval(out), Best::Intervals(best)) => out.copy_from_slice(&best[groups]),
+            (
+                Values::Text(out) | Values::Json(out) | Values::List(out, _),
+                Best::Texts(best) | Best::Lists(best, _),
+            ) => {
                 *out = Text::filled(Arc::default(), groups.len());
                 best[groups].iter().enumerate().for_each(|(row, value)| out.set(row, value));
             }
@@ -147,7 +194,10 @@ impl Extreme {
         match &self.best {
             Best::Integers(values) => out.i128s(values.iter().copied()),
             Best::Doubles(values) => out.u64s(values.iter().map(|value| value.to_bits())),
-            Best::Texts(values) => out.strings(values.iter().map(|value| &**value)),
+            Best::Intervals(values) => out.i128s(values.iter().copied().map(packed)),
+            Best::Texts(values) | Best::Lists(values, _) => {
+                out.strings(values.iter().map(|value| &**value));
+            }
         }
     }
 
@@ -160,11 +210,33 @@ impl Extreme {
             Best::Doubles(values) => {
                 *values = reader.u64s(groups, what)?.into_iter().map(f64::from_bits).collect();
             }
-            Best::Texts(values) => {
+            Best::Intervals(values) => {
+                *values = reader.i128s(groups, what)?.into_iter().map(unpacked).collect();
+            }
+            Best::Texts(values) | Best::Lists(values, _) => {
                 *values = reader.strings(groups, what)?.into_iter().map(Box::from).collect();
             }
         }
         Ok(())
+    }
+}
+
+/// The three parts of an interval side by side.
+fn packed(Interval { months, days, micros }: Interval) -> i128 {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&months.to_le_bytes());
+    bytes[4..8].copy_from_slice(&days.to_le_bytes());
+    bytes[8..].copy_from_slice(&micros.to_le_bytes());
+    i128::from_le_bytes(bytes)
+}
+
+fn unpacked(value: i128) -> Interval {
+    let bytes = value.to_le_bytes();
+    let [m0, m1, m2, m3, d0, d1, d2, d3, u0, u1, u2, u3, u4, u5, u6, u7] = bytes;
+    Interval {
+        months: i32::from_le_bytes([m0, m1, m2, m3]),
+        days: i32::from_le_bytes([d0, d1, d2, d3]),
+        micros: i64::from_le_bytes([u0, u1, u2, u3, u4, u5, u6, u7]),
     }
 }
 
@@ -174,4 +246,43 @@ fn is_better(direction: Direction, seen: bool, ordering: Ordering) -> bool {
         Direction::Max => Ordering::Greater,
     };
     !seen || ordering == wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_survive_being_packed() {
+        for interval in [
+            Interval::default(),
+            Interval { months: -1, days: 2, micros: i64::MIN },
+            Interval { months: i32::MAX, days: i32::MIN, micros: 7 },
+        ] {
+            assert_eq!(unpacked(packed(interval)), interval);
+        }
+    }
+
+    #[test]
+    fn lists_and_intervals_have_a_least_and_a_greatest() {
+        let mut lists = Text::filled(Arc::default(), 3);
+        let rows = ["[1,10]", "[1,9]", "[1,9,0]"];
+        rows.iter().enumerate().for_each(|(row, list)| lists.set(row, list.as_bytes()));
+        let lists = Column::new(Values::List(lists, Element::Bigint));
+        let month = Interval { months: 1, days: 0, micros: 0 };
+        let (less, equal) = (Interval::of_days(29), Interval::of_days(30));
+        let intervals = Column::new(Values::Interval(vec![month, less, equal]));
+        let best = |direction, column: &Column| {
+            let mut extreme = Extreme::new(direction, column.data_type());
+            extreme.grow(1);
+            (0..3).for_each(|row| extreme.update(0, column, row));
+            extreme.finish(0..1, column.data_type()).values
+        };
+        let least = best(Direction::Min, &lists);
+        assert!(matches!(least, Values::List(text, _) if text.get(0) == b"[1,9]"));
+        let greatest = best(Direction::Max, &lists);
+        assert!(matches!(greatest, Values::List(text, _) if text.get(0) == b"[1,10]"));
+        assert_eq!(best(Direction::Min, &intervals), Values::Interval(vec![less]));
+        assert_eq!(best(Direction::Max, &intervals), Values::Interval(vec![month]));
+    }
 }

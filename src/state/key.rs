@@ -2,9 +2,9 @@
 //!
 //! Each value is a tag and a payload: 0 for NULL, 1 for a value (fixed width, or a length and bytes), and for JSON
 //! values 2 for a string (unescaped) and 1 for anything else (its source text). Doubles are made canonical: one NaN,
-//! no negative zero. The bytes are read back when a group is written.
+//! no negative zero; intervals are normalised. The bytes are read back when a group is written.
 
-use crate::record::{Column, DataType, Text, Values};
+use crate::record::{Column, DataType, Element, Interval, Text, Values};
 use std::sync::Arc;
 
 /// The keys of some rows, with their hashes.
@@ -29,7 +29,7 @@ impl Keys {
     pub fn of_columns(columns: &[Arc<Column>], rows: &[u32]) -> Keys {
         Keys::build(rows, |bytes, row| {
             for column in columns {
-                write_value(bytes, column, row as usize);
+                write_value(bytes, column, row as usize, Form::Canonical);
             }
         })
     }
@@ -74,7 +74,27 @@ impl Keys {
     }
 }
 
-fn write_value(out: &mut Vec<u8>, column: &Column, row: usize) {
+/// Whether equal values shall have equal bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// They shall.
+    Canonical,
+    /// Every value is read back as it was, bit by bit.
+    Exact,
+}
+
+/// Appends the values of a row, to be read back by [`columns_of`] exactly as they are.
+pub fn write_exact<'a>(
+    out: &mut Vec<u8>,
+    columns: impl IntoIterator<Item = &'a Column>,
+    row: usize,
+) {
+    for column in columns {
+        write_value(out, column, row, Form::Exact);
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, column: &Column, row: usize, form: Form) {
     if !column.is_valid(row) {
         out.push(NULL);
         return;
@@ -82,16 +102,34 @@ fn write_value(out: &mut Vec<u8>, column: &Column, row: usize) {
     out.push(VALUE);
     match &column.values {
         Values::Boolean(values) => out.push(u8::from(values[row])),
-        Values::Bigint(values) | Values::Timestamp(values) => {
-            out.extend_from_slice(&values[row].to_le_bytes());
+        Values::Bigint(values)
+        | Values::Time(values)
+        | Values::Timestamp(values)
+        | Values::Timestamptz(values) => out.extend_from_slice(&values[row].to_le_bytes()),
+        Values::Interval(values) => {
+            let Interval { months, days, micros } = match form {
+                Form::Canonical => values[row].normalised(),
+                Form::Exact => values[row],
+            };
+            out.extend_from_slice(&months.to_le_bytes());
+            out.extend_from_slice(&days.to_le_bytes());
+            out.extend_from_slice(&micros.to_le_bytes());
         }
         Values::Decimal { units, .. } => out.extend_from_slice(&units[row].to_le_bytes()),
         Values::Double(values) => {
-            out.extend_from_slice(&canonical(values[row]).to_bits().to_le_bytes());
+            let value = match form {
+                Form::Canonical => canonical(values[row]),
+                Form::Exact => values[row],
+            };
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
         }
         Values::Date(values) => out.extend_from_slice(&values[row].to_le_bytes()),
         Values::Text(text) => write_text(out, text.get(row)),
-        Values::Json(text) => write_json(out, text.get(row)),
+        Values::Json(text) if form == Form::Canonical => write_json(out, text.get(row)),
+        Values::List(text, element) if form == Form::Canonical => {
+            write_list(out, text.get(row), *element);
+        }
+        Values::Json(text) | Values::List(text, _) => write_text(out, text.get(row)),
     }
 }
 
@@ -109,6 +147,16 @@ fn write_text(out: &mut Vec<u8>, text: &[u8]) {
     let length = u32::try_from(text.len()).expect("a field is shorter than 4 GiB");
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(text);
+}
+
+/// The length is known only when the list has its key form.
+fn write_list(out: &mut Vec<u8>, list: &[u8], element: Element) {
+    let start = out.len();
+    write_text(out, b"");
+    let content = out.len();
+    crate::record::list::write_key(out, list, element);
+    let length = u32::try_from(out.len() - content).expect("a list is shorter than 4 GiB");
+    out[start..content].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Two spellings of one JSON string are the same key.
@@ -153,13 +201,21 @@ fn read_value(key: &mut &[u8], column: &mut Column, row: usize, rows: usize) -> 
     }
     match &mut column.values {
         Values::Boolean(values) => values[row] = *key.split_off_first()? != 0,
-        Values::Bigint(values) | Values::Timestamp(values) => {
-            values[row] = i64::from_le_bytes(read_array(key)?);
+        Values::Bigint(values)
+        | Values::Time(values)
+        | Values::Timestamp(values)
+        | Values::Timestamptz(values) => values[row] = i64::from_le_bytes(read_array(key)?),
+        Values::Interval(values) => {
+            values[row] = Interval {
+                months: i32::from_le_bytes(read_array(key)?),
+                days: i32::from_le_bytes(read_array(key)?),
+                micros: i64::from_le_bytes(read_array(key)?),
+            };
         }
         Values::Decimal { units, .. } => units[row] = i128::from_le_bytes(read_array(key)?),
         Values::Double(values) => values[row] = f64::from_le_bytes(read_array(key)?),
         Values::Date(values) => values[row] = i32::from_le_bytes(read_array(key)?),
-        Values::Text(text) => text.set(row, read_text(key)?),
+        Values::Text(text) | Values::List(text, _) => text.set(row, read_text(key)?),
         Values::Json(text) => read_json(text, row, tag, read_text(key)?)?,
     }
     Some(())
@@ -222,6 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn lists_and_intervals_are_keys_by_their_values() {
+        let mut text = Text::filled(Arc::default(), 2);
+        text.set(0, b"[-0.0,1.0]");
+        text.set(1, b"[0.0,1.0]");
+        let lists = Arc::new(Column::new(Values::List(text, Element::Double)));
+        let month = Interval { months: 1, days: 0, micros: 0 };
+        let intervals = Values::Interval(vec![month, Interval::of_days(30)]);
+        let columns = [lists, Arc::new(Column::new(intervals))];
+        let keys = Keys::of_columns(&columns, &[0, 1]);
+        let bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
+        assert_eq!(bytes[0], bytes[1]);
+        let types = [DataType::List(Element::Double), DataType::Interval];
+        let read = columns_of(&types, bytes.into_iter()).expect("keys of these types");
+        assert!(matches!(&read[0].values, Values::List(text, _) if text.get(0) == b"[0.0,1.0]"));
+        assert!(matches!(&read[1].values, Values::Interval(values) if values[1] == month));
+    }
+
+    #[test]
     fn null_the_empty_text_and_neighbours_differ() {
         let left = Arc::new(text_column(&[Some("ab"), Some("a"), None, Some("")], false));
         let right = Arc::new(text_column(&[Some("c"), Some("bc"), Some(""), None], false));
@@ -239,5 +313,18 @@ mod tests {
         let bytes: Vec<&[u8]> = keys.iter().map(|(_, key)| key).collect();
         assert_eq!(bytes[0], bytes[1]);
         assert_ne!(bytes[2], bytes[3]);
+    }
+
+    #[test]
+    fn exact_values_are_read_back_bit_by_bit() {
+        let numbers = Column::new(Values::Double(vec![-0.0]));
+        let json = text_column(&[Some(r#""\u0041""#)], true);
+        let interval = Column::new(Values::Interval(vec![Interval::of_days(40)]));
+        let mut bytes = Vec::new();
+        write_exact(&mut bytes, [&numbers, &json, &interval], 0);
+        let types = [DataType::Double, DataType::Json, DataType::Interval];
+        let read = columns_of(&types, [&bytes[..]].into_iter()).expect("values of these types");
+        assert!(matches!(&read[0].values, Values::Double(values) if values[0].is_sign_negative()));
+        assert_eq!((&read[1], &read[2]), (&json, &interval));
     }
 }

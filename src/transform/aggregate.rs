@@ -8,20 +8,31 @@
 //! Without `by` everything is one group, and there is one record even for an empty input. The records come when the
 //! input has ended. A worker makes the groups of its chunk, the ordered stage merges them.
 
-use crate::expr::{AggregateCall, AggregateFunction, Expression, KeyColumn};
-use crate::record::{Batch, Column, DataType, RawRecords, Slot};
-use crate::state::{Accumulator, AccumulatorKind, KeyTable, Keys, key};
+use super::binder::{Binder, Bound, Projection, named_twice, read_by};
+use super::{Action, Advanced, Context, Drained, Stateful};
+use crate::error::{Diagnostic, Result, Sql};
+use crate::expr::{self, AggregateCall, AggregateFunction, Expression, KeyColumn};
+use crate::record::{Batch, Column, DataType, Field, Layout, RawRecords, Rest, Slot};
+use crate::state::{Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, key};
 use std::sync::Arc;
 
-/// A bound `aggregate`.
+/// An `aggregate` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Group expressions; none for one group of everything.
+    pub by: Vec<Sql>,
+    /// Select-list items made of aggregate calls.
+    pub select: Vec<Sql>,
+}
+
 #[derive(Debug)]
-pub struct Aggregate {
+struct Aggregate {
     /// The group keys.
-    pub keys: Vec<KeyColumn>,
+    keys: Vec<KeyColumn>,
     /// The aggregate calls.
-    pub calls: Vec<AggregateCall>,
+    calls: Vec<AggregateCall>,
     /// What is computed of keys and results for each group, and the slot for it.
-    pub outputs: Vec<(Slot, Expression)>,
+    outputs: Vec<(Slot, Expression)>,
 }
 
 /// Groups with what the calls remember of them.
@@ -35,9 +46,99 @@ pub struct Groups {
     pub drained: usize,
 }
 
-impl Aggregate {
+/// Binds an `aggregate`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let Settings { by, select } = settings;
+    let bound = expr::bind_aggregate(by, select, &mut binder.scope("aggregate"))?;
+    let read = bound.keys.iter().map(|key| &key.expression);
+    let reads = read_by(read.chain(bound.calls.iter().filter_map(|call| call.argument.as_ref())));
+    let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+    for key in &bound.keys {
+        let data_type = key.expression.data_type();
+        layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
+    }
+    let mut project = Projection::default();
+    for ((name, expression), sql) in bound.outputs.into_iter().zip(select) {
+        if layout.fields.iter().any(|field| field.name == name) {
+            return Err(vec![named_twice(sql, &name)]);
+        }
+        project.add(&mut layout, name, expression, binder.slots);
+    }
+    binder.layout = layout;
+    let (keys, calls, outputs) = (bound.keys, bound.calls, project.columns);
+    Ok(Bound { reads, action: Action::stateful(Aggregate { keys, calls, outputs }) })
+}
+
+impl Stateful for Aggregate {
+    type State = Groups;
+    /// The batch's own groups.
+    type Prepared = Groups;
+    const VERSION: u32 = 1;
+
     /// No groups; the one group of everything is there from the start.
-    pub fn new_groups(&self) -> Groups {
+    fn new_state(&self) -> Groups {
+        self.new_groups()
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Groups {
+        self.groups_of(context.step, batch)
+    }
+
+    fn advance(
+        &self,
+        _context: Context<'_>,
+        groups: &mut Groups,
+        batch: &mut Batch,
+        of_batch: Groups,
+    ) -> Result<Advanced> {
+        groups.merge(&of_batch);
+        batch.selection.clear();
+        Ok(Advanced::default())
+    }
+
+    fn drain(
+        &self,
+        context: Context<'_>,
+        groups: &mut Groups,
+        rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        Ok(self.next_groups(context, groups, rows_max))
+    }
+
+    fn drained(&self, groups: &Groups) -> Drained {
+        Drained(vec![groups.drained as u64])
+    }
+
+    fn set_drained(&self, groups: &mut Groups, drained: &Drained) {
+        if let [count] = *drained.0 {
+            groups.drained = usize::try_from(count).unwrap_or(usize::MAX).min(groups.keys.len());
+        }
+    }
+
+    fn write(&self, _context: Context<'_>, groups: &mut Groups, out: &mut Writer) -> Result<()> {
+        groups.keys.write(out);
+        out.count(groups.drained);
+        groups.accumulators.iter().for_each(|one| one.write(out));
+        Ok(())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
+        let mut groups = self.new_groups();
+        groups.keys = KeyTable::read(reader)?;
+        let count = groups.keys.len();
+        groups.drained = usize::try_from(reader.u64("numbers")?)
+            .ok()
+            .filter(|drained| *drained <= count)
+            .ok_or(Unreadable { what: "numbers" })?;
+        for accumulator in &mut groups.accumulators {
+            Accumulator::read(accumulator, reader, count)?;
+        }
+        Ok(groups)
+    }
+}
+
+impl Aggregate {
+    fn new_groups(&self) -> Groups {
         let kinds = self.calls.iter().map(kind_of);
         let accumulators = kinds.map(Accumulator::new).collect();
         let mut groups = Groups { keys: KeyTable::default(), accumulators, drained: 0 };
@@ -49,7 +150,7 @@ impl Aggregate {
     }
 
     /// The groups of the selected rows of a batch; faulty rows are rejected and count nowhere.
-    pub fn groups_of(&self, step: &str, batch: &mut Batch) -> Groups {
+    fn groups_of(&self, step: &str, batch: &mut Batch) -> Groups {
         let keys = self.keys.iter().map(|key| &key.expression);
         let keys = evaluate_all(keys, step, batch);
         let arguments = self.calls.iter().filter_map(|call| call.argument.as_ref());
@@ -72,11 +173,10 @@ impl Aggregate {
     }
 
     /// The next groups as records.
-    pub fn drain(
+    fn next_groups(
         &self,
-        step: &str,
+        context: Context<'_>,
         groups: &mut Groups,
-        slots: usize,
         rows_max: usize,
     ) -> Option<Batch> {
         let rows = rows_max.min(groups.keys.len() - groups.drained);
@@ -85,7 +185,7 @@ impl Aggregate {
         }
         let range = groups.drained..groups.drained + rows;
         groups.drained = range.end;
-        let mut batch = Batch::new(RawRecords::None, rows, slots);
+        let mut batch = Batch::drained(RawRecords::None, rows, context.tools.slots());
         for (key, column) in self.keys.iter().zip(self.key_columns(groups, range.clone())) {
             batch.fill(key.slot, Arc::new(column));
         }
@@ -95,7 +195,7 @@ impl Aggregate {
         }
         for (slot, expression) in &self.outputs {
             let column = expression.evaluate(&batch, &batch.selection);
-            batch.reject_faults(step, &column.faults);
+            batch.reject_faults(context.step, &column.faults);
             batch.fill(*slot, column);
         }
         Some(batch)

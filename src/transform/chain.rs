@@ -1,15 +1,11 @@
 //! The whole chain: binding it to the columns of the input, and running batches through it.
 
-use super::aggregate::Aggregate;
-use super::dedup::{Dedup, Key};
-use super::filter::Filter;
-use super::limit::Limit;
-use super::project::Project;
-use super::settings::{TransformKind, TransformSettings};
-use super::{Action, Flow, Prepared, State, Step};
-use crate::error::{Diagnostic, Sql};
-use crate::expr::{self, Expression, Item, Scope};
-use crate::record::{Batch, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
+use super::binder::Binder;
+use super::settings::TransformSettings;
+use super::{Action, AnyStateful, Context, Drained, Flow, Prepared, State, Step, Tools};
+use crate::error::{Diagnostic, Result};
+use crate::record::{Batch, Layout, Slots};
+use crate::state::Unreadable;
 
 /// The bound steps in order.
 #[derive(Debug)]
@@ -31,8 +27,17 @@ pub struct Staged {
     pub prepared: Prepared,
 }
 
-/// Decodes slots of a batch; passed in, because decoding is not this module's business.
-pub type Fill<'a> = &'a dyn Fn(&mut Batch, &[Slot]);
+/// The states of a chain, one per step; `None` for a stateless one.
+pub type States = Vec<Option<State>>;
+
+/// What came out of the chain because of one batch: in this order, and whether more can come.
+#[derive(Debug)]
+pub struct Output {
+    /// The batch itself as far as its records came through, then batches that steps released.
+    pub batches: Vec<Batch>,
+    /// Whether later records can still have an effect.
+    pub flow: Flow,
+}
 
 impl Chain {
     /// Binds all steps; all problems of all steps are returned together, as far as a step behind a broken one
@@ -64,17 +69,54 @@ impl Chain {
         Ok(Chain { steps, layout: binder.layout })
     }
 
-    /// New states, one per step; `None` for stateless ones.
-    pub fn new_states(&self) -> Vec<Option<State>> {
-        self.steps.iter().map(Step::new_state).collect()
+    /// New states.
+    pub fn new_states(&self) -> States {
+        self.steps.iter().map(|step| step.stateful().map(AnyStateful::new_state)).collect()
+    }
+
+    /// The steps that remember something, with their states.
+    fn stateful<'s>(
+        &'s self,
+        states: &'s [Option<State>],
+    ) -> impl Iterator<Item = (&'s dyn AnyStateful, &'s State)> {
+        let pairs = self.steps.iter().zip(states);
+        pairs.filter_map(|(step, state)| Some((step.stateful()?, state.as_ref()?)))
     }
 
     /// Whether no further record can change anything, known from the states alone.
     pub fn is_full(&self, states: &[Option<State>]) -> bool {
-        self.steps
-            .iter()
-            .zip(states)
-            .any(|(step, state)| state.as_ref().is_some_and(|state| step.is_full(state)))
+        self.stateful(states).any(|(step, state)| step.is_full(state))
+    }
+
+    /// What the steps have to say of the records so far.
+    pub fn remarks(&self, states: &[Option<State>]) -> Vec<String> {
+        self.stateful(states).flat_map(|(step, state)| step.remarks(state)).collect()
+    }
+
+    fn context<'c>(&'c self, step: usize, tools: &'c dyn Tools) -> Context<'c> {
+        Context { step: &self.steps[step].name, tools }
+    }
+
+    /// The state of a step as bytes.
+    pub fn write_state(
+        &self,
+        step: usize,
+        state: &mut State,
+        tools: &dyn Tools,
+    ) -> Result<Vec<u8>> {
+        let code = self.steps[step].stateful().expect("a step with a state is stateful");
+        code.write(self.context(step, tools), state)
+    }
+
+    /// What [`Chain::write_state`] wrote.
+    pub fn read_state(
+        &self,
+        step: usize,
+        bytes: &[u8],
+        tools: &dyn Tools,
+    ) -> Result<State, Unreadable> {
+        let code = self.steps[step].stateful().expect("a step with a state is stateful");
+        code.read(self.context(step, tools), bytes)
     }
 
     /// Runs a batch from step `from` up to the first stateful step, in any thread. A batch that waits there
@@ -83,62 +125,79 @@ impl Chain {
         &self,
         mut batch: Batch,
         from: usize,
-        fill: Fill<'_>,
+        tools: &dyn Tools,
     ) -> Result<Batch, Box<Staged>> {
         for (index, step) in self.steps.iter().enumerate().skip(from) {
             // Behind an aggregate the columns of a later step are not there; nothing is left that would need them.
             if batch.selection.is_empty() {
                 break;
             }
-            fill(&mut batch, &step.reads);
-            if step.is_stateful() {
-                let prepared = step.prepare(&mut batch);
-                return Err(Box::new(Staged { batch, step: index, prepared }));
+            tools.fill(&mut batch, &step.reads);
+            let context = self.context(index, tools);
+            match &step.action {
+                Action::Stateful(step) => {
+                    let prepared = step.prepare(context, &mut batch);
+                    return Err(Box::new(Staged { batch, step: index, prepared }));
+                }
+                Action::Stateless(step) => batch = step.apply(context, batch),
             }
-            step.apply(&mut batch);
         }
         Ok(batch)
     }
 
-    /// Runs a staged batch through the rest of the chain, in input order.
+    /// Runs a staged batch, and what steps release because of it, through the rest of the chain, in input order.
     pub fn run_ordered(
         &self,
-        mut staged: Staged,
+        staged: Staged,
         states: &mut [Option<State>],
-        fill: Fill<'_>,
-    ) -> (Batch, Flow) {
-        let mut flow = Flow::Open;
-        loop {
-            let Staged { mut batch, step, prepared } = staged;
-            let state = states[step].as_mut().expect("stateful steps have a state");
-            if let full @ Flow::Full { .. } = self.steps[step].advance(state, &mut batch, prepared)
-            {
-                flow = full;
-            }
-            match self.run_stateless(batch, step + 1, fill) {
-                Ok(batch) => return (batch, flow),
-                Err(next) => staged = *next,
+        tools: &dyn Tools,
+    ) -> Result<Output> {
+        let mut output = Output { batches: Vec::new(), flow: Flow::Open };
+        self.run_rest(staged, states, tools, &mut output)?;
+        Ok(output)
+    }
+
+    fn run_rest(
+        &self,
+        staged: Staged,
+        states: &mut [Option<State>],
+        tools: &dyn Tools,
+        output: &mut Output,
+    ) -> Result<()> {
+        let Staged { mut batch, step, prepared } = staged;
+        let code = self.steps[step].stateful().expect("batches wait at stateful steps");
+        let state = states[step].as_mut().expect("stateful steps have a state");
+        let advanced = code.advance(self.context(step, tools), state, &mut batch, prepared)?;
+        output.flow = output.flow.and(advanced.flow);
+        for batch in std::iter::once(batch).chain(advanced.released) {
+            match self.run_stateless(batch, step + 1, tools) {
+                Ok(batch) => output.batches.push(batch),
+                Err(staged) => self.run_rest(*staged, states, tools, output)?,
             }
         }
+        Ok(())
     }
 
     /// How much of its state each step has drained.
-    pub fn drained(&self, states: &[Option<State>]) -> Vec<usize> {
-        states.iter().map(|state| state.as_ref().map_or(0, State::drained)).collect()
+    pub fn drained(&self, states: &[Option<State>]) -> Vec<Drained> {
+        self.stateful(states).map(|(step, state)| step.drained(state)).collect()
     }
 
     /// Undoes the last [`Chain::drain`], if nothing behind the drained step remembers it; `before` is what
     /// [`Chain::drained`] said then.
-    pub fn put_back(&self, states: &mut [Option<State>], before: &[usize]) -> bool {
-        let has_moved =
-            |index: &usize| states[*index].as_ref().map_or(0, State::drained) != before[*index];
-        let Some(index) = (0..states.len()).find(has_moved) else { return true };
-        if self.steps[index + 1..].iter().any(Step::is_stateful) {
+    pub fn put_back(&self, states: &mut [Option<State>], before: &[Drained]) -> bool {
+        let now = self.drained(states);
+        let Some(moved) = now.iter().zip(before).position(|(now, before)| now != before) else {
+            return true;
+        };
+        let pairs = self.steps.iter().zip(states);
+        let mut stateful =
+            pairs.filter_map(|(step, state)| Some((step.stateful()?, state.as_mut()?))).skip(moved);
+        let Some((step, state)) = stateful.next() else { return true };
+        if stateful.next().is_some() {
             return false;
         }
-        if let Some(state) = &mut states[index] {
-            state.set_drained(before[index]);
-        }
+        step.set_drained(state, &before[moved]);
         true
     }
 
@@ -146,227 +205,22 @@ impl Chain {
     pub fn drain(
         &self,
         states: &mut [Option<State>],
-        slots: usize,
         rows_max: usize,
-        fill: Fill<'_>,
-    ) -> Option<(Batch, Flow)> {
+        tools: &dyn Tools,
+    ) -> Result<Option<Output>> {
         for index in 0..self.steps.len() {
-            let Some(state) = states[index].as_mut() else {
+            let (Some(step), Some(state)) = (self.steps[index].stateful(), &mut states[index])
+            else {
                 continue;
             };
-            if let Some(batch) = self.steps[index].drain(state, slots, rows_max) {
-                return Some(match self.run_stateless(batch, index + 1, fill) {
-                    Ok(batch) => (batch, Flow::Open),
-                    Err(staged) => self.run_ordered(*staged, states, fill),
-                });
-            }
+            let Some(batch) = step.drain(self.context(index, tools), state, rows_max)? else {
+                continue;
+            };
+            return match self.run_stateless(batch, index + 1, tools) {
+                Ok(batch) => Ok(Some(Output { batches: vec![batch], flow: Flow::Open })),
+                Err(staged) => self.run_ordered(*staged, states, tools).map(Some),
+            };
         }
-        None
+        Ok(None)
     }
-}
-
-/// Binds one step after the other; `layout` is what the next one sees.
-struct Binder<'a> {
-    layout: Layout,
-    slots: &'a mut Slots,
-    now_micros: i64,
-}
-
-impl Binder<'_> {
-    fn step(&mut self, settings: &TransformSettings) -> Result<Step, Vec<Diagnostic>> {
-        let (reads, action) = match &settings.kind {
-            TransformKind::Filter(sql) => {
-                let predicate = expr::bind_predicate(sql, &mut self.scope("filter"))?;
-                (predicate.reads(), Action::Filter(Filter { predicate }))
-            }
-            TransformKind::Select(items) => self.select(items)?,
-            TransformKind::Compute(items) => self.compute(items)?,
-            TransformKind::Limit(records) => {
-                (Vec::new(), Action::Limit(Limit { records: *records }))
-            }
-            TransformKind::Dedup { key } => self.dedup(key)?,
-            TransformKind::Aggregate { by, select } => self.aggregate(by, select)?,
-        };
-        Ok(Step { name: settings.name.clone(), reads, action })
-    }
-
-    fn scope<'s>(&'s mut self, context: &'s str) -> Scope<'s> {
-        Scope { layout: &self.layout, slots: self.slots, now_micros: self.now_micros, context }
-    }
-
-    fn select(&mut self, items: &[Sql]) -> Result<(Vec<Slot>, Action), Vec<Diagnostic>> {
-        let bound = expr::bind_items(items, &mut self.scope("select"))?;
-        let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
-        let mut project = Projection::default();
-        let mut explicit: Vec<String> = Vec::new();
-        for (item, sql) in bound.into_iter().zip(items) {
-            match item {
-                Item::Expression { name, expression } => {
-                    if explicit.contains(&name) {
-                        return Err(vec![named_twice(sql, &name)]);
-                    }
-                    explicit.push(name.clone());
-                    project.add(&mut layout, name, expression, self.slots);
-                }
-                Item::Star { exclude, replace } => {
-                    layout.rest = self.layout.rest;
-                    if self.layout.rest == Rest::Json && !exclude.is_empty() {
-                        return Err(vec![excluded_from_json(sql)]);
-                    }
-                    for field in &self.layout.fields {
-                        if !exclude.iter().any(|name| name.eq_ignore_ascii_case(&field.name)) {
-                            layout.fields.push(field.clone());
-                        }
-                    }
-                    for (name, expression) in replace {
-                        project.add(&mut layout, name, expression, self.slots);
-                    }
-                }
-            }
-        }
-        self.layout = layout;
-        self.keep_json_keys();
-        Ok(project.finish())
-    }
-
-    fn compute(&mut self, items: &[Sql]) -> Result<(Vec<Slot>, Action), Vec<Diagnostic>> {
-        let mut project = Projection::default();
-        let mut problems = Vec::new();
-        for sql in items {
-            let one = std::slice::from_ref(sql);
-            match expr::bind_items(one, &mut self.scope("compute")) {
-                Err(more) => problems.extend(more),
-                Ok(bound) => {
-                    for item in bound {
-                        let Item::Expression { name, expression } = item else {
-                            let problem =
-                                "`compute` keeps all columns by itself; `*` belongs to `select`";
-                            let problem = Diagnostic::at(sql.whole(), problem);
-                            problems.push(problem.with_hint("leave it out"));
-                            continue;
-                        };
-                        project.add(&mut self.layout, name, expression, self.slots);
-                    }
-                }
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        self.keep_json_keys();
-        Ok(project.finish())
-    }
-
-    /// A field beside the rest of a JSON record takes the place of the key of its name: the key is looked up.
-    fn keep_json_keys(&mut self) {
-        if self.layout.rest == Rest::Json {
-            for field in &self.layout.fields {
-                self.slots.json_path(&JsonPath::key(field.name.clone()));
-            }
-        }
-    }
-
-    fn dedup(&mut self, key: &[Sql]) -> Result<(Vec<Slot>, Action), Vec<Diagnostic>> {
-        if key.is_empty() && self.layout.rest == Rest::Json && self.layout.fields.is_empty() {
-            return Ok((Vec::new(), Action::Dedup(Dedup { key: Key::RawRecord })));
-        }
-        let expressions = if key.is_empty() {
-            let column = |field: &Field| Expression::column(field.slot, field.data_type);
-            self.layout.fields.iter().map(column).collect()
-        } else {
-            let mut expressions = Vec::new();
-            let mut problems = Vec::new();
-            for sql in key {
-                match expr::bind_scalar(sql, &mut self.scope("dedup")) {
-                    Ok(expression) => expressions.push(expression),
-                    Err(more) => problems.extend(more),
-                }
-            }
-            if !problems.is_empty() {
-                return Err(problems);
-            }
-            expressions
-        };
-        let reads = read_by(&expressions);
-        Ok((reads, Action::Dedup(Dedup { key: Key::Columns(expressions) })))
-    }
-
-    fn aggregate(
-        &mut self,
-        by: &[Sql],
-        select: &[Sql],
-    ) -> Result<(Vec<Slot>, Action), Vec<Diagnostic>> {
-        let bound = expr::bind_aggregate(by, select, &mut self.scope("aggregate"))?;
-        let read = bound.keys.iter().map(|key| &key.expression);
-        let reads =
-            read_by(read.chain(bound.calls.iter().filter_map(|call| call.argument.as_ref())));
-        let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
-        for key in &bound.keys {
-            let data_type = key.expression.data_type();
-            layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
-        }
-        let mut project = Projection::default();
-        for ((name, expression), sql) in bound.outputs.into_iter().zip(select) {
-            if layout.fields.iter().any(|field| field.name == name) {
-                return Err(vec![named_twice(sql, &name)]);
-            }
-            project.add(&mut layout, name, expression, self.slots);
-        }
-        self.layout = layout;
-        let (keys, calls, outputs) = (bound.keys, bound.calls, project.columns);
-        Ok((reads, Action::Aggregate(Aggregate { keys, calls, outputs })))
-    }
-}
-
-fn excluded_from_json(sql: &Sql) -> Diagnostic {
-    let problem = "`* EXCLUDE` needs to know the columns, and JSON records may have any";
-    Diagnostic::at(sql.whole(), problem).with_hint("list the fields that shall be there")
-}
-
-fn named_twice(sql: &Sql, name: &str) -> Diagnostic {
-    Diagnostic::at(sql.whole(), format!("two columns are named `{name}`"))
-        .with_hint(format!("give one of them another name: `... AS {name}_2`"))
-}
-
-/// Collects what a step computes while its layout is being made.
-#[derive(Default)]
-struct Projection {
-    columns: Vec<(Slot, Expression)>,
-}
-
-impl Projection {
-    /// Adds a field to a layout, in the place of one of the same name; a plain column keeps its slot.
-    fn add(
-        &mut self,
-        layout: &mut Layout,
-        name: String,
-        expression: Expression,
-        slots: &mut Slots,
-    ) {
-        let data_type = expression.data_type();
-        let slot = expression.as_slot().unwrap_or_else(|| {
-            let slot = slots.add(&name, data_type, SlotOrigin::Computed);
-            self.columns.push((slot, expression));
-            slot
-        });
-        let known = layout.find(&name).map(|field| field.name.clone());
-        match layout.fields.iter_mut().find(|field| Some(&field.name) == known.as_ref()) {
-            Some(field) => (field.data_type, field.slot) = (data_type, slot),
-            None => layout.fields.push(Field { name, data_type, slot }),
-        }
-    }
-
-    fn finish(self) -> (Vec<Slot>, Action) {
-        let computed: Vec<Slot> = self.columns.iter().map(|(slot, _)| *slot).collect();
-        let mut reads = read_by(self.columns.iter().map(|(_, expression)| expression));
-        reads.retain(|slot| !computed.contains(slot));
-        (reads, Action::Project(Project { columns: self.columns }))
-    }
-}
-
-fn read_by<'a>(expressions: impl IntoIterator<Item = &'a Expression>) -> Vec<Slot> {
-    let mut reads: Vec<Slot> = expressions.into_iter().flat_map(Expression::reads).collect();
-    reads.sort_unstable();
-    reads.dedup();
-    reads
 }

@@ -8,46 +8,100 @@
 //!
 //! A NULL is a key like any other. Without `key` the whole record is the key.
 
+use super::binder::{Binder, Bound, read_by};
+use super::{Action, Advanced, Context, Stateful, aggregate};
+use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
-use crate::record::Batch;
-use crate::state::{Entry, KeyTable, Keys};
+use crate::record::{Batch, Field, Rest, Slot};
+use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
 
-/// A bound `dedup`.
-#[derive(Debug)]
-pub struct Dedup {
-    /// What makes up the key.
-    pub key: Key,
+/// A `dedup` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Key expressions; none for the whole record's fields.
+    pub key: Vec<Sql>,
 }
 
-/// What makes up a key.
 #[derive(Debug)]
-pub enum Key {
+struct Dedup {
+    key: Key,
+}
+
+#[derive(Debug)]
+enum Key {
     /// The values of expressions.
     Columns(Vec<Expression>),
     /// The bytes of the record as it came.
     RawRecord,
 }
 
-impl Dedup {
-    /// The keys of the selected rows; rows whose key is faulty are rejected.
-    pub fn keys(&self, step: &str, batch: &mut Batch) -> Keys {
+/// Binds a `dedup`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let (reads, key) = bind_key(settings, binder)?;
+    Ok(Bound { reads, action: Action::stateful(Dedup { key }) })
+}
+
+fn bind_key(
+    settings: &Settings,
+    binder: &mut Binder<'_>,
+) -> Result<(Vec<Slot>, Key), Vec<Diagnostic>> {
+    let layout = &binder.layout;
+    if settings.key.is_empty() && layout.rest == Rest::Json && layout.fields.is_empty() {
+        return Ok((Vec::new(), Key::RawRecord));
+    }
+    let expressions = if settings.key.is_empty() {
+        let column = |field: &Field| Expression::column(field.slot, field.data_type);
+        layout.fields.iter().map(column).collect()
+    } else {
+        binder.scalars(&settings.key, "dedup")?
+    };
+    Ok((read_by(&expressions), Key::Columns(expressions)))
+}
+
+impl Stateful for Dedup {
+    /// The keys seen.
+    type State = KeyTable;
+    /// The key of each selected row.
+    type Prepared = Keys;
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> KeyTable {
+        KeyTable::default()
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Keys {
         match &self.key {
             Key::RawRecord => {
                 Keys::of_bytes(&batch.selection, |row| batch.raw.record(row as usize))
             }
             Key::Columns(expressions) => {
-                let columns = super::aggregate::evaluate_all(expressions, step, batch);
+                let columns = aggregate::evaluate_all(expressions, context.step, batch);
                 Keys::of_columns(&columns, &batch.selection)
             }
         }
     }
-}
 
-/// Keeps the rows whose key is new.
-pub fn advance(known: &mut KeyTable, batch: &mut Batch, keys: &Keys) {
-    let mut of_row = keys.iter();
-    batch.retain(|_| {
-        let (hash, key) = of_row.next().expect("one key for each selected row");
-        matches!(known.insert(hash, key), Entry::New(_))
-    });
+    fn advance(
+        &self,
+        _context: Context<'_>,
+        known: &mut KeyTable,
+        batch: &mut Batch,
+        keys: Keys,
+    ) -> Result<Advanced> {
+        let mut of_row = keys.iter();
+        batch.retain(|_| {
+            let (hash, key) = of_row.next().expect("one key for each selected row");
+            matches!(known.insert(hash, key), Entry::New(_))
+        });
+        Ok(Advanced::default())
+    }
+
+    fn write(&self, _context: Context<'_>, keys: &mut KeyTable, out: &mut Writer) -> Result<()> {
+        keys.write(out);
+        Ok(())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<KeyTable, Unreadable> {
+        KeyTable::read(reader)
+    }
 }

@@ -5,24 +5,31 @@
 //! filter = "status <> 'cancelled' AND amount > 0"
 //! ```
 
-use crate::expr::Expression;
+use super::binder::{Binder, Bound};
+use super::{Action, Context, Stateless};
+use crate::error::{Diagnostic, Sql};
+use crate::expr::{self, Expression};
 use crate::record::{Batch, Values};
 
-/// A bound `filter`.
 #[derive(Debug)]
-pub struct Filter {
-    /// The predicate.
-    pub predicate: Expression,
+struct Filter {
+    predicate: Expression,
 }
 
-impl Filter {
-    /// Keeps the rows for which the predicate is true; faulty ones are rejected.
-    pub fn apply(&self, step: &str, batch: &mut Batch) {
-        let column = self.predicate.evaluate(batch, &batch.selection);
-        batch.reject_faults(step, &column.faults);
+/// Binds a `filter`.
+pub fn bind(sql: &Sql, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let predicate = expr::bind_predicate(sql, &mut binder.scope("filter"))?;
+    Ok(Bound { reads: predicate.reads(), action: Action::stateless(Filter { predicate }) })
+}
+
+impl Stateless for Filter {
+    fn apply(&self, context: Context<'_>, mut batch: Batch) -> Batch {
+        let column = self.predicate.evaluate(&batch, &batch.selection);
+        batch.reject_faults(context.step, &column.faults);
         let Values::Boolean(values) = &column.values else {
             unreachable!("predicates are boolean");
         };
         batch.retain(|row| values[row as usize] && column.is_valid(row as usize));
+        batch
     }
 }

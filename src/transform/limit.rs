@@ -5,33 +5,63 @@
 //! limit = 1000
 //! ```
 
-use super::Flow;
+use super::binder::Bound;
+use super::{Action, Advanced, Context, Flow, Stateful};
+use crate::error::Result;
 use crate::record::Batch;
+use crate::state::{Reader, Unreadable, Writer};
 
-/// A bound `limit`.
 #[derive(Debug)]
-pub struct Limit {
-    /// How many records pass.
-    pub records: u64,
+struct Limit {
+    records: u64,
 }
 
-impl Limit {
-    /// Whether so many have passed.
-    pub fn is_reached(&self, passed: u64) -> bool {
-        passed >= self.records
+/// Binds a `limit`.
+pub fn bind(records: u64) -> Bound {
+    Bound { reads: Vec::new(), action: Action::stateful(Limit { records }) }
+}
+
+impl Stateful for Limit {
+    /// Records that passed so far.
+    type State = u64;
+    type Prepared = ();
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> u64 {
+        0
     }
 
-    /// Lets the first rows pass as far as the limit allows.
-    pub fn advance(&self, passed: &mut u64, batch: &mut Batch) -> Flow {
+    fn prepare(&self, _context: Context<'_>, _batch: &mut Batch) {}
+
+    fn advance(
+        &self,
+        _context: Context<'_>,
+        passed: &mut u64,
+        batch: &mut Batch,
+        (): (),
+    ) -> Result<Advanced> {
         let left = self.records.saturating_sub(*passed);
         let keep = usize::try_from(left).unwrap_or(usize::MAX).min(batch.selection.len());
-        batch.filtered += (batch.selection.len() - keep) as u64;
-        batch.selection.truncate(keep);
+        batch.truncate(keep);
         *passed += keep as u64;
-        if self.is_reached(*passed) {
-            Flow::Full { last_row: batch.selection.last().copied() }
+        let flow = if *passed >= self.records {
+            Flow::Full { last_row: batch.selection.last().map(|row| batch.input_row(*row)) }
         } else {
             Flow::Open
-        }
+        };
+        Ok(Advanced { flow, released: None })
+    }
+
+    fn is_full(&self, passed: &u64) -> bool {
+        *passed >= self.records
+    }
+
+    fn write(&self, _context: Context<'_>, passed: &mut u64, out: &mut Writer) -> Result<()> {
+        out.u64(*passed);
+        Ok(())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
+        reader.u64("numbers")
     }
 }

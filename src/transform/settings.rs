@@ -1,5 +1,8 @@
 //! The chain as the job file describes it, before names are bound.
 
+pub use super::aggregate::Settings as AggregateSettings;
+pub use super::dedup::Settings as DedupSettings;
+
 use crate::error::Sql;
 
 /// One `[[transform]]`, validated in form; its expressions are not yet bound.
@@ -22,42 +25,59 @@ pub enum TransformKind {
     Compute(Vec<Sql>),
     /// Keeps the first so many records.
     Limit(u64),
-    /// Keeps the first record of each key; an empty key means the whole record's fields.
-    Dedup {
-        /// Key expressions.
-        key: Vec<Sql>,
-    },
-    /// One record per group, in the order in which the groups were first seen.
-    Aggregate {
-        /// Group expressions; none for one group of everything.
-        by: Vec<Sql>,
-        /// Select-list items made of aggregate calls.
-        select: Vec<Sql>,
-    },
+    /// Keeps one record of each key.
+    Dedup(DedupSettings),
+    /// One record per group.
+    Aggregate(AggregateSettings),
+}
+
+/// What is known of a kind of step without its settings.
+struct Traits {
+    /// The word that the job file uses.
+    word: &'static str,
+    columns: Columns,
+    memory: Memory,
+}
+
+/// Whether the records behind a step have other columns than those before it.
+#[derive(PartialEq, Eq)]
+enum Columns {
+    Same,
+    Other,
+}
+
+/// Whether a step remembers something from record to record.
+#[derive(PartialEq, Eq)]
+enum Memory {
+    None,
+    State,
 }
 
 impl TransformKind {
+    fn traits(&self) -> Traits {
+        let (word, columns, memory) = match self {
+            TransformKind::Filter(_) => ("filter", Columns::Same, Memory::None),
+            TransformKind::Select(_) => ("select", Columns::Other, Memory::None),
+            TransformKind::Compute(_) => ("compute", Columns::Other, Memory::None),
+            TransformKind::Limit(_) => ("limit", Columns::Same, Memory::State),
+            TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
+            TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
+        };
+        Traits { word, columns, memory }
+    }
+
     /// Whether the records behind it have other columns than those before it.
     pub fn makes_columns(&self) -> bool {
-        match self {
-            TransformKind::Filter(_) | TransformKind::Limit(_) | TransformKind::Dedup { .. } => {
-                false
-            }
-            TransformKind::Select(_)
-            | TransformKind::Compute(_)
-            | TransformKind::Aggregate { .. } => true,
-        }
+        self.traits().columns == Columns::Other
+    }
+
+    /// Whether it remembers something from record to record.
+    pub fn has_state(&self) -> bool {
+        self.traits().memory == Memory::State
     }
 
     /// The word that the job file uses.
     pub fn word(&self) -> &'static str {
-        match self {
-            TransformKind::Filter(_) => "filter",
-            TransformKind::Select(_) => "select",
-            TransformKind::Compute(_) => "compute",
-            TransformKind::Limit(_) => "limit",
-            TransformKind::Dedup { .. } => "dedup",
-            TransformKind::Aggregate { .. } => "aggregate",
-        }
+        self.traits().word
     }
 }

@@ -31,11 +31,15 @@ fn shown(column: &Column) -> Vec<String> {
         }
         match &column.values {
             Values::Boolean(values) => values[row].to_string(),
-            Values::Bigint(values) | Values::Timestamp(values) => values[row].to_string(),
+            Values::Bigint(values)
+            | Values::Time(values)
+            | Values::Timestamp(values)
+            | Values::Timestamptz(values) => values[row].to_string(),
+            Values::Interval(values) => format!("{:?}", values[row]),
             Values::Decimal { units, .. } => units[row].to_string(),
             Values::Double(values) => values[row].to_string(),
             Values::Date(values) => values[row].to_string(),
-            Values::Text(texts) | Values::Json(texts) => {
+            Values::Text(texts) | Values::Json(texts) | Values::List(texts, _) => {
                 String::from_utf8_lossy(texts.get(row)).into_owned()
             }
         }
@@ -137,6 +141,28 @@ fn csv_fields_become_texts_days_and_truths() {
 }
 
 #[test]
+fn csv_fields_become_times_and_lists() {
+    check_csv("time", &[("10:00", "36000000000"), ("25:00", "! column `v` is not a time")]);
+    check_csv("timestamptz", &[("1970-01-01 01:00+01", "0")]);
+    check_csv(
+        "interval",
+        &[
+            ("1 day", "Interval { months: 0, days: 1, micros: 0 }"),
+            ("1 dag", "! column `v` is not a interval"),
+        ],
+    );
+    check_csv(
+        "bigint[]",
+        &[
+            ("\"[1, null]\"", "[1,null]"),
+            ("[]", "[]"),
+            ("[1", "! column `v` is not a bigint[]"),
+            ("\"[1,\"\"2\"\"]\"", "! column `v` holds an element of another type"),
+        ],
+    );
+}
+
+#[test]
 fn text_that_is_not_utf8_is_a_fault_and_missing_fields_are_null() {
     let mut slots = Slots::default();
     let first = slots.add("a", DataType::Text, SlotOrigin::CsvField(0));
@@ -195,5 +221,10 @@ fn json_values_are_read_by_kind() {
             ("1", "! key `v` is not a string"),
         ],
     );
+    check_json(
+        "text[]",
+        &[("[\"a\" , null]", "[\"a\",null]"), ("\"a\"", "! key `v` is not an array")],
+    );
+    check_json("time", &[("\"00:01\"", "60000000"), ("1", "! key `v` is not a string")]);
     check_json("json", &[("{\"a\": 1}", "{\"a\": 1}"), ("\"x\"", "\"x\""), ("null", "NULL")]);
 }

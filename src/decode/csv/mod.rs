@@ -11,7 +11,6 @@ mod rows;
 mod slow;
 
 pub(super) use machine::{Machine, State};
-pub(super) use rows::deselect;
 
 use super::cut::{Cut, CutOutcome, Skip, Start, count_csv_lines};
 use crate::source::settings::CsvSource;

@@ -2,7 +2,7 @@
 
 use crate::decode::RECORD_BYTES_MAX;
 use crate::decode::cut::offset32;
-use crate::record::{Batch, CsvDialect, CsvRecords, RawRecords, Reason, Reject};
+use crate::record::{Batch, CsvDialect, CsvRecords, RawRecords, Reason};
 use crate::source::settings::Ragged;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(super) struct Rows {
     starts: Vec<u32>,
     record_ends: Vec<u32>,
     ends: Vec<u32>,
-    rejects: Vec<Reject>,
+    rejects: Vec<(u32, Reason)>,
     is_uniform: bool,
     /// Whether the last record is a quote that the end of the file left open.
     pub is_unclosed: bool,
@@ -137,7 +137,7 @@ impl Rows {
     }
 
     fn reject_last(&mut self, reason: Reason) {
-        self.rejects.push(Reject { row: offset32(self.starts.len() - 1), reason });
+        self.rejects.push((offset32(self.starts.len() - 1), reason));
     }
 
     /// The records as a batch: the rejected rows are not selected.
@@ -159,17 +159,7 @@ impl Rows {
             is_uniform: self.is_uniform,
         });
         let mut batch = Batch::new(raw, rows, slots);
-        deselect(&mut batch, self.rejects);
+        batch.reject_rows(self.rejects);
         batch
-    }
-}
-
-/// Takes rejected rows (rising) out of the selection.
-pub(in crate::decode) fn deselect(batch: &mut Batch, rejects: Vec<Reject>) {
-    if !rejects.is_empty() {
-        let is_rejected =
-            |row: u32| rejects.binary_search_by_key(&row, |reject| reject.row).is_ok();
-        batch.selection.retain(|row| !is_rejected(*row));
-        batch.rejects.extend(rejects);
     }
 }

@@ -8,9 +8,8 @@ mod scan;
 mod tokens;
 
 use super::RECORD_BYTES_MAX;
-use super::csv::deselect;
 use super::cut::{Cut, CutOutcome, Skip, Start, count_jsonl_lines, offset32};
-use crate::record::{Batch, JsonPath, JsonRecords, RawRecords, Reject, Span};
+use crate::record::{Batch, JsonPath, JsonRecords, RawRecords, Reason, Span};
 use paths::PathTree;
 use scan::Scanner;
 use std::sync::Arc;
@@ -172,7 +171,7 @@ struct Records<'a> {
     starts: Vec<u32>,
     ends: Vec<u32>,
     values: Vec<Vec<Span>>,
-    rejects: Vec<Reject>,
+    rejects: Vec<(u32, Reason)>,
 }
 
 impl<'a> Records<'a> {
@@ -205,7 +204,7 @@ impl<'a> Records<'a> {
         };
         let is_good = checked.is_ok();
         if let Err(reason) = checked {
-            self.rejects.push(Reject { row, reason });
+            self.rejects.push((row, reason));
         }
         for (values, span) in self.values.iter_mut().zip(&self.scanner.spans) {
             values.push(if is_good { *span } else { Span::default() });
@@ -221,7 +220,7 @@ impl<'a> Records<'a> {
             values: self.values,
         });
         let mut batch = Batch::new(raw, rows, self.cutter.slots);
-        deselect(&mut batch, self.rejects);
+        batch.reject_rows(self.rejects);
         Cut { start, end, lines: count_jsonl_lines(&self.chunk[start..end]), batch }
     }
 }

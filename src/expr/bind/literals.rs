@@ -8,7 +8,8 @@ use sqlparser::ast::{self, CastKind, Expr, TypedString};
 use std::ops::Range;
 
 /// What a message lists where a type is not known.
-const TYPES: &str = "types are: boolean, bigint, decimal(p,s), double, text, date, timestamp, json";
+const TYPES: &str = "types are: boolean, bigint, decimal(p,s), double, text, date, time, timestamp, timestamptz, \
+                     interval, json, and lists such as text[]";
 
 impl Binder<'_, '_> {
     /// A number, text, boolean or NULL.
@@ -120,11 +121,12 @@ impl Binder<'_, '_> {
 pub fn has_cast(from: DataType, to: DataType) -> bool {
     let is_open = |data_type| matches!(data_type, DataType::Text | DataType::Json);
     let is_number = |data_type: DataType| data_type.is_numeric() || data_type == DataType::Boolean;
-    let is_moment = |data_type| matches!(data_type, DataType::Date | DataType::Timestamp);
     is_open(from)
         || is_open(to)
         || (is_number(from) && is_number(to))
-        || (is_moment(from) && is_moment(to))
+        || (from.is_moment() && to.is_moment())
+        || (from, to) == (DataType::Timestamp, DataType::Time)
+        || matches!((from, to), (DataType::List(_), DataType::List(_)))
 }
 
 /// A number as written: bigint, else decimal, else double.

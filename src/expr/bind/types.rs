@@ -1,7 +1,7 @@
 //! What coerces into what without a `CAST`.
 //!
-//! bigint -> decimal -> double, date -> timestamp, NULL to anything, a constant text to a date or timestamp beside it,
-//! JSON to whatever its place asks for. Everything else is an error that names both types.
+//! bigint -> decimal -> double, date -> timestamp -> timestamptz, NULL to anything, a constant text to the date, time or
+//! interval beside it, JSON to whatever its place asks for. Everything else is an error that names both types.
 
 use super::binder::{Binder, Typed, folded};
 use super::literals::has_cast;
@@ -82,6 +82,17 @@ impl Binder<'_, '_> {
                 let hint = "write a timestamp as '2024-05-17 10:30:00'";
                 self.fail_with_hint(place, &message, "", hint)
             }
+            DataType::Timestamptz => {
+                let hint = "write it with its offset: '2024-05-17 10:30:00+02'";
+                self.fail_with_hint(place, &message, "", hint)
+            }
+            DataType::Time => {
+                self.fail_with_hint(place, &message, "", "write a time as '10:30:00'")
+            }
+            DataType::Interval => {
+                let hint = "write an interval as '3 days' or '1 month 12 hours'";
+                self.fail_with_hint(place, &message, "", hint)
+            }
             _ => self.fail(place, &message, ""),
         }
     }
@@ -122,8 +133,7 @@ impl Binder<'_, '_> {
         };
         let mut common = own_type(&first.node);
         for part in typed.iter().copied().filter(|part| !is_json(&part.node)) {
-            let takes_text = matches!(common, DataType::Date | DataType::Timestamp);
-            if is_text_constant(&part.node) && takes_text {
+            if is_text_constant(&part.node) && common.is_temporal() {
                 continue;
             }
             match wider(common, own_type(&part.node)) {
@@ -235,8 +245,7 @@ impl Binder<'_, '_> {
 
 /// How to write what is compared with a date.
 fn moment_hint(left: &Typed, right: &Typed) -> Option<String> {
-    let is_moment =
-        |part: &Typed| matches!(part.node.data_type(), DataType::Date | DataType::Timestamp);
+    let is_moment = |part: &Typed| part.node.data_type().is_moment();
     let is_number =
         |part: &Typed| part.node.constant().is_some() && part.node.data_type().is_numeric();
     let is_beside_number =
@@ -256,6 +265,7 @@ fn fits(node: &Node, target: DataType) -> bool {
                 DataType::Bigint | DataType::Decimal { .. },
                 DataType::Decimal { .. } | DataType::Double
             ) | (DataType::Date, DataType::Timestamp)
+                | (DataType::Date | DataType::Timestamp, DataType::Timestamptz)
         )
 }
 
@@ -305,10 +315,10 @@ fn is_text_constant(node: &Node) -> bool {
     matches!(node.constant(), Some(Value::Text(_)))
 }
 
-/// The text of a constant that stands where a date or timestamp is needed.
+/// The text of a constant that stands where a date, time or interval is needed.
 fn moment_text(node: &Node, target: DataType) -> Option<&[u8]> {
     match (node.constant(), target) {
-        (Some(Value::Text(content)), DataType::Date | DataType::Timestamp) => Some(content),
+        (Some(Value::Text(content)), target) if target.is_temporal() => Some(content),
         _ => None,
     }
 }
@@ -336,6 +346,10 @@ fn wider(left: DataType, right: DataType) -> Option<DataType> {
         }
         (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => {
             Some(DataType::Timestamp)
+        }
+        (DataType::Date | DataType::Timestamp, DataType::Timestamptz)
+        | (DataType::Timestamptz, DataType::Date | DataType::Timestamp) => {
+            Some(DataType::Timestamptz)
         }
         _ => None,
     }

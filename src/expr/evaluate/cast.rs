@@ -1,11 +1,11 @@
 //! Conversions between types, with loops of their own for the common numeric ones.
 
 use super::cell::{Answer, Builder, Cell, Failure, Operand};
-use super::json;
+use super::{json, list};
 use crate::expr::node::{Conversion, Node};
 use crate::expr::numbers;
 use crate::record::text::{self, MICROS_PER_DAY};
-use crate::record::{Batch, Column, DataType, Values};
+use crate::record::{Batch, Column, DataType, Interval, Values};
 use std::sync::Arc;
 
 /// `CAST(operand AS target)` under a conversion's rules.
@@ -50,8 +50,11 @@ pub fn read_text<'a>(bytes: &[u8], target: DataType) -> Result<Cell<'a>, Failure
         }
         DataType::Double => text::parse_double(bytes).map(Cell::Double),
         DataType::Date => text::parse_date(bytes).map(Cell::Date),
+        DataType::Time => text::parse_time(bytes).map(Cell::Time),
         DataType::Timestamp => text::parse_timestamp(bytes).map(Cell::Timestamp),
-        DataType::Text | DataType::Json => None,
+        DataType::Timestamptz => text::parse_timestamptz(bytes).map(Cell::Timestamptz),
+        DataType::Interval => Interval::parse(bytes).map(Cell::Interval),
+        DataType::Text | DataType::Json | DataType::List(_) => None,
     };
     cell.ok_or_else(|| format!("text is not a {target}").into())
 }
@@ -64,9 +67,14 @@ pub fn write_cell(out: &mut Vec<u8>, cell: Cell) {
         Cell::Bigint(value) => text::write_bigint(out, value),
         Cell::Decimal(units, scale) => text::write_decimal(out, units, scale),
         Cell::Double(value) => text::write_double(out, value),
-        Cell::Text(bytes) | Cell::Json(bytes) => out.extend_from_slice(bytes),
+        Cell::Text(bytes) | Cell::Json(bytes) | Cell::List(bytes, _) => {
+            out.extend_from_slice(bytes);
+        }
         Cell::Date(days) => text::write_date(out, days),
+        Cell::Time(micros) => text::write_time(out, micros),
         Cell::Timestamp(micros) => text::write_timestamp(out, micros),
+        Cell::Timestamptz(micros) => text::write_timestamptz(out, micros),
+        Cell::Interval(interval) => interval.write(out),
     }
 }
 
@@ -103,7 +111,8 @@ fn widened(values: &Values, target: DataType, rows: &[u32]) -> Option<Values> {
     }
 }
 
-fn convert<'a>(
+/// A value as one of another type; a text or list may be written to the scratch buffer, which must be empty.
+pub fn convert<'a>(
     cell: Cell<'a>,
     target: DataType,
     conversion: Conversion,
@@ -119,6 +128,9 @@ fn convert<'a>(
             write_cell(scratch, cell);
             Ok(Answer::Written)
         }
+        (Cell::Text(bytes), DataType::List(element)) => list::read_text(bytes, element, scratch),
+        (Cell::List(_, from), DataType::List(to)) if from == to => Ok(Answer::Cell(cell)),
+        (Cell::List(bytes, from), DataType::List(to)) => list::cast(bytes, from, to, scratch),
         (Cell::Text(bytes), _) => read_text(bytes, target).map(Answer::Cell),
         _ => match plain(cell, target) {
             Some(cell) => Ok(Answer::Cell(cell)),
@@ -164,16 +176,33 @@ fn plain<'a>(cell: Cell, target: DataType) -> Option<Cell<'a>> {
         .map(Cell::Double),
         DataType::Date => match cell {
             Cell::Date(days) => Some(days),
-            Cell::Timestamp(micros) => i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok(),
+            Cell::Timestamp(micros) | Cell::Timestamptz(micros) => {
+                i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok()
+            }
             _ => None,
         }
         .map(Cell::Date),
-        DataType::Timestamp => match cell {
-            Cell::Date(days) => i64::from(days).checked_mul(MICROS_PER_DAY),
-            Cell::Timestamp(micros) => Some(micros),
+        DataType::Timestamp => micros(cell).map(Cell::Timestamp),
+        DataType::Timestamptz => micros(cell).map(Cell::Timestamptz),
+        DataType::Time => match cell {
+            Cell::Time(micros) => Some(micros),
+            Cell::Timestamp(micros) => Some(micros.rem_euclid(MICROS_PER_DAY)),
             _ => None,
         }
-        .map(Cell::Timestamp),
-        DataType::Text | DataType::Json => None,
+        .map(Cell::Time),
+        DataType::Interval => match cell {
+            Cell::Interval(interval) => Some(Cell::Interval(interval)),
+            _ => None,
+        },
+        DataType::Text | DataType::Json | DataType::List(_) => None,
+    }
+}
+
+/// A moment as microseconds since 1970; between those with and without zone the zone is UTC.
+fn micros(cell: Cell) -> Option<i64> {
+    match cell {
+        Cell::Date(days) => i64::from(days).checked_mul(MICROS_PER_DAY),
+        Cell::Timestamp(micros) | Cell::Timestamptz(micros) => Some(micros),
+        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::expr::node::{Node, Value};
 use crate::expr::numbers;
-use crate::record::{Batch, Column, DataType, Faults, Reason, Values};
+use crate::record::{Batch, Column, DataType, Element, Faults, Interval, Reason, Values};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -30,10 +30,18 @@ pub enum Cell<'a> {
     Text(&'a [u8]),
     /// Days since 1970-01-01.
     Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
     /// Microseconds since 1970-01-01 00:00:00.
     Timestamp(i64),
+    /// Microseconds since 1970-01-01 00:00:00 UTC.
+    Timestamptz(i64),
+    /// A stretch of time.
+    Interval(Interval),
     /// The source text of a JSON value.
     Json(&'a [u8]),
+    /// The text of a list.
+    List(&'a [u8], Element),
 }
 
 /// What a node reads from: a column that was evaluated, or a constant that need not be.
@@ -48,7 +56,7 @@ pub enum Operand<'n> {
 pub enum Answer<'a> {
     /// A value.
     Cell(Cell<'a>),
-    /// The text (or JSON source text) that was written to the scratch buffer.
+    /// The text (or JSON source text, or list) that was written to the scratch buffer.
     Written,
 }
 
@@ -76,8 +84,12 @@ impl<'a> Cell<'a> {
             Values::Double(values) => Cell::Double(values[row]),
             Values::Text(text) => Cell::Text(text.get(row)),
             Values::Date(values) => Cell::Date(values[row]),
+            Values::Time(values) => Cell::Time(values[row]),
             Values::Timestamp(values) => Cell::Timestamp(values[row]),
+            Values::Timestamptz(values) => Cell::Timestamptz(values[row]),
+            Values::Interval(values) => Cell::Interval(values[row]),
             Values::Json(text) => Cell::Json(text.get(row)),
+            Values::List(text, element) => Cell::List(text.get(row), *element),
         }
     }
 
@@ -91,8 +103,12 @@ impl<'a> Cell<'a> {
             Cell::Double(value) => Value::Double(value),
             Cell::Text(bytes) => Value::Text(bytes.into()),
             Cell::Date(days) => Value::Date(days),
+            Cell::Time(micros) => Value::Time(micros),
             Cell::Timestamp(micros) => Value::Timestamp(micros),
+            Cell::Timestamptz(micros) => Value::Timestamptz(micros),
+            Cell::Interval(interval) => Value::Interval(interval),
             Cell::Json(bytes) => Value::Json(bytes.into()),
+            Cell::List(bytes, element) => Value::List(bytes.into(), element),
         }
     }
 }
@@ -108,8 +124,12 @@ impl Value {
             Value::Double(value) => Cell::Double(*value),
             Value::Text(bytes) => Cell::Text(bytes),
             Value::Date(days) => Cell::Date(*days),
+            Value::Time(micros) => Cell::Time(*micros),
             Value::Timestamp(micros) => Cell::Timestamp(*micros),
+            Value::Timestamptz(micros) => Cell::Timestamptz(*micros),
+            Value::Interval(interval) => Cell::Interval(*interval),
             Value::Json(bytes) => Cell::Json(bytes),
+            Value::List(bytes, element) => Cell::List(bytes, *element),
         }
     }
 }
@@ -218,8 +238,13 @@ impl Builder {
             (Values::Bigint(values), Cell::Bigint(value)) => values[at] = value,
             (Values::Double(values), Cell::Double(value)) => values[at] = value,
             (Values::Date(values), Cell::Date(value)) => values[at] = value,
-            (Values::Timestamp(values), Cell::Timestamp(value)) => values[at] = value,
-            (Values::Text(_), Cell::Text(bytes)) | (Values::Json(_), Cell::Json(bytes)) => {
+            (Values::Time(values), Cell::Time(value))
+            | (Values::Timestamp(values), Cell::Timestamp(value))
+            | (Values::Timestamptz(values), Cell::Timestamptz(value)) => values[at] = value,
+            (Values::Interval(values), Cell::Interval(value)) => values[at] = value,
+            (Values::Text(_), Cell::Text(bytes))
+            | (Values::Json(_), Cell::Json(bytes))
+            | (Values::List(..), Cell::List(bytes, _)) => {
                 self.set_text(row, bytes);
             }
             (Values::Decimal { units, precision, scale }, Cell::Decimal(value, from)) => {
@@ -252,7 +277,9 @@ impl Builder {
             return;
         }
         match &mut self.column.values {
-            Values::Text(text) | Values::Json(text) => text.set(row as usize, bytes),
+            Values::Text(text) | Values::Json(text) | Values::List(text, _) => {
+                text.set(row as usize, bytes);
+            }
             values => unreachable!("text in a column of {}", values.data_type()),
         }
     }

@@ -3,7 +3,7 @@
 use super::cell::{Builder, Cell, Operand};
 use crate::expr::node::{Comparison, Node, Value};
 use crate::expr::numbers::order_doubles;
-use crate::record::{Batch, Column, Values};
+use crate::record::{Batch, Column, Values, list};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -82,7 +82,11 @@ pub fn order(left: Cell, right: Cell) -> Ordering {
     match (left, right) {
         (Cell::Boolean(left), Cell::Boolean(right)) => left.cmp(&right),
         (Cell::Bigint(left), Cell::Bigint(right))
-        | (Cell::Timestamp(left), Cell::Timestamp(right)) => left.cmp(&right),
+        | (Cell::Time(left), Cell::Time(right))
+        | (Cell::Timestamp(left), Cell::Timestamp(right))
+        | (Cell::Timestamptz(left), Cell::Timestamptz(right)) => left.cmp(&right),
+        (Cell::Interval(left), Cell::Interval(right)) => left.length().cmp(&right.length()),
+        (Cell::List(left, element), Cell::List(right, _)) => list::compare(left, right, element),
         (Cell::Decimal(left, _), Cell::Decimal(right, _)) => left.cmp(&right),
         (Cell::Double(left), Cell::Double(right)) => order_doubles(left, right),
         (Cell::Text(left), Cell::Text(right)) | (Cell::Json(left), Cell::Json(right)) => {
@@ -102,7 +106,9 @@ fn with_constant(
 ) {
     match (&column.values, value) {
         (Values::Bigint(values), Value::Bigint(value))
-        | (Values::Timestamp(values), Value::Timestamp(value)) => {
+        | (Values::Time(values), Value::Time(value))
+        | (Values::Timestamp(values), Value::Timestamp(value))
+        | (Values::Timestamptz(values), Value::Timestamptz(value)) => {
             fill(comparison, rows, found, |row| values[row].cmp(value));
         }
         (Values::Decimal { units, .. }, Value::Decimal(value, _)) => {
@@ -137,7 +143,9 @@ fn columns(
 ) {
     match (&left.values, &right.values) {
         (Values::Bigint(left), Values::Bigint(right))
-        | (Values::Timestamp(left), Values::Timestamp(right)) => {
+        | (Values::Time(left), Values::Time(right))
+        | (Values::Timestamp(left), Values::Timestamp(right))
+        | (Values::Timestamptz(left), Values::Timestamptz(right)) => {
             fill(comparison, rows, found, |row| left[row].cmp(&right[row]));
         }
         (Values::Double(left), Values::Double(right)) => {

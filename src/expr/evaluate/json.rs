@@ -7,8 +7,7 @@ use super::cast::{read_text, write_cell};
 use super::cell::{Answer, Cell, Failure};
 use crate::expr::node::Conversion;
 use crate::expr::numbers;
-use crate::record::DataType;
-use crate::record::text;
+use crate::record::{DataType, list, text};
 
 /// The kind of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +55,10 @@ pub fn read<'a>(
     match (kind, target) {
         (Kind::Null, _) => Ok(Answer::Cell(Cell::Null)),
         (Kind::String, DataType::Text) => unescape(bytes, scratch),
-        (Kind::String, DataType::Date | DataType::Timestamp) => read_string(bytes, target, scratch),
+        (Kind::String, _) if target.is_temporal() => read_string(bytes, target, scratch),
+        (Kind::Array, DataType::List(element)) => {
+            super::list::read_array(bytes, element, conversion, scratch)
+        }
         (Kind::Boolean, DataType::Boolean) => Ok(Answer::Cell(Cell::Boolean(bytes[0] == b't'))),
         (Kind::Number, _) if target.is_numeric() => match conversion {
             Conversion::Implicit => exact_number(bytes, target),
@@ -80,7 +82,7 @@ pub fn write<'a>(cell: Cell<'a>, scratch: &mut Vec<u8>) -> Result<Answer<'a>, Fa
     match cell {
         Cell::Text(bytes) => {
             let bytes = bytes.trim_ascii();
-            if !is_json(bytes) {
+            if !list::is_json(bytes) {
                 return Err("text is not JSON".into());
             }
             let value = if bytes == b"null" { Cell::Null } else { Cell::Json(bytes) };
@@ -89,7 +91,12 @@ pub fn write<'a>(cell: Cell<'a>, scratch: &mut Vec<u8>) -> Result<Answer<'a>, Fa
         Cell::Double(value) if !value.is_finite() => {
             return Err("JSON has no nan and no infinity".into());
         }
-        Cell::Date(_) | Cell::Timestamp(_) => {
+        Cell::List(bytes, _) => return Ok(Answer::Cell(Cell::Json(bytes))),
+        Cell::Date(_)
+        | Cell::Time(_)
+        | Cell::Timestamp(_)
+        | Cell::Timestamptz(_)
+        | Cell::Interval(_) => {
             scratch.push(b'"');
             write_cell(scratch, cell);
             scratch.push(b'"');
@@ -97,11 +104,6 @@ pub fn write<'a>(cell: Cell<'a>, scratch: &mut Vec<u8>) -> Result<Answer<'a>, Fa
         _ => write_cell(scratch, cell),
     }
     Ok(Answer::Written)
-}
-
-/// Whether a text is one JSON value.
-fn is_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// The content of a JSON string.

@@ -17,6 +17,8 @@ mod json;
 
 pub mod like;
 
+pub mod list;
+
 mod logic;
 
 mod members;

@@ -1,4 +1,8 @@
-//! `[[transform]]` as understood.
+//! `[[transform]]` as understood. What is common to all steps is here; a step whose settings are a table has a file.
+
+mod aggregate;
+
+mod dedup;
 
 use super::section::Section;
 use super::text::Text;
@@ -125,39 +129,10 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
             let count = section.count(kind, 0)?;
             Some((TransformKind::Limit(count), json!(count)))
         }
-        "dedup" => dedup(section),
-        _ => aggregate(section),
+        "dedup" => dedup::understand(section),
+        "aggregate" => aggregate::understand(section),
+        _ => unreachable!("`{kind}` is one of the kinds"),
     }
-}
-
-fn dedup(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
-    let table = section.table("dedup", "`dedup = { key = [\"order_id\"] }`")?;
-    let place = Some(table.place);
-    let mut inner = Section::new("`dedup`", place, table.value, section.problems);
-    let key = optional(&mut inner, "key", "leave `key` out to compare whole records");
-    inner.finish();
-    let key = key?;
-    let effective = json!({ "key": written(&key) });
-    Some((TransformKind::Dedup { key: sqls(&key) }, effective))
-}
-
-fn aggregate(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
-    let example = "`aggregate = { by = [\"day\"], select = [\"count(*) AS records\"] }`";
-    let table = section.table("aggregate", example)?;
-    let place = Some(table.place);
-    let mut inner = Section::new("`aggregate`", place, table.value, section.problems);
-    let by = optional(&mut inner, "by", "leave `by` out for one group of everything");
-    let select = match inner.entry("select") {
-        Some(_) => inner.texts("select", "add at least one item, such as `count(*) AS records`"),
-        None => {
-            inner.missing("select", "add what to compute: `select = [\"count(*) AS records\"]`")
-        }
-    };
-    inner.finish();
-    let (by, select) = (by?, select?);
-    let effective = json!({ "by": written(&by), "select": written(&select) });
-    let kind = TransformKind::Aggregate { by: sqls(&by), select: sqls(&select) };
-    Some((kind, effective))
 }
 
 /// A list that may be left out but not be empty.
@@ -180,20 +155,10 @@ fn written(texts: &[&Text]) -> Json {
     texts.iter().map(|text| json!(text.written)).collect()
 }
 
-/// Whether a kind of step remembers something from record to record.
-fn has_state(kind: &TransformKind) -> bool {
-    match kind {
-        TransformKind::Limit(_) | TransformKind::Dedup { .. } | TransformKind::Aggregate { .. } => {
-            true
-        }
-        TransformKind::Filter(_) | TransformKind::Select(_) | TransformKind::Compute(_) => false,
-    }
-}
-
 /// Names of steps with state, and names that were given, must differ.
 fn check_names(steps: &[Step], problems: &mut Vec<Diagnostic>) {
     let counts =
-        |step: &Step| step.name_place.is_some() || has_state(&step.understood.settings.kind);
+        |step: &Step| step.name_place.is_some() || step.understood.settings.kind.has_state();
     for (index, step) in steps.iter().enumerate().filter(|(_, step)| counts(step)) {
         let settings = &step.understood.settings;
         let twin = steps[..index]

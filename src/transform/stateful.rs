@@ -1,0 +1,266 @@
+//! What a kind of step has to know to keep a state, and the erasure of its types, so that a chain can hold steps of any kind.
+
+use super::Tools;
+use crate::error::Result;
+use crate::record::Batch;
+use crate::state::{Reader, Unreadable, Writer};
+use std::any::Any;
+use std::fmt;
+
+/// A kind of step that treats each record by itself, in any thread.
+pub trait Stateless: fmt::Debug + Send + Sync {
+    /// Runs a batch; the result holds its rejects, and those of its rows that go on, or rows made of them.
+    fn apply(&self, context: Context<'_>, batch: Batch) -> Batch;
+}
+
+/// A kind of step that remembers something from record to record.
+///
+/// For each batch it does in [`Stateful::prepare`], in any thread, what can be done in any order, and the rest in
+/// [`Stateful::advance`], strictly in input order. The state is a function of the records so far: neither of how they
+/// were split into batches, nor of when it was written and read.
+pub trait Stateful: fmt::Debug + Send + Sync {
+    /// What it remembers.
+    type State: fmt::Debug + Send + 'static;
+    /// What it works out of a batch ahead of its turn.
+    type Prepared: fmt::Debug + Send + 'static;
+    /// The version of the bytes that [`Stateful::write`] makes.
+    const VERSION: u32;
+
+    /// The state before the first record.
+    fn new_state(&self) -> Self::State;
+
+    /// Does what can be done in any thread and order.
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Self::Prepared;
+
+    /// Does the rest in input order. What stays selected goes on to the next step, or else what is released; a step that
+    /// releases records selects none.
+    fn advance(
+        &self,
+        context: Context<'_>,
+        state: &mut Self::State,
+        batch: &mut Batch,
+        prepared: Self::Prepared,
+    ) -> Result<Advanced>;
+
+    /// Whether no later record can pass: known from the state alone, for a run that resumes.
+    fn is_full(&self, _state: &Self::State) -> bool {
+        false
+    }
+
+    /// After the last record: the next records that the step made of its state, at most `rows_max` of them; at least one,
+    /// or `None` when there are no more.
+    fn drain(
+        &self,
+        _context: Context<'_>,
+        _state: &mut Self::State,
+        _rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        Ok(None)
+    }
+
+    /// How far [`Stateful::drain`] has come.
+    fn drained(&self, _state: &Self::State) -> Drained {
+        Drained::default()
+    }
+
+    /// Goes back to where [`Stateful::drained`] was.
+    fn set_drained(&self, _state: &mut Self::State, _drained: &Drained) {}
+
+    /// Appends the whole state.
+    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()>;
+
+    /// Reads what [`Stateful::write`] wrote.
+    fn read(
+        &self,
+        context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self::State, Unreadable>;
+
+    /// What the user should know of the records so far when the job is finished, one sentence each.
+    fn remarks(&self, _state: &Self::State) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What a step works with besides records and state.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Its name in messages.
+    pub step: &'a str,
+    /// What the chain lends it.
+    pub tools: &'a dyn Tools,
+}
+
+/// What became of a batch at a step with state.
+#[derive(Debug, Default)]
+pub struct Advanced {
+    /// Whether later records can still have an effect.
+    pub flow: Flow,
+    /// Records that the step held or made, and gives now; see [`Batch::released_by`].
+    pub released: Option<Batch>,
+}
+
+/// Whether later records can still have an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flow {
+    /// They can.
+    #[default]
+    Open,
+    /// They cannot: everything that may pass has passed with this row of the chunk (`None`: with an earlier chunk).
+    Full {
+        /// The last row that mattered.
+        last_row: Option<u32>,
+    },
+}
+
+impl Flow {
+    /// Two flows of one batch: it ends where the first of them does.
+    pub fn and(self, other: Flow) -> Flow {
+        match (self, other) {
+            (Flow::Open, flow) | (flow, Flow::Open) => flow,
+            (Flow::Full { last_row: left }, Flow::Full { last_row: right }) => {
+                Flow::Full { last_row: left.min(right) }
+            }
+        }
+    }
+}
+
+/// How far a step has given what it holds; what the numbers mean is its own business.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Drained(pub Vec<u64>);
+
+/// The state of some kind of step.
+pub struct State(Box<dyn Any + Send>, &'static str);
+
+/// What some kind of step has prepared.
+pub struct Prepared(Box<dyn Any + Send>, &'static str);
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "State of {}", self.1)
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared by {}", self.1)
+    }
+}
+
+/// [`Stateful`] without its types.
+pub trait AnyStateful: fmt::Debug + Send + Sync {
+    /// See [`Stateful::VERSION`].
+    fn version(&self) -> u32;
+    /// See [`Stateful::new_state`].
+    fn new_state(&self) -> State;
+    /// See [`Stateful::prepare`].
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared;
+    /// See [`Stateful::advance`].
+    fn advance(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        batch: &mut Batch,
+        prepared: Prepared,
+    ) -> Result<Advanced>;
+    /// See [`Stateful::is_full`].
+    fn is_full(&self, state: &State) -> bool;
+    /// See [`Stateful::drain`].
+    fn drain(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        rows_max: usize,
+    ) -> Result<Option<Batch>>;
+    /// See [`Stateful::drained`].
+    fn drained(&self, state: &State) -> Drained;
+    /// See [`Stateful::set_drained`].
+    fn set_drained(&self, state: &mut State, drained: &Drained);
+    /// The whole state as bytes.
+    fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>>;
+    /// See [`Stateful::read`]; bytes left over are refused.
+    fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable>;
+    /// See [`Stateful::remarks`].
+    fn remarks(&self, state: &State) -> Vec<String>;
+}
+
+/// Why a state or what was prepared is always of the step's own type.
+const OWN: &str = "a step is only given what it made itself";
+
+impl State {
+    fn of<S: Stateful>(state: S::State) -> State {
+        State(Box::new(state), std::any::type_name::<S>())
+    }
+
+    fn as_ref<S: Stateful>(&self) -> &S::State {
+        self.0.downcast_ref().expect(OWN)
+    }
+
+    fn as_mut<S: Stateful>(&mut self) -> &mut S::State {
+        self.0.downcast_mut().expect(OWN)
+    }
+}
+
+impl<S: Stateful> AnyStateful for S {
+    fn version(&self) -> u32 {
+        S::VERSION
+    }
+
+    fn new_state(&self) -> State {
+        State::of::<S>(Stateful::new_state(self))
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
+        let prepared = Stateful::prepare(self, context, batch);
+        Prepared(Box::new(prepared), std::any::type_name::<S>())
+    }
+
+    fn advance(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        batch: &mut Batch,
+        prepared: Prepared,
+    ) -> Result<Advanced> {
+        let prepared = *prepared.0.downcast().expect(OWN);
+        Stateful::advance(self, context, state.as_mut::<S>(), batch, prepared)
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        Stateful::is_full(self, state.as_ref::<S>())
+    }
+
+    fn drain(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        Stateful::drain(self, context, state.as_mut::<S>(), rows_max)
+    }
+
+    fn drained(&self, state: &State) -> Drained {
+        Stateful::drained(self, state.as_ref::<S>())
+    }
+
+    fn set_drained(&self, state: &mut State, drained: &Drained) {
+        Stateful::set_drained(self, state.as_mut::<S>(), drained);
+    }
+
+    fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>> {
+        let mut out = Writer::default();
+        Stateful::write(self, context, state.as_mut::<S>(), &mut out)?;
+        Ok(out.bytes)
+    }
+
+    fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable> {
+        let mut reader = Reader::new(bytes);
+        let state = Stateful::read(self, context, &mut reader)?;
+        reader.finish("last bytes")?;
+        Ok(State::of::<S>(state))
+    }
+
+    fn remarks(&self, state: &State) -> Vec<String> {
+        Stateful::remarks(self, state.as_ref::<S>())
+    }
+}
