@@ -15,6 +15,8 @@ mod part;
 
 mod piece;
 
+mod prepared;
+
 mod real;
 
 mod rounding;
@@ -23,6 +25,7 @@ mod text;
 
 pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use part::Part;
+pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
@@ -89,6 +92,10 @@ pub enum Parameter {
     Alike,
     /// A boolean.
     Boolean,
+    /// A boolean or number as it is, anything else as its text form.
+    Printable,
+    /// A constant text that is not to be seen, and not empty.
+    Secret,
 }
 
 /// How a function is computed.
@@ -97,6 +104,8 @@ pub enum Body {
     Strict(ResultType, Kernel),
     /// Row by row, NULLs included.
     Lenient(ResultType, Kernel),
+    /// Row by row with something prepared from the arguments at these places; NULL where an argument is NULL.
+    Prepared(ResultType, &'static [usize], Prepare),
     /// The binder builds it.
     Special(Special),
 }
@@ -152,14 +161,25 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn call(
     function: &Function,
     arguments: &[Operand],
-    mut builder: Builder,
+    builder: Builder,
     rows: &[u32],
 ) -> Arc<Column> {
-    let (kernel, is_strict) = match function.body {
-        Body::Strict(_, kernel) => (kernel, true),
-        Body::Lenient(_, kernel) => (kernel, false),
+    match function.body {
+        Body::Strict(_, kernel) => by_row(arguments, builder, rows, true, kernel),
+        Body::Lenient(_, kernel) => by_row(arguments, builder, rows, false, kernel),
+        Body::Prepared(..) => unreachable!("prepared calls have a node of their own"),
         Body::Special(special) => unreachable!("{special:?} is built by the binder"),
-    };
+    }
+}
+
+/// Runs a kernel for each of `rows`; where it is strict, not for those with a NULL.
+fn by_row(
+    arguments: &[Operand],
+    mut builder: Builder,
+    rows: &[u32],
+    is_strict: bool,
+    mut kernel: impl for<'a> FnMut(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Failure>,
+) -> Arc<Column> {
     let mut faults = Faults::default();
     for argument in arguments {
         argument.add_faults(&mut faults, rows);
@@ -211,6 +231,7 @@ impl std::fmt::Debug for Body {
         f.write_str(match self {
             Body::Strict(..) => "Strict",
             Body::Lenient(..) => "Lenient",
+            Body::Prepared(..) => "Prepared",
             Body::Special(_) => "Special",
         })
     }
