@@ -6,7 +6,7 @@ use super::types::{Meeting, as_text, coerced};
 use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
-use crate::expr::node::{Arithmetic, Comparison, Node, Value};
+use crate::expr::node::{Comparison, Node, Value};
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -118,14 +118,20 @@ impl Binder<'_, '_> {
     }
 
     /// A call of a known function.
-    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+    pub fn call(
+        &mut self,
+        name: &str,
+        arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         match function::find(name) {
             Some(function) => self.build(function, arguments, place),
             None => self.unknown_function(name, place),
         }
     }
 
-    fn build(
+    /// A call of a function with arguments that are looked at here.
+    pub fn build(
         &mut self,
         function: &'static Function,
         arguments: Vec<Typed>,
@@ -284,9 +290,9 @@ impl Binder<'_, '_> {
                 let condition = coerced(arguments.pop()?, DataType::Boolean).node;
                 Some(Node::Case(vec![(condition, then)], otherwise))
             }
-            Special::Remainder => {
+            Special::Arithmetic(operator) => {
                 let right = arguments.pop()?;
-                self.arithmetic(Arithmetic::Remainder, arguments.pop()?, right)
+                self.arithmetic(operator, arguments.pop()?, right)
             }
             Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentDate => {

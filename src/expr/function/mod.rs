@@ -16,6 +16,7 @@ mod format;
 mod hash;
 
 mod ip;
+mod integer;
 
 mod moment;
 
@@ -37,12 +38,18 @@ mod text;
 
 mod url;
 
+mod real;
+
+mod rounding;
+
+
+pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
-use super::node::Node;
+use super::node::{Arithmetic, Node};
 use crate::record::{Column, DataType, Faults};
 use std::sync::{Arc, LazyLock};
 
@@ -136,8 +143,8 @@ pub enum Special {
     If,
     /// A fault becomes NULL.
     Try,
-    /// The operator `%`.
-    Remainder,
+    /// An operator on numbers.
+    Arithmetic(Arithmetic),
     /// The job's first start.
     Now,
     /// The day of the job's first start.
@@ -226,12 +233,15 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         format::FUNCTIONS,
         hash::FUNCTIONS,
         ip::FUNCTIONS,
+        integer::FUNCTIONS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
         regexp::FUNCTIONS,
         similarity::FUNCTIONS,
+        real::FUNCTIONS,
+        rounding::FUNCTIONS,
         text::FUNCTIONS,
         url::FUNCTIONS,
     ];
