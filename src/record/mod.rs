@@ -25,6 +25,8 @@ pub mod list;
 
 pub mod literal;
 
+pub mod moment;
+
 mod position;
 
 mod raw;
@@ -38,7 +40,7 @@ pub mod zone;
 pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
-pub use interval::Interval;
+pub use interval::{Interval, IntervalUnit};
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};

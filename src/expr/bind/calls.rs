@@ -54,10 +54,6 @@ impl Binder<'_, '_> {
                 arguments.extend(trim_characters.iter().flatten());
                 self.call_of(name, &arguments, place)
             }
-            Expr::Interval(_) => {
-                let hint = "a date plus a number adds days: DATE '2024-05-17' + 7";
-                self.fail_with_hint(place, "intervals are not supported", "", hint)
-            }
             Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
                 self.fail(place, "subqueries are not supported", "")
             }
@@ -113,7 +109,12 @@ impl Binder<'_, '_> {
     }
 
     /// A call of a known function.
-    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+    pub fn call(
+        &mut self,
+        name: &str,
+        arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         match function::find(name) {
             Some(function) => self.build(function, arguments, place),
             None => self.unknown_function(name, place),
@@ -205,7 +206,7 @@ impl Binder<'_, '_> {
             Parameter::Timestamp => self.coerce(typed, DataType::Timestamp),
             Parameter::Number => self.number(typed),
             Parameter::Moment => match typed.node.data_type() {
-                DataType::Date => Some(typed),
+                data_type if data_type.is_moment() => Some(typed),
                 _ => self.coerce(typed, DataType::Timestamp),
             },
             Parameter::Part => self.part(typed),

@@ -15,6 +15,8 @@ mod names;
 
 mod operators;
 
+mod temporal;
+
 mod types;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};

@@ -15,10 +15,16 @@ mod piece;
 
 mod prepared;
 
+mod temporal;
+
 mod text;
 
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
+pub use temporal::{
+    ADD as ADD_TIME, DIVIDE as DIVIDE_TIME, MULTIPLY as MULTIPLY_TIME, NEGATE as NEGATE_TIME,
+    SUBTRACT as SUBTRACT_TIME,
+};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
@@ -202,6 +208,7 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         moment::FUNCTIONS,
         number::FUNCTIONS,
         piece::FUNCTIONS,
+        temporal::FUNCTIONS,
         text::FUNCTIONS,
     ];
     let mut functions: Vec<&'static Function> = families.into_iter().flatten().collect();

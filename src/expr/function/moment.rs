@@ -10,8 +10,8 @@ use crate::expr::numbers;
 use crate::record::DataType;
 use crate::record::text::{self, MICROS_PER_DAY};
 
-const FAMILY: &str = "date and time";
-const STRICT: &str = "NULL where an argument is NULL";
+pub const FAMILY: &str = "date and time";
+pub const STRICT: &str = "NULL where an argument is NULL";
 const NEVER: &str = "never NULL";
 
 /// The functions.
