@@ -3,7 +3,21 @@
 //! Every function is deterministic. Its example is run by a test. What needs lazy arguments or the job's clock is
 //! listed here like the others but built by the binder ([`Body::Special`]).
 
+mod character;
+
 mod choice;
+
+mod declare;
+
+mod encoding;
+
+mod format;
+
+mod hash;
+
+mod ip;
+
+mod make;
 
 mod moment;
 
@@ -11,13 +25,27 @@ mod number;
 
 mod part;
 
+mod parts;
+
+mod path;
+
 mod piece;
 
 mod prepared;
 
+mod regexp;
+
+mod similarity;
+
+mod span;
+
+mod strftime;
+
 mod temporal;
 
 mod text;
+
+mod url;
 
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
@@ -81,8 +109,18 @@ pub enum Parameter {
     Double,
     /// Any number, as it is.
     Number,
-    /// A date or timestamp, as it is.
+    /// A date, timestamp or timestamptz, as it is.
     Moment,
+    /// A date, timestamp, timestamptz, time or interval, as it is.
+    Temporal,
+    /// The same, and of it must exist what the function is named after.
+    HasPart,
+    /// The same, or an integer.
+    TemporalOrBigint,
+    /// An interval.
+    Interval,
+    /// The format of a date, as a constant text.
+    Format,
     /// A date or timestamp, as a timestamp.
     Timestamp,
     /// The name of a part of a date, as a constant text.
@@ -91,6 +129,8 @@ pub enum Parameter {
     Alike,
     /// A boolean.
     Boolean,
+    /// A bigint as it is, or a text.
+    TextOrBigint,
     /// A boolean or number as it is, anything else as its text form.
     Printable,
     /// A constant text that is not to be seen, and not empty.
@@ -126,6 +166,10 @@ pub enum Special {
     Now,
     /// The day of the job's first start.
     CurrentDate,
+    /// The job's first start by clocks of UTC.
+    LocalNow,
+    /// The time of day of the job's first start (UTC).
+    CurrentTime,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -204,12 +248,25 @@ fn by_row(
 
 static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
     let families = [
+        character::FUNCTIONS,
         choice::FUNCTIONS,
+        encoding::FUNCTIONS,
+        format::FUNCTIONS,
+        hash::FUNCTIONS,
+        ip::FUNCTIONS,
+        make::FUNCTIONS,
         moment::FUNCTIONS,
+        parts::FUNCTIONS,
         number::FUNCTIONS,
+        path::FUNCTIONS,
         piece::FUNCTIONS,
+        regexp::FUNCTIONS,
+        similarity::FUNCTIONS,
+        span::FUNCTIONS,
+        strftime::FUNCTIONS,
         temporal::FUNCTIONS,
         text::FUNCTIONS,
+        url::FUNCTIONS,
     ];
     let mut functions: Vec<&'static Function> = families.into_iter().flatten().collect();
     functions.sort_by_key(|function| function.doc.name);
@@ -255,6 +312,20 @@ fn double_of(cell: Cell) -> f64 {
     match cell {
         Cell::Double(value) => value,
         other => unreachable!("{other:?} where a double was bound"),
+    }
+}
+
+/// A text that a function makes may be as long as this, whatever its arguments.
+const MADE_BYTES_MAX: usize = 1 << 20;
+
+/// A text that a function makes may be so many times as long as the one it is made of.
+const GROWTH_MAX: usize = 8;
+
+/// Keeps a function whose arguments multiply each other from making too much of a short text.
+fn within_bounds(made_bytes: usize, source_bytes: usize) -> Result<(), Failure> {
+    match made_bytes <= MADE_BYTES_MAX.max(source_bytes.saturating_mul(GROWTH_MAX)) {
+        true => Ok(()),
+        false => Err("the result has more than 1 MiB, and more than 8 times its source".into()),
     }
 }
 

@@ -252,7 +252,8 @@ impl Part {
     /// An interval without what is smaller than the part.
     pub fn truncate_interval(self, interval: Interval) -> Interval {
         let Interval { months, days, micros } = interval;
-        let whole_months = |unit: i32| Interval { months: months / unit * unit, days: 0, micros: 0 };
+        let whole_months =
+            |unit: i32| Interval { months: months / unit * unit, days: 0, micros: 0 };
         let whole_micros = |unit: i64| Interval { months, days, micros: micros / unit * unit };
         match self {
             Part::Millennium => whole_months(12_000),

@@ -3,11 +3,10 @@
 use super::prepared::routine;
 use super::{Body, Flaw, Function, FunctionDoc, Parameter, str_of};
 use crate::expr::evaluate::cell::{Answer, Cell, Failure};
-use crate::expr::numbers;
+use crate::record::DataType;
 use crate::record::calendar;
 use crate::record::text::MICROS_PER_DAY;
 use crate::record::zone::Zone;
-use crate::record::DataType;
 
 const OUT_OF_RANGE: &str = "out of the range of years 1 to 9999";
 const INTERVAL_OVERFLOW: &str = "interval overflow";

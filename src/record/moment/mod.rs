@@ -144,9 +144,9 @@ impl Format {
 
     /// Whether texts of this format say where on earth their time is shown: they are moments of the world's time line.
     pub fn has_zone(&self) -> bool {
-        self.items.iter().any(|item| {
-            matches!(item, Item::Part(Specifier::Offset | Specifier::ZoneName, _))
-        })
+        self.items
+            .iter()
+            .any(|item| matches!(item, Item::Part(Specifier::Offset | Specifier::ZoneName, _)))
     }
 
     /// Appends a moment. `zone` is what `%Z` says; the offset `%z` is always that of UTC.

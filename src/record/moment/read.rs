@@ -126,7 +126,9 @@ impl Found {
             Specifier::IsoDayOfWeek => self.weekday = Some(within(1, 7)?),
             Specifier::Day => self.day = Some(within(1, 31)?),
             Specifier::Month => self.month = Some(within(1, 12)?),
-            Specifier::ShortYear => self.year = Some(value + if value < 69 { 2_000 } else { 1_900 }),
+            Specifier::ShortYear => {
+                self.year = Some(value + if value < 69 { 2_000 } else { 1_900 })
+            }
             Specifier::Year => self.year = Some(within(1, 9_999)?),
             Specifier::IsoYear => self.iso_year = Some(within(1, 9_999)?),
             Specifier::IsoWeek => self.iso_week = Some(within(1, 53)?),
