@@ -16,6 +16,7 @@ mod names;
 mod operators;
 
 mod order;
+mod temporal;
 
 mod types;
 

@@ -89,14 +89,10 @@ impl Binder<'_, '_> {
         self.build(operator, vec![left, right], &place)
     }
 
-    /// `left <operator> right` of numbers, or of a date and days.
+    /// `left <operator> right` of numbers, or of dates, times and intervals.
     pub fn arithmetic(&mut self, operator: Arithmetic, left: Typed, right: Typed) -> Option<Node> {
-        if let Some(data_type) = moment_arithmetic(operator, &left.node, &right.node) {
-            let right = match data_type {
-                DataType::Date => self.coerce(right, DataType::Bigint)?,
-                _ => right,
-            };
-            return Some(Node::Arithmetic(operator, Box::new([left.node, right.node]), data_type));
+        if let Some(node) = self.temporal(operator, &left, &right) {
+            return node;
         }
         let place = left.place.start..right.place.end;
         let has_json = [&left, &right].iter().any(|side| side.node.data_type() == DataType::Json);
@@ -312,17 +308,5 @@ impl Binder<'_, '_> {
         let otherwise = Box::new(results.pop()?.node);
         let results = results.into_iter().map(|result| result.node);
         Some(Node::Case(conditions?.into_iter().zip(results).collect(), otherwise))
-    }
-}
-
-/// The type of date arithmetic: date +- days, date - date.
-fn moment_arithmetic(operator: Arithmetic, left: &Node, right: &Node) -> Option<DataType> {
-    let is_additive = matches!(operator, Arithmetic::Add | Arithmetic::Subtract);
-    match (left.data_type(), right.data_type()) {
-        (DataType::Date, DataType::Bigint | DataType::Json) if is_additive => Some(DataType::Date),
-        (DataType::Date, DataType::Date) if operator == Arithmetic::Subtract => {
-            Some(DataType::Bigint)
-        }
-        _ => None,
     }
 }
