@@ -66,9 +66,10 @@ impl Binder<'_, '_> {
             Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
                 self.fail(place, "subqueries are not supported", "")
             }
-            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                let hint = "LIKE knows % and _: status LIKE 'paid%'";
-                self.fail_with_hint(place, "regular expressions are not supported", "", hint)
+            Expr::SimilarTo { .. } => self.similar(ast, place),
+            Expr::RLike { .. } => {
+                let hint = "write status ~ '^paid'";
+                self.fail_with_hint(place, "RLIKE and REGEXP are not supported", "", hint)
             }
             _ => self.fail(place, "this kind of expression is not supported", ""),
         }
@@ -118,7 +119,7 @@ impl Binder<'_, '_> {
     }
 
     /// A call of a known function.
-    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+    pub fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
         match function::find(name) {
             Some(function) => self.build(function, arguments, place),
             None => self.unknown_function(name, place),

@@ -65,10 +65,7 @@ impl Binder<'_, '_> {
                 let texts = vec![left?.node, right?.node];
                 return Some(Node::Call(&function::CONCATENATION, texts, DataType::Text));
             }
-            other => {
-                let message = format!("operator `{other}` is not supported");
-                return self.fail(place, &message, "");
-            }
+            other => return self.matching(other, left, right, place),
         };
         let pair = self.pair(left, right)?;
         Some(Node::Compare(comparison, Box::new(pair)))
