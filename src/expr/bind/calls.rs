@@ -62,9 +62,10 @@ impl Binder<'_, '_> {
             Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
                 self.fail(place, "subqueries are not supported", "")
             }
-            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                let hint = "LIKE knows % and _: status LIKE 'paid%'";
-                self.fail_with_hint(place, "regular expressions are not supported", "", hint)
+            Expr::SimilarTo { .. } => self.similar(ast, place),
+            Expr::RLike { .. } => {
+                let hint = "write status ~ '^paid'";
+                self.fail_with_hint(place, "RLIKE and REGEXP are not supported", "", hint)
             }
             _ => self.fail(place, "this kind of expression is not supported", ""),
         }

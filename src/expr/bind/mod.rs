@@ -11,6 +11,8 @@ mod calls;
 
 mod literals;
 
+mod matching;
+
 mod names;
 
 mod operators;

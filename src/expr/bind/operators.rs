@@ -74,10 +74,7 @@ impl Binder<'_, '_> {
                 return self.bits(&function::SHIFT_RIGHT, left, right);
             }
             BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
-            other => {
-                let message = format!("operator `{other}` is not supported");
-                return self.fail(place, &message, "");
-            }
+            other => return self.matching(other, left, right, place),
         };
         let pair = self.pair(left, right)?;
         Some(Node::Compare(comparison, Box::new(pair)))
