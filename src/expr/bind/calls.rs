@@ -158,7 +158,7 @@ impl Binder<'_, '_> {
             arguments.extend(self.unify(tail, meeting)?);
         }
         match function.body {
-            Body::Special(special) => self.special(special, arguments),
+            Body::Special(special) => self.special(special, arguments, place),
             Body::Strict(result, _) | Body::Lenient(result, _) => {
                 let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
                 let data_type = result(&nodes);
@@ -224,6 +224,12 @@ impl Binder<'_, '_> {
                 _ => Some(as_text(typed)),
             },
             Parameter::Secret => self.secret(typed),
+            Parameter::Any => Some(self.settled(typed)),
+            Parameter::Document => self.document(typed),
+            Parameter::Path => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
         }
     }
 
@@ -260,7 +266,12 @@ impl Binder<'_, '_> {
         }
     }
 
-    fn special(&mut self, special: Special, mut arguments: Vec<Typed>) -> Option<Node> {
+    fn special(
+        &mut self,
+        special: Special,
+        mut arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         let now = self.scope.now_micros;
         match special {
             Special::Coalesce => {
@@ -285,6 +296,7 @@ impl Binder<'_, '_> {
                 let right = arguments.pop()?;
                 self.arithmetic(operator, arguments.pop()?, right)
             }
+            Special::JsonObject => self.json_object(arguments, place),
             Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentDate => {
                 let days = i32::try_from(now.div_euclid(MICROS_PER_DAY)).unwrap_or_default();

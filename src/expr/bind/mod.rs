@@ -9,6 +9,8 @@ mod binder;
 
 mod calls;
 
+mod json;
+
 mod literals;
 
 mod names;

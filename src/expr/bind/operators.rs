@@ -73,6 +73,10 @@ impl Binder<'_, '_> {
             BinaryOperator::PGBitwiseShiftRight => {
                 return self.bits(&function::SHIFT_RIGHT, left, right);
             }
+            BinaryOperator::Arrow => return self.call("json_extract", vec![left, right], place),
+            BinaryOperator::LongArrow => {
+                return self.call("json_extract_string", vec![left, right], place);
+            }
             BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
             other => {
                 let message = format!("operator `{other}` is not supported");

@@ -13,7 +13,9 @@ pub mod cell;
 
 mod compare;
 
-mod json;
+pub mod document;
+
+pub mod json;
 
 pub mod like;
 

@@ -5,7 +5,11 @@
 
 mod choice;
 
+mod declare;
+
 mod integer;
+
+mod json;
 
 mod moment;
 
@@ -24,6 +28,7 @@ mod rounding;
 mod text;
 
 pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
+pub use json::OBJECT;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use text::CONCATENATION;
@@ -96,6 +101,12 @@ pub enum Parameter {
     Printable,
     /// A constant text that is not to be seen, and not empty.
     Secret,
+    /// Anything, as it is.
+    Any,
+    /// JSON, or a text that holds it.
+    Document,
+    /// A place in a document: a text, or the number of an element.
+    Path,
 }
 
 /// How a function is computed.
@@ -127,6 +138,8 @@ pub enum Special {
     Now,
     /// The day of the job's first start.
     CurrentDate,
+    /// An object of keys and values in turn.
+    JsonObject,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -207,6 +220,8 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
     let families = [
         choice::FUNCTIONS,
         integer::FUNCTIONS,
+        json::FUNCTIONS,
+        json::BUILDERS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
         piece::FUNCTIONS,

@@ -18,6 +18,7 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "casts"
     "choices"
     "comparisons"
+    "json"
     "logic"
     "matching"
     "moments"
