@@ -30,6 +30,9 @@ pub use bind::{
     bind_predicate, bind_scalar, closest,
 };
 
+/// The description of the language.
+pub const LANGUAGE: &str = include_str!("LANGUAGE.md");
+
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};
 use node::Node;
 use std::sync::Arc;

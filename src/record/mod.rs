@@ -9,6 +9,8 @@
 
 mod batch;
 
+pub mod calendar;
+
 mod column;
 
 mod fingerprint;
@@ -30,6 +32,8 @@ mod raw;
 pub mod text;
 
 mod types;
+
+pub mod zone;
 
 pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};

@@ -43,6 +43,11 @@ impl Binder<'_, '_> {
                 arguments.extend(substring_for.as_deref());
                 self.call_of("substring", &arguments, place)
             }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments = vec![&**expr, overlay_what, overlay_from];
+                arguments.extend(overlay_for.as_deref());
+                self.call_of("overlay", &arguments, place)
+            }
             Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
                 let name = match trim_where {
                     None | Some(TrimWhereField::Both) => "trim",
@@ -216,6 +221,10 @@ impl Binder<'_, '_> {
             },
             Parameter::Part => self.part(typed),
             Parameter::Alike => Some(typed),
+            Parameter::TextOrBigint => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
             Parameter::Printable => match typed.node.data_type() {
                 DataType::Boolean
                 | DataType::Bigint
