@@ -238,7 +238,8 @@ pub fn compare(left: &[u8], right: &[u8], element: Element) -> Ordering {
     }
 }
 
-fn compare_elements(left: &[u8], right: &[u8], element: Element) -> Ordering {
+/// The order of two elements; one without value comes behind all others.
+pub fn compare_elements(left: &[u8], right: &[u8], element: Element) -> Ordering {
     match (left, right) {
         (b"null", b"null") => return Ordering::Equal,
         (b"null", _) => return Ordering::Greater,

@@ -137,6 +137,7 @@ impl Binder<'_, '_> {
         arguments: Vec<Typed>,
         place: &Range<usize>,
     ) -> Option<Node> {
+        let function = Self::of_lists(function, arguments.first());
         let count = arguments.len();
         if count < function.required || (count > function.parameters.len() && !function.repeats) {
             let name = function.doc.name;
@@ -150,7 +151,8 @@ impl Binder<'_, '_> {
             let last = function.parameters.len().checked_sub(1)?;
             coerced.push(self.argument(function.parameters[index.min(last)], argument));
         }
-        let mut arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let mut arguments = self.unify_lists(function, arguments)?;
         // Those that must be of one type are always the last ones.
         let alike = function.parameters.iter().filter(|one| **one == Parameter::Alike).count();
         if alike > 0 {
@@ -160,7 +162,10 @@ impl Binder<'_, '_> {
                 Body::Strict(..) | Body::Lenient(..) | Body::Prepared(..) => Meeting::Comparison,
             };
             let tail = arguments.split_off(function.parameters.len() - alike);
-            arguments.extend(self.unify(tail, meeting)?);
+            arguments.extend(match function.doc.name {
+                "list_value" => self.elements(tail)?,
+                _ => self.unify(tail, meeting)?,
+            });
         }
         match function.body {
             Body::Special(special) => self.special(special, arguments, place),
@@ -234,6 +239,10 @@ impl Binder<'_, '_> {
             },
             Parameter::Secret => self.secret(typed),
             Parameter::Any => Some(self.settled(typed)),
+            Parameter::List => self.any_list(typed),
+            Parameter::Numbers => self.numbers(typed),
+            Parameter::Booleans => self.booleans(typed),
+            Parameter::Element | Parameter::Member => Some(typed),
             Parameter::Document => self.document(typed),
             Parameter::Path => match typed.node.data_type() {
                 DataType::Bigint => Some(typed),
@@ -305,6 +314,7 @@ impl Binder<'_, '_> {
                 let right = arguments.pop()?;
                 self.arithmetic(operator, arguments.pop()?, right)
             }
+            Special::ListAggregate => self.list_aggregate(arguments, place),
             Special::JsonObject => self.json_object(arguments, place),
             Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentDate => {

@@ -11,6 +11,8 @@ mod calls;
 
 mod json;
 
+mod lists;
+
 mod literals;
 
 mod names;

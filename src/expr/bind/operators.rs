@@ -60,6 +60,9 @@ impl Binder<'_, '_> {
             BinaryOperator::DuckIntegerDivide => {
                 return self.arithmetic(Arithmetic::IntegerDivide, left, right);
             }
+            BinaryOperator::StringConcat if is_list(&left) || is_list(&right) => {
+                return self.build(&function::LIST_CONCATENATION, vec![left, right], place);
+            }
             BinaryOperator::StringConcat => {
                 let (left, right) = (self.joined(left), self.joined(right));
                 let texts = vec![left?.node, right?.node];
@@ -317,6 +320,10 @@ impl Binder<'_, '_> {
         let results = results.into_iter().map(|result| result.node);
         Some(Node::Case(conditions?.into_iter().zip(results).collect(), otherwise))
     }
+}
+
+fn is_list(typed: &Typed) -> bool {
+    matches!(typed.node.data_type(), DataType::List(_))
 }
 
 /// The type of date arithmetic: date +- days, date - date.

@@ -25,9 +25,7 @@ mod logic;
 
 mod members;
 
-pub use cast::read_text;
-#[cfg(test)]
-pub use cast::write_cell;
+pub use cast::{read_text, write_cell};
 pub use compare::order;
 
 use super::function;

@@ -107,15 +107,6 @@ pub const FUNCTIONS: &[Function] = &[
             |cells, out| to_base(cells, out),
         )
     },
-    function(
-        ["bin", "bin(number bigint) -> text", "the bits of a number", "bin(5)", "101"],
-        ONE,
-        TEXT,
-        |cells, out| {
-            out.extend_from_slice(format!("{:b}", bigint_of(cells[0])).as_bytes());
-            Ok(Answer::Written)
-        },
-    ),
 ];
 
 /// The operator `&`.

@@ -21,6 +21,8 @@ mod ip;
 
 mod json;
 
+mod list;
+
 mod moment;
 
 mod number;
@@ -47,6 +49,7 @@ mod url;
 
 pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use json::OBJECT;
+pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use text::CONCATENATION;
@@ -125,6 +128,16 @@ pub enum Parameter {
     Any,
     /// JSON, or a text that holds it.
     Document,
+    /// A list.
+    List,
+    /// A list of numbers.
+    Numbers,
+    /// A list of booleans.
+    Booleans,
+    /// A value of the type of the elements beside it.
+    Element,
+    /// A value that is compared with the elements beside it.
+    Member,
     /// A place in a document: a text, or the number of an element.
     Path,
 }
@@ -160,6 +173,8 @@ pub enum Special {
     CurrentDate,
     /// An object of keys and values in turn.
     JsonObject,
+    /// The function of lists that an argument names.
+    ListAggregate,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -247,6 +262,10 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         ip::FUNCTIONS,
         json::BUILDERS,
         json::FUNCTIONS,
+        list::CHANGES,
+        list::FOLDS,
+        list::FUNCTIONS,
+        list::MAKERS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
         path::FUNCTIONS,
