@@ -9,6 +9,10 @@ mod binder;
 
 mod calls;
 
+mod json;
+
+mod lists;
+
 mod literals;
 
 mod matching;
