@@ -5,6 +5,8 @@
 
 mod aggregate;
 
+mod aggregate_call;
+
 mod binder;
 
 mod calls;
@@ -17,7 +19,7 @@ mod operators;
 
 mod types;
 
-pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
 
 use super::{Expression, Scope};
