@@ -28,9 +28,12 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,
-    bind_predicate, bind_scalar, closest,
+    AggregateCall, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
+    bind_items, bind_order, bind_predicate, bind_scalar, closest,
 };
+
+/// The description of the language.
+pub const LANGUAGE: &str = include_str!("LANGUAGE.md");
 
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};
 use node::Node;

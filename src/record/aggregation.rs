@@ -1,6 +1,6 @@
 //! What an aggregate call computes, as plain data: bound in `expr`, accumulated in `state`.
 
-use super::DataType;
+use super::{DataType, Direction, Order};
 
 /// What is computed of the values of a group. Unless said otherwise NULLs do not count, and no values give NULL.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,33 +144,13 @@ pub struct SortKey {
     /// The type of its values.
     pub data_type: DataType,
     /// Which values come first.
-    pub direction: Direction,
-    /// Where NULLs stand, whatever the direction.
-    pub nulls: Nulls,
-}
-
-/// Which values come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// The small ones.
-    Ascending,
-    /// The large ones.
-    Descending,
-}
-
-/// Where NULLs stand in an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nulls {
-    /// Before all values.
-    First,
-    /// Behind all values.
-    Last,
+    pub order: Order,
 }
 
 impl SortKey {
     /// Small values first, NULLs last: what an order is where nothing is said.
     pub fn ascending(data_type: DataType) -> SortKey {
-        SortKey { data_type, direction: Direction::Ascending, nulls: Nulls::Last }
+        SortKey { data_type, order: Order::default() }
     }
 }
 

@@ -15,8 +15,8 @@ use super::moments::Moments;
 use super::ranked::{End, Ranked, Rules};
 use super::sums::{BitSets, DoubleSums, IntegerSums};
 use super::tally::Tally;
-use crate::record::aggregation::{Aggregation, Direction, Extremum, SortKey};
-use crate::record::{Column, DataType, Values};
+use crate::record::aggregation::{Aggregation, Extremum, SortKey};
+use crate::record::{Column, DataType, Direction, Nulls, Order, Values};
 use std::sync::Arc;
 
 /// What is accumulated, of what, and what comes of it.
@@ -304,7 +304,8 @@ fn rules_of(kind: &AccumulatorKind) -> Rules {
     let mut key_columns = Vec::new();
     if let Some((column, extremum)) = by {
         let key = SortKey::ascending(kind.arguments[column]);
-        keys.push(SortKey { direction: direction(extremum), ..key });
+        let order = Order { direction: direction(extremum), nulls: Nulls::Last };
+        keys.push(SortKey { order, ..key });
         key_columns.push(column);
     }
     keys.extend(&kind.order);

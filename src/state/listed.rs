@@ -5,8 +5,8 @@
 
 use super::chains::Chains;
 use super::codec::{Reader, Unreadable, Writer};
+use super::compare;
 use super::key;
-use super::order;
 use crate::record::aggregation::SortKey;
 use crate::record::{Column, DataType};
 use std::sync::Arc;
@@ -141,7 +141,7 @@ impl Listed {
         let mut entries: Vec<&[u8]> =
             self.chains.of(group as usize).map(|entry| self.entry(entry)).collect();
         if !self.keys.is_empty() {
-            entries.sort_by(|left, right| order::compare(&self.keys, left, right));
+            entries.sort_by(|left, right| compare::compare(&self.keys, left, right));
         }
         let columns = key::columns_of(&self.types(), entries.into_iter());
         Ok(columns.and_then(|mut columns| columns.pop()).expect("values were made of this type"))

@@ -17,6 +17,8 @@ mod chains;
 
 pub mod codec;
 
+pub mod compare;
+
 mod distinct;
 
 mod exact_sum;
@@ -49,4 +51,5 @@ pub use accumulator::{Accumulator, AccumulatorKind};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
+pub use order::OrderKeys;
 pub use table::{Entry, KeyTable};

@@ -4,9 +4,9 @@
 //! first value that at least `q * n` values do not exceed.
 
 use super::tally::Tally;
-use crate::record::aggregation::{Direction, Point, Quantile, QuantileKind};
+use crate::record::aggregation::{Point, Quantile, QuantileKind};
 use crate::record::text::MICROS_PER_DAY;
-use crate::record::{Column, DataType, Values};
+use crate::record::{Column, DataType, Direction, Values};
 
 /// The quantiles of a group as a column of the result's type, one row for each point. `None` without values.
 pub fn quantiles(

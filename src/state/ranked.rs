@@ -2,8 +2,8 @@
 //! smallest and largest ones.
 
 use super::codec::{Reader, Unreadable, Writer};
+use super::compare;
 use super::key;
-use super::order;
 use crate::record::aggregation::SortKey;
 use crate::record::{Column, DataType};
 use std::sync::Arc;
@@ -153,7 +153,7 @@ impl Rules {
 
     /// Whether an entry, of which only the keys count, comes before another that was there earlier.
     fn is_before(&self, entry: &[u8], known: &[u8]) -> bool {
-        let ordering = order::compare(&self.keys, entry, known);
+        let ordering = compare::compare(&self.keys, entry, known);
         match self.end {
             End::First => ordering.is_lt(),
             End::Last => ordering.is_ge(),

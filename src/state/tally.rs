@@ -4,8 +4,8 @@
 
 use super::chains::Chains;
 use super::codec::{Reader, Unreadable, Writer};
+use super::compare;
 use super::key;
-use super::order;
 use super::table::{Entry, KeyTable};
 use crate::record::aggregation::SortKey;
 use crate::record::{Column, DataType};
@@ -97,7 +97,7 @@ impl Tally {
     pub fn sorted(&self, group: u32) -> Vec<(&[u8], u64)> {
         let keys: Vec<SortKey> = self.types.iter().copied().map(SortKey::ascending).collect();
         let mut values: Vec<(&[u8], u64)> = self.of(group).collect();
-        values.sort_unstable_by(|(left, _), (right, _)| order::compare(&keys, left, right));
+        values.sort_unstable_by(|(left, _), (right, _)| compare::compare(&keys, left, right));
         values
     }
 

@@ -8,7 +8,7 @@ use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
 use crate::record::{Batch, Column, DataType, RawRecords, Slot};
 use crate::state::{
-    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, key, order,
+    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, key,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -186,7 +186,7 @@ impl Grouping {
     fn sorted(&self, keys: &KeyTable) -> Vec<u32> {
         let order: Vec<SortKey> = self.key_types().into_iter().map(SortKey::ascending).collect();
         let mut ids = all_ids(keys);
-        ids.sort_by(|left, right| order::compare(&order, keys.key(*left), keys.key(*right)));
+        ids.sort_by(|left, right| compare::compare(&order, keys.key(*left), keys.key(*right)));
         ids
     }
 

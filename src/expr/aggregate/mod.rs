@@ -12,8 +12,8 @@ mod statistic;
 mod values;
 
 use super::function::FunctionDoc;
-use crate::record::DataType;
-use crate::record::aggregation::{Aggregation, Direction, Points};
+use crate::record::aggregation::{Aggregation, Points};
+use crate::record::{DataType, Direction};
 use std::sync::LazyLock;
 
 /// The fields of the records over which the examples are run: name and type.

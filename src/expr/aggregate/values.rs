@@ -1,8 +1,9 @@
 //! Aggregates that look at all values and their frequencies, exactly or by a sketch.
 
 use super::{Aggregate, Constants, Parameter, SKIPPED, doc};
+use crate::record::Direction;
 use crate::record::aggregation::{
-    Aggregation, Direction, Point, Points, Quantile, QuantileKind,
+    Aggregation, Point, Points, Quantile, QuantileKind,
 };
 
 pub static AGGREGATES: &[Aggregate] = &[

@@ -9,9 +9,9 @@ use crate::expr::aggregate::{self, Aggregate, Constants, Parameter};
 use crate::expr::node::{Conversion, Node, Value};
 use crate::expr::numbers;
 use crate::record::aggregation::{
-    Aggregation, Direction, Nulls, Point, Points, SortKey,
+    Aggregation, Point, Points, SortKey,
 };
-use crate::record::{DataType, Element, SlotOrigin};
+use crate::record::{DataType, Direction, Element, SlotOrigin};
 use sqlparser::ast::{
     self, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, OrderByExpr, OrderBySort,
@@ -221,23 +221,30 @@ impl Binder<'_, '_> {
         Some(computed.map(|typed| Expression::new(typed.node)).collect())
     }
 
-    /// A part of an aggregate call: names mean the input's columns.
+    /// A part of an aggregate call.
     fn inside(&mut self, ast: &Expr) -> Option<Typed> {
+        let typed = self.with_columns(|binder| binder.expression(ast));
+        typed.map(|typed| self.settled(typed))
+    }
+
+    /// Binds what stands in an aggregate call: names mean the input's columns.
+    fn with_columns<T>(&mut self, bind: impl FnOnce(&mut Self) -> T) -> T {
         if let Some(groups) = &mut self.groups {
             groups.is_inside = true;
         }
-        let typed = self.expression(ast);
+        let bound = bind(self);
         if let Some(groups) = &mut self.groups {
             groups.is_inside = false;
         }
-        typed.map(|typed| self.settled(typed))
+        bound
     }
 
     fn aggregate_argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {
         let data_type = typed.node.data_type();
         match parameter {
             Parameter::Any => Some(typed),
-            Parameter::Ordered => self.ordered(typed),
+            Parameter::Ordered if data_type == DataType::Json => self.json_without_order(&typed),
+            Parameter::Ordered => Some(typed),
             Parameter::Steady => match data_type {
                 data_type if data_type.is_moment() => Some(typed),
                 _ => self.number(typed),
@@ -266,19 +273,6 @@ impl Binder<'_, '_> {
                 unreachable!("constants are no arguments")
             }
         }
-    }
-
-    /// A part whose values have an order.
-    fn ordered(&mut self, typed: Typed) -> Option<Typed> {
-        if typed.node.data_type() != DataType::Json {
-            return Some(typed);
-        }
-        let path = self.text(&typed.place);
-        let message = "JSON values have no order until they have a type";
-        let hint = format!(
-            "write CAST({path} AS bigint), or declare it: types = {{ \"{path}\" = \"bigint\" }}"
-        );
-        self.fail_with_hint(&typed.place, message, "this is json", &hint)
     }
 
     /// A constant number of values.
@@ -338,20 +332,11 @@ impl Binder<'_, '_> {
         }
     }
 
-    /// One key of `ORDER BY`. NULLs are last unless it says otherwise, as in DuckDB.
-    fn sort_key(&mut self, key: &OrderByExpr) -> Option<(Expression, SortKey)> {
-        let typed = self.inside(&key.expr)?;
-        let typed = self.ordered(typed)?;
-        let data_type = typed.node.data_type();
-        let direction = match is_descending(key) {
-            true => Direction::Descending,
-            false => Direction::Ascending,
-        };
-        let nulls = match key.options.nulls_first {
-            Some(true) => Nulls::First,
-            _ => Nulls::Last,
-        };
-        Some((Expression::new(typed.node), SortKey { data_type, direction, nulls }))
+    /// One key of `ORDER BY`.
+    fn sort_key(&mut self, item: &OrderByExpr) -> Option<(Expression, SortKey)> {
+        let key = self.with_columns(|binder| binder.order_key(item))?;
+        let data_type = key.expression.data_type();
+        Some((key.expression, SortKey { data_type, order: key.order }))
     }
 
     /// Which argument each key is: of equal arguments only one is left, so no other key has one value.

@@ -7,7 +7,7 @@ use crate::expr::aggregate;
 use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
-use crate::expr::node::{Arithmetic, Comparison, Node, Value};
+use crate::expr::node::{Comparison, Node, Value};
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -43,6 +43,11 @@ impl Binder<'_, '_> {
                 let mut arguments = vec![&**expr, from];
                 arguments.extend(substring_for.as_deref());
                 self.call_of("substring", &arguments, place)
+            }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments = vec![&**expr, overlay_what, overlay_from];
+                arguments.extend(overlay_for.as_deref());
+                self.call_of("overlay", &arguments, place)
             }
             Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
                 let name = match trim_where {
@@ -114,14 +119,20 @@ impl Binder<'_, '_> {
     }
 
     /// A call of a known function.
-    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+    pub fn call(
+        &mut self,
+        name: &str,
+        arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         match function::find(name) {
             Some(function) => self.build(function, arguments, place),
             None => self.unknown_function(name, place),
         }
     }
 
-    fn build(
+    /// A call of a function with arguments that are looked at here.
+    pub fn build(
         &mut self,
         function: &'static Function,
         arguments: Vec<Typed>,
@@ -211,6 +222,10 @@ impl Binder<'_, '_> {
             },
             Parameter::Part => self.part(typed),
             Parameter::Alike => Some(typed),
+            Parameter::TextOrBigint => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
             Parameter::Printable => match typed.node.data_type() {
                 DataType::Boolean
                 | DataType::Bigint
@@ -276,9 +291,9 @@ impl Binder<'_, '_> {
                 let condition = coerced(arguments.pop()?, DataType::Boolean).node;
                 Some(Node::Case(vec![(condition, then)], otherwise))
             }
-            Special::Remainder => {
+            Special::Arithmetic(operator) => {
                 let right = arguments.pop()?;
-                self.arithmetic(Arithmetic::Remainder, arguments.pop()?, right)
+                self.arithmetic(operator, arguments.pop()?, right)
             }
             Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentDate => {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::aggregation::{
-    Bits, Nulls, Point, Points, Quantile, QuantileKind, Statistic,
+    Bits, Point, Points, Quantile, QuantileKind, Statistic,
 };
 use crate::record::{Element, Text, Validity};
 use proptest::prelude::*;
@@ -157,11 +157,8 @@ fn kinds() -> Vec<AccumulatorKind> {
     let mut kinds = vec![kind(Aggregation::CountAll, &[], &[], Bigint)];
     for data_type in [Bigint, DECIMAL, Double, text, Boolean, Json] {
         let list = DataType::List(Element::of(data_type).expect("no list, no interval"));
-        let down = SortKey {
-            direction: Direction::Descending,
-            nulls: Nulls::First,
-            ..SortKey::ascending(data_type)
-        };
+        let order = Order { direction: Direction::Descending, nulls: Nulls::First };
+        let down = SortKey { data_type, order };
         let mut of = |aggregation, result| kinds.push(kind(aggregation, &[data_type], &[], result));
         of(Aggregation::Count, Bigint);
         of(Aggregation::ApproximateCount, Bigint);
