@@ -5,6 +5,8 @@
 
 mod aggregate;
 
+mod aggregate_call;
+
 mod binder;
 
 mod calls;
@@ -26,7 +28,7 @@ mod temporal;
 
 mod types;
 
-pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
 pub use order::{OrderKey, bind_order};
 
