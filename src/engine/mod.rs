@@ -11,6 +11,8 @@ mod decision;
 
 mod inputs;
 
+mod located;
+
 mod look;
 
 mod ordered;

@@ -21,7 +21,12 @@ const JSON_STRING: u8 = 2;
 
 /// The hash of a key; the same on every machine and in every version.
 pub fn hash(key: &[u8]) -> u32 {
-    (rapidhash::v3::rapidhash_v3(key) >> 32) as u32
+    (hash64(key) >> 32) as u32
+}
+
+/// rapidhash v3, seed 0; the same on every machine and in every version.
+pub fn hash64(bytes: &[u8]) -> u64 {
+    rapidhash::v3::rapidhash_v3(bytes)
 }
 
 impl Keys {

@@ -12,7 +12,7 @@ use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::{Action, Advanced, Context, Drained, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, AggregateFunction, Expression, KeyColumn};
-use crate::record::{Batch, Column, DataType, Field, Layout, RawRecords, Rest, Slot};
+use crate::record::{Batch, Column, DataType, Field, Layout, RawRecords, Slot};
 use crate::state::{Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, key};
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     let bound = expr::bind_aggregate(by, select, &mut binder.scope("aggregate"))?;
     let read = bound.keys.iter().map(|key| &key.expression);
     let reads = read_by(read.chain(bound.calls.iter().filter_map(|call| call.argument.as_ref())));
-    let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+    let mut layout = Layout::closed(Vec::new());
     for key in &bound.keys {
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });

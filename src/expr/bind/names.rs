@@ -25,6 +25,7 @@ impl Binder<'_, '_> {
         let layout = self.scope.layout;
         match (layout.find(first), rest, layout.rest) {
             (Some(field), [], _) => Some(Node::Column(field.slot, field.data_type)),
+            (None, _, Rest::Json) if layout.is_left_out(first) => self.left_out(first, place),
             (None, _, Rest::Json) => {
                 let slot = self.scope.slots.json_path(&path);
                 Some(Node::Column(slot, self.scope.slots.info(slot).data_type))
@@ -41,6 +42,7 @@ impl Binder<'_, '_> {
     pub fn field_name(&mut self, name: &str, place: &Range<usize>) -> Option<String> {
         match (self.scope.layout.find(name), self.scope.layout.rest) {
             (Some(field), _) => Some(field.name.clone()),
+            (None, Rest::Json) if self.scope.layout.is_left_out(name) => self.left_out(name, place),
             (None, Rest::Json) => Some(name.to_string()),
             (None, Rest::Closed) => self.unknown_column(name, place),
         }
@@ -64,6 +66,11 @@ impl Binder<'_, '_> {
             (Some(field), [_]) => field.name.clone(),
             _ => name,
         }
+    }
+
+    fn left_out<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
+        let message = format!("`{name}` is not there any more in {}", self.scope.context);
+        self.fail(place, &message, "a step before takes it out of the record")
     }
 
     fn unknown_column<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
