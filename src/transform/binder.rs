@@ -85,19 +85,26 @@ impl Binder<'_> {
         layout.leave_out(&name);
     }
 
-    /// Gives a field or key of a layout of this plan another name.
-    pub fn rename(&mut self, layout: &mut Layout, from: &str, to: &str) {
+    /// Gives fields or keys of a layout of this plan other names, all at once: from, to.
+    pub fn rename(&mut self, layout: &mut Layout, renames: &[(String, String)]) {
         let is_open = layout.is_open();
-        if let Some(field) = layout.fields.iter_mut().find(|field| field.name == from) {
-            to.clone_into(&mut field.name);
-        } else if is_open {
-            let slot = self.slots.json_path(&JsonPath::key(from));
-            let data_type = self.slots.info(slot).data_type;
-            layout.fields.push(Field { name: to.to_owned(), data_type, slot });
-        }
-        if is_open {
-            self.slots.json_path(&JsonPath::key(from));
-            layout.left_out.push(from.to_owned());
+        let place_of = |(from, _): &(String, String)| {
+            layout.fields.iter().position(|field| field.name == *from)
+        };
+        let places: Vec<Option<usize>> = renames.iter().map(place_of).collect();
+        for ((from, to), place) in renames.iter().zip(places) {
+            let slot = is_open.then(|| self.slots.json_path(&JsonPath::key(from)));
+            match (place, slot) {
+                (Some(place), _) => to.clone_into(&mut layout.fields[place].name),
+                (None, Some(slot)) => {
+                    let data_type = self.slots.info(slot).data_type;
+                    layout.fields.push(Field { name: to.clone(), data_type, slot });
+                }
+                (None, None) => {}
+            }
+            if is_open {
+                layout.left_out.push(from.clone());
+            }
         }
     }
 

@@ -50,11 +50,11 @@ pub fn bind_select(items: &[Sql], binder: &mut Binder<'_>) -> Result<Bound, Vec<
                 for name in &exclude {
                     binder.take_out(&mut star, name);
                 }
-                for (from, to) in rename {
-                    if star.fields.iter().any(|field| field.name == to) {
-                        problems.push(named_twice(sql, &to));
+                binder.rename(&mut star, &rename);
+                for (index, field) in star.fields.iter().enumerate() {
+                    if star.fields[..index].iter().any(|other| other.name == field.name) {
+                        problems.push(named_twice(sql, &field.name));
                     }
-                    binder.rename(&mut star, &from, &to);
                 }
                 layout.rest = star.rest;
                 layout.left_out = star.left_out;
