@@ -21,13 +21,15 @@ mod numbers;
 
 mod parse;
 
+pub mod window;
+
 mod words;
 
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,
-    bind_predicate, bind_scalar, closest,
+    AggregateCall, AggregateFunction, BoundAggregate, BoundWindow, Item, KeyColumn, bind_aggregate,
+    bind_items, bind_moment, bind_predicate, bind_scalar, bind_window, closest,
 };
 
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};

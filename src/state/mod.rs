@@ -19,10 +19,16 @@ mod extreme;
 
 pub mod key;
 
+mod stored;
+
 mod table;
+
+mod wide;
 
 pub use accumulator::{Accumulator, AccumulatorKind};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
+pub use stored::Stored;
 pub use table::{Entry, KeyTable};
+pub use wide::WideSum;

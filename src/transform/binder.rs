@@ -2,10 +2,10 @@
 
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
-use super::{Step, aggregate, dedup, filter, limit, project};
+use super::{Step, aggregate, dedup, filter, limit, project, sessionize, window};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Scope};
-use crate::record::{Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
+use crate::record::{DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
 
 /// What a step is given to bind its expressions, and what it changes for the next one.
 pub struct Binder<'a> {
@@ -36,6 +36,8 @@ impl Binder<'_> {
             TransformKind::Limit(records) => limit::bind(*records),
             TransformKind::Dedup(settings) => dedup::bind(settings, self)?,
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
+            TransformKind::Sessionize(settings) => sessionize::bind(settings, self)?,
+            TransformKind::Window(settings) => window::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());
         Ok(Step { name, kind, reads: bound.reads, action: bound.action })
@@ -61,6 +63,20 @@ impl Binder<'_> {
             }
         }
         if problems.is_empty() { Ok(expressions) } else { Err(problems) }
+    }
+
+    /// Adds a column that a step makes by itself, under the name that the job gives it.
+    pub fn new_column(&mut self, name: &Sql, data_type: DataType) -> Result<Slot, Vec<Diagnostic>> {
+        if self.layout.fields.iter().any(|field| field.name == name.text) {
+            let problem = format!("there is already a column `{}`", name.text);
+            return Err(vec![
+                Diagnostic::at(name.whole(), problem).with_hint("choose another name"),
+            ]);
+        }
+        let slot = self.slots.add(&name.text, data_type, SlotOrigin::Computed);
+        self.layout.fields.push(Field { name: name.text.clone(), data_type, slot });
+        self.keep_json_keys();
+        Ok(slot)
     }
 
     /// A field beside the rest of a JSON record takes the place of the key of its name: the key is looked up.

@@ -20,6 +20,8 @@ mod chain;
 
 mod dedup;
 
+mod event_time;
+
 mod filter;
 
 mod held;
@@ -28,9 +30,13 @@ mod limit;
 
 mod project;
 
+mod sessionize;
+
 mod stateful;
 
 mod tools;
+
+mod window;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

@@ -1,7 +1,12 @@
 //! The chain as the job file describes it, before names are bound.
 
 pub use super::aggregate::Settings as AggregateSettings;
-pub use super::dedup::Settings as DedupSettings;
+pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::sessionize::Settings as SessionizeSettings;
+pub use super::window::{
+    MEMORY_BYTES as WINDOW_MEMORY_BYTES, MEMORY_BYTES_MAX as WINDOW_MEMORY_BYTES_MAX,
+    Settings as WindowSettings,
+};
 
 use crate::error::Sql;
 
@@ -29,6 +34,10 @@ pub enum TransformKind {
     Dedup(DedupSettings),
     /// One record per group.
     Aggregate(AggregateSettings),
+    /// Numbers the sessions of each key.
+    Sessionize(SessionizeSettings),
+    /// Adds columns computed from other records of the same key.
+    Window(WindowSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -62,6 +71,8 @@ impl TransformKind {
             TransformKind::Limit(_) => ("limit", Columns::Same, Memory::State),
             TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
+            TransformKind::Sessionize(_) => ("sessionize", Columns::Other, Memory::State),
+            TransformKind::Window(_) => ("window", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }
     }

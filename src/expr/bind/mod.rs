@@ -17,11 +17,15 @@ mod operators;
 
 mod types;
 
+mod window;
+
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use window::{BoundWindow, bind_window};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
+use crate::record::DataType;
 use binder::Binder;
 use sqlparser::ast::{ExcludeSelectItem, Expr, ObjectName, SelectItem, WildcardAdditionalOptions};
 
@@ -66,6 +70,16 @@ pub fn bind_unfolded(sql: &Sql, scope: &mut Scope) -> Option<super::node::Node> 
 pub fn bind_predicate(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
     let mut binder = Binder::new(sql, scope);
     let bound = binder.whole().and_then(|typed| binder.condition(typed));
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
+/// Binds a moment: a date or timestamp as it is, anything else that can stand for a timestamp as one.
+pub fn bind_moment(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole().and_then(|typed| match typed.node.data_type() {
+        data_type if data_type.is_moment() => Some(typed),
+        _ => binder.coerce(typed, DataType::Timestamp),
+    });
     binder.finish(bound.map(|typed| Expression::new(typed.node)))
 }
 

@@ -4,6 +4,12 @@ mod aggregate;
 
 mod dedup;
 
+mod sessionize;
+
+mod stretch;
+
+mod window;
+
 use super::section::Section;
 use super::text::Text;
 use super::written::{Node, Table, Value};
@@ -14,7 +20,8 @@ use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
 /// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &["filter", "select", "compute", "limit", "dedup", "aggregate"];
+const KINDS: &[&str] =
+    &["filter", "select", "compute", "limit", "dedup", "aggregate", "sessionize", "window"];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +138,8 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "sessionize" => sessionize::understand(section),
+        "window" => window::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
@@ -145,6 +154,22 @@ fn optional<'a>(
         Some(_) => section.texts(key, instead_of_empty),
         None => Some(Vec::new()),
     }
+}
+
+/// A name that the job gives to a column, or else a usual one, which then stands for the whole table.
+fn column_name(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    usual: &str,
+    place: &Range<usize>,
+) -> Option<(Sql, Json)> {
+    if section.entry(key).is_some() {
+        let text = section.text(key)?;
+        return Some((text.sql(), json!(text.written)));
+    }
+    let mut offsets = vec![place.start; usual.len()];
+    offsets.push(place.end);
+    Some((Sql { text: usual.to_owned(), offsets }, json!(usual)))
 }
 
 fn sqls(texts: &[&Text]) -> Vec<Sql> {
