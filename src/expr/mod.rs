@@ -28,9 +28,13 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, BoundWindow, Item, KeyColumn, bind_aggregate,
-    bind_items, bind_moment, bind_predicate, bind_scalar, bind_window, closest,
+    AggregateCall, AggregateFunction, BoundAggregate, BoundWindow, Item, KeyColumn, OrderKey,
+    bind_aggregate, bind_items, bind_moment, bind_order, bind_predicate, bind_scalar, bind_window,
+    closest,
 };
+
+/// The description of the language.
+pub const LANGUAGE: &str = include_str!("LANGUAGE.md");
 
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};
 use node::Node;

@@ -19,6 +19,8 @@ mod extreme;
 
 pub mod key;
 
+pub mod order;
+
 mod stored;
 
 mod table;
@@ -29,6 +31,7 @@ pub use accumulator::{Accumulator, AccumulatorKind};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
+pub use order::OrderKeys;
 pub use stored::Stored;
 pub use table::{Entry, KeyTable};
 pub use wide::WideSum;

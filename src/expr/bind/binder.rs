@@ -5,6 +5,7 @@
 use super::aggregate::Groups;
 use super::window::Window;
 use crate::error::{Diagnostic, Sql};
+use crate::expr::function::BIT_NOT;
 use crate::expr::node::{Node, Truth};
 use crate::expr::parse::Source;
 use crate::expr::{Scope, evaluate};
@@ -188,6 +189,10 @@ impl<'b, 'a> Binder<'b, 'a> {
             UnaryOperator::Plus => {
                 let typed = self.expression(inner)?;
                 self.number(typed).map(|typed| typed.node)
+            }
+            UnaryOperator::BitwiseNot => {
+                let typed = self.expression(inner)?;
+                self.build(&BIT_NOT, vec![typed], place)
             }
             _ => self.fail(place, &format!("operator `{op}` is not supported"), ""),
         }

@@ -3,8 +3,10 @@
 use super::binder::{Binder, Typed, folded};
 use super::names::closest;
 use super::types::{Meeting, as_text, coerced};
-use crate::expr::function::{self, Body, Function, Parameter, Part, Special};
-use crate::expr::node::{Arithmetic, Comparison, Node, Value};
+use crate::expr::function::{
+    self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
+};
+use crate::expr::node::{Comparison, Node, Value};
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -40,6 +42,11 @@ impl Binder<'_, '_> {
                 let mut arguments = vec![&**expr, from];
                 arguments.extend(substring_for.as_deref());
                 self.call_of("substring", &arguments, place)
+            }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments = vec![&**expr, overlay_what, overlay_from];
+                arguments.extend(overlay_for.as_deref());
+                self.call_of("overlay", &arguments, place)
             }
             Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
                 let name = match trim_where {
@@ -114,14 +121,20 @@ impl Binder<'_, '_> {
     }
 
     /// A call of a known function.
-    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+    pub fn call(
+        &mut self,
+        name: &str,
+        arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         match function::find(name) {
             Some(function) => self.build(function, arguments, place),
             None => self.unknown_function(name, place),
         }
     }
 
-    fn build(
+    /// A call of a function with arguments that are looked at here.
+    pub fn build(
         &mut self,
         function: &'static Function,
         arguments: Vec<Typed>,
@@ -147,7 +160,7 @@ impl Binder<'_, '_> {
             let meeting = match function.body {
                 Body::Special(Special::Nullif) => Meeting::Comparison,
                 Body::Special(_) => Meeting::Choice,
-                Body::Strict(..) | Body::Lenient(..) => Meeting::Comparison,
+                Body::Strict(..) | Body::Lenient(..) | Body::Prepared(..) => Meeting::Comparison,
             };
             let tail = arguments.split_off(function.parameters.len() - alike);
             arguments.extend(self.unify(tail, meeting)?);
@@ -158,6 +171,40 @@ impl Binder<'_, '_> {
                 let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
                 let data_type = result(&nodes);
                 Some(folded(Node::Call(function, nodes, data_type)))
+            }
+            Body::Prepared(result, from, prepare) => {
+                let routine = self.prepare(function, from, prepare, &arguments)?;
+                let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
+                let data_type = result(&nodes);
+                let call = PreparedCall { function, routine };
+                Some(folded(Node::Prepared(call, nodes, data_type)))
+            }
+        }
+    }
+
+    /// Prepares a call where the arguments that matter are constants other than NULL.
+    fn prepare(
+        &mut self,
+        function: &Function,
+        from: &[usize],
+        prepare: Prepare,
+        arguments: &[Typed],
+    ) -> Option<Option<Routine>> {
+        let constant = |typed: &Typed| match typed.node.constant() {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(value.clone()),
+        };
+        let constants: Vec<Option<Value>> = arguments.iter().map(constant).collect();
+        if from.iter().any(|index| constants.get(*index).is_some_and(Option::is_none)) {
+            return Some(None);
+        }
+        let cells: Vec<_> = constants.iter().map(|value| value.as_ref().map(Value::cell)).collect();
+        match prepare(&cells) {
+            Ok(routine) => Some(Some(routine)),
+            Err(flaw) => {
+                let place = arguments.get(flaw.argument)?.place.clone();
+                let message = format!("`{}`: {}", function.doc.name, flaw.reason);
+                self.fail(&place, &message, &flaw.detail)
             }
         }
     }
@@ -177,6 +224,31 @@ impl Binder<'_, '_> {
             },
             Parameter::Part => self.part(typed),
             Parameter::Alike => Some(typed),
+            Parameter::TextOrBigint => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
+            Parameter::Printable => match typed.node.data_type() {
+                DataType::Boolean
+                | DataType::Bigint
+                | DataType::Decimal { .. }
+                | DataType::Double => Some(typed),
+                _ => Some(as_text(typed)),
+            },
+            Parameter::Secret => self.secret(typed),
+        }
+    }
+
+    /// A key must be known before the first record; the message shows the job as written, never the value.
+    fn secret(&mut self, typed: Typed) -> Option<Typed> {
+        let typed = self.coerce(typed, DataType::Text)?;
+        let hint = "take it from the environment: '${KEY}'";
+        match typed.node.constant() {
+            Some(Value::Text(key)) if key.is_empty() => {
+                self.fail_with_hint(&typed.place, "the key is empty", "", hint)
+            }
+            Some(Value::Text(_)) => Some(typed),
+            _ => self.fail_with_hint(&typed.place, "the key must be a text in quotes", "", hint),
         }
     }
 
@@ -221,9 +293,9 @@ impl Binder<'_, '_> {
                 let condition = coerced(arguments.pop()?, DataType::Boolean).node;
                 Some(Node::Case(vec![(condition, then)], otherwise))
             }
-            Special::Remainder => {
+            Special::Arithmetic(operator) => {
                 let right = arguments.pop()?;
-                self.arithmetic(Arithmetic::Remainder, arguments.pop()?, right)
+                self.arithmetic(operator, arguments.pop()?, right)
             }
             Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentDate => {

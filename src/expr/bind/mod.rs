@@ -15,12 +15,15 @@ mod names;
 
 mod operators;
 
+mod order;
+
 mod types;
 
 mod window;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use order::{OrderKey, bind_order};
 pub use window::{BoundWindow, bind_window};
 
 use super::{Expression, Scope};

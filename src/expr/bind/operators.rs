@@ -3,7 +3,7 @@
 use super::binder::{Binder, Polarity, Typed, folded};
 use super::types::{Meeting, coerced, decimal_of, digits};
 use crate::expr::evaluate::like::Pattern;
-use crate::expr::function;
+use crate::expr::function::{self, Function};
 use crate::expr::node::{Arithmetic, Comparison, Node, Truth, Value};
 use crate::record::DataType;
 use sqlparser::ast::{self, BinaryOperator, CaseWhen, Expr};
@@ -65,6 +65,15 @@ impl Binder<'_, '_> {
                 let texts = vec![left?.node, right?.node];
                 return Some(Node::Call(&function::CONCATENATION, texts, DataType::Text));
             }
+            BinaryOperator::BitwiseAnd => return self.bits(&function::BIT_AND, left, right),
+            BinaryOperator::BitwiseOr => return self.bits(&function::BIT_OR, left, right),
+            BinaryOperator::PGBitwiseShiftLeft => {
+                return self.bits(&function::SHIFT_LEFT, left, right);
+            }
+            BinaryOperator::PGBitwiseShiftRight => {
+                return self.bits(&function::SHIFT_RIGHT, left, right);
+            }
+            BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
             other => {
                 let message = format!("operator `{other}` is not supported");
                 return self.fail(place, &message, "");
@@ -72,6 +81,12 @@ impl Binder<'_, '_> {
         };
         let pair = self.pair(left, right)?;
         Some(Node::Compare(comparison, Box::new(pair)))
+    }
+
+    /// An operator on the bits of two bigints.
+    fn bits(&mut self, operator: &'static Function, left: Typed, right: Typed) -> Option<Node> {
+        let place = left.place.start..right.place.end;
+        self.build(operator, vec![left, right], &place)
     }
 
     /// `left <operator> right` of numbers, or of a date and days.
