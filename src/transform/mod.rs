@@ -36,6 +36,8 @@ mod stateful;
 
 mod tools;
 
+mod top;
+
 mod window;
 
 pub use chain::{Chain, Output, Staged, States};

@@ -3,6 +3,7 @@
 pub use super::aggregate::Settings as AggregateSettings;
 pub use super::dedup::{Keep, Settings as DedupSettings};
 pub use super::sessionize::Settings as SessionizeSettings;
+pub use super::top::Settings as TopSettings;
 pub use super::window::{
     MEMORY_BYTES as WINDOW_MEMORY_BYTES, MEMORY_BYTES_MAX as WINDOW_MEMORY_BYTES_MAX,
     Settings as WindowSettings,
@@ -36,6 +37,8 @@ pub enum TransformKind {
     Aggregate(AggregateSettings),
     /// Numbers the sessions of each key.
     Sessionize(SessionizeSettings),
+    /// Keeps the first few records of each key in some order.
+    Top(TopSettings),
     /// Adds columns computed from other records of the same key.
     Window(WindowSettings),
 }
@@ -72,6 +75,7 @@ impl TransformKind {
             TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
             TransformKind::Sessionize(_) => ("sessionize", Columns::Other, Memory::State),
+            TransformKind::Top(_) => ("top", Columns::Same, Memory::State),
             TransformKind::Window(_) => ("window", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }

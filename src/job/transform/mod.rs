@@ -8,6 +8,8 @@ mod sessionize;
 
 mod stretch;
 
+mod top;
+
 mod window;
 
 use super::section::Section;
@@ -21,7 +23,7 @@ use std::ops::Range;
 
 /// The kinds of steps, as messages list them.
 const KINDS: &[&str] =
-    &["filter", "select", "compute", "limit", "dedup", "aggregate", "sessionize", "window"];
+    &["filter", "select", "compute", "limit", "dedup", "aggregate", "sessionize", "top", "window"];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +141,7 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
         "sessionize" => sessionize::understand(section),
+        "top" => top::understand(section),
         "window" => window::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
