@@ -84,6 +84,9 @@ impl Binder<'_, '_> {
         place: &Range<usize>,
     ) -> Option<Node> {
         let name = call.name.to_string();
+        if let Some(node) = self.window_call(&name, call, place) {
+            return node;
+        }
         if let Some(node) = self.aggregate(&name.to_lowercase(), call, place) {
             return node;
         }
