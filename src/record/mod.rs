@@ -31,6 +31,8 @@ mod position;
 
 mod raw;
 
+pub mod reading;
+
 pub mod text;
 
 mod types;
@@ -44,4 +46,5 @@ pub use interval::{Interval, IntervalUnit};
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
+pub use reading::{NumberFormat, Reading};
 pub use types::{DataType, Element};
