@@ -7,6 +7,8 @@
 //! - every decoded column of a batch has one value per row of the batch, selected or not;
 //! - a slot is filled at most once per batch.
 
+pub mod aggregation;
+
 mod batch;
 
 pub mod calendar;
@@ -25,6 +27,7 @@ pub mod list;
 
 pub mod literal;
 
+mod order;
 pub mod moment;
 
 mod position;
@@ -44,6 +47,7 @@ pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
 pub use interval::{Interval, IntervalUnit};
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
+pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
 pub use reading::{NumberFormat, Reading};

@@ -22,6 +22,8 @@ mod dedup;
 
 mod filter;
 
+mod groups;
+
 mod held;
 
 mod limit;

@@ -2,6 +2,7 @@
 
 pub use super::aggregate::Settings as AggregateSettings;
 pub use super::dedup::Settings as DedupSettings;
+pub use super::groups::GroupOrder;
 
 use crate::error::Sql;
 

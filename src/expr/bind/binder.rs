@@ -4,6 +4,7 @@
 
 use super::aggregate::Groups;
 use crate::error::{Diagnostic, Sql};
+use crate::expr::function::BIT_NOT;
 use crate::expr::node::{Node, Truth};
 use crate::expr::parse::Source;
 use crate::expr::{Scope, evaluate};
@@ -128,6 +129,7 @@ impl<'b, 'a> Binder<'b, 'a> {
             Expr::Identifier(_)
             | Expr::CompoundIdentifier(_)
             | Expr::CompoundFieldAccess { .. } => self.name(ast, place),
+            Expr::Array(array) => self.list(&array.elem, place),
             Expr::Value(value) => self.literal(&value.value, place),
             Expr::TypedString(typed) => self.typed_literal(typed, place),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, place),
@@ -185,6 +187,10 @@ impl<'b, 'a> Binder<'b, 'a> {
             UnaryOperator::Plus => {
                 let typed = self.expression(inner)?;
                 self.number(typed).map(|typed| typed.node)
+            }
+            UnaryOperator::BitwiseNot => {
+                let typed = self.expression(inner)?;
+                self.build(&BIT_NOT, vec![typed], place)
             }
             _ => self.fail(place, &format!("operator `{op}` is not supported"), ""),
         }

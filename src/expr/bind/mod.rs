@@ -5,22 +5,32 @@
 
 mod aggregate;
 
+mod aggregate_call;
+
 mod binder;
 
 mod calls;
 
+mod json;
+
+mod lists;
+
 mod literals;
+
+mod matching;
 
 mod names;
 
 mod operators;
 
+mod order;
 mod temporal;
 
 mod types;
 
-pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use order::{OrderKey, bind_order};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};

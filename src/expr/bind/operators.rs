@@ -3,7 +3,7 @@
 use super::binder::{Binder, Polarity, Typed, folded};
 use super::types::{Meeting, coerced, decimal_of, digits};
 use crate::expr::evaluate::like::Pattern;
-use crate::expr::function;
+use crate::expr::function::{self, Function};
 use crate::expr::node::{Arithmetic, Comparison, Node, Truth, Value};
 use crate::record::DataType;
 use sqlparser::ast::{self, BinaryOperator, CaseWhen, Expr};
@@ -60,18 +60,37 @@ impl Binder<'_, '_> {
             BinaryOperator::DuckIntegerDivide => {
                 return self.arithmetic(Arithmetic::IntegerDivide, left, right);
             }
+            BinaryOperator::StringConcat if is_list(&left) || is_list(&right) => {
+                return self.build(&function::LIST_CONCATENATION, vec![left, right], place);
+            }
             BinaryOperator::StringConcat => {
                 let (left, right) = (self.joined(left), self.joined(right));
                 let texts = vec![left?.node, right?.node];
                 return Some(Node::Call(&function::CONCATENATION, texts, DataType::Text));
             }
-            other => {
-                let message = format!("operator `{other}` is not supported");
-                return self.fail(place, &message, "");
+            BinaryOperator::BitwiseAnd => return self.bits(&function::BIT_AND, left, right),
+            BinaryOperator::BitwiseOr => return self.bits(&function::BIT_OR, left, right),
+            BinaryOperator::PGBitwiseShiftLeft => {
+                return self.bits(&function::SHIFT_LEFT, left, right);
             }
+            BinaryOperator::PGBitwiseShiftRight => {
+                return self.bits(&function::SHIFT_RIGHT, left, right);
+            }
+            BinaryOperator::Arrow => return self.call("json_extract", vec![left, right], place),
+            BinaryOperator::LongArrow => {
+                return self.call("json_extract_string", vec![left, right], place);
+            }
+            BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
+            other => return self.matching(other, left, right, place),
         };
         let pair = self.pair(left, right)?;
         Some(Node::Compare(comparison, Box::new(pair)))
+    }
+
+    /// An operator on the bits of two bigints.
+    fn bits(&mut self, operator: &'static Function, left: Typed, right: Typed) -> Option<Node> {
+        let place = left.place.start..right.place.end;
+        self.build(operator, vec![left, right], &place)
     }
 
     /// `left <operator> right` of numbers, or of dates, times and intervals.
@@ -294,4 +313,8 @@ impl Binder<'_, '_> {
         let results = results.into_iter().map(|result| result.node);
         Some(Node::Case(conditions?.into_iter().zip(results).collect(), otherwise))
     }
+}
+
+fn is_list(typed: &Typed) -> bool {
+    matches!(typed.node.data_type(), DataType::List(_))
 }

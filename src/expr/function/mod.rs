@@ -15,7 +15,13 @@ mod format;
 
 mod hash;
 
+mod integer;
+
 mod ip;
+
+mod json;
+
+mod list;
 
 mod make;
 
@@ -33,7 +39,11 @@ mod piece;
 
 mod prepared;
 
+mod real;
+
 mod regexp;
+
+mod rounding;
 
 mod similarity;
 
@@ -47,6 +57,9 @@ mod text;
 
 mod url;
 
+pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
+pub use json::OBJECT;
+pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use temporal::{
@@ -56,7 +69,7 @@ pub use temporal::{
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
-use super::node::Node;
+use super::node::{Arithmetic, Node};
 use crate::record::{Column, DataType, Faults};
 use std::sync::{Arc, LazyLock};
 
@@ -135,6 +148,22 @@ pub enum Parameter {
     Printable,
     /// A constant text that is not to be seen, and not empty.
     Secret,
+    /// Anything, as it is.
+    Any,
+    /// JSON, or a text that holds it.
+    Document,
+    /// A list.
+    List,
+    /// A list of numbers.
+    Numbers,
+    /// A list of booleans.
+    Booleans,
+    /// A value of the type of the elements beside it.
+    Element,
+    /// A value that is compared with the elements beside it.
+    Member,
+    /// A place in a document: a text, or the number of an element.
+    Path,
 }
 
 /// How a function is computed.
@@ -160,8 +189,8 @@ pub enum Special {
     If,
     /// A fault becomes NULL.
     Try,
-    /// The operator `%`.
-    Remainder,
+    /// An operator on numbers.
+    Arithmetic(Arithmetic),
     /// The job's first start.
     Now,
     /// The day of the job's first start.
@@ -170,6 +199,10 @@ pub enum Special {
     LocalNow,
     /// The time of day of the job's first start (UTC).
     CurrentTime,
+    /// An object of keys and values in turn.
+    JsonObject,
+    /// The function of lists that an argument names.
+    ListAggregate,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -253,14 +286,23 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         hash::FUNCTIONS,
+        integer::FUNCTIONS,
         ip::FUNCTIONS,
+        json::FUNCTIONS,
+        json::BUILDERS,
+        list::CHANGES,
+        list::FOLDS,
+        list::FUNCTIONS,
+        list::MAKERS,
         make::FUNCTIONS,
         moment::FUNCTIONS,
-        parts::FUNCTIONS,
         number::FUNCTIONS,
+        parts::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
+        real::FUNCTIONS,
         regexp::FUNCTIONS,
+        rounding::FUNCTIONS,
         similarity::FUNCTIONS,
         span::FUNCTIONS,
         strftime::FUNCTIONS,
