@@ -29,6 +29,8 @@ mod text;
 
 mod transform;
 
+mod types;
+
 mod units;
 
 mod written;
