@@ -51,7 +51,7 @@ use std::sync::{Arc, LazyLock};
 pub struct FunctionDoc {
     /// Its name in lower case.
     pub name: &'static str,
-    /// The family it belongs to: `text`, `number`, `date and time`, `choice`.
+    /// The family it belongs to: `text`, `number`, `url and ip`.
     pub family: &'static str,
     /// How it is called: `left(text, count bigint) -> text`.
     pub signature: &'static str,
@@ -153,6 +153,11 @@ pub type Kernel = for<'a> fn(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Fa
 /// The documentation of all functions, sorted by name.
 pub fn all() -> impl Iterator<Item = &'static FunctionDoc> {
     REGISTRY.iter().map(|function| &function.doc)
+}
+
+/// All functions, sorted by name.
+pub fn functions() -> impl Iterator<Item = &'static Function> {
+    REGISTRY.iter().copied()
 }
 
 /// The function of that name, without regard to case.
