@@ -17,10 +17,14 @@ mod names;
 
 mod operators;
 
+mod order;
+mod temporal;
+
 mod types;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use order::{OrderKey, bind_order};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};

@@ -16,12 +16,17 @@ mod format;
 mod hash;
 
 mod ip;
+mod integer;
+
+mod make;
 
 mod moment;
 
 mod number;
 
 mod part;
+
+mod parts;
 
 mod path;
 
@@ -33,16 +38,32 @@ mod regexp;
 
 mod similarity;
 
+mod span;
+
+mod strftime;
+
+mod temporal;
+
 mod text;
 
 mod url;
 
+mod real;
+
+mod rounding;
+
+
+pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
+pub use temporal::{
+    ADD as ADD_TIME, DIVIDE as DIVIDE_TIME, MULTIPLY as MULTIPLY_TIME, NEGATE as NEGATE_TIME,
+    SUBTRACT as SUBTRACT_TIME,
+};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
-use super::node::Node;
+use super::node::{Arithmetic, Node};
 use crate::record::{Column, DataType, Faults};
 use std::sync::{Arc, LazyLock};
 
@@ -95,8 +116,18 @@ pub enum Parameter {
     Double,
     /// Any number, as it is.
     Number,
-    /// A date or timestamp, as it is.
+    /// A date, timestamp or timestamptz, as it is.
     Moment,
+    /// A date, timestamp, timestamptz, time or interval, as it is.
+    Temporal,
+    /// The same, and of it must exist what the function is named after.
+    HasPart,
+    /// The same, or an integer.
+    TemporalOrBigint,
+    /// An interval.
+    Interval,
+    /// The format of a date, as a constant text.
+    Format,
     /// A date or timestamp, as a timestamp.
     Timestamp,
     /// The name of a part of a date, as a constant text.
@@ -136,12 +167,16 @@ pub enum Special {
     If,
     /// A fault becomes NULL.
     Try,
-    /// The operator `%`.
-    Remainder,
+    /// An operator on numbers.
+    Arithmetic(Arithmetic),
     /// The job's first start.
     Now,
     /// The day of the job's first start.
     CurrentDate,
+    /// The job's first start by clocks of UTC.
+    LocalNow,
+    /// The time of day of the job's first start (UTC).
+    CurrentTime,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -231,12 +266,20 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         format::FUNCTIONS,
         hash::FUNCTIONS,
         ip::FUNCTIONS,
+        integer::FUNCTIONS,
+        make::FUNCTIONS,
         moment::FUNCTIONS,
+        parts::FUNCTIONS,
         number::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
         regexp::FUNCTIONS,
         similarity::FUNCTIONS,
+        real::FUNCTIONS,
+        rounding::FUNCTIONS,
+        span::FUNCTIONS,
+        strftime::FUNCTIONS,
+        temporal::FUNCTIONS,
         text::FUNCTIONS,
         url::FUNCTIONS,
     ];
