@@ -35,8 +35,9 @@ fn named(name: &str) -> Result<&'static Function> {
     let error = Error::usage(format!("there is no function `{name}`"));
     Err(match (job::closest(name, function::names()), mentions(name).is_empty()) {
         (Some(meant), _) => error.with_hint(format!("did you mean `{meant}`?")),
-        (None, false) => error
-            .with_hint(format!("some have to do with it: `onward functions --search {name}`")),
+        (None, false) => {
+            error.with_hint(format!("some have to do with it: `onward functions --search {name}`"))
+        }
         (None, true) => error.with_hint("list all of them: `onward functions`"),
     })
 }
@@ -141,7 +142,10 @@ mod tests {
     #[test]
     fn an_unknown_name_leads_to_a_known_one() {
         check_hint("absx", "did you mean `abs`?");
-        check_hint("hexadecimal", "some have to do with it: `onward functions --search hexadecimal`");
+        check_hint(
+            "hexadecimal",
+            "some have to do with it: `onward functions --search hexadecimal`",
+        );
         check_hint("frobnicate", "list all of them: `onward functions`");
     }
 

@@ -40,6 +40,8 @@ mod similarity;
 
 mod span;
 
+mod split;
+
 mod strftime;
 
 mod temporal;
@@ -275,6 +277,7 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         piece::FUNCTIONS,
         regexp::FUNCTIONS,
         similarity::FUNCTIONS,
+        split::FUNCTIONS,
         real::FUNCTIONS,
         rounding::FUNCTIONS,
         span::FUNCTIONS,
@@ -387,6 +390,19 @@ mod tests {
     fn every_signature_starts_with_its_name() {
         for doc in all() {
             assert!(doc.signature.starts_with(doc.name), "{}", doc.signature);
+        }
+    }
+
+    #[test]
+    fn the_language_names_only_functions_that_exist() {
+        let language = include_str!("../LANGUAGE.md");
+        let (_, section) = language.split_once("## Functions\n").expect("a section");
+        let (_, listed) = section.split_once("Beyond those:").expect("a list");
+        let (listed, _) = listed.split_once('.').expect("its end");
+        let listed: Vec<&str> = listed.split('`').skip(1).step_by(2).collect();
+        assert!(listed.len() > 10);
+        for name in listed {
+            assert!(find(name).is_some(), "{name}");
         }
     }
 }

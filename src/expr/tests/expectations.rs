@@ -27,6 +27,7 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "nulls"
     "numbers"
     "regex"
+    "splits"
     "text"
     "texts"
 };
