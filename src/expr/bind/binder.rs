@@ -129,6 +129,7 @@ impl<'b, 'a> Binder<'b, 'a> {
             Expr::Identifier(_)
             | Expr::CompoundIdentifier(_)
             | Expr::CompoundFieldAccess { .. } => self.name(ast, place),
+            Expr::Array(array) => self.list(&array.elem, place),
             Expr::Value(value) => self.literal(&value.value, place),
             Expr::TypedString(typed) => self.typed_literal(typed, place),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, place),

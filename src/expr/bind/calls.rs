@@ -3,6 +3,7 @@
 use super::binder::{Binder, Typed, folded};
 use super::names::closest;
 use super::types::{Meeting, as_text, coerced};
+use crate::expr::aggregate;
 use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
@@ -134,6 +135,7 @@ impl Binder<'_, '_> {
         arguments: Vec<Typed>,
         place: &Range<usize>,
     ) -> Option<Node> {
+        let function = Self::of_lists(function, arguments.first());
         let count = arguments.len();
         if count < function.required || (count > function.parameters.len() && !function.repeats) {
             let name = function.doc.name;
@@ -147,7 +149,8 @@ impl Binder<'_, '_> {
             let last = function.parameters.len().checked_sub(1)?;
             coerced.push(self.argument(function.parameters[index.min(last)], argument));
         }
-        let mut arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let mut arguments = self.unify_lists(function, arguments)?;
         match function.parameters.first() {
             Some(Parameter::Part) => self.check_parts(&arguments)?,
             Some(Parameter::HasPart) => {
@@ -165,10 +168,13 @@ impl Binder<'_, '_> {
                 Body::Strict(..) | Body::Lenient(..) | Body::Prepared(..) => Meeting::Comparison,
             };
             let tail = arguments.split_off(function.parameters.len() - alike);
-            arguments.extend(self.unify(tail, meeting)?);
+            arguments.extend(match function.doc.name {
+                "list_value" => self.elements(tail)?,
+                _ => self.unify(tail, meeting)?,
+            });
         }
         match function.body {
-            Body::Special(special) => self.special(special, arguments),
+            Body::Special(special) => self.special(special, arguments, place),
             Body::Strict(result, _) | Body::Lenient(result, _) => {
                 let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
                 let data_type = result(&nodes);
@@ -262,6 +268,16 @@ impl Binder<'_, '_> {
                 _ => Some(as_text(typed)),
             },
             Parameter::Secret => self.secret(typed),
+            Parameter::Any => Some(self.settled(typed)),
+            Parameter::List => self.any_list(typed),
+            Parameter::Numbers => self.numbers(typed),
+            Parameter::Booleans => self.booleans(typed),
+            Parameter::Element | Parameter::Member => Some(typed),
+            Parameter::Document => self.document(typed),
+            Parameter::Path => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
         }
     }
 
@@ -330,7 +346,12 @@ impl Binder<'_, '_> {
         self.fail(&moment.place, &message, &format!("this is {data_type}"))
     }
 
-    fn special(&mut self, special: Special, mut arguments: Vec<Typed>) -> Option<Node> {
+    fn special(
+        &mut self,
+        special: Special,
+        mut arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         let now = self.scope.now_micros;
         match special {
             Special::Coalesce => {
@@ -355,6 +376,8 @@ impl Binder<'_, '_> {
                 let right = arguments.pop()?;
                 self.arithmetic(operator, arguments.pop()?, right)
             }
+            Special::ListAggregate => self.list_aggregate(arguments, place),
+            Special::JsonObject => self.json_object(arguments, place),
             Special::Now => Some(Node::Constant(Value::Timestamptz(now), DataType::Timestamptz)),
             Special::LocalNow => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentTime => {
@@ -370,7 +393,7 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names()) {
+        match closest(name, function::names().chain(aggregate::names())) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

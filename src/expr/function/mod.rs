@@ -15,8 +15,13 @@ mod format;
 
 mod hash;
 
-mod ip;
 mod integer;
+
+mod ip;
+
+mod json;
+
+mod list;
 
 mod make;
 
@@ -34,7 +39,11 @@ mod piece;
 
 mod prepared;
 
+mod real;
+
 mod regexp;
+
+mod rounding;
 
 mod similarity;
 
@@ -50,12 +59,9 @@ mod text;
 
 mod url;
 
-mod real;
-
-mod rounding;
-
-
 pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
+pub use json::OBJECT;
+pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use temporal::{
@@ -144,6 +150,22 @@ pub enum Parameter {
     Printable,
     /// A constant text that is not to be seen, and not empty.
     Secret,
+    /// Anything, as it is.
+    Any,
+    /// JSON, or a text that holds it.
+    Document,
+    /// A list.
+    List,
+    /// A list of numbers.
+    Numbers,
+    /// A list of booleans.
+    Booleans,
+    /// A value of the type of the elements beside it.
+    Element,
+    /// A value that is compared with the elements beside it.
+    Member,
+    /// A place in a document: a text, or the number of an element.
+    Path,
 }
 
 /// How a function is computed.
@@ -179,6 +201,10 @@ pub enum Special {
     LocalNow,
     /// The time of day of the job's first start (UTC).
     CurrentTime,
+    /// An object of keys and values in turn.
+    JsonObject,
+    /// The function of lists that an argument names.
+    ListAggregate,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -267,20 +293,26 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         hash::FUNCTIONS,
-        ip::FUNCTIONS,
         integer::FUNCTIONS,
+        ip::FUNCTIONS,
+        json::FUNCTIONS,
+        json::BUILDERS,
+        list::CHANGES,
+        list::FOLDS,
+        list::FUNCTIONS,
+        list::MAKERS,
         make::FUNCTIONS,
         moment::FUNCTIONS,
-        parts::FUNCTIONS,
         number::FUNCTIONS,
+        parts::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
-        regexp::FUNCTIONS,
-        similarity::FUNCTIONS,
-        split::FUNCTIONS,
         real::FUNCTIONS,
+        regexp::FUNCTIONS,
         rounding::FUNCTIONS,
+        similarity::FUNCTIONS,
         span::FUNCTIONS,
+        split::FUNCTIONS,
         strftime::FUNCTIONS,
         temporal::FUNCTIONS,
         text::FUNCTIONS,
