@@ -26,8 +26,8 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,
-    bind_predicate, bind_scalar, closest,
+    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
+    bind_items, bind_order, bind_predicate, bind_scalar, closest,
 };
 
 /// The description of the language.

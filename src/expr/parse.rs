@@ -5,7 +5,9 @@
 
 use super::words::{self, CONSTANTS, RESERVED};
 use crate::error::{Diagnostic, Sql};
-use sqlparser::ast::{BinaryOperator, Expr, Function, SelectItem, Spanned, UnaryOperator};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, OrderByExpr, SelectItem, Spanned, UnaryOperator,
+};
 use sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -196,6 +198,15 @@ impl<'s> Source<'s> {
         self.parse(|parser| parser.parse_select_item())
     }
 
+    /// The whole text as one item of an ORDER BY.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a path names the method for one lifetime only"
+    )]
+    pub fn order_item(&self) -> Result<OrderByExpr, Diagnostic> {
+        self.parse(|parser| parser.parse_order_by_expr())
+    }
+
     /// Where a part of the tree stands in the text.
     pub fn range(&self, part: &impl Spanned) -> Range<usize> {
         let Span { start, end } = part.span();
@@ -365,7 +376,14 @@ fn is_power(parser: &Parser) -> bool {
 fn ends_operand(token: &Token) -> bool {
     match token {
         Token::Word(word) => {
-            let infix = [Keyword::NOT, Keyword::FOR, Keyword::ESCAPE];
+            let infix = [
+                Keyword::NOT,
+                Keyword::FOR,
+                Keyword::ESCAPE,
+                Keyword::ASC,
+                Keyword::DESC,
+                Keyword::NULLS,
+            ];
             RESERVED.contains(&word.keyword) || infix.contains(&word.keyword)
         }
         Token::LParen | Token::LBracket | Token::SingleQuotedString(_) | Token::Number(..) => false,

@@ -25,6 +25,8 @@ pub mod list;
 
 pub mod literal;
 
+mod order;
+
 mod position;
 
 mod raw;
@@ -40,6 +42,7 @@ pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
 pub use interval::Interval;
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
+pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
 pub use types::{DataType, Element};

@@ -19,10 +19,13 @@ mod names;
 
 mod operators;
 
+mod order;
+
 mod types;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use order::{OrderKey, bind_order};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
