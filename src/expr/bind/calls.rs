@@ -204,7 +204,7 @@ impl Binder<'_, '_> {
         match prepare(&cells) {
             Ok(routine) => Some(Some(routine)),
             Err(flaw) => {
-                let place = arguments.get(flaw.argument)?.place.clone();
+                let place = arguments[flaw.argument].place.clone();
                 let message = format!("`{}`: {}", function.doc.name, flaw.reason);
                 self.fail(&place, &message, &flaw.detail)
             }
