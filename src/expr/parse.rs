@@ -78,6 +78,10 @@ impl Dialect for Onward {
         true
     }
 
+    fn supports_select_wildcard_rename(&self) -> bool {
+        true
+    }
+
     fn supports_comma_separated_trim(&self) -> bool {
         true
     }

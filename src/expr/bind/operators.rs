@@ -81,10 +81,7 @@ impl Binder<'_, '_> {
                 return self.call("json_extract_string", vec![left, right], place);
             }
             BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
-            other => {
-                let message = format!("operator `{other}` is not supported");
-                return self.fail(place, &message, "");
-            }
+            other => return self.matching(other, left, right, place),
         };
         let pair = self.pair(left, right)?;
         Some(Node::Compare(comparison, Box::new(pair)))
@@ -96,14 +93,10 @@ impl Binder<'_, '_> {
         self.build(operator, vec![left, right], &place)
     }
 
-    /// `left <operator> right` of numbers, or of a date and days.
+    /// `left <operator> right` of numbers, or of dates, times and intervals.
     pub fn arithmetic(&mut self, operator: Arithmetic, left: Typed, right: Typed) -> Option<Node> {
-        if let Some(data_type) = moment_arithmetic(operator, &left.node, &right.node) {
-            let right = match data_type {
-                DataType::Date => self.coerce(right, DataType::Bigint)?,
-                _ => right,
-            };
-            return Some(Node::Arithmetic(operator, Box::new([left.node, right.node]), data_type));
+        if let Some(node) = self.temporal(operator, &left, &right) {
+            return node;
         }
         let place = left.place.start..right.place.end;
         let has_json = [&left, &right].iter().any(|side| side.node.data_type() == DataType::Json);
@@ -324,16 +317,4 @@ impl Binder<'_, '_> {
 
 fn is_list(typed: &Typed) -> bool {
     matches!(typed.node.data_type(), DataType::List(_))
-}
-
-/// The type of date arithmetic: date +- days, date - date.
-fn moment_arithmetic(operator: Arithmetic, left: &Node, right: &Node) -> Option<DataType> {
-    let is_additive = matches!(operator, Arithmetic::Add | Arithmetic::Subtract);
-    match (left.data_type(), right.data_type()) {
-        (DataType::Date, DataType::Bigint | DataType::Json) if is_additive => Some(DataType::Date),
-        (DataType::Date, DataType::Date) if operator == Arithmetic::Subtract => {
-            Some(DataType::Bigint)
-        }
-        _ => None,
-    }
 }

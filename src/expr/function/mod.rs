@@ -23,11 +23,15 @@ mod json;
 
 mod list;
 
+mod make;
+
 mod moment;
 
 mod number;
 
 mod part;
+
+mod parts;
 
 mod path;
 
@@ -43,6 +47,12 @@ mod rounding;
 
 mod similarity;
 
+mod span;
+
+mod strftime;
+
+mod temporal;
+
 mod text;
 
 mod url;
@@ -52,6 +62,10 @@ pub use json::OBJECT;
 pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
+pub use temporal::{
+    ADD as ADD_TIME, DIVIDE as DIVIDE_TIME, MULTIPLY as MULTIPLY_TIME, NEGATE as NEGATE_TIME,
+    SUBTRACT as SUBTRACT_TIME,
+};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
@@ -108,8 +122,18 @@ pub enum Parameter {
     Double,
     /// Any number, as it is.
     Number,
-    /// A date or timestamp, as it is.
+    /// A date, timestamp or timestamptz, as it is.
     Moment,
+    /// A date, timestamp, timestamptz, time or interval, as it is.
+    Temporal,
+    /// The same, and of it must exist what the function is named after.
+    HasPart,
+    /// The same, or an integer.
+    TemporalOrBigint,
+    /// An interval.
+    Interval,
+    /// The format of a date, as a constant text.
+    Format,
     /// A date or timestamp, as a timestamp.
     Timestamp,
     /// The name of a part of a date, as a constant text.
@@ -171,6 +195,10 @@ pub enum Special {
     Now,
     /// The day of the job's first start.
     CurrentDate,
+    /// The job's first start by clocks of UTC.
+    LocalNow,
+    /// The time of day of the job's first start (UTC).
+    CurrentTime,
     /// An object of keys and values in turn.
     JsonObject,
     /// The function of lists that an argument names.
@@ -260,20 +288,25 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         hash::FUNCTIONS,
         integer::FUNCTIONS,
         ip::FUNCTIONS,
-        json::BUILDERS,
         json::FUNCTIONS,
+        json::BUILDERS,
         list::CHANGES,
         list::FOLDS,
         list::FUNCTIONS,
         list::MAKERS,
+        make::FUNCTIONS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
+        parts::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
         real::FUNCTIONS,
         regexp::FUNCTIONS,
         rounding::FUNCTIONS,
         similarity::FUNCTIONS,
+        span::FUNCTIONS,
+        strftime::FUNCTIONS,
+        temporal::FUNCTIONS,
         text::FUNCTIONS,
         url::FUNCTIONS,
     ];

@@ -19,6 +19,9 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "casts"
     "choices"
     "comparisons"
+    "encodings"
+    "formats"
+    "hashes"
     "json"
     "lists"
     "logic"
@@ -26,6 +29,8 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "moments"
     "nulls"
     "numbers"
+    "regex"
+    "text"
     "texts"
 };
 
