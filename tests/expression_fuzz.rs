@@ -148,7 +148,7 @@ const TOKENS: &[&str] = &[
 /// The columns that the texts may name.
 fn with_scope<T>(run: impl FnOnce(&mut Scope) -> T) -> T {
     let types = ["bigint", "decimal(9,2)", "text", "date", "json", "bigint[]"];
-    let mut layout = Layout { fields: Vec::new(), rest: Rest::Json };
+    let mut layout = Layout { fields: Vec::new(), rest: Rest::Json, left_out: Vec::new() };
     let mut slots = Slots::default();
     for (index, (name, data_type)) in
         ["a", "b", "t", "d", "j", "l"].into_iter().zip(types).enumerate()

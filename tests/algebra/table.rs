@@ -33,7 +33,7 @@ impl Table {
 
     /// An expression over the columns.
     pub fn bind(&self, sql: &str) -> Expression {
-        let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+        let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed, left_out: Vec::new() };
         let mut slots = Slots::default();
         for (index, (name, column)) in self.columns.iter().enumerate() {
             let data_type = column.data_type();
