@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::messages;
 use crate::error::{Error, Result};
+use crate::expr::aggregate::{self, EXAMPLE_FIELDS, EXAMPLE_ROWS};
 use crate::expr::function::{self, FunctionDoc};
 use crate::job;
 use std::fmt::Write as _;
@@ -20,15 +21,20 @@ pub fn functions(name: Option<&str>) -> Result<Exit> {
     Ok(Exit::Finished)
 }
 
+/// Everything that is documented.
+fn docs() -> impl Iterator<Item = &'static FunctionDoc> {
+    function::all().chain(aggregate::all().map(|aggregate| &aggregate.doc))
+}
+
 /// All functions by family, families in order of their names.
 fn list() -> String {
-    let mut families: Vec<&str> = function::all().map(|doc| doc.family).collect();
+    let mut families: Vec<&str> = docs().map(|doc| doc.family).collect();
     families.sort_unstable();
     families.dedup();
     let mut text = String::new();
     for family in families {
         push(&mut text, format_args!("{family}\n"));
-        for doc in function::all().filter(|doc| doc.family == family) {
+        for doc in docs().filter(|doc| doc.family == family) {
             push(&mut text, format_args!("  {}\n      {}\n", doc.signature, doc.doc));
         }
     }
@@ -36,11 +42,14 @@ fn list() -> String {
 }
 
 fn explain(name: &str) -> Result<String> {
-    match function::find(name) {
-        Some(function) => Ok(text_of(&function.doc, function.aliases)),
-        None => {
+    match (function::find(name), aggregate::find(name)) {
+        (Some(function), _) => Ok(text_of(&function.doc, function.aliases)),
+        (None, Some(aggregate)) => {
+            Ok(text_of(&aggregate.doc, aggregate.aliases) + &example_records())
+        }
+        (None, None) => {
             let error = Error::usage(format!("there is no function `{name}`"));
-            Err(match job::closest(name, function::names()) {
+            Err(match job::closest(name, function::names().chain(aggregate::names())) {
                 Some(meant) => error.with_hint(format!("did you mean `{meant}`?")),
                 None => error.with_hint("list all of them: `onward functions`"),
             })
@@ -54,6 +63,21 @@ fn text_of(doc: &FunctionDoc, aliases: &[&str]) -> String {
         push(&mut text, format_args!("  also called: {}\n", aliases.join(", ")));
     }
     push(&mut text, format_args!("  example: {}\n  result:  {}\n", doc.example, doc.result));
+    text
+}
+
+/// The records that the examples of aggregates are over.
+fn example_records() -> String {
+    let mut text = String::from("  over these records:\n");
+    let names = EXAMPLE_FIELDS.iter().map(|(name, _)| *name);
+    let mut rows: Vec<Vec<&str>> = vec![names.collect()];
+    rows.extend(EXAMPLE_ROWS.iter().map(|row| {
+        row.iter().map(|value| if value.is_empty() { "NULL" } else { value }).collect()
+    }));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| format!("{cell:<7}")).collect();
+        push(&mut text, format_args!("    {}\n", cells.join(" ").trim_end()));
+    }
     text
 }
 
@@ -75,9 +99,23 @@ mod tests {
     }
 
     #[test]
+    fn an_aggregate_is_explained_with_the_records_of_its_example() {
+        assert_eq!(
+            explain("Array_Agg").expect("a known aggregate"),
+            "list([DISTINCT] x [ORDER BY ...]) -> list\n  all values; more than a million or 16 MiB of \
+             them in one group are a fault\n  a NULL is a value like others; NULL of no records\n  \
+             also called: array_agg\n  example: list(price ORDER BY weight)\n  \
+             result:  [2.50,null,4.00,2.50]\n  over these records:\n    \
+             id      city    price   weight\n    1       Rome    2.50    1.0\n    \
+             2       Oslo    4.00    3.0\n    3       Rome    NULL    2.0\n    \
+             4       Lima    2.50    7.0\n"
+        );
+    }
+
+    #[test]
     fn every_function_is_listed_once() {
         let text = list();
-        for doc in function::all() {
+        for doc in docs() {
             let line = format!("  {}\n", doc.signature);
             assert_eq!(text.matches(&line).count(), 1, "{line}");
         }

@@ -29,7 +29,7 @@ pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
     AggregateCall, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
-    bind_items, bind_order, bind_predicate, bind_scalar, closest,
+    bind_items, bind_order, bind_pivot, bind_predicate, bind_scalar, closest,
 };
 
 /// The description of the language.

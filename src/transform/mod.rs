@@ -18,15 +18,21 @@ mod binder;
 
 mod chain;
 
+mod count;
+
 mod dedup;
 
 mod filter;
+
+mod frequency;
 
 mod groups;
 
 mod held;
 
 mod limit;
+
+mod pivot;
 
 mod project;
 

@@ -1,8 +1,11 @@
 //! The chain as the job file describes it, before names are bound.
 
 pub use super::aggregate::Settings as AggregateSettings;
+pub use super::count::NAME as COUNT_NAME;
 pub use super::dedup::Settings as DedupSettings;
+pub use super::frequency::Settings as FrequencySettings;
 pub use super::groups::GroupOrder;
+pub use super::pivot::Settings as PivotSettings;
 
 use crate::error::Sql;
 
@@ -30,6 +33,12 @@ pub enum TransformKind {
     Dedup(DedupSettings),
     /// One record per group.
     Aggregate(AggregateSettings),
+    /// The number of records as the only record, in a field of this name.
+    Count(String),
+    /// How often each value occurs.
+    Frequency(FrequencySettings),
+    /// Values of a field become columns.
+    Pivot(PivotSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -63,6 +72,9 @@ impl TransformKind {
             TransformKind::Limit(_) => ("limit", Columns::Same, Memory::State),
             TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
+            TransformKind::Count(_) => ("count", Columns::Other, Memory::State),
+            TransformKind::Frequency(_) => ("frequency", Columns::Other, Memory::State),
+            TransformKind::Pivot(_) => ("pivot", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }
     }

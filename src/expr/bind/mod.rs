@@ -19,10 +19,13 @@ mod operators;
 
 mod order;
 
+mod pivot;
+
 mod types;
 
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};
 
 use super::{Expression, Scope};

@@ -4,6 +4,10 @@ mod aggregate;
 
 mod dedup;
 
+mod frequency;
+
+mod pivot;
+
 use super::section::Section;
 use super::text::Text;
 use super::written::{Node, Table, Value};
@@ -14,7 +18,8 @@ use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
 /// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &["filter", "select", "compute", "limit", "dedup", "aggregate"];
+const KINDS: &[&str] =
+    &["filter", "select", "compute", "limit", "dedup", "aggregate", "count", "frequency", "pivot"];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +136,9 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "count" => frequency::understand_count(section),
+        "frequency" => frequency::understand(section),
+        "pivot" => pivot::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
