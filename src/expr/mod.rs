@@ -29,8 +29,9 @@ pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
     AggregateCall, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
-    bind_items, bind_order, bind_pivot, bind_predicate, bind_scalar, closest,
+    bind_as, bind_items, bind_order, bind_pivot, bind_predicate, bind_scalar, closest,
 };
+pub use evaluate::list::column_of_elements;
 
 /// The description of the language.
 pub const LANGUAGE: &str = include_str!("LANGUAGE.md");

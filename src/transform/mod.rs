@@ -14,6 +14,8 @@ pub mod settings;
 
 mod aggregate;
 
+mod assert;
+
 mod binder;
 
 mod chain;
@@ -21,6 +23,8 @@ mod chain;
 mod count;
 
 mod dedup;
+
+mod fill;
 
 mod filter;
 
@@ -32,13 +36,25 @@ mod held;
 
 mod limit;
 
+mod multiply;
+
+mod offset;
+
 mod pivot;
 
 mod project;
 
+mod sample;
+
+mod split;
+
 mod stateful;
 
 mod tools;
+
+mod unnest;
+
+mod unpivot;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;
