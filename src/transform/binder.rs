@@ -3,8 +3,8 @@
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
-    Step, aggregate, assert, dedup, fill, filter, limit, offset, project, sample, sessionize, split, top, unnest,
-    unpivot, window,
+    Step, aggregate, assert, count, dedup, fill, filter, frequency, limit, offset, pivot, project,
+    sample, sessionize, split, top, unnest, unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -39,6 +39,9 @@ impl Binder<'_> {
             TransformKind::Limit(records) => limit::bind(*records),
             TransformKind::Dedup(settings) => dedup::bind(settings, self)?,
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
+            TransformKind::Count(name) => count::bind(name, self)?,
+            TransformKind::Frequency(settings) => frequency::bind(settings, self)?,
+            TransformKind::Pivot(settings) => pivot::bind(settings, self)?,
             TransformKind::Offset(records) => offset::bind(*records),
             TransformKind::Unnest(settings) => unnest::bind(settings, self)?,
             TransformKind::Split(settings) => split::bind(settings, self)?,

@@ -18,6 +18,8 @@ mod binder;
 
 mod chain;
 
+mod count;
+
 mod dedup;
 
 mod event_time;
@@ -25,6 +27,8 @@ mod event_time;
 mod fill;
 
 mod filter;
+
+mod frequency;
 
 mod groups;
 
@@ -35,6 +39,8 @@ mod limit;
 mod multiply;
 
 mod offset;
+
+mod pivot;
 
 mod project;
 

@@ -27,12 +27,15 @@ mod order;
 
 mod temporal;
 
+mod pivot;
+
 mod types;
 
 mod window;
 
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};
 pub use window::{BoundWindow, bind_window};
 

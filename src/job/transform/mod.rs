@@ -8,6 +8,10 @@ mod dedup;
 
 mod fill;
 
+mod frequency;
+
+mod pivot;
+
 mod sample;
 
 mod sessionize;
@@ -51,6 +55,9 @@ const KINDS: &[&str] = &[
     "sessionize",
     "top",
     "window",
+    "count",
+    "frequency",
+    "pivot",
 ];
 
 /// One `[[transform]]` and where it stands.
@@ -168,6 +175,9 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "count" => frequency::understand_count(section),
+        "frequency" => frequency::understand(section),
+        "pivot" => pivot::understand(section),
         "offset" => {
             let count = section.count(kind, 0)?;
             Some((TransformKind::Offset(count), json!(count)))
