@@ -26,10 +26,13 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_as,
-    bind_items, bind_predicate, bind_scalar, closest,
+    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
+    bind_as, bind_items, bind_order, bind_predicate, bind_scalar, closest,
 };
 pub use evaluate::list::column_of_elements;
+
+/// The description of the language.
+pub const LANGUAGE: &str = include_str!("LANGUAGE.md");
 
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};
 use node::Node;

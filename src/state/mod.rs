@@ -19,10 +19,13 @@ mod extreme;
 
 pub mod key;
 
+pub mod order;
+
 mod table;
 
 pub use accumulator::{Accumulator, AccumulatorKind};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
+pub use order::OrderKeys;
 pub use table::{Entry, KeyTable};

@@ -296,13 +296,7 @@ impl Binder<'_, '_> {
                 if typed.node.data_type() != DataType::Json {
                     return Some(typed);
                 }
-                let path = self.text(&typed.place);
-                let message = "JSON values have no order until they have a type";
-                let hint = format!(
-                    "write CAST({path} AS bigint), or declare it: \
-                     types = {{ \"{path}\" = \"bigint\" }}"
-                );
-                self.fail_with_hint(&typed.place.clone(), message, "this is json", &hint)
+                self.json_without_order(&typed)
             }
         }
     }

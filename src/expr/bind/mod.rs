@@ -11,14 +11,20 @@ mod calls;
 
 mod literals;
 
+mod matching;
+
 mod names;
 
 mod operators;
+
+mod order;
+mod temporal;
 
 mod types;
 
 pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use order::{OrderKey, bind_order};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};

@@ -71,6 +71,12 @@ pub fn evaluate(node: &Node, batch: &Batch, rows: &[u32]) -> Arc<Column> {
             let builder = Builder::new(*data_type, batch.rows);
             function::call(function, &arguments, builder, rows)
         }
+        Node::Prepared(call, arguments, data_type) => {
+            let arguments: Vec<Operand> =
+                arguments.iter().map(|argument| Operand::new(argument, batch, rows)).collect();
+            let builder = Builder::new(*data_type, batch.rows);
+            function::call_prepared(call, &arguments, builder, rows)
+        }
     }
 }
 

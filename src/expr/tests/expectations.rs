@@ -18,11 +18,16 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "casts"
     "choices"
     "comparisons"
+    "encodings"
+    "formats"
+    "hashes"
     "logic"
     "matching"
     "moments"
     "nulls"
     "numbers"
+    "regex"
+    "text"
     "texts"
 };
 

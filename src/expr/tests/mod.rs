@@ -8,6 +8,8 @@ mod json;
 
 mod messages;
 
+mod order;
+
 mod values;
 
 use super::*;
