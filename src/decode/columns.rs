@@ -262,6 +262,7 @@ fn why_not(data_type: DataType, bytes: &[u8]) -> &'static str {
 /// The column of a slot that the raw records hold.
 pub(super) fn decode(
     batch: &Batch,
+    records: &RawRecords,
     place: usize,
     null: &[Vec<u8>],
     name: &str,
@@ -272,7 +273,7 @@ pub(super) fn decode(
         data_type,
         selection: &batch.selection,
     };
-    match &batch.raw {
+    match records {
         RawRecords::Csv(records) => csv_column(records, place, null, &target("column")),
         RawRecords::Json(records) => json_column(records, place, &target("key")),
         RawRecords::None => Column::null(data_type, batch.rows),

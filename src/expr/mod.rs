@@ -29,7 +29,7 @@ pub use bind::{
     AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
     bind_as, bind_items, bind_order, bind_predicate, bind_scalar, closest,
 };
-pub use evaluate::list::column_of_elements;
+pub use evaluate::list::{column_of_elements, write_json};
 
 /// The description of the language.
 pub const LANGUAGE: &str = include_str!("LANGUAGE.md");

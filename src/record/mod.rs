@@ -28,6 +28,8 @@ pub mod literal;
 mod order;
 pub mod moment;
 
+pub mod object;
+
 mod position;
 
 mod raw;

@@ -3,8 +3,8 @@
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
-    Step, aggregate, assert, dedup, fill, filter, limit, offset, project, sample, split, unnest,
-    unpivot,
+    Step, aggregate, assert, dedup, fill, filter, flatten, limit, offset, project, sample, split,
+    unflatten, unnest, unpivot,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -43,6 +43,8 @@ impl Binder<'_> {
             TransformKind::Unnest(settings) => unnest::bind(settings, self)?,
             TransformKind::Split(settings) => split::bind(settings, self)?,
             TransformKind::Unpivot(settings) => unpivot::bind(settings, self)?,
+            TransformKind::Flatten(settings) => flatten::bind(settings, self)?,
+            TransformKind::Unflatten(settings) => unflatten::bind(settings, self)?,
             TransformKind::Fill(settings) => fill::bind(settings, self)?,
             TransformKind::Sample(settings) => sample::bind(settings, self)?,
             TransformKind::Assert(settings) => assert::bind(settings, self)?,

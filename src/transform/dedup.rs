@@ -72,7 +72,7 @@ impl Stateful for Dedup {
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Keys {
         match &self.key {
             Key::RawRecord => {
-                Keys::of_bytes(&batch.selection, |row| batch.raw.record(row as usize))
+                Keys::of_bytes(&batch.selection, |row| batch.records().record(row as usize))
             }
             Key::Columns(expressions) => {
                 let columns = aggregate::evaluate_all(expressions, context.step, batch);

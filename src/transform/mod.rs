@@ -26,6 +26,8 @@ mod fill;
 
 mod filter;
 
+mod flatten;
+
 mod held;
 
 mod limit;
@@ -36,6 +38,8 @@ mod offset;
 
 mod project;
 
+mod rewrite;
+
 mod sample;
 
 mod split;
@@ -43,6 +47,8 @@ mod split;
 mod stateful;
 
 mod tools;
+
+mod unflatten;
 
 mod unnest;
 

@@ -8,6 +8,8 @@ mod dedup;
 
 mod fill;
 
+mod flatten;
+
 mod sample;
 
 mod split;
@@ -40,6 +42,8 @@ const KINDS: &[&str] = &[
     "fill",
     "sample",
     "assert",
+    "flatten",
+    "unflatten",
 ];
 
 /// One `[[transform]]` and where it stands.
@@ -167,6 +171,8 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "fill" => fill::understand(section),
         "sample" => sample::understand(section),
         "assert" => assert::understand(section),
+        "flatten" => flatten::flatten(section),
+        "unflatten" => flatten::unflatten(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
