@@ -11,7 +11,9 @@ pub trait Tools: Sync {
     fn recut(&self, records: Vec<u8>) -> RawRecords;
 
     /// Finds the records in JSON lines that a step wrote, one for each line.
-    fn rewritten(&self, records: Vec<u8>) -> RawRecords;
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        self.recut(records)
+    }
 
     /// What messages call the place of the record that a row was made of: `in.csv` line 7. Known only in input order, and
     /// not for what a step held or made.
