@@ -9,6 +9,8 @@
 //! 2. A row that a `CASE`, `AND`, `OR`, `coalesce` or `TRY` does not need cannot fault it.
 //! 3. The result depends on the values alone: no clock, locale or hash seed reaches it.
 
+pub mod aggregate;
+
 mod bind;
 
 mod evaluate;
@@ -28,9 +30,8 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, BoundWindow, Item, KeyColumn, OrderKey,
-    bind_aggregate, bind_items, bind_moment, bind_order, bind_predicate, bind_scalar, bind_window,
-    closest,
+    AggregateCall, BoundAggregate, BoundWindow, Item, KeyColumn, OrderKey, bind_aggregate, bind_items,
+    bind_moment, bind_order, bind_predicate, bind_scalar, bind_window, closest,
 };
 
 /// The description of the language.

@@ -7,6 +7,8 @@
 //! - every decoded column of a batch has one value per row of the batch, selected or not;
 //! - a slot is filled at most once per batch.
 
+pub mod aggregation;
+
 mod batch;
 
 pub mod calendar;

@@ -2,7 +2,7 @@
 
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
-use super::{Step, aggregate, dedup, filter, limit, project, sessionize, top, window};
+use super::{Step, aggregate, dedup, filter, limit, project, sessionize, top, tumble, window};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Scope};
 use crate::record::{DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
@@ -38,6 +38,7 @@ impl Binder<'_> {
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
             TransformKind::Sessionize(settings) => sessionize::bind(settings, self)?,
             TransformKind::Top(settings) => top::bind(settings, self)?,
+            TransformKind::Tumble(settings) => tumble::bind(settings, self)?,
             TransformKind::Window(settings) => window::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());

@@ -24,6 +24,8 @@ mod event_time;
 
 mod filter;
 
+mod groups;
+
 mod held;
 
 mod limit;
@@ -38,7 +40,12 @@ mod tools;
 
 mod top;
 
+mod tumble;
+
 mod window;
+
+#[cfg(test)]
+mod keyed_tests;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

@@ -11,7 +11,7 @@
 //! its start nor its end. A record without a time belongs to no session: both columns are NULL.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Stateful, aggregate, event_time};
+use super::{Action, Advanced, Context, Stateful, event_time, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Validity, Values};
@@ -91,7 +91,7 @@ impl Stateful for Sessionize {
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> (Keys, Arc<Column>) {
         let expressions = self.by.iter().chain([&self.time]);
-        let mut columns = aggregate::evaluate_all(expressions, context.step, batch);
+        let mut columns = groups::evaluate_all(expressions, context.step, batch);
         let times = columns.pop().expect("the time is the last expression");
         (Keys::of_columns(&columns, &batch.selection), times)
     }

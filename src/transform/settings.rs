@@ -2,8 +2,10 @@
 
 pub use super::aggregate::Settings as AggregateSettings;
 pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::groups::GroupOrder;
 pub use super::sessionize::Settings as SessionizeSettings;
 pub use super::top::Settings as TopSettings;
+pub use super::tumble::{Late, Settings as TumbleSettings, Windows};
 pub use super::window::{
     MEMORY_BYTES as WINDOW_MEMORY_BYTES, MEMORY_BYTES_MAX as WINDOW_MEMORY_BYTES_MAX,
     Settings as WindowSettings,
@@ -39,6 +41,8 @@ pub enum TransformKind {
     Sessionize(SessionizeSettings),
     /// Keeps the first few records of each key in some order.
     Top(TopSettings),
+    /// One record per group and window of event time.
+    Tumble(TumbleSettings),
     /// Adds columns computed from other records of the same key.
     Window(WindowSettings),
 }
@@ -76,6 +80,7 @@ impl TransformKind {
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
             TransformKind::Sessionize(_) => ("sessionize", Columns::Other, Memory::State),
             TransformKind::Top(_) => ("top", Columns::Same, Memory::State),
+            TransformKind::Tumble(_) => ("tumble", Columns::Other, Memory::State),
             TransformKind::Window(_) => ("window", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }

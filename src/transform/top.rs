@@ -10,7 +10,7 @@
 //! were first seen, the records of a key in order. So many records of each key are held.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Drained, Keeper, Stateful, aggregate};
+use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Order};
@@ -96,9 +96,9 @@ impl Stateful for Top {
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
-        let by = aggregate::evaluate_all(&self.by, context.step, batch);
+        let by = groups::evaluate_all(&self.by, context.step, batch);
         let order = self.order.iter().map(|(expression, _)| expression);
-        let columns = aggregate::evaluate_all(order, context.step, batch);
+        let columns = groups::evaluate_all(order, context.step, batch);
         let orders: Vec<Order> = self.order.iter().map(|(_, order)| *order).collect();
         let keys = Keys::of_columns(&by, &batch.selection);
         let order_keys = OrderKeys::of_columns(&columns, &orders, &batch.selection);

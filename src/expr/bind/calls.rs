@@ -3,6 +3,7 @@
 use super::binder::{Binder, Typed, folded};
 use super::names::closest;
 use super::types::{Meeting, as_text, coerced};
+use crate::expr::aggregate;
 use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
@@ -307,7 +308,7 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names()) {
+        match closest(name, function::names().chain(aggregate::names())) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

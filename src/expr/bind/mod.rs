@@ -5,6 +5,8 @@
 
 mod aggregate;
 
+mod aggregate_call;
+
 mod binder;
 
 mod calls;
@@ -21,7 +23,7 @@ mod types;
 
 mod window;
 
-pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
 pub use order::{OrderKey, bind_order};
 pub use window::{BoundWindow, bind_window};

@@ -10,6 +10,8 @@ mod stretch;
 
 mod top;
 
+mod tumble;
+
 mod window;
 
 use super::section::Section;
@@ -22,8 +24,18 @@ use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
 /// The kinds of steps, as messages list them.
-const KINDS: &[&str] =
-    &["filter", "select", "compute", "limit", "dedup", "aggregate", "sessionize", "top", "window"];
+const KINDS: &[&str] = &[
+    "filter",
+    "select",
+    "compute",
+    "limit",
+    "dedup",
+    "aggregate",
+    "sessionize",
+    "top",
+    "tumble",
+    "window",
+];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,6 +154,7 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "aggregate" => aggregate::understand(section),
         "sessionize" => sessionize::understand(section),
         "top" => top::understand(section),
+        "tumble" => tumble::understand(section),
         "window" => window::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }

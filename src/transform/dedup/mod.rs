@@ -22,7 +22,7 @@
 mod last;
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Keeper, Stateful, aggregate};
+use super::{Action, Advanced, Context, Keeper, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
@@ -115,7 +115,7 @@ impl Key {
                 Keys::of_bytes(&batch.selection, |row| batch.raw.record(row as usize))
             }
             Key::Columns(expressions) => {
-                let columns = aggregate::evaluate_all(expressions, step, batch);
+                let columns = groups::evaluate_all(expressions, step, batch);
                 Keys::of_columns(&columns, &batch.selection)
             }
         }

@@ -23,7 +23,7 @@ mod memory;
 mod queue;
 
 use super::binder::{Binder, Bound, Projection, read_by};
-use super::{Action, Advanced, Context, Drained, Keeper, Stateful, aggregate};
+use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::window::{WindowCall, WindowFunction};
 use crate::expr::{self, Expression};
@@ -151,9 +151,9 @@ impl Stateful for Window {
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
-        let by = aggregate::evaluate_all(&self.by, context.step, batch);
+        let by = groups::evaluate_all(&self.by, context.step, batch);
         let mut evaluate = |one: &Option<Expression>| {
-            let column = aggregate::evaluate_all(one, context.step, batch).pop();
+            let column = groups::evaluate_all(one, context.step, batch).pop();
             one.as_ref().and(column)
         };
         let columns =
