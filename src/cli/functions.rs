@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::messages;
 use crate::error::{Error, Result};
 use crate::expr::function::{self, FunctionDoc};
+use crate::expr::window;
 use crate::job;
 use std::fmt::Write as _;
 
@@ -20,15 +21,20 @@ pub fn functions(name: Option<&str>) -> Result<Exit> {
     Ok(Exit::Finished)
 }
 
+/// Everything that is documented.
+fn docs() -> impl Iterator<Item = &'static FunctionDoc> {
+    function::all().chain(window::all())
+}
+
 /// All functions by family, families in order of their names.
 fn list() -> String {
-    let mut families: Vec<&str> = function::all().map(|doc| doc.family).collect();
+    let mut families: Vec<&str> = docs().map(|doc| doc.family).collect();
     families.sort_unstable();
     families.dedup();
     let mut text = String::new();
     for family in families {
         push(&mut text, format_args!("{family}\n"));
-        for doc in function::all().filter(|doc| doc.family == family) {
+        for doc in docs().filter(|doc| doc.family == family) {
             push(&mut text, format_args!("  {}\n      {}\n", doc.signature, doc.doc));
         }
     }
@@ -36,11 +42,12 @@ fn list() -> String {
 }
 
 fn explain(name: &str) -> Result<String> {
-    match function::find(name) {
-        Some(function) => Ok(text_of(&function.doc, function.aliases)),
-        None => {
+    match (function::find(name), window::find(name)) {
+        (Some(function), _) => Ok(text_of(&function.doc, function.aliases)),
+        (None, Some(doc)) => Ok(text_of(doc, &[]) + &example_values()),
+        (None, None) => {
             let error = Error::usage(format!("there is no function `{name}`"));
-            Err(match job::closest(name, function::names()) {
+            Err(match job::closest(name, function::names().chain(window::all().map(|doc| doc.name))) {
                 Some(meant) => error.with_hint(format!("did you mean `{meant}`?")),
                 None => error.with_hint("list all of them: `onward functions`"),
             })
@@ -55,6 +62,13 @@ fn text_of(doc: &FunctionDoc, aliases: &[&str]) -> String {
     }
     push(&mut text, format_args!("  example: {}\n  result:  {}\n", doc.example, doc.result));
     text
+}
+
+/// The values that the examples of window functions are over.
+fn example_values() -> String {
+    let shown = |value: &&str| if value.is_empty() { "NULL".to_owned() } else { (*value).to_owned() };
+    let values: Vec<String> = window::EXAMPLE_ROWS.iter().map(shown).collect();
+    format!("  where x is {}, one record after the other\n", values.join(" "))
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
@@ -77,7 +91,7 @@ mod tests {
     #[test]
     fn every_function_is_listed_once() {
         let text = list();
-        for doc in function::all() {
+        for doc in docs() {
             let line = format!("  {}\n", doc.signature);
             assert_eq!(text.matches(&line).count(), 1, "{line}");
         }

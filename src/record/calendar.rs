@@ -37,6 +37,39 @@ pub fn add_months(days: i64, months: i64) -> Option<i64> {
     text::days_from_civil(year, month, day).map(i64::from)
 }
 
+/// Monday is 1, Sunday is 7.
+pub fn iso_weekday(days: i64) -> i64 {
+    (days + 3).rem_euclid(7) + 1
+}
+
+/// The first day of a month, for any year.
+pub fn first_of(year: i64, month: u32) -> i64 {
+    // The calendar repeats every 400 years of 146,097 days; within them every month has a first day.
+    let within = year.rem_euclid(400) + 400;
+    let cycles = (year - within) / 400;
+    let days = text::days_from_civil(within, month, 1).expect("months are 1 to 12");
+    i64::from(days) + cycles * 146_097
+}
+
+/// Year and number of the ISO 8601 week that a day belongs to: weeks start on Monday and belong to the year in which
+/// their Thursday is.
+pub fn iso_week(days: i64) -> (i64, i64) {
+    let thursday = days - iso_weekday(days) + 4;
+    let (year, _, _) = text::civil_from_days(thursday);
+    (year, (thursday - first_of(year, 1)) / 7 + 1)
+}
+
+/// The Monday of the first ISO 8601 week of a year.
+pub fn first_of_iso_year(year: i64) -> i64 {
+    let fourth = first_of(year, 1) + 3;
+    fourth - iso_weekday(fourth) + 1
+}
+
+/// The number of a day in its year, from 1.
+pub fn day_of_year(days: i64) -> i64 {
+    days - first_of(text::civil_from_days(days).0, 1) + 1
+}
+
 /// A moment plus an interval: first its months, then its days, then its microseconds.
 pub fn add_interval(micros: i64, interval: Interval) -> Option<i64> {
     let mut days = micros.div_euclid(MICROS_PER_DAY);
@@ -60,6 +93,67 @@ pub fn between(from: i64, to: i64) -> Option<Interval> {
     let micros = to.checked_sub(from)?;
     let days = i32::try_from(micros / MICROS_PER_DAY).ok()?;
     Some(Interval { months: 0, days, micros: micros % MICROS_PER_DAY })
+}
+
+/// How many whole months fit between two moments; negative where they go backwards.
+pub fn complete_months(from: i64, to: i64) -> i64 {
+    if from > to {
+        return -complete_months(to, from);
+    }
+    let index = |micros: i64| {
+        let (year, month, _) = text::civil_from_days(micros.div_euclid(MICROS_PER_DAY));
+        year * 12 + i64::from(month)
+    };
+    let months = index(to) - index(from);
+    let later = add_months(from.div_euclid(MICROS_PER_DAY), months).map(|days| {
+        days.saturating_mul(MICROS_PER_DAY).saturating_add(from.rem_euclid(MICROS_PER_DAY))
+    });
+    // Only the last month may be incomplete.
+    if later.is_none_or(|later| later > to) { months - 1 } else { months }
+}
+
+/// From one moment to another in years, months, days and the rest, as a calendar on the wall counts. After PostgreSQL's
+/// `age`.
+pub fn age(from: i64, to: i64) -> Option<Interval> {
+    if from > to {
+        return age(to, from)?.checked_neg();
+    }
+    let (year, month, day) = text::civil_from_days(from.div_euclid(MICROS_PER_DAY));
+    let (to_year, to_month, to_day) = text::civil_from_days(to.div_euclid(MICROS_PER_DAY));
+    let mut months = (to_year - year) * 12 + i64::from(to_month) - i64::from(month);
+    let mut days = i64::from(to_day) - i64::from(day);
+    let mut micros = to.rem_euclid(MICROS_PER_DAY) - from.rem_euclid(MICROS_PER_DAY);
+    if micros < 0 {
+        micros += MICROS_PER_DAY;
+        days -= 1;
+    }
+    if days < 0 {
+        days += i64::from(text::days_in_month(year, month));
+        months -= 1;
+    }
+    let (months, days) = (i32::try_from(months).ok()?, i32::try_from(days).ok()?);
+    Some(Interval { months, days, micros })
+}
+
+/// The start of the stretch of a length that a moment lies in, where one of them starts at `origin`. The length is
+/// positive, and either months or days and microseconds.
+pub fn bucket(length: Interval, moment: i64, origin: i64) -> Option<i64> {
+    if length.months == 0 {
+        let length = i64::try_from(length.length()).ok().filter(|length| *length > 0)?;
+        let since = moment.checked_sub(origin)?;
+        return within(moment.checked_sub(since.rem_euclid(length))?);
+    }
+    let mut months = complete_months(origin, moment);
+    if add_to(origin, months)? > moment {
+        months -= 1;
+    }
+    let months = months - months.rem_euclid(i64::from(length.months));
+    within(add_to(origin, months)?)
+}
+
+fn add_to(moment: i64, months: i64) -> Option<i64> {
+    let days = add_months(moment.div_euclid(MICROS_PER_DAY), months)?;
+    days.checked_mul(MICROS_PER_DAY)?.checked_add(moment.rem_euclid(MICROS_PER_DAY))
 }
 
 /// So many times an interval.
@@ -133,6 +227,22 @@ mod tests {
         check_sum("2024-02-29", "1 year", Some("2025-02-28 00:00:00"));
         check_sum("2024-03-31 10:00", "-1 month -11 hours", Some("2024-02-28 23:00:00"));
         check_sum("0001-01-01", "11 months", Some("0001-12-01 00:00:00"));
+    }
+
+    #[test]
+    fn the_calendar_also_works_before_christ() {
+        let days = first_of(-44, 3);
+        assert_eq!(text::civil_from_days(days), (-44, 3, 1));
+        assert_eq!(text::civil_from_days(first_of(2024, 2)), (2024, 2, 1));
+    }
+
+    #[test]
+    fn weeks_belong_to_the_year_of_their_thursday() {
+        let day = |text: &str| i64::from(text::parse_date(text.as_bytes()).expect(text));
+        assert_eq!(iso_week(day("2021-01-01")), (2020, 53));
+        assert_eq!(iso_week(day("2024-12-30")), (2025, 1));
+        assert_eq!(first_of_iso_year(2021), day("2021-01-04"));
+        assert_eq!(day_of_year(day("2024-12-31")), 366);
     }
 
     #[test]

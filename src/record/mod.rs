@@ -28,6 +28,7 @@ pub mod list;
 pub mod literal;
 
 mod order;
+pub mod moment;
 
 mod position;
 
@@ -39,10 +40,10 @@ mod types;
 
 pub mod zone;
 
-pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
+pub use batch::{Batch, Filtered, Gravity, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
-pub use interval::Interval;
+pub use interval::{Interval, IntervalUnit};
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
 pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};

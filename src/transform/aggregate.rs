@@ -18,7 +18,7 @@ use super::groups::{GroupOrder, Grouping, Groups};
 use super::{Action, Advanced, Context, Drained, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
-use crate::record::{Batch, Field, Layout, Rest, Slot};
+use crate::record::{Batch, Field, Layout, Slot};
 use crate::state::{Reader, Unreadable, Writer};
 
 /// An `aggregate` as the job file describes it.
@@ -61,7 +61,7 @@ pub fn finish_binding(
 ) -> Result<Bound, Vec<Diagnostic>> {
     let read = bound.keys.iter().map(|key| &key.expression);
     let reads = read_by(read.chain(bound.calls.iter().flat_map(AggregateCall::expressions)));
-    let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+    let mut layout = Layout::closed(Vec::new());
     for key in &bound.keys {
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });

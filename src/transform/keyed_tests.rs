@@ -8,7 +8,7 @@ use super::settings::{
 use super::{Chain, Output, States, Tools};
 use crate::error::Sql;
 use crate::record::{
-    Batch, Column, DataType, Field, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots, Validity,
+    Batch, Column, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots, Validity,
     Values,
 };
 use crate::state::Stored;
@@ -73,7 +73,8 @@ fn steps() -> Vec<Vec<TransformKind>> {
         TransformKind::Window(WindowSettings { by, compute, memory_bytes: WINDOW_MEMORY_BYTES })
     };
     let dedup = |keep, mark: Option<&str>| {
-        TransformKind::Dedup(DedupSettings { key: sqls(&["k", "n"]), keep, mark: mark.map(sql) })
+        let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
+        TransformKind::Dedup(DedupSettings { key, keep, mark, place: 0..0 })
     };
     let tumble = |late| {
         TransformKind::Tumble(TumbleSettings {
@@ -152,7 +153,7 @@ impl Bench {
             kind,
         };
         let settings: Vec<TransformSettings> = kinds.into_iter().enumerate().map(name).collect();
-        let layout = Layout { fields, rest: Rest::Closed };
+        let layout = Layout::closed(fields);
         let chain = Chain::bind(&settings, layout, &mut slots, 0).expect("a sound chain");
         Bench { chain, tools: NoFormat(slots.infos.len()) }
     }
@@ -256,6 +257,31 @@ fn any_split_into_batches_with_any_stops_gives_the_same() {
                 assert_eq!(found, expected, "chain {index}");
             }
         }
+    }
+}
+
+#[test]
+fn every_example_of_a_window_function_gives_its_results() {
+    for doc in crate::expr::window::all() {
+        let compute = vec![Sql::unplaced(format!("{} AS r", doc.example))];
+        let bench = Bench::new(vec![
+            TransformKind::Select(sqls(&["n AS x"])),
+            TransformKind::Window(WindowSettings {
+                by: Vec::new(),
+                compute,
+                memory_bytes: WINDOW_MEMORY_BYTES,
+            }),
+            TransformKind::Select(sqls(&["coalesce(CAST(r AS text), 'NULL') AS r"])),
+        ]);
+        let record = |text: &&str| (None, text.parse().ok(), None);
+        let records: Vec<Record> = crate::expr::window::EXAMPLE_ROWS.iter().map(record).collect();
+        let outcome = bench.run(&records, &mut || 1, true);
+        let text = |row: &Vec<Stored>| match &row[0] {
+            Stored::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            other => panic!("{other:?} is no text"),
+        };
+        let found: Vec<String> = outcome.rows.iter().map(text).collect();
+        assert_eq!(found.join(" "), doc.result, "{}", doc.example);
     }
 }
 

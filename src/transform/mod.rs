@@ -14,6 +14,8 @@ pub mod settings;
 
 mod aggregate;
 
+mod assert;
+
 mod binder;
 
 mod chain;
@@ -21,6 +23,8 @@ mod chain;
 mod dedup;
 
 mod event_time;
+
+mod fill;
 
 mod filter;
 
@@ -30,9 +34,17 @@ mod held;
 
 mod limit;
 
+mod multiply;
+
+mod offset;
+
 mod project;
 
+mod sample;
+
 mod sessionize;
+
+mod split;
 
 mod stateful;
 
@@ -41,6 +53,10 @@ mod tools;
 mod top;
 
 mod tumble;
+
+mod unnest;
+
+mod unpivot;
 
 mod window;
 

@@ -20,7 +20,7 @@ use super::{Action, Advanced, Context, Drained, Stateful, event_time};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, Expression};
 use crate::record::text::{MICROS_PER_DAY, days_from_civil};
-use crate::record::{Batch, DataType, Field, Layout, Reason, Rest, Slot};
+use crate::record::{Batch, DataType, Field, Layout, Reason, Slot};
 use crate::state::{Reader, Unreadable, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -130,7 +130,7 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     let read = bound.keys.iter().map(|key| &key.expression).chain([&time]);
     let mut reads = read_by(read.chain(bound.calls.iter().flat_map(AggregateCall::expressions)));
     reads.retain(|slot| !bounds.contains(slot));
-    let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+    let mut layout = Layout::closed(Vec::new());
     for key in &bound.keys {
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });

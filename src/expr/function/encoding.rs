@@ -122,13 +122,13 @@ pub const FUNCTIONS: &[Function] = &[
         [
             "url_decode",
             "url_decode(text) -> text",
-            "with %XX as the byte that it stands for and + as a space; a fault where that is no text",
+            "with %XX as the byte that it stands for; a fault where that is no text",
             "url_decode('a%20b%26c')",
             "a b&c",
         ],
         |cells, out| {
             written(out, |out| {
-                decode_percent(out, str_of(cells[0]).as_bytes());
+                decode_percent(out, str_of(cells[0]).as_bytes(), Plus::IsItself);
                 Ok(())
             })
         },
@@ -163,12 +163,21 @@ pub(super) fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// `%XX` becomes a byte, `+` a space; what is no such triple stays.
-pub(super) fn decode_percent(out: &mut Vec<u8>, mut text: &[u8]) {
+/// What `+` stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plus {
+    /// Itself.
+    IsItself,
+    /// A space, as forms write it in queries.
+    IsSpace,
+}
+
+/// `%XX` becomes a byte; what is no such triple stays.
+pub(super) fn decode_percent(out: &mut Vec<u8>, mut text: &[u8], plus: Plus) {
     while let [first, rest @ ..] = text {
         text = rest;
         match (*first, rest) {
-            (b'+', _) => out.push(b' '),
+            (b'+', _) if plus == Plus::IsSpace => out.push(b' '),
             (b'%', [high, low, rest @ ..]) => match (digit(*high, 4), digit(*low, 4)) {
                 (Some(high), Some(low)) => {
                     out.push(high << 4 | low);

@@ -15,8 +15,15 @@ mod format;
 
 mod hash;
 
-mod ip;
 mod integer;
+
+mod ip;
+
+mod json;
+
+mod list;
+
+mod make;
 
 mod moment;
 
@@ -24,28 +31,41 @@ mod number;
 
 mod part;
 
+mod parts;
+
 mod path;
 
 mod piece;
 
 mod prepared;
 
+mod real;
+
 mod regexp;
 
+mod rounding;
+
 mod similarity;
+
+mod span;
+
+mod strftime;
+
+mod temporal;
 
 mod text;
 
 mod url;
 
-mod real;
-
-mod rounding;
-
-
 pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
+pub use json::OBJECT;
+pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
+pub use temporal::{
+    ADD as ADD_TIME, DIVIDE as DIVIDE_TIME, MULTIPLY as MULTIPLY_TIME, NEGATE as NEGATE_TIME,
+    SUBTRACT as SUBTRACT_TIME,
+};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
@@ -102,8 +122,18 @@ pub enum Parameter {
     Double,
     /// Any number, as it is.
     Number,
-    /// A date or timestamp, as it is.
+    /// A date, timestamp or timestamptz, as it is.
     Moment,
+    /// A date, timestamp, timestamptz, time or interval, as it is.
+    Temporal,
+    /// The same, and of it must exist what the function is named after.
+    HasPart,
+    /// The same, or an integer.
+    TemporalOrBigint,
+    /// An interval.
+    Interval,
+    /// The format of a date, as a constant text.
+    Format,
     /// A date or timestamp, as a timestamp.
     Timestamp,
     /// The name of a part of a date, as a constant text.
@@ -118,6 +148,22 @@ pub enum Parameter {
     Printable,
     /// A constant text that is not to be seen, and not empty.
     Secret,
+    /// Anything, as it is.
+    Any,
+    /// JSON, or a text that holds it.
+    Document,
+    /// A list.
+    List,
+    /// A list of numbers.
+    Numbers,
+    /// A list of booleans.
+    Booleans,
+    /// A value of the type of the elements beside it.
+    Element,
+    /// A value that is compared with the elements beside it.
+    Member,
+    /// A place in a document: a text, or the number of an element.
+    Path,
 }
 
 /// How a function is computed.
@@ -149,6 +195,14 @@ pub enum Special {
     Now,
     /// The day of the job's first start.
     CurrentDate,
+    /// The job's first start by clocks of UTC.
+    LocalNow,
+    /// The time of day of the job's first start (UTC).
+    CurrentTime,
+    /// An object of keys and values in turn.
+    JsonObject,
+    /// The function of lists that an argument names.
+    ListAggregate,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -232,16 +286,27 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         hash::FUNCTIONS,
-        ip::FUNCTIONS,
         integer::FUNCTIONS,
+        ip::FUNCTIONS,
+        json::FUNCTIONS,
+        json::BUILDERS,
+        list::CHANGES,
+        list::FOLDS,
+        list::FUNCTIONS,
+        list::MAKERS,
+        make::FUNCTIONS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
+        parts::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
-        regexp::FUNCTIONS,
-        similarity::FUNCTIONS,
         real::FUNCTIONS,
+        regexp::FUNCTIONS,
         rounding::FUNCTIONS,
+        similarity::FUNCTIONS,
+        span::FUNCTIONS,
+        strftime::FUNCTIONS,
+        temporal::FUNCTIONS,
         text::FUNCTIONS,
         url::FUNCTIONS,
     ];

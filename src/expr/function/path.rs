@@ -72,7 +72,13 @@ pub const FUNCTIONS: &[Function] = &[
             PATH_AND_SEPARATOR,
             Body::Strict(TEXT, |cells, _| {
                 let path = str_of(cells[0]);
-                text_answer(&path[..path.rfind(separators(cells.get(1))?).unwrap_or(0)])
+                let separators = separators(cells.get(1))?;
+                // The root is its own folder.
+                let is_root = !path.is_empty() && path.chars().all(|c| separators.contains(&c));
+                text_answer(match is_root {
+                    true => &path[..1],
+                    false => &path[..path.rfind(separators).unwrap_or(0)],
+                })
             }),
         )
     },

@@ -1,16 +1,15 @@
 //! Arithmetic of dates, times and intervals, and time zones. The binder picks the operator and the type of the result.
 
-use super::{Body, Function, FunctionDoc, Parameter, str_of};
+use super::prepared::routine;
+use super::{Body, Flaw, Function, FunctionDoc, Parameter, str_of};
 use crate::expr::evaluate::cell::{Answer, Cell, Failure};
-use crate::expr::numbers;
+use crate::record::DataType;
 use crate::record::calendar;
 use crate::record::text::MICROS_PER_DAY;
 use crate::record::zone::Zone;
-use crate::record::{DataType, Interval};
 
 const OUT_OF_RANGE: &str = "out of the range of years 1 to 9999";
 const INTERVAL_OVERFLOW: &str = "interval overflow";
-const UNKNOWN_ZONE: &str = "unknown time zone";
 
 /// `+` of a moment, time or interval and an interval, or of a date and a time.
 pub static ADD: Function = operator("+", |cells, _| match (cells[0], cells[1]) {
@@ -63,28 +62,40 @@ pub static NEGATE: Function = operator("-interval", |cells, _| match cells[0] {
 });
 
 /// The functions.
-pub const FUNCTIONS: &[Function] = &[Function {
+pub const FUNCTIONS: &[Function] = &[TIMEZONE];
+
+/// `AT TIME ZONE`
+pub const TIMEZONE: Function = Function {
     doc: FunctionDoc {
         name: "timezone",
         family: super::moment::FAMILY,
-        signature: "timezone(zone text, moment) -> timestamp (timestamptz for a timestamp)",
+        signature: "timezone(zone text, moment) -> timestamp (timestamptz for a date or timestamp)",
         doc: "the same as moment AT TIME ZONE zone: what clocks show there, or when they show it",
         nulls: super::moment::STRICT,
         example: "timezone('Europe/Berlin', TIMESTAMPTZ '2024-07-01 12:00:00+00')",
         result: "2024-07-01 14:00:00",
     },
     aliases: &[],
-    parameters: &[Parameter::Zone, Parameter::Moment],
+    parameters: &[Parameter::Text, Parameter::Moment],
     required: 2,
     repeats: false,
-    body: Body::Strict(
+    body: Body::Prepared(
         |arguments| match arguments[1].data_type() {
             DataType::Timestamptz => DataType::Timestamp,
             _ => DataType::Timestamptz,
         },
-        |cells, _| at_time_zone(cells[1], cells[0]),
+        &[0],
+        |constants| {
+            let name = constants[0].map(str_of).unwrap_or_default();
+            let zone = Zone::named(name).ok_or_else(|| Flaw {
+                argument: 0,
+                reason: "unknown time zone".into(),
+                detail: "zones are those of the IANA database: 'Europe/Berlin', 'UTC'".to_string(),
+            })?;
+            Ok(routine(move |cells, _| at_time_zone(cells[1], &zone)))
+        },
     ),
-}];
+};
 
 /// An operator: it is not called by a name.
 const fn operator(name: &'static str, kernel: super::Kernel) -> Function {
@@ -125,8 +136,7 @@ fn add<'a>(left: Cell, right: Cell) -> Result<Answer<'a>, Failure> {
     Ok(Answer::Cell(sum))
 }
 
-fn at_time_zone<'a>(moment: Cell, zone: Cell) -> Result<Answer<'a>, Failure> {
-    let zone = Zone::named(str_of(zone)).ok_or(UNKNOWN_ZONE)?;
+fn at_time_zone<'a>(moment: Cell, zone: &Zone) -> Result<Answer<'a>, Failure> {
     let cell = match moment {
         Cell::Timestamptz(micros) => zone.local_from_utc(micros).map(Cell::Timestamp),
         local => zone.utc_from_local(moment_of(local)).map(Cell::Timestamptz),

@@ -4,7 +4,7 @@
 //! white space and control characters. What a url does not have is NULL; a text that is no url is a fault.
 
 use super::declare::declare;
-use super::encoding::decode_percent;
+use super::encoding::{Plus, decode_percent};
 use super::text_answer;
 use super::{Body, Function, Kernel, Parameter, ResultType, bigint_answer, boolean_answer, str_of};
 use crate::expr::evaluate::cell::{Answer, Cell, Failure};
@@ -201,10 +201,10 @@ fn parameter<'a>(cells: &[Cell<'a>], out: &mut Vec<u8>) -> Result<Answer<'a>, Fa
     for pair in Url::parse(str_of(cells[0]))?.query.unwrap_or("").split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         out.clear();
-        decode_percent(out, key.as_bytes());
+        decode_percent(out, key.as_bytes(), Plus::IsSpace);
         if !pair.is_empty() && out == name {
             out.clear();
-            decode_percent(out, value.as_bytes());
+            decode_percent(out, value.as_bytes(), Plus::IsSpace);
             return match std::str::from_utf8(out) {
                 Ok(_) => Ok(Answer::Written),
                 Err(_) => Err("the decoded bytes are not UTF-8 text".into()),

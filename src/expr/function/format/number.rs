@@ -224,19 +224,24 @@ fn field(out: &mut Vec<u8>, Written { sign, body, is_number }: &Written, spec: &
     let missing = spec.fixed_width().saturating_sub(length);
     let default =
         if *is_number || spec.dialect == Dialect::Percents { Align::Right } else { Align::Left };
-    let (before, between) = match spec.align.unwrap_or(default) {
+    // Zeros before a number that has no digits would look like one.
+    let has_digits = body.starts_with(|first: char| first.is_ascii_digit());
+    let is_padded = has_digits || spec.align != Some(Align::AfterSign);
+    let (align, fill) =
+        if is_padded { (spec.align.unwrap_or(default), spec.fill) } else { (default, ' ') };
+    let (before, between) = match align {
         Align::Left => (0, 0),
         Align::Right => (missing, 0),
         Align::Center => (missing / 2, 0),
         Align::AfterSign => (0, missing),
     };
-    let mut fill = |count: usize, then: &str| {
+    let mut put = |count: usize, then: &str| {
         for _ in 0..count {
-            out.extend_from_slice(spec.fill.encode_utf8(&mut [0; 4]).as_bytes());
+            out.extend_from_slice(fill.encode_utf8(&mut [0; 4]).as_bytes());
         }
         out.extend_from_slice(then.as_bytes());
     };
-    fill(before, sign);
-    fill(between, body);
-    fill(missing - before - between, "");
+    put(before, sign);
+    put(between, body);
+    put(missing - before - between, "");
 }

@@ -284,7 +284,10 @@ impl<'p> Translator<'p> {
                 let number = u32::from_str_radix(&format!("{first}{digits}"), 8).ok();
                 number.filter(|_| !is_back_reference).and_then(char::from_u32)
             }
-            Some(character) => character.is_ascii_punctuation().then_some(character),
+            Some(character) => {
+                let is_literal = character.is_ascii() && !character.is_ascii_alphanumeric();
+                is_literal.then_some(character)
+            }
         };
         match found {
             Some(character) => Ok(character),
