@@ -39,7 +39,6 @@ use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
 use crate::record::DataType;
 use binder::Binder;
-use crate::record::DataType;
 use sqlparser::ast::{
     ExcludeSelectItem, Expr, IdentWithAlias, ObjectName, RenameSelectItem, SelectItem,
     WildcardAdditionalOptions,
