@@ -4,7 +4,7 @@ use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
     Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, offset, pivot,
-    project, sample, sessionize, split, top, unflatten, unnest, unpivot, window,
+    project, sample, sessionize, split, top, tumble, unflatten, unnest, unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -42,6 +42,7 @@ impl Binder<'_> {
             TransformKind::Count(name) => count::bind(name, self)?,
             TransformKind::Frequency(settings) => frequency::bind(settings, self)?,
             TransformKind::Pivot(settings) => pivot::bind(settings, self)?,
+            TransformKind::Tumble(settings) => tumble::bind(settings, self)?,
             TransformKind::Offset(records) => offset::bind(*records),
             TransformKind::Unnest(settings) => unnest::bind(settings, self)?,
             TransformKind::Split(settings) => split::bind(settings, self)?,

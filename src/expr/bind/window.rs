@@ -92,12 +92,12 @@ impl Binder<'_, '_> {
             let message = "a window function inside of another";
             return Some(self.fail_with_hint(place, message, "", hint));
         }
-        let written = self.window_written(doc.name, call, place);
+        let written = self.written_window(doc.name, call, place);
         Some(written.and_then(|written| self.window_node(&written)))
     }
 
     /// What is common to all calls: no clauses but `IGNORE NULLS`.
-    fn window_written<'c>(
+    fn written_window<'c>(
         &mut self,
         name: &str,
         call: &'c ast::Function,
@@ -256,12 +256,7 @@ impl Binder<'_, '_> {
         if typed.node.data_type() != DataType::Json {
             return Some(typed);
         }
-        let path = self.text(&typed.place);
-        let hint = format!(
-            "write CAST({path} AS bigint), or declare it: types = {{ \"{path}\" = \"bigint\" }}"
-        );
-        let message = "JSON values have no order until they have a type";
-        self.fail_with_hint(&typed.place, message, "this is json", &hint)
+        self.json_without_order(&typed)
     }
 
     /// How many records a call looks back or ahead; one, unless given.

@@ -24,6 +24,8 @@ mod stretch;
 
 mod top;
 
+mod tumble;
+
 mod unnest;
 
 mod unpivot;
@@ -47,6 +49,10 @@ const KINDS: &[&str] = &[
     "limit",
     "dedup",
     "aggregate",
+    "sessionize",
+    "top",
+    "tumble",
+    "window",
     "offset",
     "unnest",
     "split",
@@ -182,6 +188,7 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "count" => frequency::understand_count(section),
         "frequency" => frequency::understand(section),
         "pivot" => pivot::understand(section),
+        "tumble" => tumble::understand(section),
         "offset" => {
             let count = section.count(kind, 0)?;
             Some((TransformKind::Offset(count), json!(count)))
