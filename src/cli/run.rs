@@ -146,6 +146,7 @@ fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) 
         checkpoints: world.progress.read().checkpoints,
         elapsed,
         resumed,
+        remarks: done.remarks.clone(),
         output,
         rejects: job.rejects.path.clone(),
     }

@@ -25,6 +25,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Where this run started, unless at the beginning.
     pub resumed: Option<Resumed>,
+    /// What the steps have to say of the records.
+    pub remarks: Vec<String>,
     /// The published output; `None` for standard output, and while there is none.
     pub output: Option<PathBuf>,
     /// The file with the rejects, where there is one.
@@ -80,6 +82,9 @@ impl Summary {
                 resumed.sequence,
                 thousands(resumed.records)
             );
+        }
+        for remark in &self.remarks {
+            text += &format!("   {}\n", escape(remark));
         }
         if let Some(output) = &self.output {
             text += &format!("   output: {}\n", escape(&output.display().to_string()));

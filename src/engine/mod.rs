@@ -9,7 +9,11 @@
 
 mod decision;
 
+mod explain;
+
 mod inputs;
+
+mod located;
 
 mod look;
 
@@ -47,6 +51,7 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use decision::{Decision, Found, InputFinding};
+pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};
 pub use pipeline::run;

@@ -266,6 +266,7 @@ impl<'scope> Schedule<'scope> {
             resumed: None,
             bytes_done: ordered.bytes_done(),
             bytes_total: ordered.inputs.bytes_total(),
+            remarks: ordered.remarks(),
         }
     }
 }

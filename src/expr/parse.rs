@@ -70,11 +70,19 @@ impl Dialect for Onward {
         true
     }
 
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
     fn supports_select_wildcard_exclude(&self) -> bool {
         true
     }
 
     fn supports_select_wildcard_replace(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_rename(&self) -> bool {
         true
     }
 

@@ -30,6 +30,8 @@ pub mod literal;
 mod order;
 pub mod moment;
 
+pub mod object;
+
 mod position;
 
 mod raw;
@@ -42,7 +44,7 @@ mod types;
 
 pub mod zone;
 
-pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
+pub use batch::{Batch, Filtered, Gravity, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
 pub use interval::{Interval, IntervalUnit};

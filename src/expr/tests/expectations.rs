@@ -33,6 +33,7 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "numbers"
     "operators"
     "regex"
+    "splits"
     "strftime"
     "text"
     "texts"
