@@ -32,9 +32,17 @@ impl Binder<'_, '_> {
         let [left_type, right_type] = types;
         let is_null = |side: &Typed| side.node == Node::Null;
         let guesses = match (is_null(left), is_null(right)) {
-            (true, _) => [[right_type, right_type], [DataType::Interval, right_type]],
-            (_, true) => [[left_type, DataType::Interval], [left_type, left_type]],
-            _ => [types, types],
+            (true, _) => [
+                [right_type, right_type],
+                [DataType::Interval, right_type],
+                [DataType::Bigint, right_type],
+            ],
+            (_, true) => [
+                [left_type, DataType::Interval],
+                [left_type, left_type],
+                [left_type, DataType::Bigint],
+            ],
+            _ => [types; 3],
         };
         let rule = guesses.into_iter().find_map(|[left, right]| rule(operator, left, right));
         let Some((function, left_type, right_type, result)) = rule else {
