@@ -110,10 +110,7 @@ impl Decoder {
                 SlotOrigin::Computed => continue,
             };
             if batch.slots[slot.0].is_none() {
-                let column = {
-                    let (name, data_type) = (&info.name, info.data_type);
-                    columns::decode(batch, records, place, &self.null, name, data_type)
-                };
+                let column = columns::decode(batch, records, place, &self.null, info);
                 batch.fill(*slot, Arc::new(column));
             }
         }

@@ -9,7 +9,11 @@
 //! 2. A row that a `CASE`, `AND`, `OR`, `coalesce` or `TRY` does not need cannot fault it.
 //! 3. The result depends on the values alone: no clock, locale or hash seed reaches it.
 
+pub mod aggregate;
+
 mod bind;
+
+pub mod catalogue;
 
 mod evaluate;
 
@@ -21,13 +25,15 @@ mod numbers;
 
 mod parse;
 
+pub mod window;
+
 mod words;
 
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
-    bind_as, bind_items, bind_order, bind_predicate, bind_scalar, closest,
+    AggregateCall, BoundAggregate, BoundWindow, Item, KeyColumn, OrderKey, bind_aggregate, bind_as,
+    bind_items, bind_moment, bind_order, bind_pivot, bind_predicate, bind_scalar, bind_window, closest,
 };
 pub use evaluate::list::{column_of_elements, write_json};
 

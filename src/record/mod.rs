@@ -7,6 +7,8 @@
 //! - every decoded column of a batch has one value per row of the batch, selected or not;
 //! - a slot is filled at most once per batch.
 
+pub mod aggregation;
+
 mod batch;
 
 pub mod calendar;
@@ -34,6 +36,8 @@ mod position;
 
 mod raw;
 
+pub mod reading;
+
 pub mod text;
 
 mod types;
@@ -48,4 +52,5 @@ pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOr
 pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
+pub use reading::{NumberFormat, Reading};
 pub use types::{DataType, Element};

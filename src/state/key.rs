@@ -21,12 +21,12 @@ const JSON_STRING: u8 = 2;
 
 /// The hash of a key; the same on every machine and in every version.
 pub fn hash(key: &[u8]) -> u32 {
-    (hash64(key) >> 32) as u32
+    (wide_hash(key) >> 32) as u32
 }
 
-/// rapidhash v3, seed 0; the same on every machine and in every version.
-pub fn hash64(bytes: &[u8]) -> u64 {
-    rapidhash::v3::rapidhash_v3(bytes)
+/// All 64 bits of the hash of a key.
+pub fn wide_hash(key: &[u8]) -> u64 {
+    rapidhash::v3::rapidhash_v3(key)
 }
 
 impl Keys {
@@ -39,9 +39,18 @@ impl Keys {
         })
     }
 
-    /// The keys of the given rows, each a byte string of its own.
-    pub fn of_bytes<'a>(rows: &[u32], bytes_of: impl Fn(u32) -> &'a [u8]) -> Keys {
-        Keys::build(rows, |bytes, row| bytes.extend_from_slice(bytes_of(row)))
+    /// The keys of the given rows, each made of the values of all columns and a byte string of its own.
+    pub fn of_records<'a>(
+        columns: &[Arc<Column>],
+        rows: &[u32],
+        bytes_of: impl Fn(u32) -> &'a [u8],
+    ) -> Keys {
+        Keys::build(rows, |bytes, row| {
+            for column in columns {
+                write_value(bytes, column, row as usize, Form::Canonical);
+            }
+            bytes.extend_from_slice(bytes_of(row));
+        })
     }
 
     fn build(rows: &[u32], mut write: impl FnMut(&mut Vec<u8>, u32)) -> Keys {
@@ -97,6 +106,11 @@ pub fn write_exact<'a>(
     for column in columns {
         write_value(out, column, row, Form::Exact);
     }
+}
+
+/// Appends one value as keys hold it.
+pub fn write_canonical(out: &mut Vec<u8>, column: &Column, row: usize) {
+    write_value(out, column, row, Form::Canonical);
 }
 
 fn write_value(out: &mut Vec<u8>, column: &Column, row: usize, form: Form) {
@@ -234,6 +248,21 @@ fn read_json(text: &mut Text, row: usize, tag: u8, value: &[u8]) -> Option<()> {
         text.set(row, value);
     }
     Some(())
+}
+
+/// Whether bytes are values of these types, and nothing more: so that a damaged state is found when it is read.
+pub fn is_made_of(types: &[DataType], mut bytes: &[u8]) -> bool {
+    let sound = types.iter().all(|data_type| {
+        let mut column = Column::new(Values::filled(*data_type, 1));
+        read_value(&mut bytes, &mut column, 0, 1).is_some()
+            && match &column.values {
+                Values::Text(text) | Values::Json(text) | Values::List(text, _) => {
+                    std::str::from_utf8(text.get(0)).is_ok()
+                }
+                _ => true,
+            }
+    });
+    sound && bytes.is_empty()
 }
 
 fn read_array<const N: usize>(key: &mut &[u8]) -> Option<[u8; N]> {

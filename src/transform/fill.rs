@@ -12,7 +12,7 @@
 //! first value there is nothing to take. `value` is a constant: a string that is read as the column's type, a whole
 //! number, true or false. With `empty = true` the empty text is filled like NULL.
 
-use super::aggregate::evaluate_all;
+use super::groups::evaluate_all;
 use super::binder::{Binder, Bound, Target, all, check_names, read_by};
 use super::{Action, Advanced, Context, Stateful, Stateless};
 use crate::error::{Diagnostic, Error, Result, Sql};

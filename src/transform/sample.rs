@@ -15,7 +15,7 @@
 //! record is kept if the hash, as a fraction of 2^64, is less than `fraction`. So what a smaller fraction keeps, a greater
 //! one keeps, too. A key of another type is another key.
 
-use super::aggregate::evaluate_all;
+use super::groups::evaluate_all;
 use super::binder::{Binder, Bound, read_by};
 use super::{Action, Advanced, Context, Stateful, Stateless};
 use crate::error::{Diagnostic, Result, Sql};
@@ -115,7 +115,7 @@ impl ByHash {
         buffer.extend_from_slice(self.seed.as_bytes());
         buffer.push(0);
         buffer.extend_from_slice(key);
-        u128::from(key::hash64(buffer)) < self.share.below
+        u128::from(key::wide_hash(buffer)) < self.share.below
     }
 }
 

@@ -12,7 +12,7 @@
 use super::binder::{Binder, Bound, Target, all, check_names, read_by};
 use super::multiply::{Multiplied, multiply};
 use super::unnest::Empty;
-use super::{Action, Context, Stateless, aggregate};
+use super::{Action, Context, Stateless, groups};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Text, Values};
@@ -125,7 +125,7 @@ fn cast(
 
 impl Stateless for Unpivot {
     fn apply(&self, context: Context<'_>, mut batch: Batch) -> Batch {
-        let columns = aggregate::evaluate_all(&self.values, context.step, &mut batch);
+        let columns = groups::evaluate_all(&self.values, context.step, &mut batch);
         let is_kept = |column: &Column, row: usize| match self.nulls {
             Empty::Keep => true,
             Empty::Drop => column.is_valid(row),

@@ -3,6 +3,7 @@
 use super::binder::{Binder, Typed, folded};
 use super::names::closest;
 use super::types::{Meeting, as_text, coerced};
+use crate::expr::aggregate;
 use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
@@ -83,6 +84,9 @@ impl Binder<'_, '_> {
         place: &Range<usize>,
     ) -> Option<Node> {
         let name = call.name.to_string();
+        if let Some(node) = self.window_call(&name, call, place) {
+            return node;
+        }
         if let Some(node) = self.aggregate(&name.to_lowercase(), call, place) {
             return node;
         }
@@ -134,6 +138,7 @@ impl Binder<'_, '_> {
         arguments: Vec<Typed>,
         place: &Range<usize>,
     ) -> Option<Node> {
+        let function = Self::of_lists(function, arguments.first());
         let count = arguments.len();
         if count < function.required || (count > function.parameters.len() && !function.repeats) {
             let name = function.doc.name;
@@ -147,7 +152,8 @@ impl Binder<'_, '_> {
             let last = function.parameters.len().checked_sub(1)?;
             coerced.push(self.argument(function.parameters[index.min(last)], argument));
         }
-        let mut arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let mut arguments = self.unify_lists(function, arguments)?;
         match function.parameters.first() {
             Some(Parameter::Part) => self.check_parts(&arguments)?,
             Some(Parameter::HasPart) => {
@@ -165,10 +171,13 @@ impl Binder<'_, '_> {
                 Body::Strict(..) | Body::Lenient(..) | Body::Prepared(..) => Meeting::Comparison,
             };
             let tail = arguments.split_off(function.parameters.len() - alike);
-            arguments.extend(self.unify(tail, meeting)?);
+            arguments.extend(match function.doc.name {
+                "list_value" => self.elements(tail)?,
+                _ => self.unify(tail, meeting)?,
+            });
         }
         match function.body {
-            Body::Special(special) => self.special(special, arguments),
+            Body::Special(special) => self.special(special, arguments, place),
             Body::Strict(result, _) | Body::Lenient(result, _) => {
                 let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
                 let data_type = result(&nodes);
@@ -204,11 +213,20 @@ impl Binder<'_, '_> {
         match prepare(&cells) {
             Ok(routine) => Some(Some(routine)),
             Err(flaw) => {
-                let place = arguments.get(flaw.argument)?.place.clone();
+                let place = arguments[flaw.argument].place.clone();
                 let message = format!("`{}`: {}", function.doc.name, flaw.reason);
-                self.fail(&place, &message, &flaw.detail)
+                let detail = if self.is_as_written(&place) { &*flaw.detail } else { "" };
+                self.fail(&place, &message, detail)
             }
         }
+    }
+
+    /// Whether a part stands in the job file as it is. What was put in for `${NAME}` may be a secret, and all of its
+    /// bytes come from one place.
+    fn is_as_written(&self, place: &Range<usize>) -> bool {
+        let starts = self.text(place).char_indices().map(|(at, _)| place.start + at);
+        let offsets: Vec<_> = starts.map(|at| self.source.sql.offsets.get(at)).collect();
+        offsets.windows(2).all(|pair| pair[0] < pair[1])
     }
 
     fn argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {
@@ -253,6 +271,16 @@ impl Binder<'_, '_> {
                 _ => Some(as_text(typed)),
             },
             Parameter::Secret => self.secret(typed),
+            Parameter::Any => Some(self.settled(typed)),
+            Parameter::List => self.any_list(typed),
+            Parameter::Numbers => self.numbers(typed),
+            Parameter::Booleans => self.booleans(typed),
+            Parameter::Element | Parameter::Member => Some(typed),
+            Parameter::Document => self.document(typed),
+            Parameter::Path => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
         }
     }
 
@@ -321,7 +349,12 @@ impl Binder<'_, '_> {
         self.fail(&moment.place, &message, &format!("this is {data_type}"))
     }
 
-    fn special(&mut self, special: Special, mut arguments: Vec<Typed>) -> Option<Node> {
+    fn special(
+        &mut self,
+        special: Special,
+        mut arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         let now = self.scope.now_micros;
         match special {
             Special::Coalesce => {
@@ -346,6 +379,8 @@ impl Binder<'_, '_> {
                 let right = arguments.pop()?;
                 self.arithmetic(operator, arguments.pop()?, right)
             }
+            Special::ListAggregate => self.list_aggregate(arguments, place),
+            Special::JsonObject => self.json_object(arguments, place),
             Special::Now => Some(Node::Constant(Value::Timestamptz(now), DataType::Timestamptz)),
             Special::LocalNow => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
             Special::CurrentTime => {
@@ -361,7 +396,7 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names()) {
+        match closest(name, function::names().chain(aggregate::names())) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

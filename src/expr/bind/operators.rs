@@ -60,6 +60,9 @@ impl Binder<'_, '_> {
             BinaryOperator::DuckIntegerDivide => {
                 return self.arithmetic(Arithmetic::IntegerDivide, left, right);
             }
+            BinaryOperator::StringConcat if is_list(&left) || is_list(&right) => {
+                return self.build(&function::LIST_CONCATENATION, vec![left, right], place);
+            }
             BinaryOperator::StringConcat => {
                 let (left, right) = (self.joined(left), self.joined(right));
                 let texts = vec![left?.node, right?.node];
@@ -72,6 +75,10 @@ impl Binder<'_, '_> {
             }
             BinaryOperator::PGBitwiseShiftRight => {
                 return self.bits(&function::SHIFT_RIGHT, left, right);
+            }
+            BinaryOperator::Arrow => return self.call("json_extract", vec![left, right], place),
+            BinaryOperator::LongArrow => {
+                return self.call("json_extract_string", vec![left, right], place);
             }
             BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
             other => return self.matching(other, left, right, place),
@@ -306,4 +313,8 @@ impl Binder<'_, '_> {
         let results = results.into_iter().map(|result| result.node);
         Some(Node::Case(conditions?.into_iter().zip(results).collect(), otherwise))
     }
+}
+
+fn is_list(typed: &Typed) -> bool {
+    matches!(typed.node.data_type(), DataType::List(_))
 }

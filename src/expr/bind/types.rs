@@ -119,7 +119,8 @@ impl Binder<'_, '_> {
         parts.into_iter().collect()
     }
 
-    fn common_type(&mut self, parts: &[Typed], meeting: Meeting) -> Option<DataType> {
+    /// The type in which parts meet.
+    pub fn common_type(&mut self, parts: &[Typed], meeting: Meeting) -> Option<DataType> {
         let is_typed = |part: &&Typed| part.node != Node::Null;
         let has_json = parts.iter().filter(is_typed).any(|part| is_json(&part.node));
         let is_open = |part: &&Typed| is_json(&part.node) || is_text_constant(&part.node);

@@ -15,8 +15,13 @@ mod format;
 
 mod hash;
 
-mod ip;
 mod integer;
+
+mod ip;
+
+mod json;
+
+mod list;
 
 mod make;
 
@@ -34,11 +39,17 @@ mod piece;
 
 mod prepared;
 
+mod real;
+
 mod regexp;
+
+mod rounding;
 
 mod similarity;
 
 mod span;
+
+mod split;
 
 mod strftime;
 
@@ -48,12 +59,9 @@ mod text;
 
 mod url;
 
-mod real;
-
-mod rounding;
-
-
 pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
+pub use json::OBJECT;
+pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
 pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
 pub use temporal::{
@@ -72,7 +80,7 @@ use std::sync::{Arc, LazyLock};
 pub struct FunctionDoc {
     /// Its name in lower case.
     pub name: &'static str,
-    /// The family it belongs to: `text`, `number`, `date and time`, `choice`.
+    /// The family it belongs to: `text`, `number`, `url and ip`.
     pub family: &'static str,
     /// How it is called: `left(text, count bigint) -> text`.
     pub signature: &'static str,
@@ -142,6 +150,22 @@ pub enum Parameter {
     Printable,
     /// A constant text that is not to be seen, and not empty.
     Secret,
+    /// Anything, as it is.
+    Any,
+    /// JSON, or a text that holds it.
+    Document,
+    /// A list.
+    List,
+    /// A list of numbers.
+    Numbers,
+    /// A list of booleans.
+    Booleans,
+    /// A value of the type of the elements beside it.
+    Element,
+    /// A value that is compared with the elements beside it.
+    Member,
+    /// A place in a document: a text, or the number of an element.
+    Path,
 }
 
 /// How a function is computed.
@@ -177,6 +201,10 @@ pub enum Special {
     LocalNow,
     /// The time of day of the job's first start (UTC).
     CurrentTime,
+    /// An object of keys and values in turn.
+    JsonObject,
+    /// The function of lists that an argument names.
+    ListAggregate,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -188,6 +216,11 @@ pub type Kernel = for<'a> fn(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Fa
 /// The documentation of all functions, sorted by name.
 pub fn all() -> impl Iterator<Item = &'static FunctionDoc> {
     REGISTRY.iter().map(|function| &function.doc)
+}
+
+/// All functions, sorted by name.
+pub fn functions() -> impl Iterator<Item = &'static Function> {
+    REGISTRY.iter().copied()
 }
 
 /// The function of that name, without regard to case.
@@ -260,19 +293,26 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         hash::FUNCTIONS,
-        ip::FUNCTIONS,
         integer::FUNCTIONS,
+        ip::FUNCTIONS,
+        json::FUNCTIONS,
+        json::BUILDERS,
+        list::CHANGES,
+        list::FOLDS,
+        list::FUNCTIONS,
+        list::MAKERS,
         make::FUNCTIONS,
         moment::FUNCTIONS,
-        parts::FUNCTIONS,
         number::FUNCTIONS,
+        parts::FUNCTIONS,
         path::FUNCTIONS,
         piece::FUNCTIONS,
-        regexp::FUNCTIONS,
-        similarity::FUNCTIONS,
         real::FUNCTIONS,
+        regexp::FUNCTIONS,
         rounding::FUNCTIONS,
+        similarity::FUNCTIONS,
         span::FUNCTIONS,
+        split::FUNCTIONS,
         strftime::FUNCTIONS,
         temporal::FUNCTIONS,
         text::FUNCTIONS,
@@ -382,6 +422,19 @@ mod tests {
     fn every_signature_starts_with_its_name() {
         for doc in all() {
             assert!(doc.signature.starts_with(doc.name), "{}", doc.signature);
+        }
+    }
+
+    #[test]
+    fn the_language_names_only_functions_that_exist() {
+        let language = include_str!("../LANGUAGE.md");
+        let (_, section) = language.split_once("## Functions\n").expect("a section");
+        let (_, listed) = section.split_once("Beyond those:").expect("a list");
+        let (listed, _) = listed.split_once('.').expect("its end");
+        let listed: Vec<&str> = listed.split('`').skip(1).step_by(2).collect();
+        assert!(listed.len() > 10);
+        for name in listed {
+            assert!(find(name).is_some(), "{name}");
         }
     }
 }
