@@ -10,8 +10,6 @@
 //!   split into batches;
 //! - what a step reads was decoded before for the batch's selection (the caller asks [`Step::reads`]).
 
-pub mod settings;
-
 mod aggregate;
 
 mod assert;
@@ -20,6 +18,8 @@ mod binder;
 
 mod chain;
 
+mod count;
+
 mod dedup;
 
 mod event_time;
@@ -27,6 +27,10 @@ mod event_time;
 mod fill;
 
 mod filter;
+
+mod flatten;
+
+mod frequency;
 
 mod groups;
 
@@ -38,11 +42,17 @@ mod multiply;
 
 mod offset;
 
+mod pivot;
+
 mod project;
+
+mod rewrite;
 
 mod sample;
 
 mod sessionize;
+
+pub mod settings;
 
 mod split;
 
@@ -53,6 +63,8 @@ mod tools;
 mod top;
 
 mod tumble;
+
+mod unflatten;
 
 mod unnest;
 

@@ -15,7 +15,7 @@
 //! groups the records of its batch by window as if no earlier record closed one; where it was wrong they are grouped again.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
-use super::groups::{GroupOrder, Grouping, Groups, Inputs, evaluate_all};
+use super::groups::{Giving, Grouping, Groups, Inputs, evaluate_all};
 use super::{Action, Advanced, Context, Drained, Stateful, event_time};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, Expression};
@@ -248,7 +248,7 @@ impl Stateful for Tumble {
         let rest = open.rest.get_or_insert_with(|| self.grouping.new_groups());
         windows.values().for_each(|groups| rest.merge(groups));
         let slots = context.tools.slots();
-        let next = self.grouping.next_groups(rest, GroupOrder::FirstSeen, rows_max, slots);
+        let next = self.grouping.next_groups(rest, Giving::default(), rows_max, slots);
         Ok(next.map(|batch| self.finished(context, batch)))
     }
 

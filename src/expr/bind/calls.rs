@@ -8,6 +8,7 @@ use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
 use crate::expr::node::{Comparison, Node, Value};
+use crate::expr::window;
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -213,11 +214,20 @@ impl Binder<'_, '_> {
         match prepare(&cells) {
             Ok(routine) => Some(Some(routine)),
             Err(flaw) => {
-                let place = arguments.get(flaw.argument)?.place.clone();
+                let place = arguments[flaw.argument].place.clone();
                 let message = format!("`{}`: {}", function.doc.name, flaw.reason);
-                self.fail(&place, &message, &flaw.detail)
+                let detail = if self.is_as_written(&place) { &*flaw.detail } else { "" };
+                self.fail(&place, &message, detail)
             }
         }
+    }
+
+    /// Whether a part stands in the job file as it is. What was put in for `${NAME}` may be a secret, and all of its
+    /// bytes come from one place.
+    fn is_as_written(&self, place: &Range<usize>) -> bool {
+        let starts = self.text(place).char_indices().map(|(at, _)| place.start + at);
+        let offsets: Vec<_> = starts.map(|at| self.source.sql.offsets.get(at)).collect();
+        offsets.windows(2).all(|pair| pair[0] < pair[1])
     }
 
     fn argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {
@@ -387,7 +397,8 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names().chain(aggregate::names())) {
+        let of_window = self.window.iter().flat_map(|_| window::all().map(|doc| doc.name));
+        match closest(name, function::names().chain(aggregate::names()).chain(of_window)) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

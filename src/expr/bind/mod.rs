@@ -24,7 +24,10 @@ mod names;
 mod operators;
 
 mod order;
+
 mod temporal;
+
+mod pivot;
 
 mod types;
 
@@ -32,6 +35,7 @@ mod window;
 
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};
 pub use window::{BoundWindow, bind_window};
 

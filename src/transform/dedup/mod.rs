@@ -122,7 +122,7 @@ impl Key {
         match self {
             Key::Record(expressions) => {
                 let columns = groups::evaluate_all(expressions, step, batch);
-                let bytes_of = |row| batch.raw.record(row as usize);
+                let bytes_of = |row| batch.records().record(row as usize);
                 Keys::of_records(&columns, &batch.selection, bytes_of)
             }
             Key::Columns(expressions) => {
