@@ -42,7 +42,6 @@ impl Binder<'_> {
             TransformKind::Count(name) => count::bind(name, self)?,
             TransformKind::Frequency(settings) => frequency::bind(settings, self)?,
             TransformKind::Pivot(settings) => pivot::bind(settings, self)?,
-            TransformKind::Tumble(settings) => tumble::bind(settings, self)?,
             TransformKind::Offset(records) => offset::bind(*records),
             TransformKind::Unnest(settings) => unnest::bind(settings, self)?,
             TransformKind::Split(settings) => split::bind(settings, self)?,
@@ -54,6 +53,7 @@ impl Binder<'_> {
             TransformKind::Assert(settings) => assert::bind(settings, self)?,
             TransformKind::Sessionize(settings) => sessionize::bind(settings, self)?,
             TransformKind::Top(settings) => top::bind(settings, self)?,
+            TransformKind::Tumble(settings) => tumble::bind(settings, self)?,
             TransformKind::Window(settings) => window::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());

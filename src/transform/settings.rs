@@ -55,8 +55,6 @@ pub enum TransformKind {
     Frequency(FrequencySettings),
     /// Values of a field become columns.
     Pivot(PivotSettings),
-    /// One record per group and window of event time.
-    Tumble(TumbleSettings),
     /// Skips the first so many records.
     Offset(u64),
     /// One record for each element of a list.
@@ -79,6 +77,8 @@ pub enum TransformKind {
     Sessionize(SessionizeSettings),
     /// Keeps the first few records of each key in some order.
     Top(TopSettings),
+    /// One record per group and window of event time.
+    Tumble(TumbleSettings),
     /// Adds columns computed from other records of the same key.
     Window(WindowSettings),
 }
@@ -120,7 +120,6 @@ impl TransformKind {
             TransformKind::Count(_) => ("count", Columns::Other, Memory::State),
             TransformKind::Frequency(_) => ("frequency", Columns::Other, Memory::State),
             TransformKind::Pivot(_) => ("pivot", Columns::Other, Memory::State),
-            TransformKind::Tumble(_) => ("tumble", Columns::Other, Memory::State),
             TransformKind::Offset(_) => ("offset", Columns::Same, Memory::State),
             TransformKind::Unnest(_) => ("unnest", Columns::Other, Memory::None),
             TransformKind::Split(_) => ("split", Columns::Other, Memory::None),
@@ -143,6 +142,7 @@ impl TransformKind {
             },
             TransformKind::Sessionize(_) => ("sessionize", Columns::Other, Memory::State),
             TransformKind::Top(_) => ("top", Columns::Same, Memory::State),
+            TransformKind::Tumble(_) => ("tumble", Columns::Other, Memory::State),
             TransformKind::Window(_) => ("window", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }

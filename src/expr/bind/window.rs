@@ -92,12 +92,12 @@ impl Binder<'_, '_> {
             let message = "a window function inside of another";
             return Some(self.fail_with_hint(place, message, "", hint));
         }
-        let written = self.written_window(doc.name, call, place);
+        let written = self.window_written(doc.name, call, place);
         Some(written.and_then(|written| self.window_node(&written)))
     }
 
     /// What is common to all calls: no clauses but `IGNORE NULLS`.
-    fn written_window<'c>(
+    fn window_written<'c>(
         &mut self,
         name: &str,
         call: &'c ast::Function,

@@ -49,10 +49,6 @@ pub const KINDS: &[&str] = &[
     "limit",
     "dedup",
     "aggregate",
-    "sessionize",
-    "top",
-    "tumble",
-    "window",
     "offset",
     "unnest",
     "split",
@@ -62,6 +58,7 @@ pub const KINDS: &[&str] = &[
     "assert",
     "sessionize",
     "top",
+    "tumble",
     "window",
     "count",
     "frequency",
@@ -188,7 +185,6 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "count" => frequency::understand_count(section),
         "frequency" => frequency::understand(section),
         "pivot" => pivot::understand(section),
-        "tumble" => tumble::understand(section),
         "offset" => {
             let count = section.count(kind, 0)?;
             Some((TransformKind::Offset(count), json!(count)))
@@ -201,6 +197,7 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "assert" => assert::understand(section),
         "sessionize" => sessionize::understand(section),
         "top" => top::understand(section),
+        "tumble" => tumble::understand(section),
         "window" => window::understand(section),
         "flatten" => flatten::flatten(section),
         "unflatten" => flatten::unflatten(section),
