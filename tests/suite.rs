@@ -5,6 +5,8 @@
     reason = "tests make and read the files that the program works on"
 )]
 
+mod algebra;
+
 mod bad_jobs;
 
 mod cases;
@@ -14,6 +16,8 @@ mod commands;
 mod cookbook;
 
 mod crash;
+
+mod expression_fuzz;
 
 mod kill;
 

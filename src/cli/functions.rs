@@ -1,10 +1,10 @@
-//! `onward functions`: list the functions of expressions, look for some, or explain one.
+//! `onward functions`: list what expressions can call, look for something, or explain one.
 
 use super::args::FunctionsArguments;
 use super::exit::Exit;
 use super::messages;
 use crate::error::{Error, Result};
-use crate::expr::function::{self, Function};
+use crate::expr::catalogue::{self, Entry};
 use crate::job;
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
@@ -15,25 +15,29 @@ use std::fmt::Write as _;
 /// Where there is no such function, or the answer cannot be written.
 pub fn functions(arguments: &FunctionsArguments) -> Result<Exit> {
     let chosen = match (&arguments.name, &arguments.search) {
-        (Some(name), _) => vec![named(name)?],
+        (Some(name), _) => named(name)?,
         (None, Some(word)) => about(word)?,
-        (None, None) => function::functions().collect(),
+        (None, None) => catalogue::all().collect(),
     };
     let text = match (&arguments.name, arguments.json) {
         (_, true) => as_json(&chosen),
-        (Some(_), false) => chosen.iter().map(|function| text_of(function)).collect(),
+        (Some(_), false) => chosen.iter().map(text_of).collect::<Vec<_>>().join("\n"),
         (None, false) => list(&chosen),
     };
     messages::answer(&text)?;
     Ok(Exit::Finished)
 }
 
-fn named(name: &str) -> Result<&'static Function> {
-    if let Some(function) = function::find(name) {
-        return Ok(function);
+/// What has that name: `sum` is an aggregate and a window function.
+fn named(name: &str) -> Result<Vec<Entry>> {
+    let is_meant = |entry: &Entry| entry.names().any(|known| known.eq_ignore_ascii_case(name));
+    let found: Vec<Entry> = catalogue::all().filter(is_meant).collect();
+    if !found.is_empty() {
+        return Ok(found);
     }
     let error = Error::usage(format!("there is no function `{name}`"));
-    Err(match (job::closest(name, function::names()), mentions(name).is_empty()) {
+    let names = catalogue::all().flat_map(|entry| entry.names());
+    Err(match (job::closest(name, names), mentions(name).is_empty()) {
         (Some(meant), _) => error.with_hint(format!("did you mean `{meant}`?")),
         (None, false) => {
             error.with_hint(format!("some have to do with it: `onward functions --search {name}`"))
@@ -42,7 +46,7 @@ fn named(name: &str) -> Result<&'static Function> {
     })
 }
 
-fn about(word: &str) -> Result<Vec<&'static Function>> {
+fn about(word: &str) -> Result<Vec<Entry>> {
     let found = mentions(word);
     if found.is_empty() {
         let error = Error::usage(format!("no function has to do with `{word}`"));
@@ -51,50 +55,58 @@ fn about(word: &str) -> Result<Vec<&'static Function>> {
     Ok(found)
 }
 
-/// The functions in whose names, family, signature or description a word stands, without regard to case.
-fn mentions(word: &str) -> Vec<&'static Function> {
+/// Those in whose names, family, signature or description a word stands, without regard to case.
+fn mentions(word: &str) -> Vec<Entry> {
     let word = word.to_lowercase();
-    let is_about = |function: &&Function| {
-        let doc = &function.doc;
-        let texts = [doc.name, doc.family, doc.signature, doc.doc];
-        let mut texts = texts.iter().chain(function.aliases);
-        texts.any(|text| text.to_lowercase().contains(&word))
+    let is_about = |entry: &Entry| {
+        let doc = entry.doc;
+        let texts = [doc.family, doc.signature, doc.doc];
+        texts.into_iter().chain(entry.names()).any(|text| text.to_lowercase().contains(&word))
     };
-    function::functions().filter(is_about).collect()
+    catalogue::all().filter(is_about).collect()
 }
 
-/// Functions by family, families in order of their names.
-fn list(functions: &[&Function]) -> String {
-    let mut families: Vec<&str> = functions.iter().map(|function| function.doc.family).collect();
+/// Entries by family, families in order of their names.
+fn list(entries: &[Entry]) -> String {
+    let mut families: Vec<&str> = entries.iter().map(|entry| entry.doc.family).collect();
     families.sort_unstable();
     families.dedup();
     let mut text = String::new();
     for family in families {
         push(&mut text, format_args!("{family}\n"));
-        for function in functions.iter().filter(|function| function.doc.family == family) {
-            let doc = &function.doc;
+        for entry in entries.iter().filter(|entry| entry.doc.family == family) {
+            let doc = entry.doc;
             push(&mut text, format_args!("  {}\n      {}\n", doc.signature, doc.doc));
         }
     }
     text
 }
 
-fn text_of(Function { doc, aliases, .. }: &Function) -> String {
+fn text_of(entry: &Entry) -> String {
+    let doc = entry.doc;
     let mut text = format!("{}\n  {}\n  {}\n", doc.signature, doc.doc, doc.nulls);
-    if !aliases.is_empty() {
-        push(&mut text, format_args!("  also called: {}\n", aliases.join(", ")));
+    if !entry.aliases.is_empty() {
+        push(&mut text, format_args!("  also called: {}\n", entry.aliases.join(", ")));
     }
     push(&mut text, format_args!("  example: {}\n  result:  {}\n", doc.example, doc.result));
+    let records = entry.example_records();
+    if !records.is_empty() {
+        text.push_str("  over these records:\n");
+    }
+    for record in records {
+        let cells: Vec<String> = record.iter().map(|cell| format!("{cell:<7}")).collect();
+        push(&mut text, format_args!("    {}\n", cells.join(" ").trim_end()));
+    }
     text
 }
 
-/// An array of objects, one for each function.
-fn as_json(functions: &[&Function]) -> String {
-    let object = |function: &&Function| {
-        let doc = &function.doc;
+/// An array of objects, one for each entry.
+fn as_json(entries: &[Entry]) -> String {
+    let object = |entry: &Entry| {
+        let doc = entry.doc;
         json!({
             "name": doc.name,
-            "aliases": function.aliases,
+            "aliases": entry.aliases,
             "family": doc.family,
             "signature": doc.signature,
             "doc": doc.doc,
@@ -103,7 +115,7 @@ fn as_json(functions: &[&Function]) -> String {
             "result": doc.result,
         })
     };
-    format!("{:#}\n", Json::Array(functions.iter().map(object).collect()))
+    format!("{:#}\n", Json::Array(entries.iter().map(object).collect()))
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
@@ -119,23 +131,50 @@ mod tests {
         assert_eq!(error.hint.as_deref(), Some(hint), "{name}");
     }
 
+    fn check_text(name: &str, expected: &str) {
+        let entries = named(name).expect("a known function");
+        let text: Vec<String> = entries.iter().map(text_of).collect();
+        assert_eq!(text.join("\n"), expected);
+    }
+
     #[test]
     fn a_function_is_explained_with_its_example() {
-        let abs = named("ABS").expect("a known function");
-        assert_eq!(
-            text_of(abs),
+        check_text(
+            "ABS",
             "abs(number) -> the same type\n  the number without its sign\n  \
-             NULL where an argument is NULL\n  example: abs(-1.5)\n  result:  1.5\n"
+             NULL where an argument is NULL\n  example: abs(-1.5)\n  result:  1.5\n",
         );
     }
 
     #[test]
-    fn every_function_is_listed_once() {
-        let functions: Vec<&Function> = function::functions().collect();
-        let text = list(&functions);
-        for doc in function::all() {
-            let line = format!("  {}\n", doc.signature);
-            assert_eq!(text.matches(&line).count(), 1, "{line}");
+    fn an_aggregate_is_explained_with_the_records_of_its_example() {
+        check_text(
+            "Array_Agg",
+            "list([DISTINCT] x [ORDER BY ...]) -> list\n  all values; more than a million or 16 MiB of \
+             them in one group are a fault\n  a NULL is a value like others; NULL of no records\n  \
+             also called: array_agg\n  example: list(price ORDER BY weight)\n  \
+             result:  [2.50,null,4.00,2.50]\n  over these records:\n    \
+             id      city    price   weight\n    1       Rome    2.50    1.0\n    \
+             2       Oslo    4.00    3.0\n    3       Rome    NULL    2.0\n    \
+             4       Lima    2.50    7.0\n",
+        );
+    }
+
+    #[test]
+    fn a_name_that_stands_for_several_is_explained_for_each() {
+        let families: Vec<&str> =
+            named("sum").expect("known").iter().map(|entry| entry.doc.family).collect();
+        assert_eq!(families, ["aggregate", "window"]);
+    }
+
+    #[test]
+    fn everything_is_listed_once() {
+        let entries: Vec<Entry> = catalogue::all().collect();
+        let text = list(&entries);
+        for entry in &entries {
+            let twins = entries.iter().filter(|other| other.doc.signature == entry.doc.signature);
+            let line = format!("  {}\n", entry.doc.signature);
+            assert_eq!(text.matches(&line).count(), twins.count(), "{line}");
         }
     }
 
@@ -152,7 +191,7 @@ mod tests {
     #[test]
     fn a_word_is_looked_for_in_names_aliases_and_descriptions() {
         let names = |word: &str| -> Vec<&str> {
-            about(word).expect("some").iter().map(|function| function.doc.name).collect()
+            about(word).expect("some").iter().map(|entry| entry.doc.name).collect()
         };
         assert_eq!(names("EDITDIST"), ["levenshtein"]);
         assert_eq!(names("binary"), ["bin", "unbin"]);

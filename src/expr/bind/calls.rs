@@ -84,6 +84,9 @@ impl Binder<'_, '_> {
         place: &Range<usize>,
     ) -> Option<Node> {
         let name = call.name.to_string();
+        if let Some(node) = self.window_call(&name, call, place) {
+            return node;
+        }
         if let Some(node) = self.aggregate(&name.to_lowercase(), call, place) {
             return node;
         }
@@ -210,7 +213,7 @@ impl Binder<'_, '_> {
         match prepare(&cells) {
             Ok(routine) => Some(Some(routine)),
             Err(flaw) => {
-                let place = arguments.get(flaw.argument)?.place.clone();
+                let place = arguments[flaw.argument].place.clone();
                 let message = format!("`{}`: {}", function.doc.name, flaw.reason);
                 let detail = if self.is_as_written(&place) { &*flaw.detail } else { "" };
                 self.fail(&place, &message, detail)
