@@ -316,7 +316,13 @@ fn why_not(data_type: DataType, bytes: &[u8]) -> &'static str {
 }
 
 /// The column of a slot that the raw records hold.
-pub(super) fn decode(batch: &Batch, place: usize, null: &[Vec<u8>], info: &SlotInfo) -> Column {
+pub(super) fn decode(
+    batch: &Batch,
+    records: &RawRecords,
+    place: usize,
+    null: &[Vec<u8>],
+    info: &SlotInfo,
+) -> Column {
     let data_type = info.data_type;
     let target = |kind: &str| Target {
         label: format!("{kind} `{}`", info.name),
@@ -324,7 +330,7 @@ pub(super) fn decode(batch: &Batch, place: usize, null: &[Vec<u8>], info: &SlotI
         reading: &info.reading,
         selection: &batch.selection,
     };
-    match &batch.raw {
+    match records {
         RawRecords::Csv(records) => csv_column(records, place, null, &target("column")),
         RawRecords::Json(records) => json_column(records, place, &target("key")),
         RawRecords::None => Column::null(data_type, batch.rows),

@@ -163,9 +163,17 @@ impl Cell {
         }
     }
 
+    /// The records that it is read from: a JSON value from those that a step may have written anew.
+    fn records<'a>(&self, batch: &'a Batch) -> &'a RawRecords {
+        match self {
+            Cell::Json(_) => batch.records(),
+            _ => &batch.raw,
+        }
+    }
+
     /// What the cell of a row holds.
     fn content<'a>(&self, batch: &'a Batch, row: usize) -> Content<'a> {
-        match (self, &batch.raw) {
+        match (self, self.records(batch)) {
             (Cell::CsvVerbatim(place) | Cell::CsvRequoted(place), RawRecords::Csv(records)) => {
                 Content::Csv(records.field(row, *place), records.dialect)
             }

@@ -38,6 +38,8 @@ pub struct Plan {
     pub chain: Chain,
     /// From bytes to batches.
     pub decoder: Decoder,
+    /// Reads what steps write anew.
+    pub rewriter: Decoder,
     /// From batches to bytes.
     pub encoder: Encoder,
     /// The slots that the encoder reads.
@@ -78,6 +80,7 @@ impl Plan {
                 return Err(problems);
             }
         };
+        check_columns(job, &chain.layout, &slots, purpose)?;
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
         let columns = inputs.names.len();
         let mut decoder = Decoder::new(&job.source.format, columns, &slots);
@@ -86,10 +89,11 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
+        let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
         let format = job.sink.format;
         let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
         let encoder_reads = encoder.reads();
-        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
+        Ok(Plan { slots, chain, decoder, rewriter, encoder, encoder_reads, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -105,18 +109,45 @@ impl Tools for Plan {
     }
 
     fn recut(&self, records: Vec<u8>) -> RawRecords {
-        let window = Arc::new(records);
-        match self.decoder.cut(&window, Start::Exact(0), window.len(), true) {
-            CutOutcome::Cut(cut) => cut.batch.raw,
-            CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
-                RawRecords::None
-            }
-        }
+        recut(&self.decoder, records)
+    }
+
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        recut(&self.rewriter, records)
     }
 
     fn slots(&self) -> usize {
         self.slots.infos.len()
     }
+}
+
+fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {
+    let window = Arc::new(records);
+    match decoder.cut(&window, Start::Exact(0), window.len(), true) {
+        CutOutcome::Cut(cut) => cut.batch.raw,
+        CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
+            RawRecords::None
+        }
+    }
+}
+
+/// Records that a step writes anew have whatever keys come, and CSV output needs to know its columns.
+fn check_columns(
+    job: &Job,
+    layout: &Layout,
+    slots: &Slots,
+    purpose: Purpose,
+) -> Result<(), Vec<Diagnostic>> {
+    let is_csv = !matches!(job.sink.format, SinkFormat::Jsonl);
+    if purpose == Purpose::Preview || !is_csv || !slots.is_rewritten || !layout.is_open() {
+        return Ok(());
+    }
+    let message = "the records have whatever keys come, and CSV needs its columns beforehand";
+    let (place, label) = (None, String::new());
+    let problem = Diagnostic { message: message.to_owned(), place, label, hint: None };
+    let hint =
+        "name them in a last step: `select = [\"id\", \"\\\"user.name\\\"\"]`, or write JSONL";
+    Err(vec![problem.with_hint(hint)])
 }
 
 fn csv_layout(

@@ -35,7 +35,7 @@ pub use bind::{
     AggregateCall, BoundAggregate, BoundWindow, Item, KeyColumn, OrderKey, bind_aggregate, bind_as,
     bind_items, bind_moment, bind_order, bind_pivot, bind_predicate, bind_scalar, bind_window, closest,
 };
-pub use evaluate::list::column_of_elements;
+pub use evaluate::list::{column_of_elements, write_json};
 
 /// The description of the language.
 pub const LANGUAGE: &str = include_str!("LANGUAGE.md");

@@ -263,6 +263,8 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("fill", "[[transform]]"),
     ("sample", "[[transform]]"),
     ("assert", "[[transform]]"),
+    ("flatten", "[[transform]]"),
+    ("unflatten", "[[transform]]"),
     ("interval", "[checkpoint]"),
     ("every_records", "[checkpoint]"),
     ("every_bytes", "[checkpoint]"),

@@ -30,6 +30,8 @@ pub mod literal;
 mod order;
 pub mod moment;
 
+pub mod object;
+
 mod position;
 
 mod raw;

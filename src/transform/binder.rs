@@ -3,8 +3,8 @@
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
-    Step, aggregate, assert, count, dedup, fill, filter, frequency, limit, offset, pivot, project,
-    sample, sessionize, split, top, unnest, unpivot, window,
+    Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, offset, pivot,
+    project, sample, sessionize, split, top, unflatten, unnest, unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -46,6 +46,8 @@ impl Binder<'_> {
             TransformKind::Unnest(settings) => unnest::bind(settings, self)?,
             TransformKind::Split(settings) => split::bind(settings, self)?,
             TransformKind::Unpivot(settings) => unpivot::bind(settings, self)?,
+            TransformKind::Flatten(settings) => flatten::bind(settings, self)?,
+            TransformKind::Unflatten(settings) => unflatten::bind(settings, self)?,
             TransformKind::Fill(settings) => fill::bind(settings, self)?,
             TransformKind::Sample(settings) => sample::bind(settings, self)?,
             TransformKind::Assert(settings) => assert::bind(settings, self)?,

@@ -28,6 +28,8 @@ mod fill;
 
 mod filter;
 
+mod flatten;
+
 mod frequency;
 
 mod groups;
@@ -44,6 +46,8 @@ mod pivot;
 
 mod project;
 
+mod rewrite;
+
 mod sample;
 
 mod sessionize;
@@ -57,6 +61,8 @@ mod stateful;
 mod tools;
 
 mod top;
+
+mod unflatten;
 
 mod unnest;
 

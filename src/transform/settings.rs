@@ -9,6 +9,7 @@ pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Wri
 pub use super::frequency::Settings as FrequencySettings;
 pub use super::groups::GroupOrder;
 pub use super::pivot::Settings as PivotSettings;
+pub use super::flatten::Settings as FlattenSettings;
 pub use super::sample::{Settings as SampleSettings, Share};
 pub use super::split::{Parts, Settings as SplitSettings, Surplus};
 pub use super::unnest::{Empty, Settings as UnnestSettings};
@@ -65,6 +66,10 @@ pub enum TransformKind {
     Fill(FillSettings),
     /// Keeps some of the records.
     Sample(SampleSettings),
+    /// Makes keys of the objects in a record.
+    Flatten(FlattenSettings),
+    /// Makes objects of keys.
+    Unflatten(FlattenSettings),
     /// Says what must hold.
     Assert(AssertSettings),
     /// Numbers the sessions of each key.
@@ -113,6 +118,8 @@ impl TransformKind {
             TransformKind::Unnest(_) => ("unnest", Columns::Other, Memory::None),
             TransformKind::Split(_) => ("split", Columns::Other, Memory::None),
             TransformKind::Unpivot(_) => ("unpivot", Columns::Other, Memory::None),
+            TransformKind::Flatten(_) => ("flatten", Columns::Other, Memory::None),
+            TransformKind::Unflatten(_) => ("unflatten", Columns::Other, Memory::None),
             TransformKind::Fill(fill) => match fill.with {
                 FillWith::Down(_) => ("fill", Columns::Same, Memory::State),
                 FillWith::Value(..) => ("fill", Columns::Same, Memory::None),

@@ -54,6 +54,11 @@ impl<'a> Item<'a> {
     }
 }
 
+/// Appends the value of a row as JSON.
+pub fn write_json(out: &mut Vec<u8>, column: &Column, row: usize) {
+    write_element(out, Cell::of(column, row));
+}
+
 /// Elements of lists of a type as the values of a column, one row each; `None` is NULL.
 pub fn column_of_elements<'a>(
     element: Element,

@@ -8,6 +8,8 @@ mod dedup;
 
 mod fill;
 
+mod flatten;
+
 mod frequency;
 
 mod pivot;
@@ -58,6 +60,8 @@ const KINDS: &[&str] = &[
     "count",
     "frequency",
     "pivot",
+    "flatten",
+    "unflatten",
 ];
 
 /// One `[[transform]]` and where it stands.
@@ -191,6 +195,8 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "sessionize" => sessionize::understand(section),
         "top" => top::understand(section),
         "window" => window::understand(section),
+        "flatten" => flatten::flatten(section),
+        "unflatten" => flatten::unflatten(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }

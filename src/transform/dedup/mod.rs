@@ -112,7 +112,7 @@ impl Key {
     fn of(&self, step: &str, batch: &mut Batch) -> Keys {
         match self {
             Key::RawRecord => {
-                Keys::of_bytes(&batch.selection, |row| batch.raw.record(row as usize))
+                Keys::of_bytes(&batch.selection, |row| batch.records().record(row as usize))
             }
             Key::Columns(expressions) => {
                 let columns = groups::evaluate_all(expressions, step, batch);
