@@ -109,7 +109,7 @@ impl Decoder {
                 SlotOrigin::Computed => continue,
             };
             if batch.slots[slot.0].is_none() {
-                let column = columns::decode(batch, place, &self.null, &info.name, info.data_type);
+                let column = columns::decode(batch, place, &self.null, info);
                 batch.fill(*slot, Arc::new(column));
             }
         }

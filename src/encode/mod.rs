@@ -15,8 +15,8 @@ mod jsonl;
 pub mod settings;
 
 use crate::record::{
-    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reason, Slot, SlotOrigin, Slots, Values,
-    text,
+    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reading, Reason, Slot, SlotOrigin, Slots,
+    Values, text,
 };
 use crate::source::settings::SourceFormat;
 use settings::SinkFormat;
@@ -47,6 +47,8 @@ enum Cell {
     Json(usize),
     /// The value of a column that was read from this CSV field.
     ValueOfField(Slot, usize),
+    /// The value of a column that was read from a CSV field in a format of its own.
+    Decoded(Slot),
     /// The value of a column.
     Value(Slot),
 }
@@ -91,7 +93,7 @@ impl Encoder {
         let mut writes = Vec::new();
         for cell in cells {
             match cell {
-                Cell::ValueOfField(slot, _) => {
+                Cell::ValueOfField(slot, _) | Cell::Decoded(slot) => {
                     reads.push(slot);
                     writes.push(slot);
                 }
@@ -140,6 +142,11 @@ impl Cell {
         match (slots.info(slot).origin, format) {
             (SlotOrigin::Computed, _) => Cell::Value(slot),
             (SlotOrigin::JsonPath(path), _) => Cell::Json(path),
+            (SlotOrigin::CsvField(_), SinkFormat::Jsonl)
+                if slots.info(slot).reading != Reading::Usual =>
+            {
+                Cell::Decoded(slot)
+            }
             (SlotOrigin::CsvField(place), SinkFormat::Jsonl) => Cell::ValueOfField(slot, place),
             (SlotOrigin::CsvField(place), SinkFormat::Csv(sink)) => {
                 let to = sink.dialect;
@@ -170,7 +177,7 @@ impl Cell {
                 let raw = (records.field(row, *place), records.dialect);
                 Content::value(batch, *slot, row, Some(raw))
             }
-            (Cell::Value(slot) | Cell::ValueOfField(slot, _), _) => {
+            (Cell::Value(slot) | Cell::Decoded(slot) | Cell::ValueOfField(slot, _), _) => {
                 Content::value(batch, *slot, row, None)
             }
             (Cell::CsvVerbatim(_) | Cell::CsvRequoted(_) | Cell::Json(_), _) => Content::Null,

@@ -8,7 +8,8 @@ use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
 use crate::job::{self, Job};
 use crate::record::{
-    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
+    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Reading, Rest, Slot,
+    SlotOrigin, Slots,
 };
 use crate::source::settings::SourceFormat;
 use crate::transform::{Chain, Tools};
@@ -59,6 +60,7 @@ impl Plan {
             SourceFormat::Csv(_) => csv_layout(job, inputs, &mut slots, &mut problems),
             SourceFormat::Jsonl => {
                 slots.declared.clone_from(&job.source.types);
+                slots.readings.clone_from(&job.source.readings);
                 Layout::json()
             }
         };
@@ -128,6 +130,8 @@ fn csv_layout(
         let declared = job.source.types.iter().find(|(declared, _)| declared == name);
         let data_type = declared.map_or(DataType::Text, |(_, data_type)| *data_type);
         let slot = slots.add(name, data_type, SlotOrigin::CsvField(index));
+        let reading = job.source.readings.iter().find(|(declared, _)| declared == name);
+        slots.set_reading(slot, reading.map_or(Reading::Usual, |(_, reading)| reading.clone()));
         fields.push(Field { name: name.clone(), data_type, slot });
     }
     for (index, (name, _)) in job.source.types.iter().enumerate() {

@@ -70,6 +70,10 @@ impl Dialect for Onward {
         true
     }
 
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
     fn supports_select_wildcard_exclude(&self) -> bool {
         true
     }

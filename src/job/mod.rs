@@ -29,6 +29,8 @@ mod text;
 
 mod transform;
 
+mod types;
+
 mod units;
 
 mod written;
@@ -354,7 +356,7 @@ path = "daily.csv"
             },
             "transform": [
                 { "name": "filter", "filter": "day = '${DAY}' AND amount > 0" },
-                { "name": "dedup", "dedup": { "key": ["order_id"] } },
+                { "name": "dedup", "dedup": { "key": ["order_id"], "keep": "first", "mark": null } },
             ],
             "sink": {
                 "path": "daily.csv",

@@ -4,7 +4,7 @@
 //! The number is a [`Slot`]. Expressions read slots, steps fill slots, and a [`Layout`] names the slots that make up a
 //! record at one point; so `select` and renaming cost nothing at run time.
 
-use super::DataType;
+use super::{DataType, Reading};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -54,6 +54,8 @@ pub struct Slots {
     pub paths: Vec<JsonPath>,
     /// Types declared for JSON paths, by the path's text (`user.age`).
     pub declared: Vec<(String, DataType)>,
+    /// How declared JSON paths are read where that is not the usual way, by the path's text.
+    pub readings: Vec<(String, Reading)>,
     /// The slots of the looked-up paths.
     slot_of_path: HashMap<JsonPath, Slot>,
 }
@@ -67,6 +69,8 @@ pub struct SlotInfo {
     pub data_type: DataType,
     /// Where its values come from.
     pub origin: SlotOrigin,
+    /// How a text that stands for a value is read.
+    pub reading: Reading,
 }
 
 /// Where the values of a slot come from.
@@ -141,7 +145,8 @@ impl Slots {
         data_type: DataType,
         origin: SlotOrigin,
     ) -> Slot {
-        self.infos.push(SlotInfo { name: name.into(), data_type, origin });
+        let reading = Reading::Usual;
+        self.infos.push(SlotInfo { name: name.into(), data_type, origin, reading });
         Slot(self.infos.len() - 1)
     }
 
@@ -155,8 +160,17 @@ impl Slots {
         let data_type = declared.map_or(DataType::Json, |(_, data_type)| *data_type);
         self.paths.push(path.clone());
         let slot = self.add(text, data_type, SlotOrigin::JsonPath(self.paths.len() - 1));
+        let reading = self.readings.iter().find(|(name, _)| *name == self.infos[slot.0].name);
+        if let Some((_, reading)) = reading.cloned() {
+            self.set_reading(slot, reading);
+        }
         self.slot_of_path.insert(path.clone(), slot);
         slot
+    }
+
+    /// Lets the values of a slot be read in a declared format.
+    pub fn set_reading(&mut self, slot: Slot, reading: Reading) {
+        self.infos[slot.0].reading = reading;
     }
 
     /// What a slot holds.

@@ -34,6 +34,8 @@ mod position;
 
 mod raw;
 
+pub mod reading;
+
 pub mod text;
 
 mod types;
@@ -48,4 +50,5 @@ pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOr
 pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
+pub use reading::{NumberFormat, Reading};
 pub use types::{DataType, Element};

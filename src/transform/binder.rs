@@ -3,8 +3,8 @@
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
-    Step, aggregate, assert, dedup, fill, filter, limit, offset, project, sample, split, unnest,
-    unpivot,
+    Step, aggregate, assert, dedup, fill, filter, limit, offset, project, sample, sessionize, split, top, unnest,
+    unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -46,6 +46,9 @@ impl Binder<'_> {
             TransformKind::Fill(settings) => fill::bind(settings, self)?,
             TransformKind::Sample(settings) => sample::bind(settings, self)?,
             TransformKind::Assert(settings) => assert::bind(settings, self)?,
+            TransformKind::Sessionize(settings) => sessionize::bind(settings, self)?,
+            TransformKind::Top(settings) => top::bind(settings, self)?,
+            TransformKind::Window(settings) => window::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());
         Ok(Step { name, kind, reads: bound.reads, action: bound.action })
@@ -140,6 +143,20 @@ impl Binder<'_> {
         }
         self.keep_json_keys();
         slot
+}
+
+    /// Adds a column that a step makes by itself, under the name that the job gives it.
+    pub fn new_column(&mut self, name: &Sql, data_type: DataType) -> Result<Slot, Vec<Diagnostic>> {
+        if self.layout.fields.iter().any(|field| field.name == name.text) {
+            let problem = format!("there is already a column `{}`", name.text);
+            return Err(vec![
+                Diagnostic::at(name.whole(), problem).with_hint("choose another name"),
+            ]);
+        }
+        let slot = self.slots.add(&name.text, data_type, SlotOrigin::Computed);
+        self.layout.fields.push(Field { name: name.text.clone(), data_type, slot });
+        self.keep_json_keys();
+        Ok(slot)
     }
 
     /// A field beside the rest of a JSON record takes the place of the key of its name: the key is looked up.

@@ -79,6 +79,28 @@ impl Keeper {
         key::write_exact(out, columns, row);
     }
 
+    /// Whether bytes are a held record.
+    pub fn is_held(&self, record: &[u8]) -> bool {
+        split(record).is_some_and(|(_, values)| {
+            let types: Vec<DataType> = self.computed.iter().map(|(_, one)| *one).collect();
+            key::columns_of(&types, std::iter::once(values)).is_some()
+        })
+    }
+
+    /// Of held records, those that make up the next batch.
+    pub fn first_batch<'r>(
+        records: impl Iterator<Item = &'r [u8]>,
+        rows_max: usize,
+    ) -> Vec<&'r [u8]> {
+        let mut bytes = 0;
+        let fits = |record: &&[u8]| {
+            let has_room = bytes < Keeper::BATCH_BYTES;
+            bytes += record.len();
+            has_room
+        };
+        records.take(rows_max).take_while(fits).collect()
+    }
+
     /// Held records as a drained batch, all of them selected.
     ///
     /// # Errors

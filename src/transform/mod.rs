@@ -10,8 +10,6 @@
 //!   split into batches;
 //! - what a step reads was decoded before for the batch's selection (the caller asks [`Step::reads`]).
 
-pub mod settings;
-
 mod aggregate;
 
 mod assert;
@@ -21,6 +19,8 @@ mod binder;
 mod chain;
 
 mod dedup;
+
+mod event_time;
 
 mod fill;
 
@@ -40,15 +40,23 @@ mod project;
 
 mod sample;
 
+mod sessionize;
+
+pub mod settings;
+
 mod split;
 
 mod stateful;
 
 mod tools;
 
+mod top;
+
 mod unnest;
 
 mod unpivot;
+
+mod window;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

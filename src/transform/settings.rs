@@ -4,13 +4,19 @@ pub use super::aggregate::Settings as AggregateSettings;
 pub use super::assert::{
     Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
 };
-pub use super::dedup::Settings as DedupSettings;
 pub use super::groups::GroupOrder;
 pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
 pub use super::sample::{Settings as SampleSettings, Share};
 pub use super::split::{Parts, Settings as SplitSettings, Surplus};
 pub use super::unnest::{Empty, Settings as UnnestSettings};
 pub use super::unpivot::Settings as UnpivotSettings;
+pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::sessionize::Settings as SessionizeSettings;
+pub use super::top::Settings as TopSettings;
+pub use super::window::{
+    MEMORY_BYTES as WINDOW_MEMORY_BYTES, MEMORY_BYTES_MAX as WINDOW_MEMORY_BYTES_MAX,
+    Settings as WindowSettings,
+};
 
 use crate::error::Sql;
 
@@ -52,6 +58,12 @@ pub enum TransformKind {
     Sample(SampleSettings),
     /// Says what must hold.
     Assert(AssertSettings),
+    /// Numbers the sessions of each key.
+    Sessionize(SessionizeSettings),
+    /// Keeps the first few records of each key in some order.
+    Top(TopSettings),
+    /// Adds columns computed from other records of the same key.
+    Window(WindowSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -103,6 +115,9 @@ impl TransformKind {
                     ("assert", Columns::Same, Memory::None)
                 }
             },
+            TransformKind::Sessionize(_) => ("sessionize", Columns::Other, Memory::State),
+            TransformKind::Top(_) => ("top", Columns::Same, Memory::State),
+            TransformKind::Window(_) => ("window", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }
     }

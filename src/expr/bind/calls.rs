@@ -84,6 +84,9 @@ impl Binder<'_, '_> {
         place: &Range<usize>,
     ) -> Option<Node> {
         let name = call.name.to_string();
+        if let Some(node) = self.window_call(&name, call, place) {
+            return node;
+        }
         if let Some(node) = self.aggregate(&name.to_lowercase(), call, place) {
             return node;
         }
@@ -212,9 +215,18 @@ impl Binder<'_, '_> {
             Err(flaw) => {
                 let place = arguments[flaw.argument].place.clone();
                 let message = format!("`{}`: {}", function.doc.name, flaw.reason);
-                self.fail(&place, &message, &flaw.detail)
+                let detail = if self.is_as_written(&place) { &*flaw.detail } else { "" };
+                self.fail(&place, &message, detail)
             }
         }
+    }
+
+    /// Whether a part stands in the job file as it is. What was put in for `${NAME}` may be a secret, and all of its
+    /// bytes come from one place.
+    fn is_as_written(&self, place: &Range<usize>) -> bool {
+        let starts = self.text(place).char_indices().map(|(at, _)| place.start + at);
+        let offsets: Vec<_> = starts.map(|at| self.source.sql.offsets.get(at)).collect();
+        offsets.windows(2).all(|pair| pair[0] < pair[1])
     }
 
     fn argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {

@@ -30,6 +30,7 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "nulls"
     "numbers"
     "regex"
+    "splits"
     "text"
     "texts"
 };

@@ -10,11 +10,19 @@ mod fill;
 
 mod sample;
 
+mod sessionize;
+
 mod split;
+
+mod stretch;
+
+mod top;
 
 mod unnest;
 
 mod unpivot;
+
+mod window;
 
 use super::section::Section;
 use super::text::Text;
@@ -40,6 +48,9 @@ const KINDS: &[&str] = &[
     "fill",
     "sample",
     "assert",
+    "sessionize",
+    "top",
+    "window",
 ];
 
 /// One `[[transform]]` and where it stands.
@@ -167,6 +178,9 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "fill" => fill::understand(section),
         "sample" => sample::understand(section),
         "assert" => assert::understand(section),
+        "sessionize" => sessionize::understand(section),
+        "top" => top::understand(section),
+        "window" => window::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
@@ -255,6 +269,22 @@ fn refuse_keys(section: &mut Section<'_, '_>, keys: &[&'static str], beside: &st
         }
     }
     is_sound
+}
+
+/// A name that the job gives to a column, or else a usual one, which then stands for the whole table.
+fn column_name(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    usual: &str,
+    place: &Range<usize>,
+) -> Option<(Sql, Json)> {
+    if section.entry(key).is_some() {
+        let text = section.text(key)?;
+        return Some((text.sql(), json!(text.written)));
+    }
+    let mut offsets = vec![place.start; usual.len()];
+    offsets.push(place.end);
+    Some((Sql { text: usual.to_owned(), offsets }, json!(usual)))
 }
 
 fn sqls(texts: &[&Text]) -> Vec<Sql> {
