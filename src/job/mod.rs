@@ -55,6 +55,11 @@ use written::Table;
 /// The longest name of a job or step: it becomes part of file names.
 const NAME_BYTES_MAX: usize = 100;
 
+/// The kinds of steps, as a job file names them.
+pub fn step_kinds() -> &'static [&'static str] {
+    transform::KINDS
+}
+
 /// A job, understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {

@@ -4,7 +4,7 @@ use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
     Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, offset, pivot,
-    project, sample, sessionize, split, top, unflatten, unnest, unpivot, window,
+    project, sample, sessionize, split, top, tumble, unflatten, unnest, unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -53,6 +53,7 @@ impl Binder<'_> {
             TransformKind::Assert(settings) => assert::bind(settings, self)?,
             TransformKind::Sessionize(settings) => sessionize::bind(settings, self)?,
             TransformKind::Top(settings) => top::bind(settings, self)?,
+            TransformKind::Tumble(settings) => tumble::bind(settings, self)?,
             TransformKind::Window(settings) => window::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());

@@ -62,6 +62,8 @@ mod tools;
 
 mod top;
 
+mod tumble;
+
 mod unflatten;
 
 mod unnest;
@@ -69,6 +71,9 @@ mod unnest;
 mod unpivot;
 
 mod window;
+
+#[cfg(test)]
+mod keyed_tests;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

@@ -11,7 +11,7 @@
 //! its start nor its end. A record without a time belongs to no session: both columns are NULL.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Stateful, groups, event_time};
+use super::{Action, Advanced, Context, Stateful, event_time, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Validity, Values};

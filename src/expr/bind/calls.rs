@@ -8,6 +8,7 @@ use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
 use crate::expr::node::{Comparison, Node, Value};
+use crate::expr::window;
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -409,7 +410,8 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names().chain(aggregate::names())) {
+        let of_window = self.window.iter().flat_map(|_| window::all().map(|doc| doc.name));
+        match closest(name, function::names().chain(aggregate::names()).chain(of_window)) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

@@ -256,12 +256,7 @@ impl Binder<'_, '_> {
         if typed.node.data_type() != DataType::Json {
             return Some(typed);
         }
-        let path = self.text(&typed.place);
-        let hint = format!(
-            "write CAST({path} AS bigint), or declare it: types = {{ \"{path}\" = \"bigint\" }}"
-        );
-        let message = "JSON values have no order until they have a type";
-        self.fail_with_hint(&typed.place, message, "this is json", &hint)
+        self.json_without_order(&typed)
     }
 
     /// How many records a call looks back or ahead; one, unless given.

@@ -11,8 +11,8 @@ const KEEPS: &[(&str, Keep)] = &[("first", Keep::First), ("last", Keep::Last)];
 /// Reads the settings.
 pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
     let table = section.table("dedup", "`dedup = { key = [\"order_id\"] }`")?;
-    let place = Some(table.place);
-    let mut inner = Section::new("`dedup`", place, table.value, section.problems);
+    let place = table.place;
+    let mut inner = Section::new("`dedup`", Some(place.clone()), table.value, section.problems);
     let key = optional(&mut inner, "key", "leave `key` out to compare whole records");
     let given = inner.entry("keep").is_some();
     let keep = inner.choice("keep", KEEPS);
@@ -30,6 +30,6 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         "keep": keep_written,
         "mark": mark.map(|mark| &mark.written),
     });
-    let settings = DedupSettings { key: sqls(&key), keep, mark: mark.map(|mark| mark.sql()) };
+    let settings = DedupSettings { key: sqls(&key), keep, mark: mark.map(|mark| mark.sql()), place };
     Some((TransformKind::Dedup(settings), effective))
 }

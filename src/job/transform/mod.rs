@@ -24,6 +24,8 @@ mod stretch;
 
 mod top;
 
+mod tumble;
+
 mod unnest;
 
 mod unpivot;
@@ -39,8 +41,8 @@ use crate::transform::settings::{TransformKind, TransformSettings};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
-/// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &[
+/// The kinds of steps, as messages and guides list them.
+pub const KINDS: &[&str] = &[
     "filter",
     "select",
     "compute",
@@ -56,6 +58,7 @@ const KINDS: &[&str] = &[
     "assert",
     "sessionize",
     "top",
+    "tumble",
     "window",
     "count",
     "frequency",
@@ -194,6 +197,7 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "assert" => assert::understand(section),
         "sessionize" => sessionize::understand(section),
         "top" => top::understand(section),
+        "tumble" => tumble::understand(section),
         "window" => window::understand(section),
         "flatten" => flatten::flatten(section),
         "unflatten" => flatten::unflatten(section),

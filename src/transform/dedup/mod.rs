@@ -27,6 +27,7 @@ use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
 use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A `dedup` as the job file describes it.
@@ -38,6 +39,8 @@ pub struct Settings {
     pub keep: Keep,
     /// The name of the column that marks all others instead of dropping them.
     pub mark: Option<Sql>,
+    /// Where it stands in the job file.
+    pub place: Range<usize>,
 }
 
 /// Which record of a key stays.
@@ -54,8 +57,8 @@ pub enum Keep {
 enum Key {
     /// The values of expressions.
     Columns(Vec<Expression>),
-    /// The bytes of the record as it came.
-    RawRecord,
+    /// The bytes of the record as it came, and what was computed since.
+    Record(Vec<Expression>),
 }
 
 /// Keeps the first record of each key.
@@ -88,17 +91,23 @@ fn bind_key(
     settings: &Settings,
     binder: &mut Binder<'_>,
 ) -> Result<(Vec<Slot>, Key), Vec<Diagnostic>> {
-    let layout = &binder.layout;
-    if settings.key.is_empty() && layout.rest == Rest::Json && layout.fields.is_empty() {
-        return Ok((Vec::new(), Key::RawRecord));
+    if !settings.key.is_empty() {
+        let expressions = binder.scalars(&settings.key, "dedup")?;
+        return Ok((read_by(&expressions), Key::Columns(expressions)));
     }
-    let expressions = if settings.key.is_empty() {
-        let column = |field: &Field| Expression::column(field.slot, field.data_type);
-        layout.fields.iter().map(column).collect()
-    } else {
-        binder.scalars(&settings.key, "dedup")?
-    };
-    Ok((read_by(&expressions), Key::Columns(expressions)))
+    let layout = &binder.layout;
+    let column = |field: &Field| Expression::column(field.slot, field.data_type);
+    let expressions: Vec<Expression> = layout.fields.iter().map(column).collect();
+    let reads = read_by(&expressions);
+    match layout.rest {
+        Rest::Closed => Ok((reads, Key::Columns(expressions))),
+        Rest::Json if layout.left_out.is_empty() => Ok((reads, Key::Record(expressions))),
+        Rest::Json => {
+            let message = "JSON records that keys were taken out of cannot be compared as a whole";
+            let problem = Diagnostic::at(settings.place.clone(), message);
+            Err(vec![problem.with_hint("say what to compare: `dedup = { key = [\"id\"] }`")])
+        }
+    }
 }
 
 fn marked_last(mark: &Sql) -> Diagnostic {
@@ -111,8 +120,10 @@ impl Key {
     /// The key of each selected row; rows whose key is faulty are rejected.
     fn of(&self, step: &str, batch: &mut Batch) -> Keys {
         match self {
-            Key::RawRecord => {
-                Keys::of_bytes(&batch.selection, |row| batch.records().record(row as usize))
+            Key::Record(expressions) => {
+                let columns = groups::evaluate_all(expressions, step, batch);
+                let bytes_of = |row| batch.records().record(row as usize);
+                Keys::of_records(&columns, &batch.selection, bytes_of)
             }
             Key::Columns(expressions) => {
                 let columns = groups::evaluate_all(expressions, step, batch);
