@@ -15,7 +15,11 @@ mod look;
 
 mod ordered;
 
+mod output;
+
 mod outputs;
+
+mod partitions;
 
 mod pipeline;
 
@@ -30,6 +34,8 @@ mod queue;
 mod recheck;
 
 mod rejected;
+
+mod routes;
 
 mod saver;
 

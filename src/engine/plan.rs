@@ -1,12 +1,12 @@
 //! The bound job: the columns of its inputs, its steps, and how its records are decoded and encoded.
 
 use super::inputs::Inputs;
+use super::routes::{Binding, Routes};
 use crate::decode::{CutOutcome, Decoder, Start};
-use crate::encode::Encoder;
 use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
-use crate::job::{self, Job};
+use crate::job::{self, Job, SinkSettings};
 use crate::record::{
     Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
 };
@@ -37,10 +37,8 @@ pub struct Plan {
     pub chain: Chain,
     /// From bytes to batches.
     pub decoder: Decoder,
-    /// From batches to bytes.
-    pub encoder: Encoder,
-    /// The slots that the encoder reads.
-    pub encoder_reads: Vec<Slot>,
+    /// Which records go where, and how they are written.
+    pub routes: Routes,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -76,7 +74,10 @@ impl Plan {
                 return Err(problems);
             }
         };
+        let open_layout = chain.layout.clone();
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
+        let mut binding = Binding { job, slots: &mut slots, now_micros };
+        let routes = Routes::bind(&mut binding, &open_layout, &chain.layout)?;
         let columns = inputs.names.len();
         let mut decoder = Decoder::new(&job.source.format, columns, &slots);
         if let Some(keys) = &known_keys
@@ -84,10 +85,7 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
-        let format = job.sink.format;
-        let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
-        let encoder_reads = encoder.reads();
-        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
+        Ok(Plan { slots, chain, decoder, routes, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -138,7 +136,7 @@ fn csv_layout(
     Layout { fields, rest: Rest::Closed }
 }
 
-fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
+pub(super) fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
     const SHOWN_MAX: usize = 8;
     let mut shown = columns.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
     if columns.len() > SHOWN_MAX {
@@ -173,7 +171,10 @@ fn close_layout(
     layout: &mut Layout,
     slots: &mut Slots,
 ) -> Option<Vec<String>> {
-    if layout.rest == Rest::Closed || matches!(job.sink.format, SinkFormat::Jsonl) {
+    let needs_columns = |sink: &SinkSettings| {
+        matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none()
+    };
+    if layout.rest == Rest::Closed || !job.sinks.iter().any(needs_columns) {
         return None;
     }
     let declared = top_level_keys(&job.source.types);

@@ -4,7 +4,9 @@ use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
 use super::ordered::{Beginning, Identity};
-use super::outputs::{Output, Outputs, planned, publish_again};
+use super::output::{Output, OutputPlan, Permission, planned};
+use super::outputs::{Outputs, publish_again};
+use super::partitions::{Admission, earlier, earlier_of};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::survey::{OutputPast, Restored, RestoredOutput, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
@@ -18,7 +20,11 @@ use crate::job::diff::{Change, ChangeClass, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::settings::Target;
-use crate::sink::{Inspected, StagedName, discard, leftovers, refuse_other_writers};
+use crate::sink::{
+    Inspected, Mark, PathPattern, StagedName, discard, discard_staged, is_staged_by,
+    leftovers, refuse_other_writers, refuse_writers_of,
+};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -59,7 +65,7 @@ pub struct Resumed {
 /// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
 /// left-over temporary files.
 pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Prepared> {
-    if job.sink.target == Target::Stdout {
+    if job.is_to_stdout() {
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         let survey = survey(job, command, options, world, nothing(), 0)?;
         tell_notes(world, &survey.inputs.notes);
@@ -129,7 +135,8 @@ fn nothing() -> Loaded {
 
 /// Where files live in memory only, a checkpoint survives the process and not the machine.
 fn tell_durability(job: &Job, world: &World) {
-    let folders = planned(job).into_iter().map(|plan| plan.name("").folder);
+    let roots = patterns(job).map(PathPattern::root);
+    let folders = planned(job).into_iter().map(|plan| plan.name("").folder).chain(roots);
     let mut folders: Vec<PathBuf> =
         std::iter::once(job.checkpoint.directory.clone()).chain(folders).collect();
     folders.dedup();
@@ -176,19 +183,27 @@ fn start(
     let now = world.clock.wall_micros();
     let known = inputs.known();
     let ours = past.as_ref().map_or_else(Vec::new, |manifest| manifest.outputs.clone());
-    let overwrite = options.overwrite || job.sink.overwrite || store.is_none();
-    let plans = planned(job);
+    let overwrite = options.overwrite || store.is_none();
     let mut outputs = Vec::new();
-    for plan in &plans {
-        let name = instance.to_string();
+    let name = instance.to_string();
+    for plan in planned(job) {
         refuse_other_writers(&*world.storage, &plan.name(&name))?;
         tell_leftovers(world, &plan.name(&name), past.as_ref())?;
-        let permission = plan.check(world, &name, &known, &ours, overwrite)?;
+        let permission = plan.check(world, &name, &known, &ours, overwrite || plan.overwrite)?;
         if store.is_none() {
             discard(&*world.storage, &plan.name(&name))?;
         }
-        outputs.push(Output::planned(plan, &name, permission));
+        let output = Output::planned(&plan, &name, permission);
+        outputs.push((plan, output));
     }
+    check_leftover_partitions(job, world, past.as_ref())?;
+    let admission = Admission {
+        instance: name,
+        inputs: known,
+        overwrite,
+        earlier: past.as_ref().map(earlier).unwrap_or_default(),
+        owners: HashMap::new(),
+    };
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
@@ -207,7 +222,7 @@ fn start(
         counters: Counters::default(),
         phase: Phase::Reading,
         states: plan.chain.new_states(),
-        outputs: Outputs::new(job, outputs),
+        outputs: Outputs::new(job, outputs, admission)?,
         is_new: true,
     };
     show_totals(world, &inputs, 0);
@@ -240,6 +255,7 @@ fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>)
         for plan in planned(job) {
             discard(&*world.storage, &plan.name(&manifest.instance.to_string()))?;
         }
+        sweep_partitions(job, world, &manifest.instance.to_string(), &BTreeSet::new())?;
     }
     store.remove_all(FreshStart::asked_for_by_user()).map(drop)
 }
@@ -257,12 +273,18 @@ fn resume(
     let Restored { manifest, sequence, states, outputs } = restored;
     let instance = manifest.instance.to_string();
     let mut opened = Vec::new();
-    let overwrite = options.overwrite || job.sink.overwrite;
     for RestoredOutput { plan, past } in outputs {
-        opened.push(match past {
-            OutputPast::Written { mut inspected, permission } => {
-                claim(world, &mut inspected)?;
-                Output::rewound(&plan, inspected.rewind()?, permission.widened(overwrite))
+        let overwrite = options.overwrite || plan.overwrite;
+        let output = match past {
+            OutputPast::Written { inspected, records, permission } => {
+                rewind(world, &plan, inspected, permission.widened(overwrite), records)?
+            }
+            OutputPast::Partition { mark, records, permission } => {
+                let inspected = inspect_again(world, &plan, &instance, &mark)?;
+                let permission = permission.widened(overwrite);
+                let mut output = rewind(world, &plan, inspected, permission, records)?;
+                output.close();
+                output
             }
             OutputPast::Blank { permission } => {
                 Output::planned(&plan, &instance, permission.widened(overwrite))
@@ -271,8 +293,18 @@ fn resume(
                 let permission = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
                 Output::planned(&plan, &instance, permission)
             }
-        });
+        };
+        opened.push((plan, output));
     }
+    let staged = opened.iter().map(|(_, output)| output.name().staged.clone()).collect();
+    sweep_partitions(job, world, &instance, &staged)?;
+    let admission = Admission {
+        instance,
+        inputs: inputs.known(),
+        overwrite: options.overwrite,
+        earlier: earlier_of(&manifest.earlier),
+        owners: HashMap::new(),
+    };
     let now = world.clock.wall_micros();
     let mut counters = manifest.counters;
     counters.resumes += 1;
@@ -293,13 +325,78 @@ fn resume(
         counters,
         phase: manifest.phase,
         states,
-        outputs: Outputs::new(job, opened),
+        outputs: Outputs::new(job, opened, admission)?,
         is_new: false,
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
     let resumed = Some(Resumed { sequence, records });
     let (known, store) = (Some(known), Some(store));
     Ok(Prepared::Ready(Box::new(Ready { plan, inputs, beginning, known, store, resumed })))
+}
+
+fn rewind(
+    world: &World,
+    plan: &OutputPlan,
+    mut inspected: Inspected,
+    permission: Permission,
+    records: u64,
+) -> Result<Output> {
+    claim(world, &mut inspected)?;
+    Ok(Output::rewound(plan, inspected.rewind()?, permission, records))
+}
+
+fn inspect_again(
+    world: &World,
+    plan: &OutputPlan,
+    instance: &str,
+    mark: &Mark,
+) -> Result<Inspected> {
+    plan.inspect(world, instance, mark)?.map_err(|mismatch| {
+        let path = plan.name(instance).staged;
+        Error::refused(format!("the unfinished output `{}`: {mismatch}", path.display()))
+    })
+}
+
+fn patterns(job: &Job) -> impl Iterator<Item = &PathPattern> {
+    job.sinks.iter().filter_map(|sink| match &sink.target {
+        Target::Partitions(partitions) => Some(&partitions.path),
+        Target::File(_) | Target::Stdout => None,
+    })
+}
+
+/// Removes the staged files of partitions that a killed run of this job made behind its last checkpoint.
+fn sweep_partitions(
+    job: &Job,
+    world: &World,
+    instance: &str,
+    known: &BTreeSet<PathBuf>,
+) -> Result<()> {
+    for pattern in patterns(job) {
+        for path in pattern.staged(&*world.storage)? {
+            if is_staged_by(&path, instance) && !known.contains(&path) {
+                discard_staged(&*world.storage, &path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses where another run is writing partitions, and tells of those that nobody will finish.
+fn check_leftover_partitions(job: &Job, world: &World, past: Option<&Manifest>) -> Result<()> {
+    for pattern in patterns(job) {
+        let mut staged = pattern.staged(&*world.storage)?;
+        refuse_writers_of(&*world.storage, &staged)?;
+        let known = past.map(|manifest| manifest.instance.to_string());
+        staged.retain(|path| !known.as_ref().is_some_and(|known| is_staged_by(path, known)));
+        if let Some(first) = staged.first() {
+            let (count, first) = (staged.len(), first.display());
+            let note = format!(
+                "there are unfinished outputs of an earlier start, {count} of them, such as `{first}`; remove them if no job needs them"
+            );
+            tell(world, &note);
+        }
+    }
+    Ok(())
 }
 
 /// Takes the lock of an output. We hold the job's: who still holds this one is a process that is just ending.
@@ -324,9 +421,8 @@ fn publish(
     mut manifest: Manifest,
     mut store: Store,
 ) -> Result<Prepared> {
-    let (plans, instance) = (planned(job), manifest.instance.to_string());
-    let overwrite = options.overwrite || job.sink.overwrite;
-    publish_again(world, &plans, &instance, &manifest.outputs, overwrite)?;
+    let instance = manifest.instance.to_string();
+    publish_again(job, world, &instance, &manifest.outputs, options.overwrite)?;
     manifest.phase = Phase::Done;
     manifest.trigger = Trigger::Final;
     manifest.taken_at_micros = world.clock.wall_micros();

@@ -24,12 +24,12 @@ pub struct Change {
 pub enum ChangeClass {
     /// No output byte depends on it: go on.
     ///
-    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `source.verify`, and the name of a step without
-    /// state.
+    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `sink.partitions_max`, `source.verify`, and the name of
+    /// a step without state.
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
     ///
-    /// The predicate of a `filter`; items of a `compute` or `select` that keep their names (the same number of items,
+    /// The predicate of a `filter`, or of a sink; items of a `compute` or `select` that keep their names (the same number of items,
     /// and each changed one still ends in `AS` and the same name), where no step with state comes after it.
     Stateless,
     /// State, or what was already written, does not fit it: refuse.
@@ -98,7 +98,7 @@ fn compare<'a>(
                 path.pop();
             }
         }
-        (Json::Array(left), Json::Array(right)) if *path == ["transform"] => {
+        (Json::Array(left), Json::Array(right)) if is_list_of_tables(path) => {
             for index in 0..left.len().max(right.len()) {
                 path.push(index.to_string());
                 let (left, right) = (left.get(index), right.get(index));
@@ -108,6 +108,11 @@ fn compare<'a>(
         }
         _ => leaves.push(Leaf { path: path.clone(), stored, current }),
     }
+}
+
+/// The lists whose entries are compared one by one.
+fn is_list_of_tables(path: &[String]) -> bool {
+    matches!(path, [key] if key == "transform" || key == "sink")
 }
 
 /// Two effective jobs, of which a setting differs.
@@ -123,8 +128,10 @@ impl Chain<'_> {
             ["name"]
             | ["checkpoint", ..]
             | ["rejects", "limit"]
-            | ["sink", "overwrite"]
+            | ["sink", "overwrite" | "partitions_max"]
+            | ["sink", _, "overwrite" | "partitions_max"]
             | ["source", "verify"] => ChangeClass::Cosmetic,
+            ["sink", "where"] | ["sink", _, "where"] => ChangeClass::Stateless,
             ["transform", index, setting] => match index.parse() {
                 Ok(index) => self.class_of_step(index, setting),
                 Err(_) => ChangeClass::Incompatible,
@@ -185,7 +192,7 @@ fn find_users(path: &mut Vec<String>, value: &Json, text: &str, users: &mut Vec<
                 path.pop();
             }
         }
-        Json::Array(items) if *path == ["transform"] => {
+        Json::Array(items) if is_list_of_tables(path) => {
             for (index, item) in items.iter().enumerate() {
                 path.push(index.to_string());
                 find_users(path, item, text, users);
