@@ -222,7 +222,8 @@ pub fn write_bare(out: &mut Vec<u8>, column: &Column, row: usize) {
     match &column.values {
         Values::Json(texts) => {
             let source = texts.get(row);
-            out.extend_from_slice(&unescape_json(source).unwrap_or(Cow::Borrowed(source)));
+            let said = source.starts_with(b"\"").then(|| unescape_json(source)).flatten();
+            out.extend_from_slice(&said.unwrap_or(Cow::Borrowed(source)));
         }
         values => write_plain(out, values, row),
     }

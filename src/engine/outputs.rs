@@ -7,7 +7,7 @@ use super::summary::Written;
 use super::world::World;
 use crate::checkpoint::{EarlierOutput, OutputEntry};
 use crate::error::{Error, Result};
-use crate::job::Job;
+use crate::job::{Job, SinkSettings};
 use crate::sink::settings::Target;
 use crate::sink::{self, Mark, PartitionName, Publication};
 use crate::storage::{Existing, File};
@@ -57,12 +57,14 @@ impl Outputs {
         mut admission: Admission,
     ) -> Result<Outputs> {
         let mut sinks: Vec<Option<Sink>> = Vec::new();
+        let is_partitioned = |sink: &&SinkSettings| matches!(sink.target, Target::Partitions(_));
+        let partitioned = job.sinks.iter().filter(is_partitioned).count();
         for sink in &job.sinks {
             sinks.push(match &sink.target {
                 Target::File(_) => None,
                 Target::Stdout => Some(Sink::Stdout),
                 Target::Partitions(settings) => {
-                    Some(Sink::Partitions(Box::new(Partitions::new(settings.max))))
+                    Some(Sink::Partitions(Box::new(Partitions::new(settings.max, partitioned))))
                 }
             });
         }

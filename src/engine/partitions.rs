@@ -20,8 +20,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Files of one sink that are open at a time, where the system allows it. Each has two descriptors: its own and its lock's.
-const OPEN_MAX: usize = 64;
+/// Files of all sinks that are open at a time, where the system allows it.
+const OPEN_MAX: u64 = 64;
+
+/// Descriptors of an open file: its own and its lock's.
+const DESCRIPTORS_EACH: u64 = 2;
+
+/// Descriptors that others need: standard streams, inputs, locks, single outputs, a checkpoint.
+const DESCRIPTORS_ELSEWHERE: u64 = 40;
 
 /// The section of a checkpoint with the tails of all partitions, in the order of the manifest. No step has such a name.
 const TAILS: &str = "outputs/tails";
@@ -138,15 +144,17 @@ pub fn attach_tails(entries: &mut [OutputEntry], states: &[State]) -> Result<()>
 }
 
 impl Partitions {
-    /// No file yet.
-    pub fn new(max: usize) -> Partitions {
+    /// No file yet; one of so many partitioned sinks.
+    pub fn new(max: usize, sinks: usize) -> Partitions {
+        let descriptors = storage::descriptors_max().unwrap_or(u64::MAX);
+        let open_max = open_max(descriptors, sinks as u64);
         Partitions {
             max,
             header: Vec::new(),
             files: Vec::new(),
             index: HashMap::new(),
             open: Vec::new(),
-            open_max: OPEN_MAX,
+            open_max,
             folders: BTreeSet::new(),
         }
     }
@@ -300,7 +308,77 @@ impl Partitions {
     }
 }
 
+/// How many files each of so many sinks may have open. Half of the descriptors are left alone.
+fn open_max(descriptors: u64, sinks: u64) -> usize {
+    let free = descriptors.saturating_sub(DESCRIPTORS_ELSEWHERE) / 2 / DESCRIPTORS_EACH;
+    let each = free.min(OPEN_MAX) / sinks.max(1);
+    usize::try_from(each).unwrap_or(1).max(1)
+}
+
 fn is_out_of_descriptors(error: &Error) -> bool {
     let cause = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<io::Error>());
     cause.is_some_and(storage::is_out_of_descriptors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, length: u64) -> OutputEntry {
+        let bytes = usize::try_from(tail_length(length)).expect("less than a block");
+        let tail = name.bytes().cycle().take(bytes).collect();
+        let target = String::new();
+        let (crc, records, replaces, ours) = (0, 1, false, None);
+        OutputEntry { name: name.to_owned(), target, length, crc, tail, records, replaces, ours }
+    }
+
+    #[test]
+    fn tails_of_partitions_come_back_from_their_section() {
+        let whole = [entry("sink", 10), entry("s/a", 5000), entry("s/b", 4096), entry("s/c", 3)];
+        let mut entries = whole.to_vec();
+        let section = detach_tails(&mut entries).expect("there are partitions");
+        assert_eq!((entries[0].tail.len(), entries[1].tail.len()), (10, 0));
+        let state = |bytes: &[u8]| {
+            let part = Section { bytes: bytes.to_vec(), ..section.clone() };
+            State { name: section.name.clone(), parts: vec![part] }
+        };
+        attach_tails(&mut entries, &[state(&section.bytes)]).expect("the same");
+        assert_eq!(entries, whole);
+        let shorter = &section.bytes[1..];
+        let longer = [&section.bytes[..], b"x"].concat();
+        for wrong in [shorter, &longer] {
+            attach_tails(&mut entries, &[state(wrong)]).expect_err("of another length");
+        }
+        attach_tails(&mut entries, &[]).expect_err("missing");
+        attach_tails(&mut [entry("sink", 10)], &[]).expect("no partitions");
+        assert_eq!(detach_tails(&mut [entry("sink", 10)]), None);
+    }
+
+    #[test]
+    fn few_descriptors_mean_few_open_files() {
+        let check = |descriptors, sinks, expected| {
+            assert_eq!(open_max(descriptors, sinks), expected, "{descriptors} of {sinks}");
+        };
+        check(u64::MAX, 1, 64);
+        check(1024, 1, 64);
+        check(1024, 2, 32);
+        check(256, 1, 54);
+        check(64, 1, 6);
+        check(16, 3, 1);
+    }
+
+    #[test]
+    fn two_targets_that_differ_in_case_alone_have_one_owner() {
+        let mut admission = Admission {
+            instance: String::new(),
+            inputs: Vec::new(),
+            overwrite: false,
+            earlier: BTreeMap::new(),
+            owners: HashMap::new(),
+        };
+        admission.own("s/DE", Path::new("out/DE.csv")).expect("free");
+        admission.own("s/FR", Path::new("out/FR.csv")).expect("free");
+        let error = admission.own("s/de", Path::new("out/de.csv")).expect_err("owned");
+        assert!(error.message.contains("`s/de` and `s/DE`"), "{}", error.message);
+    }
 }

@@ -271,7 +271,10 @@ mod tests {
                 { "name": "dedup", "dedup": { "key": ["id"] } },
                 { "name": "select", "select": ["id", "n + 1 AS \"n or so\""] },
             ],
-            "sink": { "path": "b.csv", "overwrite": false },
+            "sink": [
+                { "path": "b.csv", "overwrite": false, "where": "n > 1" },
+                { "path": "{n}.csv", "overwrite": false, "partitions_max": 5 },
+            ],
             "rejects": { "path": null, "limit": 0 },
             "checkpoint": { "keep": 3 },
             "environment": { "LEAST": 7 },
@@ -305,7 +308,8 @@ mod tests {
         check("/checkpoint/keep", json!(1), "checkpoint.keep");
         check("/checkpoint/when", json!("n = 1"), "checkpoint.when");
         check("/rejects/limit", json!("5%"), "rejects.limit");
-        check("/sink/overwrite", json!(true), "sink.overwrite");
+        check("/sink/0/overwrite", json!(true), "sink.0.overwrite");
+        check("/sink/1/partitions_max", json!(6), "sink.1.partitions_max");
         check("/source/verify", json!("full"), "source.verify");
         check("/transform/0/name", json!("x"), "transform.0.name");
     }
@@ -314,6 +318,7 @@ mod tests {
     fn what_acts_on_later_records_only_is_stateless() {
         let check = |pointer, value, path| check(pointer, value, path, ChangeClass::Stateless);
         check("/transform/0/filter", json!("true"), "transform.0.filter");
+        check("/sink/0/where", json!("n > 2"), "sink.0.where");
         let select = json!(["id", "n + 2 as \"n or so\""]);
         check("/transform/3/select", select, "transform.3.select");
         check("/environment/LEAST", json!(8), "environment.LEAST");
@@ -325,7 +330,7 @@ mod tests {
         check("/source/path", json!(["a.csv", "c.csv"]), "source.path");
         check("/source/types/n", json!("text"), "source.types.n");
         check("/source/new", json!(1), "source.new");
-        check("/sink/path", json!("c.csv"), "sink.path");
+        check("/sink/0/path", json!("c.csv"), "sink.0.path");
         check("/rejects/path", json!("r.jsonl"), "rejects.path");
         check("/transform/1/compute", json!(["n * 3 AS twice"]), "transform.1.compute");
         check("/transform/2/dedup/key", json!(["n"]), "transform.2.dedup.key");

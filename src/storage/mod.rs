@@ -179,6 +179,11 @@ pub fn is_fatal(error: &io::Error) -> bool {
         )
 }
 
+/// How many files this process may have open at a time; `None` where there is no limit.
+pub fn descriptors_max() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Whether an error means that this process, or the machine, has too many open files.
 pub fn is_out_of_descriptors(error: &io::Error) -> bool {
     let codes = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
