@@ -54,7 +54,7 @@ pub fn manifest(number: u64) -> Manifest {
             length: 4099,
             crc: 0xdead_beef,
             tail: vec![0, 10, 255],
-            records: 12,
+            records: 0,
             replaces: false,
             ours: None,
         }],

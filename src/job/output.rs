@@ -66,6 +66,8 @@ pub struct OutputUnderstood<T> {
 
 /// Reads a `[sink]`, whose name may be empty yet; `None` where a problem was found that leaves nothing to go on with.
 pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderstood<SinkSettings>> {
+    let name = section.text("name");
+    let name_is_sound = name.is_none_or(|name| check_name(&mut section, name));
     let path = match section.entry("path") {
         Some(_) => section.text("path"),
         None => section.missing("path", "name the output: `path = \"result.csv\"`"),
@@ -102,8 +104,6 @@ pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderst
     });
     let columns = list(&mut section, "select", &mut effective);
     let wanted = wanted(&mut section, &mut effective);
-    let name = section.text("name");
-    let name_is_sound = name.is_none_or(|name| check_name(&mut section, name));
     section.finish();
     let (path, format) = (path?, format?);
     effective.insert("path".into(), json!(path.written));
@@ -158,11 +158,12 @@ fn list(
 
 /// `where` or `otherwise`.
 fn wanted(section: &mut Section<'_, '_>, effective: &mut Map<String, Json>) -> Option<Wanted> {
+    let entry = section.entry("where");
     let otherwise = match section.entry("otherwise") {
         Some(_) => section.boolean("otherwise")?,
         None => false,
     };
-    let Some(entry) = section.entry("where") else {
+    let Some(entry) = entry else {
         if otherwise {
             effective.insert("otherwise".into(), json!(true));
         }
