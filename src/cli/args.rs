@@ -30,7 +30,7 @@ pub enum Command {
     /// Start a job, or go on with it where it was stopped
     Run(RunArguments),
     /// Validate a job file without reading records
-    Check(JobArguments),
+    Check(CheckArguments),
     /// Say what a run would do: start, resume, or refuse and why
     Plan(AnswerArguments),
     /// Show the first records that come out of the chain
@@ -113,6 +113,18 @@ pub struct AnswerArguments {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `onward check`
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Print the columns before and behind each step, with their types
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// `onward preview`

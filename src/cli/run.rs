@@ -129,6 +129,8 @@ fn finished_before(job: &Job, manifest: &Manifest) -> Exit {
 
 fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) -> Summary {
     let counters = done.counters;
+    let written = |output: &engine::Written| (output.target.clone(), output.records);
+    let outputs = done.outputs.iter().map(written).collect();
     let resumed = done
         .resumed
         .map(|resumed| Resumed { sequence: resumed.sequence, records: resumed.records });
@@ -141,7 +143,8 @@ fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) 
         checkpoints: world.progress.read().checkpoints,
         elapsed,
         resumed,
-        outputs: done.outputs.iter().map(|output| (output.target.clone(), output.records)).collect(),
+        remarks: done.remarks.clone(),
+        outputs,
         rejects: job.rejects.path.clone(),
     }
 }

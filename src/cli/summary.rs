@@ -28,6 +28,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Where this run started, unless at the beginning.
     pub resumed: Option<Resumed>,
+    /// What the steps have to say of the records.
+    pub remarks: Vec<String>,
     /// The outputs of sinks with the records in each; none for standard output.
     pub outputs: Vec<(PathBuf, u64)>,
     /// The file with the rejects, where there is one.
@@ -83,6 +85,9 @@ impl Summary {
                 resumed.sequence,
                 thousands(resumed.records)
             );
+        }
+        for remark in &self.remarks {
+            text += &format!("   {}\n", escape(remark));
         }
         let path = |path: &PathBuf| escape(&path.display().to_string());
         if let [(output, _)] = self.outputs.as_slice() {

@@ -9,7 +9,11 @@
 
 mod decision;
 
+mod explain;
+
 mod inputs;
+
+mod located;
 
 mod look;
 
@@ -53,6 +57,7 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use decision::{Decision, Found, InputFinding};
+pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};
 pub use pipeline::run;
@@ -60,5 +65,5 @@ pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
 pub use schedule::StopCause;
-pub use summary::{Outcome, Summary};
+pub use summary::{Outcome, Summary, Written};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};

@@ -6,6 +6,7 @@
 //! - when applying a piece fails half-way, no checkpoint is taken any more (`is_consistent`).
 
 use super::inputs::Inputs;
+use super::located::Located;
 use super::outputs::{Outputs, Syncs};
 use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
@@ -20,7 +21,7 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::record::Position;
+use crate::record::{Gravity, Position};
 use crate::transform::{Flow, States};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -149,7 +150,10 @@ impl<'a> Ordered<'a> {
             Product::Staged(staged) => {
                 self.is_consistent = false;
                 let plan = self.plan;
-                let output = plan.chain.run_ordered(*staged, &mut self.states, plan)?;
+                let input = self.inputs.files.get(self.position.source.0 as usize);
+                let source = input.map(|input| &*input.name);
+                let tools = Located { plan, source, lines: self.position.lines, extent };
+                let output = plan.chain.run_ordered(*staged, &mut self.states, &tools)?;
                 let flow = output.flow;
                 if let Flow::Full { last_row } = flow {
                     records = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
@@ -219,6 +223,12 @@ impl<'a> Ordered<'a> {
         let rejects = &encoded.rejects;
         for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {
             let records = self.counters.records_read + reject.records;
+            if reject.gravity == Gravity::Fail {
+                let place = self.place_of(reject);
+                let message = format!("stopped at a record: {place}{}", reject.reason);
+                let hint = "mend the record or the step, then run the same command to go on";
+                return Err(Error::failed(message).with_hint(hint));
+            }
             if is_over_limit(self.job.rejects.limit, count, records) {
                 return Err(self.too_many(count, records, Some(reject)));
             }
@@ -235,14 +245,25 @@ impl<'a> Ordered<'a> {
         Ok(())
     }
 
+    /// `in.csv` line 7, and a colon; empty where it is not known.
+    fn place_of(&self, reject: &Rejected) -> String {
+        let input = self.inputs.files.get(self.position.source.0 as usize);
+        match (&reject.origin, input) {
+            (Some(origin), Some(input)) => {
+                let line = self.position.lines + origin.line + 1;
+                format!("`{}` line {line}: ", input.name.display())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What the steps have to say of the records so far.
+    pub fn remarks(&self) -> Vec<String> {
+        self.plan.chain.remarks(&self.states)
+    }
+
     fn too_many(&self, count: u64, records: u64, reject: Option<&Rejected>) -> Error {
-        let place = reject.and_then(|reject| {
-            let origin = reject.origin.as_ref()?;
-            let input = self.inputs.files.get(self.position.source.0 as usize)?;
-            let line = self.position.lines + origin.line + 1;
-            Some(format!("`{}` line {line}: ", input.name.display()))
-        });
-        let place = place.unwrap_or_default();
+        let place = reject.map(|reject| self.place_of(reject)).unwrap_or_default();
         let reason = reject.map_or("", |reject| &*reject.reason);
         let message = match (count, reject) {
             (1, Some(_)) => format!("stopped at a bad record: {place}{reason}"),

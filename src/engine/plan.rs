@@ -57,7 +57,7 @@ impl Plan {
             SourceFormat::Csv(_) => csv_layout(job, inputs, &mut slots, &mut problems),
             SourceFormat::Jsonl => {
                 slots.declared.clone_from(&job.source.types);
-                Layout { fields: Vec::new(), rest: Rest::Json }
+                Layout::json()
             }
         };
         let when = bind_when(job, &layout, &mut slots, now_micros).unwrap_or_else(|more| {
@@ -133,7 +133,7 @@ fn csv_layout(
             problems.push(unknown_column(name, job.places.types[index].clone(), &inputs.names));
         }
     }
-    Layout { fields, rest: Rest::Closed }
+    Layout::closed(fields)
 }
 
 pub(super) fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
@@ -181,7 +181,10 @@ fn close_layout(
     let keys = if declared.is_empty() { inputs.names.clone() } else { declared };
     let computed = std::mem::take(&mut layout.fields);
     layout.rest = Rest::Closed;
-    for key in &keys {
+    for key in keys.iter().filter(|key| {
+        let is_field = computed.iter().any(|field| field.name == **key);
+        is_field || !layout.left_out.contains(key)
+    }) {
         let field = computed.iter().find(|field| field.name == *key).cloned();
         layout.fields.push(field.unwrap_or_else(|| {
             let slot = slots.json_path(&JsonPath::key(key.clone()));

@@ -339,9 +339,7 @@ impl Binding<'_> {
         let partition_by: Vec<Slot> =
             self.fields(by, layout)?.iter().map(|field| field.slot).collect();
         let written = match (&sink.columns, sink.format) {
-            (Some(columns), _) => {
-                Layout { fields: self.fields(columns, layout)?, rest: Rest::Closed }
-            }
+            (Some(columns), _) => Layout::closed(self.fields(columns, layout)?),
             (None, SinkFormat::Csv(_)) => closed.clone(),
             (None, SinkFormat::Jsonl) => layout.clone(),
         };
@@ -364,7 +362,7 @@ impl Binding<'_> {
         for (name, place) in names {
             match layout.find(name) {
                 Some(field) => fields.push(field.clone()),
-                None if layout.rest == Rest::Json => {
+                None if layout.rest == Rest::Json && !layout.is_left_out(name) => {
                     let slot = self.slots.json_path(&JsonPath::key(name.clone()));
                     let data_type = self.slots.info(slot).data_type;
                     fields.push(Field { name: name.clone(), data_type, slot });

@@ -267,6 +267,7 @@ impl<'scope> Schedule<'scope> {
             outputs: ordered.written(),
             bytes_done: ordered.bytes_done(),
             bytes_total: ordered.inputs.bytes_total(),
+            remarks: ordered.remarks(),
         }
     }
 }

@@ -42,4 +42,6 @@ pub struct Summary {
     pub bytes_done: u64,
     /// Input bytes in all.
     pub bytes_total: u64,
+    /// What the steps have to say of the records.
+    pub remarks: Vec<String>,
 }

@@ -9,7 +9,7 @@ use super::schedule::Happened;
 use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
 use crate::expr::TOO_MUCH_TEXT;
-use crate::record::{Batch, Filtered, RawRecords, Reject, Values};
+use crate::record::{Batch, Filtered, Gravity, RawRecords, Reject, Values};
 use crate::source::Input;
 use crate::source::chunks::Chunks;
 use crate::storage::{Storage, read_full};
@@ -396,7 +396,8 @@ impl Worker<'_> {
         }
         let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes() };
         let (origin, raw) = (Some(origin), Some(kept));
-        let rejected = Rejected { row: 0, records: 1, reason: skip.reason(), origin, raw };
+        let (reason, gravity) = (skip.reason(), Gravity::Reject);
+        let rejected = Rejected { row: 0, records: 1, reason, gravity, origin, raw };
         chunk.end = offset;
         chunk.pieces.push(Piece {
             extent: Extent { base: start, start: 0, first_row: 0 },

@@ -9,6 +9,8 @@
 //! 2. A row that a `CASE`, `AND`, `OR`, `coalesce` or `TRY` does not need cannot fault it.
 //! 3. The result depends on the values alone: no clock, locale or hash seed reaches it.
 
+pub mod aggregate;
+
 mod bind;
 
 mod evaluate;
@@ -26,9 +28,10 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, bind_aggregate, bind_items,
-    bind_predicate, bind_scalar, closest,
+    AggregateCall, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
+    bind_as, bind_items, bind_order, bind_predicate, bind_scalar, closest,
 };
+pub use evaluate::list::column_of_elements;
 
 /// The description of the language.
 pub const LANGUAGE: &str = include_str!("LANGUAGE.md");

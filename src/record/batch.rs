@@ -54,6 +54,17 @@ pub struct Reject {
     pub record: RejectedRecord,
     /// What was wrong, without data values: `filter: division by zero`.
     pub reason: Reason,
+    /// What it means for the run.
+    pub gravity: Gravity,
+}
+
+/// What a bad record means for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gravity {
+    /// It is put aside.
+    Reject,
+    /// The run ends at it.
+    Fail,
 }
 
 /// What there is of a bad record.
@@ -176,7 +187,7 @@ impl Batch {
         selection.retain(|row| match faults.get(*row) {
             None => true,
             Some(reason) => {
-                self.reject(*row, format!("{step}: {reason}").into());
+                self.reject(*row, format!("{step}: {reason}").into(), Gravity::Reject);
                 false
             }
         });
@@ -191,12 +202,30 @@ impl Batch {
         let is_rejected = |row: u32| rejects.binary_search_by_key(&row, |(row, _)| *row).is_ok();
         self.selection.retain(|row| !is_rejected(*row));
         for (row, reason) in rejects {
-            self.reject(row, reason);
+            self.reject(row, reason, Gravity::Reject);
         }
     }
 
+    /// Takes those of the selected rows out for which `is_bad` holds, and lists them as rejects.
+    pub fn reject_where(
+        &mut self,
+        reason: &Reason,
+        gravity: Gravity,
+        mut is_bad: impl FnMut(u32) -> bool,
+    ) {
+        let mut selection = std::mem::take(&mut self.selection);
+        selection.retain(|row| {
+            let stays = !is_bad(*row);
+            if !stays {
+                self.reject(*row, reason.clone(), gravity);
+            }
+            stays
+        });
+        self.selection = selection;
+    }
+
     /// Lists a row as a reject; who calls it takes the row out of the selection.
-    fn reject(&mut self, row: u32, reason: Reason) {
+    fn reject(&mut self, row: u32, reason: Reason, gravity: Gravity) {
         let record = match (&self.lineage, &self.raw) {
             (_, RawRecords::None) => RejectedRecord::Computed,
             (Lineage::Read | Lineage::Derived(_), raw) => {
@@ -206,7 +235,7 @@ impl Batch {
                 RejectedRecord::Held(raw.record(row as usize).to_vec())
             }
         };
-        self.rejects.push(Reject { row: self.input_row(row), record, reason });
+        self.rejects.push(Reject { row: self.input_row(row), record, reason, gravity });
     }
 }
 

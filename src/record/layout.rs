@@ -30,6 +30,9 @@ pub struct Layout {
     pub fields: Vec<Field>,
     /// What a record may hold besides `fields`.
     pub rest: Rest,
+    /// Keys of the JSON record that were taken out of it: they can neither be read nor are they written, unless a field
+    /// has that name again.
+    pub left_out: Vec<String>,
 }
 
 /// What a record may hold besides the named fields of its layout.
@@ -91,6 +94,34 @@ pub enum PathStep {
 }
 
 impl Layout {
+    /// Of these fields and no others.
+    pub fn closed(fields: Vec<Field>) -> Layout {
+        Layout { fields, rest: Rest::Closed, left_out: Vec::new() }
+    }
+
+    /// Of whatever keys a JSON record has.
+    pub fn json() -> Layout {
+        Layout { fields: Vec::new(), rest: Rest::Json, left_out: Vec::new() }
+    }
+
+    /// Whether a record may hold more than the fields.
+    pub fn is_open(&self) -> bool {
+        self.rest == Rest::Json
+    }
+
+    /// Takes a field or key out of the record; the key must be looked up.
+    pub fn leave_out(&mut self, name: &str) {
+        self.fields.retain(|field| field.name != name);
+        if self.is_open() && !self.left_out.iter().any(|known| known == name) {
+            self.left_out.push(name.to_owned());
+        }
+    }
+
+    /// Whether a key is one that was taken out.
+    pub fn is_left_out(&self, key: &str) -> bool {
+        self.left_out.iter().any(|known| known == key)
+    }
+
     /// The field of that name: an exact match, or else the only one that matches without regard to ASCII case.
     pub fn find(&self, name: &str) -> Option<&Field> {
         if let Some(field) = self.fields.iter().find(|field| field.name == name) {

@@ -14,23 +14,41 @@ pub mod settings;
 
 mod aggregate;
 
+mod assert;
+
 mod binder;
 
 mod chain;
 
 mod dedup;
 
+mod fill;
+
 mod filter;
+
+mod groups;
 
 mod held;
 
 mod limit;
 
+mod multiply;
+
+mod offset;
+
 mod project;
+
+mod sample;
+
+mod split;
 
 mod stateful;
 
 mod tools;
+
+mod unnest;
+
+mod unpivot;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

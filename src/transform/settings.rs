@@ -1,7 +1,16 @@
 //! The chain as the job file describes it, before names are bound.
 
 pub use super::aggregate::Settings as AggregateSettings;
+pub use super::assert::{
+    Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
+};
 pub use super::dedup::Settings as DedupSettings;
+pub use super::groups::GroupOrder;
+pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
+pub use super::sample::{Settings as SampleSettings, Share};
+pub use super::split::{Parts, Settings as SplitSettings, Surplus};
+pub use super::unnest::{Empty, Settings as UnnestSettings};
+pub use super::unpivot::Settings as UnpivotSettings;
 
 use crate::error::Sql;
 
@@ -29,6 +38,20 @@ pub enum TransformKind {
     Dedup(DedupSettings),
     /// One record per group.
     Aggregate(AggregateSettings),
+    /// Skips the first so many records.
+    Offset(u64),
+    /// One record for each element of a list.
+    Unnest(UnnestSettings),
+    /// Takes a text apart.
+    Split(SplitSettings),
+    /// One record for each of some columns.
+    Unpivot(UnpivotSettings),
+    /// Puts values where there are none.
+    Fill(FillSettings),
+    /// Keeps some of the records.
+    Sample(SampleSettings),
+    /// Says what must hold.
+    Assert(AssertSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -62,6 +85,24 @@ impl TransformKind {
             TransformKind::Limit(_) => ("limit", Columns::Same, Memory::State),
             TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
+            TransformKind::Offset(_) => ("offset", Columns::Same, Memory::State),
+            TransformKind::Unnest(_) => ("unnest", Columns::Other, Memory::None),
+            TransformKind::Split(_) => ("split", Columns::Other, Memory::None),
+            TransformKind::Unpivot(_) => ("unpivot", Columns::Other, Memory::None),
+            TransformKind::Fill(fill) => match fill.with {
+                FillWith::Down(_) => ("fill", Columns::Same, Memory::State),
+                FillWith::Value(..) => ("fill", Columns::Same, Memory::None),
+            },
+            TransformKind::Sample(sample) if sample.counts() => {
+                ("sample", Columns::Same, Memory::State)
+            }
+            TransformKind::Sample(_) => ("sample", Columns::Same, Memory::None),
+            TransformKind::Assert(assert) => match assert.otherwise {
+                AssertOtherwise::Warn => ("assert", Columns::Same, Memory::State),
+                AssertOtherwise::Fail | AssertOtherwise::Reject => {
+                    ("assert", Columns::Same, Memory::None)
+                }
+            },
         };
         Traits { word, columns, memory }
     }

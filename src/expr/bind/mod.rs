@@ -5,25 +5,41 @@
 
 mod aggregate;
 
+mod aggregate_call;
+
 mod binder;
 
 mod calls;
 
+mod json;
+
+mod lists;
+
 mod literals;
+
+mod matching;
 
 mod names;
 
 mod operators;
 
+mod order;
+mod temporal;
+
 mod types;
 
-pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use order::{OrderKey, bind_order};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
 use binder::Binder;
-use sqlparser::ast::{ExcludeSelectItem, Expr, ObjectName, SelectItem, WildcardAdditionalOptions};
+use crate::record::DataType;
+use sqlparser::ast::{
+    ExcludeSelectItem, Expr, IdentWithAlias, ObjectName, RenameSelectItem, SelectItem,
+    WildcardAdditionalOptions,
+};
 
 /// A select-list item.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +57,8 @@ pub enum Item {
         exclude: Vec<String>,
         /// Fields that get other values.
         replace: Vec<(String, Expression)>,
+        /// Fields that get other names: from, to.
+        rename: Vec<(String, String)>,
     },
 }
 
@@ -60,6 +78,17 @@ pub fn bind_unfolded(sql: &Sql, scope: &mut Scope) -> Option<super::node::Node> 
         ast = *inner;
     }
     binder.unfolded(&ast)
+}
+
+/// Binds an expression that must have a certain type, or become it without a `CAST`.
+pub fn bind_as(
+    sql: &Sql,
+    target: DataType,
+    scope: &mut Scope,
+) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole().and_then(|typed| binder.coerce(typed, target));
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
 }
 
 /// Binds a condition; anything but a boolean is an error that names the type.
@@ -123,7 +152,23 @@ fn star(binder: &mut Binder, options: &WildcardAdditionalOptions) -> Option<Item
             replace.push((name, Expression::new(binder.settled(typed).node)));
         }
     }
-    Some(Item::Star { exclude, replace })
+    let mut rename = Vec::new();
+    let renames: &[IdentWithAlias] = match &options.opt_rename {
+        None => &[],
+        Some(RenameSelectItem::Single(one)) => std::slice::from_ref(one),
+        Some(RenameSelectItem::Multiple(several)) => several,
+    };
+    for IdentWithAlias { ident, alias } in renames {
+        let place = binder.source.range(&Expr::Identifier(ident.clone()));
+        if let Some(name) = binder.field_name(&ident.value, &place) {
+            if exclude.contains(&name) || rename.iter().any(|(from, _)| *from == name) {
+                let message = format!("`{name}` is left out or renamed already");
+                binder.fail::<()>(&place, &message, "");
+            }
+            rename.push((name, alias.value.clone()));
+        }
+    }
+    Some(Item::Star { exclude, replace, rename })
 }
 
 impl Binder<'_, '_> {

@@ -1,12 +1,13 @@
 //! Lists as values of other types and the other way round, element by element.
 
 use super::cast::{convert, write_cell};
-use super::cell::{Answer, Cell, Failure};
+use super::cell::{Answer, Builder, Cell, Failure};
 use super::json;
 use crate::expr::node::Conversion;
 use crate::record::list::{self, Elements, ListWriter};
-use crate::record::{Element, text};
+use crate::record::{Column, Element, text};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A value in a list, with what its bytes are borrowed from.
 pub enum Item<'a> {
@@ -51,6 +52,20 @@ impl<'a> Item<'a> {
             Item::Text(bytes) => Cell::Text(bytes),
         }
     }
+}
+
+/// Elements of lists of a type as the values of a column, one row each; `None` is NULL.
+pub fn column_of_elements<'a>(
+    element: Element,
+    rows: usize,
+    sources: impl Iterator<Item = Option<&'a [u8]>>,
+) -> Arc<Column> {
+    let mut builder = Builder::new(element.data_type(), rows);
+    for (row, source) in (0..).zip(sources) {
+        let item = source.map_or(Item::Plain(Cell::Null), |source| Item::read(source, element));
+        builder.set(row, item.cell());
+    }
+    builder.finish()
 }
 
 /// Appends a value as an element of a list of its type.

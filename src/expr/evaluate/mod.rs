@@ -13,7 +13,9 @@ pub mod cell;
 
 mod compare;
 
-mod json;
+pub mod document;
+
+pub mod json;
 
 pub mod like;
 
@@ -23,9 +25,7 @@ mod logic;
 
 mod members;
 
-pub use cast::read_text;
-#[cfg(test)]
-pub use cast::write_cell;
+pub use cast::{read_text, write_cell};
 pub use compare::order;
 
 use super::function;

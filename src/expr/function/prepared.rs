@@ -11,9 +11,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What is computed per row once everything is prepared.
-pub type Routine = Arc<
-    dyn for<'a> Fn(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Failure> + Send + Sync,
->;
+pub type Routine =
+    Arc<dyn for<'a> Fn(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Failure> + Send + Sync>;
 
 /// Prepares a call from its constant arguments; `None` stands for the computed ones. Those that the function prepares
 /// from are always there, and never NULL.

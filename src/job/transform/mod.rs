@@ -2,7 +2,19 @@
 
 mod aggregate;
 
+mod assert;
+
 mod dedup;
+
+mod fill;
+
+mod sample;
+
+mod split;
+
+mod unnest;
+
+mod unpivot;
 
 use super::section::Section;
 use super::text::Text;
@@ -14,7 +26,21 @@ use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
 /// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &["filter", "select", "compute", "limit", "dedup", "aggregate"];
+const KINDS: &[&str] = &[
+    "filter",
+    "select",
+    "compute",
+    "limit",
+    "dedup",
+    "aggregate",
+    "offset",
+    "unnest",
+    "split",
+    "unpivot",
+    "fill",
+    "sample",
+    "assert",
+];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +157,16 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "offset" => {
+            let count = section.count(kind, 0)?;
+            Some((TransformKind::Offset(count), json!(count)))
+        }
+        "unnest" => unnest::understand(section),
+        "split" => split::understand(section),
+        "unpivot" => unpivot::understand(section),
+        "fill" => fill::understand(section),
+        "sample" => sample::understand(section),
+        "assert" => assert::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
@@ -145,6 +181,80 @@ fn optional<'a>(
         Some(_) => section.texts(key, instead_of_empty),
         None => Some(Vec::new()),
     }
+}
+
+/// A setting that may be left out, but not be wrong.
+fn maybe<T>(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    read: impl FnOnce(&mut Section<'_, '_>) -> Option<T>,
+) -> Option<Option<T>> {
+    match section.entry(key) {
+        Some(_) => read(section).map(Some),
+        None => Some(None),
+    }
+}
+
+/// A name or expression that may be left out.
+fn maybe_text<'a>(section: &mut Section<'a, '_>, key: &'static str) -> Option<Option<&'a Text>> {
+    match section.entry(key) {
+        Some(_) => section.text(key).map(Some),
+        None => Some(None),
+    }
+}
+
+/// A name or expression that must be there.
+fn needed<'a>(section: &mut Section<'a, '_>, key: &'static str, hint: &str) -> Option<&'a Text> {
+    match section.entry(key) {
+        Some(_) => section.text(key),
+        None => section.missing(key, hint),
+    }
+}
+
+/// A list that must be there.
+fn needed_list<'a>(
+    section: &mut Section<'a, '_>,
+    key: &'static str,
+    hint: &str,
+) -> Option<Vec<&'a Text>> {
+    match section.entry(key) {
+        Some(_) => section.texts(key, hint),
+        None => section.missing(key, hint),
+    }
+}
+
+/// `true` or `false`, or what holds where it is left out.
+fn flag(section: &mut Section<'_, '_>, key: &'static str, default: bool) -> Option<bool> {
+    match section.entry(key) {
+        Some(_) => section.boolean(key),
+        None => Some(default),
+    }
+}
+
+/// One of some words, or what holds where it is left out.
+fn word<T: Copy>(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    options: &[(&str, T)],
+    default: T,
+) -> Option<T> {
+    match section.entry(key) {
+        Some(_) => section.choice(key, options).map(|choice| choice.value),
+        None => Some(default),
+    }
+}
+
+/// Complains about keys that have no meaning beside another one.
+fn refuse_keys(section: &mut Section<'_, '_>, keys: &[&'static str], beside: &str) -> Option<()> {
+    let mut is_sound = Some(());
+    for key in keys {
+        if let Some(entry) = section.entry(key) {
+            let message = format!("`{key}` has no meaning beside `{beside}`");
+            let problem = Diagnostic::at(entry.key_place.clone(), message);
+            is_sound = section.refuse(problem.with_hint("leave one of them out"));
+        }
+    }
+    is_sound
 }
 
 fn sqls(texts: &[&Text]) -> Vec<Sql> {
