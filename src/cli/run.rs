@@ -51,9 +51,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
     match outcome {
         Ok(outcome) => Ok(report(&loaded.job, &world, outcome, elapsed)),
         // Whoever reads our output has read enough.
-        Err(error) if is_broken_pipe(&error) && loaded.job.is_to_stdout() => {
-            Ok(Exit::Finished)
-        }
+        Err(error) if is_broken_pipe(&error) && loaded.job.is_to_stdout() => Ok(Exit::Finished),
         Err(error) => Err(loaded.explain(&arguments.job.job, going_on(error))),
     }
 }

@@ -181,8 +181,9 @@ fn sizes(newest: &Restored) -> Vec<(&str, u64)> {
     let size = |state: &crate::checkpoint::State| {
         state.parts.iter().map(|part| part.bytes.len() as u64).sum()
     };
-    let steps = newest.states.iter().filter(|state| {
-        newest.manifest.steps.iter().any(|step| step.name == state.name)
-    });
+    let steps = newest
+        .states
+        .iter()
+        .filter(|state| newest.manifest.steps.iter().any(|step| step.name == state.name));
     steps.map(|state| (state.name.as_str(), size(state))).collect()
 }

@@ -14,12 +14,12 @@ mod jsonl;
 
 pub mod settings;
 
+use crate::record::literal::unescape_json;
 use crate::record::{
     Batch, Column, CsvDialect, Field, Layout, RawRecords, Reason, Slot, SlotOrigin, Slots, Values,
     text,
 };
 use crate::source::settings::SourceFormat;
-use crate::record::literal::unescape_json;
 use settings::SinkFormat;
 use std::borrow::Cow;
 use std::sync::Arc;

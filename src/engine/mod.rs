@@ -39,6 +39,8 @@ mod recheck;
 
 mod rejected;
 
+mod rewinding;
+
 mod routes;
 
 mod saver;

@@ -70,7 +70,7 @@ impl Outputs {
         }
         let mut rejects = None;
         for (plan, output) in made {
-            admission.own(&plan.role, &plan.target)?;
+            admission.own_known(&plan)?;
             match plan.place {
                 Place::Sink(index) => sinks[index] = Some(Sink::File(Box::new(output))),
                 Place::Rejects => rejects = Some(output),

@@ -62,6 +62,17 @@ pub struct Partitions {
 }
 
 impl Admission {
+    /// Remembers whose the target of an output is that is there from the start. Single files were compared when the job was
+    /// read, with case.
+    pub fn own_known(&mut self, plan: &OutputPlan) -> Result<()> {
+        if plan.is_partition() {
+            return self.own(&plan.role, &plan.target);
+        }
+        let folded = plan.target.to_string_lossy().to_lowercase();
+        self.owners.insert(folded, plan.role.clone());
+        Ok(())
+    }
+
     /// Remembers whose a target is; an error where it is another output's.
     pub fn own(&mut self, role: &str, target: &Path) -> Result<()> {
         let folded = target.to_string_lossy().to_lowercase();

@@ -171,9 +171,8 @@ fn close_layout(
     layout: &mut Layout,
     slots: &mut Slots,
 ) -> Option<Vec<String>> {
-    let needs_columns = |sink: &SinkSettings| {
-        matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none()
-    };
+    let needs_columns =
+        |sink: &SinkSettings| matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none();
     if layout.rest == Rest::Closed || !job.sinks.iter().any(needs_columns) {
         return None;
     }

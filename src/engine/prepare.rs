@@ -4,30 +4,28 @@ use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
 use super::ordered::{Beginning, Identity};
-use super::output::{Output, OutputPlan, Permission, planned};
+use super::output::{Output, planned};
 use super::outputs::{Outputs, publish_again};
 use super::partitions::{Admission, earlier, earlier_of};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
-use super::survey::{OutputPast, Restored, RestoredOutput, Survey, survey};
+use super::rewinding::{
+    check_leftover_partitions, patterns, rewind_all, sweep_partitions, tell_leftovers,
+};
+use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
     Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
     Store, Trigger,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
-use crate::sink::settings::Target;
-use crate::sink::{
-    Inspected, Mark, PathPattern, StagedName, discard, discard_staged, is_staged_by,
-    leftovers, refuse_other_writers, refuse_writers_of,
-};
+use crate::sink::{PathPattern, discard, refuse_other_writers};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// What preparing came to.
 pub enum Prepared {
@@ -158,7 +156,7 @@ fn tell_notes(world: &World, notes: &[String]) {
     }
 }
 
-fn tell(world: &World, note: &str) {
+pub(super) fn tell(world: &World, note: &str) {
     world.observer.event(Event::Note(note.to_owned()));
 }
 
@@ -230,25 +228,6 @@ fn start(
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
-/// Unfinished outputs of which no checkpoint is left are named, so that somebody can remove them. They may also belong to
-/// another job with this target, so that it is not for us to do.
-fn tell_leftovers(world: &World, name: &StagedName, past: Option<&Manifest>) -> Result<()> {
-    let known = past.map(|manifest| manifest.instance.to_string());
-    for path in leftovers(&*world.storage, name)? {
-        let is_known = known.as_ref().is_some_and(|known| path.to_string_lossy().contains(known));
-        if !is_known {
-            let path = path.display();
-            tell(
-                world,
-                &format!(
-                    "`{path}` is an unfinished output of an earlier start; remove it if no job needs it"
-                ),
-            );
-        }
-    }
-    Ok(())
-}
-
 /// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
 fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>) -> Result<()> {
     if let Some(manifest) = past {
@@ -272,30 +251,7 @@ fn resume(
     let Survey { inputs, plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
     let instance = manifest.instance.to_string();
-    let mut opened = Vec::new();
-    for RestoredOutput { plan, past } in outputs {
-        let overwrite = options.overwrite || plan.overwrite;
-        let output = match past {
-            OutputPast::Written { inspected, records, permission } => {
-                rewind(world, &plan, inspected, permission.widened(overwrite), records)?
-            }
-            OutputPast::Partition { mark, records, permission } => {
-                let inspected = inspect_again(world, &plan, &instance, &mark)?;
-                let permission = permission.widened(overwrite);
-                let mut output = rewind(world, &plan, inspected, permission, records)?;
-                output.close();
-                output
-            }
-            OutputPast::Blank { permission } => {
-                Output::planned(&plan, &instance, permission.widened(overwrite))
-            }
-            OutputPast::New => {
-                let permission = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
-                Output::planned(&plan, &instance, permission)
-            }
-        };
-        opened.push((plan, output));
-    }
+    let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
     let staged = opened.iter().map(|(_, output)| output.name().staged.clone()).collect();
     sweep_partitions(job, world, &instance, &staged)?;
     let admission = Admission {
@@ -332,85 +288,6 @@ fn resume(
     let resumed = Some(Resumed { sequence, records });
     let (known, store) = (Some(known), Some(store));
     Ok(Prepared::Ready(Box::new(Ready { plan, inputs, beginning, known, store, resumed })))
-}
-
-fn rewind(
-    world: &World,
-    plan: &OutputPlan,
-    mut inspected: Inspected,
-    permission: Permission,
-    records: u64,
-) -> Result<Output> {
-    claim(world, &mut inspected)?;
-    Ok(Output::rewound(plan, inspected.rewind()?, permission, records))
-}
-
-fn inspect_again(
-    world: &World,
-    plan: &OutputPlan,
-    instance: &str,
-    mark: &Mark,
-) -> Result<Inspected> {
-    plan.inspect(world, instance, mark)?.map_err(|mismatch| {
-        let path = plan.name(instance).staged;
-        Error::refused(format!("the unfinished output `{}`: {mismatch}", path.display()))
-    })
-}
-
-fn patterns(job: &Job) -> impl Iterator<Item = &PathPattern> {
-    job.sinks.iter().filter_map(|sink| match &sink.target {
-        Target::Partitions(partitions) => Some(&partitions.path),
-        Target::File(_) | Target::Stdout => None,
-    })
-}
-
-/// Removes the staged files of partitions that a killed run of this job made behind its last checkpoint.
-fn sweep_partitions(
-    job: &Job,
-    world: &World,
-    instance: &str,
-    known: &BTreeSet<PathBuf>,
-) -> Result<()> {
-    for pattern in patterns(job) {
-        for path in pattern.staged(&*world.storage)? {
-            if is_staged_by(&path, instance) && !known.contains(&path) {
-                discard_staged(&*world.storage, &path)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Refuses where another run is writing partitions, and tells of those that nobody will finish.
-fn check_leftover_partitions(job: &Job, world: &World, past: Option<&Manifest>) -> Result<()> {
-    for pattern in patterns(job) {
-        let mut staged = pattern.staged(&*world.storage)?;
-        refuse_writers_of(&*world.storage, &staged)?;
-        let known = past.map(|manifest| manifest.instance.to_string());
-        staged.retain(|path| !known.as_ref().is_some_and(|known| is_staged_by(path, known)));
-        if let Some(first) = staged.first() {
-            let (count, first) = (staged.len(), first.display());
-            let note = format!(
-                "there are unfinished outputs of an earlier start, {count} of them, such as `{first}`; remove them if no job needs them"
-            );
-            tell(world, &note);
-        }
-    }
-    Ok(())
-}
-
-/// Takes the lock of an output. We hold the job's: who still holds this one is a process that is just ending.
-fn claim(world: &World, inspected: &mut Inspected) -> Result<()> {
-    const ATTEMPTS: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(50);
-    for _ in 0..ATTEMPTS {
-        if inspected.claim(&*world.storage)? {
-            return Ok(());
-        }
-        (world.pause)(PAUSE);
-    }
-    let message = format!("another run is writing `{}`", inspected.path().display());
-    Err(Error::new(Kind::Locked, message))
 }
 
 /// Finishes publishing, which an earlier run began.

@@ -6,8 +6,8 @@
 //! - the partition of a record depends on the text of its values alone.
 
 use super::plan::{Plan, unknown_column};
-use crate::encode::{Encoder, write_bare};
 use crate::encode::settings::SinkFormat;
+use crate::encode::{Encoder, write_bare};
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
 use crate::job::{Job, SinkSettings, Wanted};

@@ -166,11 +166,7 @@ fn blocked_start(
 }
 
 /// Whether publishing will be able to give the outputs their names: better known now than after the work.
-fn blocked_resume(
-    options: &RunOptions,
-    world: &World,
-    restored: &Restored,
-) -> Result<()> {
+fn blocked_resume(options: &RunOptions, world: &World, restored: &Restored) -> Result<()> {
     for RestoredOutput { plan, past } in &restored.outputs {
         let overwrite = options.overwrite || plan.overwrite;
         if let Some(permission) = past.permission() {

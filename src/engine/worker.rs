@@ -3,8 +3,8 @@
 use super::inputs::Inputs;
 use super::plan::Plan;
 use super::queue::{Start, Task};
-use super::routes::Part;
 use super::rejected::{LineCount, Origin, RAW_BYTES_MAX, Rejected};
+use super::routes::Part;
 use super::schedule::Happened;
 use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};

@@ -29,8 +29,8 @@ pub enum ChangeClass {
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
     ///
-    /// The predicate of a `filter`, or of a sink; items of a `compute` or `select` that keep their names (the same number of items,
-    /// and each changed one still ends in `AS` and the same name), where no step with state comes after it.
+    /// The predicate of a `filter`, or of a sink; items of a `compute` or `select` that keep their names (the same number
+    /// of items, and each changed one still ends in `AS` and the same name), where no step with state comes after it.
     Stateless,
     /// State, or what was already written, does not fit it: refuse.
     ///

@@ -7,8 +7,9 @@ use super::written::Value;
 use super::{Understood, is_sound_name, paths, units};
 use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Diagnostic, Sql};
-use crate::sink::settings::{Partitions, RejectLimit, RejectSettings, Target};
-use crate::sink::{PathPattern, PatternProblem};
+use crate::sink::settings::{
+    Partitions, PathPattern, PatternProblem, RejectLimit, RejectSettings, Target,
+};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 use std::path::Path;

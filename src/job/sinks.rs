@@ -31,8 +31,8 @@ pub fn understand(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Sinks> {
     let Some(node) = node else {
-        let problem = missing("[sink] is missing")
-            .with_hint("add `[sink]` with `path = \"result.csv\"`");
+        let problem =
+            missing("[sink] is missing").with_hint("add `[sink]` with `path = \"result.csv\"`");
         problems.push(problem);
         return None;
     };

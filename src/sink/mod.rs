@@ -19,7 +19,7 @@ mod staged;
 
 mod target;
 
-pub use partition::{PartitionName, PathPattern, PatternProblem, VALUE_BYTES_MAX};
+pub use partition::{PartitionName, PathPattern, VALUE_BYTES_MAX};
 pub use publish::{Publication, discard, discard_staged, is_published, publish, rename};
 pub use rewind::{Inspected, Mismatch, tail_length};
 pub use staged::{BLOCK_BYTES, Mark, StagedFile};

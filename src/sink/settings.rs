@@ -1,6 +1,6 @@
 //! What the job file says about where outputs go.
 
-use super::partition::PathPattern;
+pub use super::partition::{PathPattern, PatternProblem};
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;

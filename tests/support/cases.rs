@@ -51,7 +51,10 @@ pub fn all() -> Vec<Case> {
 }
 
 fn is_output(path: &str) -> bool {
-    path.starts_with("out.") || path.starts_with("out/") || path == "rejects.jsonl" || path == "stdout"
+    path.starts_with("out.")
+        || path.starts_with("out/")
+        || path == "rejects.jsonl"
+        || path == "stdout"
 }
 
 fn lines(path: &Path) -> Vec<String> {
