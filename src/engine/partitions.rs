@@ -62,6 +62,16 @@ pub struct Partitions {
 }
 
 impl Admission {
+    /// Nothing is owned yet.
+    pub fn new(
+        instance: String,
+        inputs: Vec<(PathBuf, Metadata)>,
+        overwrite: bool,
+        earlier: BTreeMap<String, Vec<Standing>>,
+    ) -> Admission {
+        Admission { instance, inputs, overwrite, earlier, owners: HashMap::new() }
+    }
+
     /// Remembers whose the target of an output is that is there from the start. Single files were compared when the job was
     /// read, with case.
     pub fn own_known(&mut self, plan: &OutputPlan) -> Result<()> {
@@ -380,13 +390,7 @@ mod tests {
 
     #[test]
     fn two_targets_that_differ_in_case_alone_have_one_owner() {
-        let mut admission = Admission {
-            instance: String::new(),
-            inputs: Vec::new(),
-            overwrite: false,
-            earlier: BTreeMap::new(),
-            owners: HashMap::new(),
-        };
+        let mut admission = Admission::new(String::new(), Vec::new(), false, BTreeMap::new());
         admission.own("s/DE", Path::new("out/DE.csv")).expect("free");
         admission.own("s/FR", Path::new("out/FR.csv")).expect("free");
         let error = admission.own("s/de", Path::new("out/de.csv")).expect_err("owned");

@@ -23,7 +23,7 @@ use crate::job::diff::{Change, ChangeClass, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::{PathPattern, discard, refuse_other_writers};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
@@ -195,13 +195,8 @@ fn start(
         outputs.push((plan, output));
     }
     check_leftover_partitions(job, world, past.as_ref())?;
-    let admission = Admission {
-        instance: name,
-        inputs: known,
-        overwrite,
-        earlier: past.as_ref().map(earlier).unwrap_or_default(),
-        owners: HashMap::new(),
-    };
+    let earlier = past.as_ref().map(earlier).unwrap_or_default();
+    let admission = Admission::new(name, known, overwrite, earlier);
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
@@ -254,13 +249,8 @@ fn resume(
     let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
     let staged = opened.iter().map(|(_, output)| output.name().staged.clone()).collect();
     sweep_partitions(job, world, &instance, &staged)?;
-    let admission = Admission {
-        instance,
-        inputs: inputs.known(),
-        overwrite: options.overwrite,
-        earlier: earlier_of(&manifest.earlier),
-        owners: HashMap::new(),
-    };
+    let (earlier, known) = (earlier_of(&manifest.earlier), inputs.known());
+    let admission = Admission::new(instance, known, options.overwrite, earlier);
     let now = world.clock.wall_micros();
     let mut counters = manifest.counters;
     counters.resumes += 1;
