@@ -88,6 +88,10 @@ impl Binder<'_, '_> {
             {
                 format!("say which unit: INTERVAL ({written}) DAY")
             }
+            (DataType::Interval, DataType::Text) if is_additive => {
+                let declared = self.declaration(other, DataType::Timestamp);
+                declared.unwrap_or_else(|| format!("write CAST({written} AS timestamp)"))
+            }
             (_, DataType::Text) if is_additive => {
                 format!("write an interval as INTERVAL '3 days', or CAST({written} AS interval)")
             }
