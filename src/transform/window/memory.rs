@@ -1,8 +1,8 @@
 //! What one window call remembers of each key, and what it comes to for the next records.
 
 use crate::error::Result;
-use crate::expr::TOO_MUCH_TEXT;
 use crate::expr::window::{Moving, Nulls, WindowCall, WindowFunction};
+use crate::expr::{Expression, TOO_MUCH_TEXT};
 use crate::record::{Column, DataType, Reason, Values};
 use crate::state::{ExactSum, Reader, Stored, Unreadable, WideSum, Writer};
 use std::cmp::Ordering;
@@ -188,7 +188,7 @@ impl Memory {
         reader: &mut Reader<'_>,
         keys: usize,
     ) -> Result<(), Unreadable> {
-        let data_type = call.argument.as_ref().map_or(DataType::Bigint, |one| one.data_type());
+        let data_type = call.argument.as_ref().map_or(DataType::Bigint, Expression::data_type);
         match self {
             Memory::Counts(counts) => {
                 *counts = reader.u64s(keys, "counts")?;
