@@ -4,6 +4,8 @@ mod checkpoints;
 
 mod lifetime;
 
+mod outputs;
+
 mod running;
 
 mod speaking;

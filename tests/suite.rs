@@ -27,6 +27,8 @@ mod readme;
 
 mod refusals;
 
+mod steps;
+
 mod support;
 
 mod tidy;

@@ -142,11 +142,11 @@ pub struct PreviewArguments {
 /// `onward help`
 #[derive(Debug, Args)]
 pub struct HelpArguments {
-    /// A command, or a guide: cookbook, language
+    /// A command, or a guide: cookbook, steps, language
     #[arg(value_name = "TOPIC")]
     pub topic: Option<String>,
 
-    /// Show only the recipes of the cookbook in which this stands
+    /// Show only the recipes of the cookbook in which this stands, or only this step
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
 }

@@ -14,17 +14,21 @@ mod jsonl;
 
 pub mod settings;
 
+use crate::record::literal::unescape_json;
 use crate::record::{
     Batch, Column, CsvDialect, Field, Layout, RawRecords, Reading, Reason, Slot, SlotOrigin, Slots,
     Values, text,
 };
 use crate::source::settings::SourceFormat;
 use settings::SinkFormat;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Writes the records of one layout in one format.
 #[derive(Debug, Clone)]
 pub struct Encoder {
+    /// What messages call the sink.
+    name: String,
     writer: Writer,
     reads: Vec<Slot>,
     writes: Vec<Slot>,
@@ -105,7 +109,12 @@ impl Encoder {
             list.sort_unstable();
             list.dedup();
         }
-        Encoder { writer, reads, writes }
+        Encoder { name: "sink".to_owned(), writer, reads, writes }
+    }
+
+    /// The same for a sink that messages call by this name.
+    pub fn named(self, name: &str) -> Encoder {
+        Encoder { name: name.to_owned(), ..self }
     }
 
     /// The slots that must be decoded before [`Encoder::encode`], besides those that steps fill.
@@ -126,13 +135,14 @@ impl Encoder {
     pub fn encode(&self, batch: &mut Batch, out: &mut Vec<u8>) {
         for slot in &self.writes {
             let column = Arc::clone(batch.column(*slot));
-            batch.reject_faults("sink", &column.faults);
+            batch.reject_faults(&self.name, &column.faults);
         }
         let rejects = match &self.writer {
             Writer::Csv(writer) => writer.write(batch, out),
             Writer::Jsonl(writer) => writer.write(batch, out),
         };
-        batch.reject_rows(rejects);
+        let named = |(row, reason)| (row, format!("{}: {reason}", self.name).into());
+        batch.reject_rows(rejects.into_iter().map(named).collect());
     }
 }
 
@@ -216,11 +226,22 @@ fn write_rows(
         let before = out.len();
         if let Err(reason) = write_row(out, *row as usize) {
             out.truncate(before);
-            let reason = format!("sink: {reason}").into();
             rejects.push((*row, reason));
         }
     }
     rejects
+}
+
+/// Appends the text of a value that is not NULL, as CSV has it between its quotes.
+pub fn write_bare(out: &mut Vec<u8>, column: &Column, row: usize) {
+    match &column.values {
+        Values::Json(texts) => {
+            let source = texts.get(row);
+            let said = source.starts_with(b"\"").then(|| unescape_json(source)).flatten();
+            out.extend_from_slice(&said.unwrap_or(Cow::Borrowed(source)));
+        }
+        values => write_plain(out, values, row),
+    }
 }
 
 /// Appends the plain text of a value that is neither text nor JSON.

@@ -1,12 +1,12 @@
 //! The bound job: the columns of its inputs, its steps, and how its records are decoded and encoded.
 
 use super::inputs::Inputs;
+use super::routes::{Binding, Routes};
 use crate::decode::{CutOutcome, Decoder, Start};
-use crate::encode::Encoder;
 use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
-use crate::job::{self, Job};
+use crate::job::{self, Job, SinkSettings};
 use crate::record::{
     Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Reading, Rest, Slot,
     SlotOrigin, Slots,
@@ -40,10 +40,8 @@ pub struct Plan {
     pub decoder: Decoder,
     /// Reads what steps write anew.
     pub rewriter: Decoder,
-    /// From batches to bytes.
-    pub encoder: Encoder,
-    /// The slots that the encoder reads.
-    pub encoder_reads: Vec<Slot>,
+    /// Which records go where, and how they are written.
+    pub routes: Routes,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -81,7 +79,10 @@ impl Plan {
             }
         };
         check_columns(job, &chain.layout, &slots, purpose)?;
+        let open_layout = chain.layout.clone();
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
+        let mut binding = Binding { job, slots: &mut slots, now_micros };
+        let routes = Routes::bind(&mut binding, &open_layout, &chain.layout)?;
         let columns = inputs.names.len();
         let mut decoder = Decoder::new(&job.source.format, columns, &slots);
         if let Some(keys) = &known_keys
@@ -90,10 +91,7 @@ impl Plan {
             decoder = decoder.with_known_keys(keys);
         }
         let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
-        let format = job.sink.format;
-        let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
-        let encoder_reads = encoder.reads();
-        Ok(Plan { slots, chain, decoder, rewriter, encoder, encoder_reads, when })
+        Ok(Plan { slots, chain, decoder, rewriter, routes, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -138,8 +136,8 @@ fn check_columns(
     slots: &Slots,
     purpose: Purpose,
 ) -> Result<(), Vec<Diagnostic>> {
-    let is_csv = !matches!(job.sink.format, SinkFormat::Jsonl);
-    if purpose == Purpose::Preview || !is_csv || !slots.is_rewritten || !layout.is_open() {
+    let needs_them = job.sinks.iter().any(needs_columns);
+    if purpose == Purpose::Preview || !needs_them || !slots.is_rewritten || !layout.is_open() {
         return Ok(());
     }
     let message = "the records have whatever keys come, and CSV needs its columns beforehand";
@@ -173,7 +171,7 @@ fn csv_layout(
     Layout::closed(fields)
 }
 
-fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
+pub(super) fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
     const SHOWN_MAX: usize = 8;
     let mut shown = columns.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
     if columns.len() > SHOWN_MAX {
@@ -200,6 +198,11 @@ fn bind_when(
     Ok(Some((predicate, reads)))
 }
 
+/// Whether the columns of the last layout are those of a sink in CSV.
+fn needs_columns(sink: &SinkSettings) -> bool {
+    matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none()
+}
+
 /// CSV needs its columns beforehand: those of JSON records come from the declared types, or else from the first record.
 /// Returns the keys that records may have then.
 fn close_layout(
@@ -208,7 +211,7 @@ fn close_layout(
     layout: &mut Layout,
     slots: &mut Slots,
 ) -> Option<Vec<String>> {
-    if layout.rest == Rest::Closed || matches!(job.sink.format, SinkFormat::Jsonl) {
+    if layout.rest == Rest::Closed || !job.sinks.iter().any(needs_columns) {
         return None;
     }
     let declared = top_level_keys(&job.source.types);

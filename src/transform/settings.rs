@@ -5,19 +5,19 @@ pub use super::assert::{
     Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
 };
 pub use super::count::NAME as COUNT_NAME;
+pub use super::dedup::{Keep, Settings as DedupSettings};
 pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
+pub use super::flatten::Settings as FlattenSettings;
 pub use super::frequency::Settings as FrequencySettings;
 pub use super::groups::GroupOrder;
 pub use super::pivot::Settings as PivotSettings;
-pub use super::flatten::Settings as FlattenSettings;
 pub use super::sample::{Settings as SampleSettings, Share};
-pub use super::split::{Parts, Settings as SplitSettings, Surplus};
-pub use super::unnest::{Empty, Settings as UnnestSettings};
-pub use super::unpivot::Settings as UnpivotSettings;
-pub use super::dedup::{Keep, Settings as DedupSettings};
 pub use super::sessionize::Settings as SessionizeSettings;
+pub use super::split::{Parts, Settings as SplitSettings, Surplus};
 pub use super::top::Settings as TopSettings;
 pub use super::tumble::{Late, Settings as TumbleSettings, Windows};
+pub use super::unnest::{Empty, Settings as UnnestSettings};
+pub use super::unpivot::Settings as UnpivotSettings;
 pub use super::window::{
     MEMORY_BYTES as WINDOW_MEMORY_BYTES, MEMORY_BYTES_MAX as WINDOW_MEMORY_BYTES_MAX,
     Settings as WindowSettings,

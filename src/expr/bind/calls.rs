@@ -156,7 +156,7 @@ impl Binder<'_, '_> {
         let arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
         let mut arguments = self.unify_lists(function, arguments)?;
         match function.parameters.first() {
-            Some(Parameter::Part) => self.check_parts(&arguments)?,
+            Some(Parameter::Part) => self.check_parts(function, &arguments)?,
             Some(Parameter::HasPart) => {
                 let part = Part::parse(function.doc.name)?;
                 self.check_part(part, function.doc.name, arguments.first()?)?;
@@ -247,6 +247,16 @@ impl Binder<'_, '_> {
                 data_type if data_type.is_temporal() => Some(typed),
                 _ => self.coerce(typed, DataType::Timestamp),
             },
+            Parameter::MomentOrTime | Parameter::MomentOrInterval => {
+                let extra = match parameter {
+                    Parameter::MomentOrTime => DataType::Time,
+                    _ => DataType::Interval,
+                };
+                match typed.node.data_type() {
+                    data_type if data_type.is_moment() || data_type == extra => Some(typed),
+                    _ => self.coerce(typed, DataType::Timestamp),
+                }
+            }
             Parameter::TemporalOrBigint => match typed.node.data_type() {
                 data_type if data_type.is_temporal() || data_type == DataType::Bigint => {
                     Some(typed)
@@ -319,7 +329,7 @@ impl Binder<'_, '_> {
     }
 
     /// Whether what follows the name of a part has that part, and goes together.
-    fn check_parts(&mut self, arguments: &[Typed]) -> Option<()> {
+    fn check_parts(&mut self, function: &Function, arguments: &[Typed]) -> Option<()> {
         let [name, moments @ ..] = arguments else {
             return Some(());
         };
@@ -328,10 +338,13 @@ impl Binder<'_, '_> {
             _ => return Some(()),
         };
         for moment in moments {
-            self.check_part(part, self.text(&name.place), moment)?;
+            let is_truncated = function.parameters.last() == Some(&Parameter::MomentOrInterval);
+            // Of an interval, days can be cut to weeks.
+            if !(is_truncated && part == Part::Week) {
+                self.check_part(part, self.text(&name.place), moment)?;
+            }
         }
-        let types = moments.iter().map(|moment| moment.node.data_type());
-        let mut kinds = types.map(|one| (one.is_moment(), one == DataType::Interval));
+        let mut kinds = moments.iter().map(|moment| moment.node.data_type().is_moment());
         let first = kinds.next();
         if kinds.any(|kind| Some(kind) != first) {
             let last = moments.last()?;

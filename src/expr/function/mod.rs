@@ -132,6 +132,10 @@ pub enum Parameter {
     HasPart,
     /// The same, or an integer.
     TemporalOrBigint,
+    /// A date, timestamp, timestamptz or time, as it is.
+    MomentOrTime,
+    /// A date, timestamp, timestamptz or interval, as it is.
+    MomentOrInterval,
     /// An interval.
     Interval,
     /// The format of a date, as a constant text.

@@ -41,8 +41,8 @@ use crate::transform::settings::{TransformKind, TransformSettings};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
-/// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &[
+/// The kinds of steps, as messages and guides list them.
+pub const KINDS: &[&str] = &[
     "filter",
     "select",
     "compute",
