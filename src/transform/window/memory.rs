@@ -116,16 +116,11 @@ impl Memory {
             }
             Memory::Last(rings) => match call.function {
                 WindowFunction::Lag(reach) => {
+                    let default = default.as_deref();
                     for (key, row) in pairs {
-                        let ring = &mut rings[key];
-                        if ring.len() == reach {
-                            results.put(row, &ring.pop_front().unwrap_or_default());
-                        } else {
-                            let default = default.as_ref();
-                            let default = default.map(|column| Stored::of(column, row as usize));
-                            results.put(row, &default.unwrap_or_default());
-                        }
-                        ring.push_back(value(row));
+                        let before = lag(&mut rings[key], value(row), reach);
+                        let default = || default.map(|column| Stored::of(column, row as usize));
+                        results.put(row, &before.or_else(default).unwrap_or_default());
                     }
                 }
                 _ => {
@@ -149,11 +144,7 @@ impl Memory {
             Memory::Weighted(means) => {
                 let WindowFunction::Ewma(alpha) = call.function else { return results.column };
                 for (key, row) in pairs {
-                    if let Stored::Double(value) = value(row) {
-                        let mean = means[key];
-                        means[key] =
-                            Some(mean.map_or(value, |mean| alpha * value + (1.0 - alpha) * mean));
-                    }
+                    weigh(&mut means[key], &value(row), alpha);
                     results.put(row, &means[key].map_or(Stored::Null, Stored::Double));
                 }
             }
@@ -355,6 +346,20 @@ fn take(kept: &mut Option<Stored>, value: Stored, function: WindowFunction, data
     };
     if is_taken {
         *kept = Some(value);
+    }
+}
+
+/// Appends a value to a ring; the one that is so many records before it, where there is one.
+fn lag(ring: &mut VecDeque<Stored>, value: Stored, reach: usize) -> Option<Stored> {
+    let before = if ring.len() == reach { ring.pop_front() } else { None };
+    ring.push_back(value);
+    before
+}
+
+/// Takes a value into a weighted mean: plain arithmetic in the order of the records.
+fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) {
+    if let Stored::Double(value) = value {
+        *mean = Some(mean.map_or(*value, |mean| alpha * value + (1.0 - alpha) * mean));
     }
 }
 
