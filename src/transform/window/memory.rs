@@ -114,22 +114,14 @@ impl Memory {
                     results.put(row, values[key].as_ref().unwrap_or(&Stored::Null));
                 }
             }
-            Memory::Last(rings) => match call.function {
-                WindowFunction::Lag(reach) => {
-                    let default = default.as_deref();
-                    for (key, row) in pairs {
-                        let before = lag(&mut rings[key], value(row), reach);
-                        let default = || default.map(|column| Stored::of(column, row as usize));
-                        results.put(row, &before.or_else(default).unwrap_or_default());
-                    }
+            Memory::Last(rings) => {
+                let default =
+                    |row: u32| default.as_ref().map(|column| Stored::of(column, row as usize));
+                for (key, row) in pairs {
+                    let (ring, value) = (&mut rings[key], value(row));
+                    look_back(ring, value, call, &mut results, row, default);
                 }
-                _ => {
-                    for (key, row) in pairs {
-                        push(&mut rings[key], value(row), reach_of(call));
-                        results.put(row, extreme(&rings[key], call));
-                    }
-                }
-            },
+            }
             Memory::LastSums(rings) => {
                 for (key, row) in pairs {
                     let (ring, sum) = &mut rings[key];
@@ -346,6 +338,24 @@ fn take(kept: &mut Option<Stored>, value: Stored, function: WindowFunction, data
     };
     if is_taken {
         *kept = Some(value);
+    }
+}
+
+/// What a call that remembers the last values comes to for the next one.
+fn look_back(
+    ring: &mut VecDeque<Stored>,
+    value: Stored,
+    call: &WindowCall,
+    results: &mut Results,
+    row: u32,
+    default: impl Fn(u32) -> Option<Stored>,
+) {
+    if let WindowFunction::Lag(reach) = call.function {
+        let before = lag(ring, value, reach).or_else(|| default(row));
+        results.put(row, &before.unwrap_or_default());
+    } else {
+        push(ring, value, reach_of(call));
+        results.put(row, extreme(ring, call));
     }
 }
 
