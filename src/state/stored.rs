@@ -188,7 +188,7 @@ mod tests {
 
     fn columns() -> Vec<Column> {
         let mut text = Text::filled(Arc::default(), 2);
-        text.set(1, "häuser".as_bytes());
+        text.set(1, "h\u{e4}user".as_bytes());
         let interval = Interval { months: -1, days: 2, micros: i64::MAX };
         let values = [
             Values::Boolean(vec![false, true]),

@@ -65,7 +65,14 @@ struct Ranked {
 #[derive(Debug)]
 pub struct Prepared {
     keys: Keys,
-    records: Vec<Option<(Box<[u8]>, Box<[u8]>)>>,
+    records: Vec<Option<Candidate>>,
+}
+
+/// The order key and the bytes of a record.
+#[derive(Debug)]
+struct Candidate {
+    order: Box<[u8]>,
+    record: Box<[u8]>,
 }
 
 /// Binds a `top`.
@@ -109,14 +116,15 @@ impl Stateful for Top {
             places.resize_with(of_batch.len(), Vec::new);
             places[id].push(place);
         }
-        let mut records = vec![None; keys.len()];
+        let mut records: Vec<Option<Candidate>> = (0..keys.len()).map(|_| None).collect();
         for mut of_key in places {
             // A stable sort: of equal ones the first stays first.
             of_key.sort_by(|left, right| order_keys.get(*left).cmp(order_keys.get(*right)));
             for place in of_key.into_iter().take(self.records) {
                 let mut record = Vec::new();
                 self.keeper.write(batch, batch.selection[place], &mut record);
-                records[place] = Some((order_keys.get(place).into(), record.into_boxed_slice()));
+                records[place] =
+                    Some(Candidate { order: order_keys.get(place).into(), record: record.into() });
             }
         }
         Prepared { keys, records }
@@ -132,8 +140,8 @@ impl Stateful for Top {
     ) -> Result<Advanced> {
         let mut of_row = prepared.keys.iter().zip(prepared.records);
         batch.retain(|_| {
-            let ((hash, key), record) = of_row.next().expect("one key for each selected row");
-            best.insert(hash, key, record, self.records)
+            let ((hash, key), candidate) = of_row.next().expect("one key for each selected row");
+            best.insert(hash, key, candidate, self.records)
         });
         batch.selection.clear();
         Ok(Advanced::default())
@@ -221,13 +229,7 @@ impl Stateful for Top {
 impl Best {
     /// Takes in the next record: its order key and its bytes, unless there are enough better ones in its batch. Whether its
     /// key had less than `most` records.
-    fn insert(
-        &mut self,
-        hash: u32,
-        key: &[u8],
-        record: Option<(Box<[u8]>, Box<[u8]>)>,
-        most: usize,
-    ) -> bool {
+    fn insert(&mut self, hash: u32, key: &[u8], candidate: Option<Candidate>, most: usize) -> bool {
         let number = self.seen;
         self.seen += 1;
         let id = self.keys.insert(hash, key).id() as usize;
@@ -236,7 +238,7 @@ impl Best {
         let had_room = self.counts[id] < most;
         self.counts[id] += usize::from(had_room);
         let ranked = &mut self.of_key[id];
-        if let Some((order, record)) = record {
+        if let Some(Candidate { order, record }) = candidate {
             let place = ranked.partition_point(|one| one.order <= order);
             if place < most {
                 ranked.insert(place, Ranked { order, number, record });

@@ -2,6 +2,7 @@
 
 use super::{optional, sqls, written};
 use crate::job::section::Section;
+use crate::job::text::Text;
 use crate::transform::settings::{DedupSettings, Keep, TransformKind};
 use serde_json::{Value as Json, json};
 
@@ -30,6 +31,6 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         "keep": keep_written,
         "mark": mark.map(|mark| &mark.written),
     });
-    let settings = DedupSettings { key: sqls(&key), keep, mark: mark.map(|mark| mark.sql()), place };
+    let settings = DedupSettings { key: sqls(&key), keep, mark: mark.map(Text::sql), place };
     Some((TransformKind::Dedup(settings), effective))
 }

@@ -3,6 +3,7 @@
 use super::stretch::{Least, stretch};
 use super::{column_name, optional, sqls, written};
 use crate::job::section::Section;
+use crate::job::text::Text;
 use crate::transform::settings::{SessionizeSettings, TransformKind};
 use serde_json::{Value as Json, json};
 
@@ -37,7 +38,7 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         "as": number_written,
         "start": start.map(|start| &start.written),
     });
-    let start = start.map(|start| start.sql());
+    let start = start.map(Text::sql);
     let (by, time) = (sqls(&by), time.sql());
     let settings = SessionizeSettings { by, time, gap_micros, number, start };
     Some((TransformKind::Sessionize(settings), effective))

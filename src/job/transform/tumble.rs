@@ -4,6 +4,7 @@ use super::stretch::{Least, stretch};
 use super::{column_name, optional, sqls, written};
 use crate::error::Diagnostic;
 use crate::job::section::Section;
+use crate::job::text::Text;
 use crate::transform::settings::{Late, TransformKind, TumbleSettings, Windows};
 use serde_json::{Value as Json, json};
 use std::ops::Range;
@@ -65,7 +66,7 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         by: sqls(&by),
         time: time.sql(),
         select: sqls(&select),
-        having: having.map(|having| having.sql()),
+        having: having.map(Text::sql),
         windows: Windows { size, offset, lateness },
         names,
         late,

@@ -1,8 +1,8 @@
 //! What one window call remembers of each key, and what it comes to for the next records.
 
 use crate::error::Result;
-use crate::expr::TOO_MUCH_TEXT;
 use crate::expr::window::{Moving, Nulls, WindowCall, WindowFunction};
+use crate::expr::{Expression, TOO_MUCH_TEXT};
 use crate::record::{Column, DataType, Reason, Values};
 use crate::state::{ExactSum, Reader, Stored, Unreadable, WideSum, Writer};
 use std::cmp::Ordering;
@@ -114,27 +114,14 @@ impl Memory {
                     results.put(row, values[key].as_ref().unwrap_or(&Stored::Null));
                 }
             }
-            Memory::Last(rings) => match call.function {
-                WindowFunction::Lag(reach) => {
-                    for (key, row) in pairs {
-                        let ring = &mut rings[key];
-                        if ring.len() == reach {
-                            results.put(row, &ring.pop_front().unwrap_or_default());
-                        } else {
-                            let default = default.as_ref();
-                            let default = default.map(|column| Stored::of(column, row as usize));
-                            results.put(row, &default.unwrap_or_default());
-                        }
-                        ring.push_back(value(row));
-                    }
+            Memory::Last(rings) => {
+                let default =
+                    |row: u32| default.as_ref().map(|column| Stored::of(column, row as usize));
+                for (key, row) in pairs {
+                    let (ring, value) = (&mut rings[key], value(row));
+                    look_back(ring, value, call, &mut results, row, default);
                 }
-                _ => {
-                    for (key, row) in pairs {
-                        push(&mut rings[key], value(row), reach_of(call));
-                        results.put(row, extreme(&rings[key], call));
-                    }
-                }
-            },
+            }
             Memory::LastSums(rings) => {
                 for (key, row) in pairs {
                     let (ring, sum) = &mut rings[key];
@@ -149,11 +136,7 @@ impl Memory {
             Memory::Weighted(means) => {
                 let WindowFunction::Ewma(alpha) = call.function else { return results.column };
                 for (key, row) in pairs {
-                    if let Stored::Double(value) = value(row) {
-                        let mean = means[key];
-                        means[key] =
-                            Some(mean.map_or(value, |mean| alpha * value + (1.0 - alpha) * mean));
-                    }
+                    weigh(&mut means[key], &value(row), alpha);
                     results.put(row, &means[key].map_or(Stored::Null, Stored::Double));
                 }
             }
@@ -188,7 +171,7 @@ impl Memory {
         reader: &mut Reader<'_>,
         keys: usize,
     ) -> Result<(), Unreadable> {
-        let data_type = call.argument.as_ref().map_or(DataType::Bigint, |one| one.data_type());
+        let data_type = call.argument.as_ref().map_or(DataType::Bigint, Expression::data_type);
         match self {
             Memory::Counts(counts) => {
                 *counts = reader.u64s(keys, "counts")?;
@@ -355,6 +338,38 @@ fn take(kept: &mut Option<Stored>, value: Stored, function: WindowFunction, data
     };
     if is_taken {
         *kept = Some(value);
+    }
+}
+
+/// What a call that remembers the last values comes to for the next one.
+fn look_back(
+    ring: &mut VecDeque<Stored>,
+    value: Stored,
+    call: &WindowCall,
+    results: &mut Results,
+    row: u32,
+    default: impl Fn(u32) -> Option<Stored>,
+) {
+    if let WindowFunction::Lag(reach) = call.function {
+        let before = lag(ring, value, reach).or_else(|| default(row));
+        results.put(row, &before.unwrap_or_default());
+    } else {
+        push(ring, value, reach_of(call));
+        results.put(row, extreme(ring, call));
+    }
+}
+
+/// Appends a value to a ring; the one that is so many records before it, where there is one.
+fn lag(ring: &mut VecDeque<Stored>, value: Stored, reach: usize) -> Option<Stored> {
+    let before = if ring.len() == reach { ring.pop_front() } else { None };
+    ring.push_back(value);
+    before
+}
+
+/// Takes a value into a weighted mean: plain arithmetic in the order of the records.
+fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) {
+    if let Stored::Double(value) = value {
+        *mean = Some(mean.map_or(*value, |mean| alpha * value + (1.0 - alpha) * mean));
     }
 }
 
