@@ -28,8 +28,8 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
-    bind_as, bind_items, bind_order, bind_pivot, bind_predicate, bind_scalar, closest,
+    AggregateCall, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate, bind_as, bind_items,
+    bind_order, bind_pivot, bind_predicate, bind_scalar, closest,
 };
 pub use evaluate::list::column_of_elements;
 
