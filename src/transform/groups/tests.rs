@@ -4,7 +4,7 @@ use super::*;
 use crate::error::Sql;
 use crate::expr::aggregate::{self, EXAMPLE_FIELDS, EXAMPLE_ROWS};
 use crate::expr::{Scope, bind_aggregate, bind_scalar};
-use crate::record::{Field, Layout, Rest, SlotOrigin, Slots, Text, Values};
+use crate::record::{Field, Layout, SlotOrigin, Slots, Text, Values};
 use std::collections::BTreeMap;
 
 /// A table, what DuckDB makes of many aggregates over it, and where we differ; `generate.py` is beside them.
@@ -23,11 +23,8 @@ fn table<'a>(
     fields: impl Iterator<Item = (&'a str, &'a str)>,
     rows: &[Vec<Option<&str>>],
 ) -> Table {
-    let mut table = Table {
-        layout: Layout { fields: Vec::new(), rest: Rest::Closed },
-        slots: Slots::default(),
-        columns: Vec::new(),
-    };
+    let mut table =
+        Table { layout: Layout::closed(Vec::new()), slots: Slots::default(), columns: Vec::new() };
     for (index, (name, type_name)) in fields.enumerate() {
         let data_type = DataType::parse(type_name).expect("a type");
         let slot = table.slots.add(name, data_type, SlotOrigin::CsvField(index));
@@ -90,7 +87,7 @@ fn cast(texts: &[Option<String>], data_type: DataType) -> Arc<Column> {
     let mut slots = Slots::default();
     let slot = slots.add("x", DataType::Text, SlotOrigin::Computed);
     let fields = vec![Field { name: "x".to_owned(), data_type: DataType::Text, slot }];
-    let layout = Layout { fields, rest: Rest::Closed };
+    let layout = Layout::closed(fields);
     let mut scope =
         Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
     let cast = Sql::unplaced(format!("CAST(x AS {data_type})"));
@@ -121,7 +118,7 @@ fn text_of(column: &Arc<Column>, row: u32) -> String {
     let mut slots = Slots::default();
     let slot = slots.add("x", column.data_type(), SlotOrigin::Computed);
     let fields = vec![Field { name: "x".to_owned(), data_type: column.data_type(), slot }];
-    let layout = Layout { fields, rest: Rest::Closed };
+    let layout = Layout::closed(fields);
     let mut scope =
         Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
     let cast = bind_scalar(&Sql::unplaced("CAST(x AS text)"), &mut scope).expect("a sound cast");
