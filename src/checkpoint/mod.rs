@@ -36,7 +36,8 @@ pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
 pub use manifest::{
-    Counters, Form, InputEntry, Manifest, OutputEntry, Phase, Standing, StepEntry, Trigger,
+    Counters, EarlierOutput, Form, InputEntry, Manifest, OutputEntry, Phase, Standing, StepEntry,
+    Trigger,
 };
 pub use store::{
     Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,

@@ -19,7 +19,11 @@ mod look;
 
 mod ordered;
 
+mod output;
+
 mod outputs;
+
+mod partitions;
 
 mod pipeline;
 
@@ -34,6 +38,10 @@ mod queue;
 mod recheck;
 
 mod rejected;
+
+mod rewinding;
+
+mod routes;
 
 mod saver;
 
@@ -59,5 +67,5 @@ pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
 pub use schedule::StopCause;
-pub use summary::{Outcome, Summary};
+pub use summary::{Outcome, Summary, Written};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};

@@ -8,9 +8,11 @@
 use super::inputs::Inputs;
 use super::located::Located;
 use super::outputs::{Outputs, Syncs};
+use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
 use super::saver::sync;
+use super::summary::Written;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
@@ -119,13 +121,7 @@ impl<'a> Ordered<'a> {
     /// Makes the staged files that are not there yet, and writes what stands before the first record.
     pub fn open_outputs(&mut self) -> Result<()> {
         self.is_consistent = false;
-        self.outputs.open(self.world)?;
-        if self.outputs.is_blank() {
-            let header = self.plan.encoder.header();
-            let mut digest = crc32fast::Hasher::new();
-            digest.update(&header);
-            self.outputs.append(self.world, &header, &digest)?;
-        }
+        self.outputs.open(self.world, self.plan.routes.headers())?;
         self.is_consistent = true;
         Ok(())
     }
@@ -166,6 +162,7 @@ impl<'a> Ordered<'a> {
             }
         };
         self.check_rejects(&encoded)?;
+        self.outputs.admit(self.world, self.job, &encoded.parts)?;
         self.write(&encoded)?;
         self.counters.records_read += records;
         self.position.offset = piece.end;
@@ -178,7 +175,10 @@ impl<'a> Ordered<'a> {
     /// Appends a piece's bytes and rejects.
     fn write(&mut self, encoded: &Encoded) -> Result<()> {
         self.is_consistent = false;
-        self.outputs.append(self.world, &encoded.bytes, &encoded.digest)?;
+        for part in &encoded.parts {
+            self.outputs.append(self.world, part)?;
+            self.counters.bytes_written += part.bytes.len() as u64;
+        }
         self.lines.clear();
         if let Some(input) = self.inputs.files.get(self.position.source.0 as usize) {
             let Position { records, lines, .. } = self.position;
@@ -190,8 +190,7 @@ impl<'a> Ordered<'a> {
                 reject.write(&mut self.lines, std::path::Path::new(""), 0, 0);
             }
         }
-        self.outputs.append_rejects(&self.lines)?;
-        self.counters.bytes_written += encoded.bytes.len() as u64;
+        self.outputs.append_rejects(&self.lines, encoded.rejects.len() as u64)?;
         self.counters.records_written += encoded.written;
         self.counters.records_filtered += encoded.filtered.count;
         self.counters.records_rejected += encoded.rejects.len() as u64;
@@ -327,7 +326,10 @@ impl<'a> Ordered<'a> {
         };
         let flow = output.flow;
         let encoded = encode_all(plan, output, None);
-        if let Err(error) = self.check_rejects(&encoded) {
+        let checked = self.check_rejects(&encoded);
+        let admitted =
+            checked.and_then(|()| self.outputs.admit(self.world, self.job, &encoded.parts));
+        if let Err(error) = admitted {
             // Nothing was written yet: what was read need not be read again.
             self.is_consistent = plan.chain.put_back(&mut self.states, &before);
             return Err(error);
@@ -365,6 +367,9 @@ impl<'a> Ordered<'a> {
         let worked = self.world.clock.monotonic().saturating_sub(self.started);
         self.counters.active_millis =
             self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
+        let mut outputs = self.outputs.entries();
+        // Finished outputs are not rewound any more.
+        sections.extend(detach_tails(&mut outputs).filter(|_| !is_over));
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -380,12 +385,18 @@ impl<'a> Ordered<'a> {
             position: self.position,
             inputs: self.tracking.entries(self.position)?,
             steps,
-            outputs: self.outputs.entries(),
+            outputs,
+            earlier: if is_over { Vec::new() } else { self.outputs.earlier() },
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
         };
         let syncs = self.outputs.syncs();
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
+    }
+
+    /// The outputs of the sinks and the records in them.
+    pub fn written(&self) -> Vec<Written> {
+        self.outputs.written()
     }
 
     /// Makes the outputs durable, where no checkpoint does it.

@@ -1,14 +1,15 @@
 //! The bound job: the columns of its inputs, its steps, and how its records are decoded and encoded.
 
 use super::inputs::Inputs;
+use super::routes::{Binding, Routes};
 use crate::decode::{CutOutcome, Decoder, Start};
-use crate::encode::Encoder;
 use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
-use crate::job::{self, Job};
+use crate::job::{self, Job, SinkSettings};
 use crate::record::{
-    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
+    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Reading, Rest, Slot,
+    SlotOrigin, Slots,
 };
 use crate::source::settings::SourceFormat;
 use crate::transform::{Chain, Tools};
@@ -37,10 +38,10 @@ pub struct Plan {
     pub chain: Chain,
     /// From bytes to batches.
     pub decoder: Decoder,
-    /// From batches to bytes.
-    pub encoder: Encoder,
-    /// The slots that the encoder reads.
-    pub encoder_reads: Vec<Slot>,
+    /// Reads what steps write anew.
+    pub rewriter: Decoder,
+    /// Which records go where, and how they are written.
+    pub routes: Routes,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -59,6 +60,7 @@ impl Plan {
             SourceFormat::Csv(_) => csv_layout(job, inputs, &mut slots, &mut problems),
             SourceFormat::Jsonl => {
                 slots.declared.clone_from(&job.source.types);
+                slots.readings.clone_from(&job.source.readings);
                 Layout::json()
             }
         };
@@ -76,7 +78,11 @@ impl Plan {
                 return Err(problems);
             }
         };
+        check_columns(job, &chain.layout, &slots, purpose)?;
+        let open_layout = chain.layout.clone();
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
+        let mut binding = Binding { job, slots: &mut slots, now_micros };
+        let routes = Routes::bind(&mut binding, &open_layout, &chain.layout)?;
         let columns = inputs.names.len();
         let mut decoder = Decoder::new(&job.source.format, columns, &slots);
         if let Some(keys) = &known_keys
@@ -84,10 +90,8 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
-        let format = job.sink.format;
-        let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
-        let encoder_reads = encoder.reads();
-        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
+        let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
+        Ok(Plan { slots, chain, decoder, rewriter, routes, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -103,18 +107,45 @@ impl Tools for Plan {
     }
 
     fn recut(&self, records: Vec<u8>) -> RawRecords {
-        let window = Arc::new(records);
-        match self.decoder.cut(&window, Start::Exact(0), window.len(), true) {
-            CutOutcome::Cut(cut) => cut.batch.raw,
-            CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
-                RawRecords::None
-            }
-        }
+        recut(&self.decoder, records)
+    }
+
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        recut(&self.rewriter, records)
     }
 
     fn slots(&self) -> usize {
         self.slots.infos.len()
     }
+}
+
+fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {
+    let window = Arc::new(records);
+    match decoder.cut(&window, Start::Exact(0), window.len(), true) {
+        CutOutcome::Cut(cut) => cut.batch.raw,
+        CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
+            RawRecords::None
+        }
+    }
+}
+
+/// Records that a step writes anew have whatever keys come, and CSV output needs to know its columns.
+fn check_columns(
+    job: &Job,
+    layout: &Layout,
+    slots: &Slots,
+    purpose: Purpose,
+) -> Result<(), Vec<Diagnostic>> {
+    let needs_them = job.sinks.iter().any(needs_columns);
+    if purpose == Purpose::Preview || !needs_them || !slots.is_rewritten || !layout.is_open() {
+        return Ok(());
+    }
+    let message = "the records have whatever keys come, and CSV needs its columns beforehand";
+    let (place, label) = (None, String::new());
+    let problem = Diagnostic { message: message.to_owned(), place, label, hint: None };
+    let hint =
+        "name them in a last step: `select = [\"id\", \"\\\"user.name\\\"\"]`, or write JSONL";
+    Err(vec![problem.with_hint(hint)])
 }
 
 fn csv_layout(
@@ -128,6 +159,8 @@ fn csv_layout(
         let declared = job.source.types.iter().find(|(declared, _)| declared == name);
         let data_type = declared.map_or(DataType::Text, |(_, data_type)| *data_type);
         let slot = slots.add(name, data_type, SlotOrigin::CsvField(index));
+        let reading = job.source.readings.iter().find(|(declared, _)| declared == name);
+        slots.set_reading(slot, reading.map_or(Reading::Usual, |(_, reading)| reading.clone()));
         fields.push(Field { name: name.clone(), data_type, slot });
     }
     for (index, (name, _)) in job.source.types.iter().enumerate() {
@@ -138,7 +171,7 @@ fn csv_layout(
     Layout::closed(fields)
 }
 
-fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
+pub(super) fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
     const SHOWN_MAX: usize = 8;
     let mut shown = columns.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
     if columns.len() > SHOWN_MAX {
@@ -165,6 +198,11 @@ fn bind_when(
     Ok(Some((predicate, reads)))
 }
 
+/// Whether the columns of the last layout are those of a sink in CSV.
+fn needs_columns(sink: &SinkSettings) -> bool {
+    matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none()
+}
+
 /// CSV needs its columns beforehand: those of JSON records come from the declared types, or else from the first record.
 /// Returns the keys that records may have then.
 fn close_layout(
@@ -173,7 +211,7 @@ fn close_layout(
     layout: &mut Layout,
     slots: &mut Slots,
 ) -> Option<Vec<String>> {
-    if layout.rest == Rest::Closed || matches!(job.sink.format, SinkFormat::Jsonl) {
+    if layout.rest == Rest::Closed || !job.sinks.iter().any(needs_columns) {
         return None;
     }
     let declared = top_level_keys(&job.source.types);

@@ -58,6 +58,14 @@ struct Call {
     inputs: Vec<usize>,
 }
 
+/// All that is read of the records of a batch.
+#[derive(Debug)]
+pub struct Inputs {
+    keys: Vec<Arc<Column>>,
+    filters: Vec<Arc<Column>>,
+    inputs: Vec<Arc<Column>>,
+}
+
 /// Groups with what the calls remember of them.
 #[derive(Debug)]
 pub struct Groups {
@@ -103,6 +111,12 @@ impl Grouping {
 
     /// The groups of the selected rows of a batch; faulty rows are rejected and count nowhere.
     pub fn groups_of(&self, step: &str, batch: &mut Batch) -> Groups {
+        let inputs = self.inputs_of(step, batch);
+        self.groups_of_rows(&inputs, &batch.selection)
+    }
+
+    /// All that is read of the selected rows of a batch; faulty rows are rejected.
+    pub fn inputs_of(&self, step: &str, batch: &mut Batch) -> Inputs {
         let keys = self.keys.iter().map(|key| &key.expression);
         let keys = evaluate_all(keys, step, batch);
         let filters = evaluate_all(&self.filters, step, batch);
@@ -121,13 +135,17 @@ impl Grouping {
             batch.reject_faults(step, &faults);
             inputs.push(column);
         }
+        Inputs { keys, filters, inputs }
+    }
 
-        let rows = &batch.selection;
+    /// The groups of some rows, none of them faulty.
+    pub fn groups_of_rows(&self, inputs: &Inputs, rows: &[u32]) -> Groups {
+        let Inputs { keys, filters, inputs } = inputs;
         let mut groups = self.new_groups();
         let group_of_row: Vec<u32> = if keys.is_empty() {
             vec![0; rows.len()]
         } else {
-            let keys = Keys::of_columns(&keys, rows);
+            let keys = Keys::of_columns(keys, rows);
             keys.iter().map(|(hash, key)| groups.keys.insert(hash, key).id()).collect()
         };
         for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {

@@ -22,11 +22,13 @@ pub enum Shape {
     Several,
     /// Dedup, limit and aggregate one after the other.
     Chain,
+    /// Several sinks, one of them with more partitions than files are open.
+    Partitions,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Shape; 7] = [
+    pub const ALL: [Shape; 8] = [
         Shape::Plain,
         Shape::Jsonl,
         Shape::Dedup,
@@ -34,6 +36,7 @@ impl Shape {
         Shape::Rejects,
         Shape::Several,
         Shape::Chain,
+        Shape::Partitions,
     ];
 
     /// Makes the job, with checkpoints so often, and its inputs of so many records in all.
@@ -61,6 +64,7 @@ impl Shape {
             Shape::Rejects => REJECTS,
             Shape::Several => SEVERAL,
             Shape::Chain => CHAIN,
+            Shape::Partitions => PARTITIONS,
         }
     }
 }
@@ -182,6 +186,29 @@ filter = "total > 50"
 
 [sink]
 path = "out.tsv"
+"#;
+
+const PARTITIONS: &str = r#"
+[source]
+path = "in.csv"
+types = { amount = "decimal(12,2)" }
+
+[[sink]]
+name = "days"
+path = "days/{day}/{key}.csv"
+partition_by = ["day", "key"]
+where = "key <= 'k20'"
+
+[[sink]]
+name = "large"
+path = "large.csv"
+where = "amount > 90"
+
+[[sink]]
+name = "rest"
+path = "rest-{key}.jsonl"
+partition_by = ["key"]
+otherwise = true
 "#;
 
 /// Whether all amounts are numbers.
