@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
-use crate::record::{Batch, Column, DataType, RawRecords, Slot};
+use crate::record::{Batch, Column, DataType, Faults, RawRecords, Slot};
 use crate::state::{
     Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, key,
 };
@@ -123,15 +123,16 @@ impl Grouping {
         let mut inputs = Vec::new();
         for (filter, expression) in &self.inputs {
             // What a filter keeps out must not be looked at: it may be faulty.
-            let column = match filter {
-                None => expression.evaluate(batch, &batch.selection),
-                Some(filter) => {
-                    let is_true = |row: &u32| filters[*filter].is_true(*row as usize);
-                    let rows = batch.selection.iter().copied().filter(is_true);
-                    expression.evaluate(batch, &rows.collect::<Vec<u32>>())
-                }
+            let Some(filter) = filter else {
+                inputs.extend(evaluate_all([expression], step, batch));
+                continue;
             };
-            batch.reject_faults(step, &column.faults);
+            let is_true = |row: &u32| filters[*filter].is_true(*row as usize);
+            let rows: Vec<u32> = batch.selection.iter().copied().filter(is_true).collect();
+            let column = expression.evaluate(batch, &rows);
+            let mut faults = Faults::default();
+            faults.extend_selected(&column.faults, &rows);
+            batch.reject_faults(step, &faults);
             inputs.push(column);
         }
         Inputs { keys, filters, inputs }

@@ -23,11 +23,8 @@ fn table<'a>(
     fields: impl Iterator<Item = (&'a str, &'a str)>,
     rows: &[Vec<Option<&str>>],
 ) -> Table {
-    let mut table = Table {
-        layout: Layout::closed(Vec::new()),
-        slots: Slots::default(),
-        columns: Vec::new(),
-    };
+    let mut table =
+        Table { layout: Layout::closed(Vec::new()), slots: Slots::default(), columns: Vec::new() };
     for (index, (name, type_name)) in fields.enumerate() {
         let data_type = DataType::parse(type_name).expect("a type");
         let slot = table.slots.add(name, data_type, SlotOrigin::CsvField(index));
