@@ -24,7 +24,7 @@ fn table<'a>(
     rows: &[Vec<Option<&str>>],
 ) -> Table {
     let mut table = Table {
-        layout: Layout { fields: Vec::new(), rest: Rest::Closed },
+        layout: Layout { fields: Vec::new(), rest: Rest::Closed, left_out: Vec::new() },
         slots: Slots::default(),
         columns: Vec::new(),
     };
@@ -90,7 +90,7 @@ fn cast(texts: &[Option<String>], data_type: DataType) -> Arc<Column> {
     let mut slots = Slots::default();
     let slot = slots.add("x", DataType::Text, SlotOrigin::Computed);
     let fields = vec![Field { name: "x".to_owned(), data_type: DataType::Text, slot }];
-    let layout = Layout { fields, rest: Rest::Closed };
+    let layout = Layout { fields, rest: Rest::Closed, left_out: Vec::new() };
     let mut scope =
         Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
     let cast = Sql::unplaced(format!("CAST(x AS {data_type})"));
@@ -121,7 +121,7 @@ fn text_of(column: &Arc<Column>, row: u32) -> String {
     let mut slots = Slots::default();
     let slot = slots.add("x", column.data_type(), SlotOrigin::Computed);
     let fields = vec![Field { name: "x".to_owned(), data_type: column.data_type(), slot }];
-    let layout = Layout { fields, rest: Rest::Closed };
+    let layout = Layout { fields, rest: Rest::Closed, left_out: Vec::new() };
     let mut scope =
         Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
     let cast = bind_scalar(&Sql::unplaced("CAST(x AS text)"), &mut scope).expect("a sound cast");
