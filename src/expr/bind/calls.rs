@@ -333,15 +333,19 @@ impl Binder<'_, '_> {
         let [name, moments @ ..] = arguments else {
             return Some(());
         };
-        let part = match name.node.constant() {
-            Some(Value::Text(name)) => std::str::from_utf8(name).ok().and_then(Part::parse)?,
+        let (name, part) = match name.node.constant() {
+            Some(Value::Text(name)) => {
+                let name = std::str::from_utf8(name).ok()?.to_string();
+                let part = Part::parse(&name)?;
+                (name, part)
+            }
             _ => return Some(()),
         };
         for moment in moments {
             let is_truncated = function.parameters.last() == Some(&Parameter::MomentOrInterval);
             // Of an interval, days can be cut to weeks.
             if !(is_truncated && part == Part::Week) {
-                self.check_part(part, self.text(&name.place), moment)?;
+                self.check_part(part, &name, moment)?;
             }
         }
         let mut kinds = moments.iter().map(|moment| moment.node.data_type().is_moment());

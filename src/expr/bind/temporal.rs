@@ -69,12 +69,7 @@ impl Binder<'_, '_> {
         Some(Node::Arithmetic(operator, Box::new(pair.map(|side| side.node)), data_type))
     }
 
-    fn no_arithmetic<T>(
-        &mut self,
-        operator: Arithmetic,
-        left: &Typed,
-        right: &Typed,
-    ) -> Option<T> {
+    fn no_arithmetic<T>(&mut self, operator: Arithmetic, left: &Typed, right: &Typed) -> Option<T> {
         let (left_type, right_type) = (left.node.data_type(), right.node.data_type());
         let symbol = operator.symbol();
         let message = format!("there is no {left_type} {symbol} {right_type}");
@@ -203,7 +198,9 @@ fn rule(operator: Arithmetic, left: DataType, right: DataType) -> Option<Rule> {
         (Arithmetic::Add, Interval, Date | Timestamp) => sum(left, right, Timestamp),
         (Arithmetic::Add, Timestamptz | Time | Interval, Interval) => sum(left, right, left),
         (Arithmetic::Add, Interval, Timestamptz | Time) => sum(left, right, right),
-        (Arithmetic::Add, Date, Time) | (Arithmetic::Add, Time, Date) => sum(left, right, Timestamp),
+        (Arithmetic::Add, Date, Time) | (Arithmetic::Add, Time, Date) => {
+            sum(left, right, Timestamp)
+        }
         (Arithmetic::Add, Json, Interval) => sum(Timestamp, right, Timestamp),
         (Arithmetic::Add, Interval, Json) => sum(left, Timestamp, Timestamp),
         (Arithmetic::Subtract, Date | Timestamp, Interval) => difference(left, right, Timestamp),
