@@ -10,6 +10,8 @@ mod running;
 
 mod speaking;
 
+mod steps;
+
 use crate::support::folder;
 use crate::support::program::onward_ends;
 use std::fmt::Write as _;

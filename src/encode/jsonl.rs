@@ -104,7 +104,7 @@ impl JsonlWriter {
     /// Appends the selected records; answers which could not be written.
     pub(super) fn write(&self, batch: &Batch, out: &mut Vec<u8>) -> Vec<(u32, Reason)> {
         write_rows(&batch.selection, out, |out, row| {
-            match (&batch.raw, self.shape) {
+            match (batch.records(), self.shape) {
                 (RawRecords::Json(records), Shape::Spliced) => {
                     self.splice(out, batch, records, row)?;
                 }

@@ -16,8 +16,8 @@ pub mod settings;
 
 use crate::record::literal::unescape_json;
 use crate::record::{
-    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reason, Slot, SlotOrigin, Slots, Values,
-    text,
+    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reading, Reason, Slot, SlotOrigin, Slots,
+    Values, text,
 };
 use crate::source::settings::SourceFormat;
 use settings::SinkFormat;
@@ -51,6 +51,8 @@ enum Cell {
     Json(usize),
     /// The value of a column that was read from this CSV field.
     ValueOfField(Slot, usize),
+    /// The value of a column that was read from a CSV field in a format of its own.
+    Decoded(Slot),
     /// The value of a column.
     Value(Slot),
 }
@@ -95,7 +97,7 @@ impl Encoder {
         let mut writes = Vec::new();
         for cell in cells {
             match cell {
-                Cell::ValueOfField(slot, _) => {
+                Cell::ValueOfField(slot, _) | Cell::Decoded(slot) => {
                     reads.push(slot);
                     writes.push(slot);
                 }
@@ -150,6 +152,11 @@ impl Cell {
         match (slots.info(slot).origin, format) {
             (SlotOrigin::Computed, _) => Cell::Value(slot),
             (SlotOrigin::JsonPath(path), _) => Cell::Json(path),
+            (SlotOrigin::CsvField(_), SinkFormat::Jsonl)
+                if slots.info(slot).reading != Reading::Usual =>
+            {
+                Cell::Decoded(slot)
+            }
             (SlotOrigin::CsvField(place), SinkFormat::Jsonl) => Cell::ValueOfField(slot, place),
             (SlotOrigin::CsvField(place), SinkFormat::Csv(sink)) => {
                 let to = sink.dialect;
@@ -166,9 +173,17 @@ impl Cell {
         }
     }
 
+    /// The records that it is read from: a JSON value from those that a step may have written anew.
+    fn records<'a>(&self, batch: &'a Batch) -> &'a RawRecords {
+        match self {
+            Cell::Json(_) => batch.records(),
+            _ => &batch.raw,
+        }
+    }
+
     /// What the cell of a row holds.
     fn content<'a>(&self, batch: &'a Batch, row: usize) -> Content<'a> {
-        match (self, &batch.raw) {
+        match (self, self.records(batch)) {
             (Cell::CsvVerbatim(place) | Cell::CsvRequoted(place), RawRecords::Csv(records)) => {
                 Content::Csv(records.field(row, *place), records.dialect)
             }
@@ -180,7 +195,7 @@ impl Cell {
                 let raw = (records.field(row, *place), records.dialect);
                 Content::value(batch, *slot, row, Some(raw))
             }
-            (Cell::Value(slot) | Cell::ValueOfField(slot, _), _) => {
+            (Cell::Value(slot) | Cell::Decoded(slot) | Cell::ValueOfField(slot, _), _) => {
                 Content::value(batch, *slot, row, None)
             }
             (Cell::CsvVerbatim(_) | Cell::CsvRequoted(_) | Cell::Json(_), _) => Content::Null,

@@ -27,6 +27,10 @@ impl Tools for Located<'_> {
         self.plan.recut(records)
     }
 
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        self.plan.rewritten(records)
+    }
+
     fn place(&self, batch: &Batch, row: u32) -> Option<String> {
         let source = self.source?;
         let is_read = matches!(batch.lineage, Lineage::Read | Lineage::Derived(_));

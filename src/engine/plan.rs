@@ -8,7 +8,8 @@ use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
 use crate::job::{self, Job, SinkSettings};
 use crate::record::{
-    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
+    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Reading, Rest, Slot,
+    SlotOrigin, Slots,
 };
 use crate::source::settings::SourceFormat;
 use crate::transform::{Chain, Tools};
@@ -37,6 +38,8 @@ pub struct Plan {
     pub chain: Chain,
     /// From bytes to batches.
     pub decoder: Decoder,
+    /// Reads what steps write anew.
+    pub rewriter: Decoder,
     /// Which records go where, and how they are written.
     pub routes: Routes,
     /// The predicate of `checkpoint.when` and the slots that it reads.
@@ -57,6 +60,7 @@ impl Plan {
             SourceFormat::Csv(_) => csv_layout(job, inputs, &mut slots, &mut problems),
             SourceFormat::Jsonl => {
                 slots.declared.clone_from(&job.source.types);
+                slots.readings.clone_from(&job.source.readings);
                 Layout::json()
             }
         };
@@ -74,6 +78,7 @@ impl Plan {
                 return Err(problems);
             }
         };
+        check_columns(job, &chain.layout, &slots, purpose)?;
         let open_layout = chain.layout.clone();
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
         let mut binding = Binding { job, slots: &mut slots, now_micros };
@@ -85,7 +90,8 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
-        Ok(Plan { slots, chain, decoder, routes, when })
+        let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
+        Ok(Plan { slots, chain, decoder, rewriter, routes, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -101,18 +107,45 @@ impl Tools for Plan {
     }
 
     fn recut(&self, records: Vec<u8>) -> RawRecords {
-        let window = Arc::new(records);
-        match self.decoder.cut(&window, Start::Exact(0), window.len(), true) {
-            CutOutcome::Cut(cut) => cut.batch.raw,
-            CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
-                RawRecords::None
-            }
-        }
+        recut(&self.decoder, records)
+    }
+
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        recut(&self.rewriter, records)
     }
 
     fn slots(&self) -> usize {
         self.slots.infos.len()
     }
+}
+
+fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {
+    let window = Arc::new(records);
+    match decoder.cut(&window, Start::Exact(0), window.len(), true) {
+        CutOutcome::Cut(cut) => cut.batch.raw,
+        CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
+            RawRecords::None
+        }
+    }
+}
+
+/// Records that a step writes anew have whatever keys come, and CSV output needs to know its columns.
+fn check_columns(
+    job: &Job,
+    layout: &Layout,
+    slots: &Slots,
+    purpose: Purpose,
+) -> Result<(), Vec<Diagnostic>> {
+    let needs_them = job.sinks.iter().any(needs_columns);
+    if purpose == Purpose::Preview || !needs_them || !slots.is_rewritten || !layout.is_open() {
+        return Ok(());
+    }
+    let message = "the records have whatever keys come, and CSV needs its columns beforehand";
+    let (place, label) = (None, String::new());
+    let problem = Diagnostic { message: message.to_owned(), place, label, hint: None };
+    let hint =
+        "name them in a last step: `select = [\"id\", \"\\\"user.name\\\"\"]`, or write JSONL";
+    Err(vec![problem.with_hint(hint)])
 }
 
 fn csv_layout(
@@ -126,6 +159,8 @@ fn csv_layout(
         let declared = job.source.types.iter().find(|(declared, _)| declared == name);
         let data_type = declared.map_or(DataType::Text, |(_, data_type)| *data_type);
         let slot = slots.add(name, data_type, SlotOrigin::CsvField(index));
+        let reading = job.source.readings.iter().find(|(declared, _)| declared == name);
+        slots.set_reading(slot, reading.map_or(Reading::Usual, |(_, reading)| reading.clone()));
         fields.push(Field { name: name.clone(), data_type, slot });
     }
     for (index, (name, _)) in job.source.types.iter().enumerate() {
@@ -163,6 +198,11 @@ fn bind_when(
     Ok(Some((predicate, reads)))
 }
 
+/// Whether the columns of the last layout are those of a sink in CSV.
+fn needs_columns(sink: &SinkSettings) -> bool {
+    matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none()
+}
+
 /// CSV needs its columns beforehand: those of JSON records come from the declared types, or else from the first record.
 /// Returns the keys that records may have then.
 fn close_layout(
@@ -171,8 +211,6 @@ fn close_layout(
     layout: &mut Layout,
     slots: &mut Slots,
 ) -> Option<Vec<String>> {
-    let needs_columns =
-        |sink: &SinkSettings| matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none();
     if layout.rest == Rest::Closed || !job.sinks.iter().any(needs_columns) {
         return None;
     }

@@ -29,8 +29,9 @@ pub enum ChangeClass {
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
     ///
-    /// The predicate of a `filter`, or of a sink; items of a `compute` or `select` that keep their names (the same number
-    /// of items, and each changed one still ends in `AS` and the same name), where no step with state comes after it.
+    /// The predicate of a `filter`, or of a sink; what an `assert` that counts nothing asserts, says and does; items of a
+    /// `compute` or `select` that keep their names (the same number of items, and each changed one still ends in `AS` and
+    /// the same name), where no step with state comes after it.
     Stateless,
     /// State, or what was already written, does not fit it: refuse.
     ///
@@ -131,6 +132,10 @@ impl Chain<'_> {
             | ["sink", "overwrite" | "partitions_max"]
             | ["sink", _, "overwrite" | "partitions_max"]
             | ["source", "verify"] => ChangeClass::Cosmetic,
+            ["transform", index, "assert", _] => match index.parse() {
+                Ok(index) => self.class_of_step(index, "assert"),
+                Err(_) => ChangeClass::Incompatible,
+            },
             ["sink", "where"] | ["sink", _, "where"] => ChangeClass::Stateless,
             ["transform", index, setting] => match index.parse() {
                 Ok(index) => self.class_of_step(index, setting),
@@ -146,12 +151,13 @@ impl Chain<'_> {
             return ChangeClass::Incompatible;
         };
         let kind = kind(stored);
-        if kind.is_none() || kind != self::kind(current) || has_state(stored) {
+        let keeps_state = has_state(stored) || has_state(current);
+        if kind.is_none() || kind != self::kind(current) || keeps_state {
             return ChangeClass::Incompatible;
         }
         match setting {
             "name" => ChangeClass::Cosmetic,
-            "filter" => ChangeClass::Stateless,
+            "filter" | "assert" => ChangeClass::Stateless,
             "compute" | "select" => {
                 let keeps = names_stay(&stored[setting], &current[setting]);
                 let reaches_state = self.has_state_after(index);
@@ -225,7 +231,14 @@ fn kind(step: &Json) -> Option<&str> {
 
 /// Whether a step may remember something from record to record; what is not known to have no state may.
 fn has_state(step: &Json) -> bool {
-    !matches!(kind(step), Some("filter" | "select" | "compute"))
+    match kind(step) {
+        Some("filter" | "select" | "compute") => false,
+        Some("unnest" | "split" | "unpivot" | "flatten" | "unflatten") => false,
+        Some("assert") => step["assert"]["otherwise"] == "warn",
+        Some("fill") => step["fill"].get("value").is_none(),
+        Some("sample") => step["sample"]["key"].as_array().is_none_or(Vec::is_empty),
+        _ => true,
+    }
 }
 
 /// Whether two lists of items make columns of the same names, as far as can be told from the text.
@@ -340,6 +353,28 @@ mod tests {
         check("/transform/3/select", json!(["*", "n + 1 AS \"n or so\""]), "transform.3.select");
         check("/transform/3", Json::Null, "transform.3");
         check("/new", json!(1), "new");
+    }
+
+    #[test]
+    fn an_assert_can_be_mended_unless_it_counts() {
+        let job = |otherwise: &str, that: &str| {
+            json!({ "transform": [
+                { "name": "a", "assert": { "that": that, "otherwise": otherwise } },
+                { "name": "limit", "limit": 3 },
+            ] })
+        };
+        let check = |stored: Json, current: Json, class: ChangeClass| {
+            let changes = diff(&stored, &current);
+            let classes: Vec<ChangeClass> = changes.iter().map(|change| change.class).collect();
+            assert_eq!(classes, [class], "{stored} {current}");
+        };
+        check(job("fail", "x > 0"), job("fail", "x > 1"), ChangeClass::Stateless);
+        check(job("fail", "x > 0"), job("reject", "x > 0"), ChangeClass::Stateless);
+        check(job("fail", "x > 0"), job("warn", "x > 0"), ChangeClass::Incompatible);
+        check(job("warn", "x > 0"), job("warn", "x > 1"), ChangeClass::Incompatible);
+        let mut renamed = job("fail", "x > 0");
+        renamed["transform"][0]["name"] = json!("b");
+        check(job("fail", "x > 0"), renamed, ChangeClass::Cosmetic);
     }
 
     #[test]

@@ -31,6 +31,8 @@ mod text;
 
 mod transform;
 
+mod types;
+
 mod units;
 
 mod written;
@@ -54,6 +56,11 @@ use written::Table;
 
 /// The longest name of a job or step: it becomes part of file names.
 const NAME_BYTES_MAX: usize = 100;
+
+/// The kinds of steps, as a job file names them.
+pub fn step_kinds() -> &'static [&'static str] {
+    transform::KINDS
+}
 
 /// A job, understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -370,7 +377,7 @@ path = "daily.csv"
             },
             "transform": [
                 { "name": "filter", "filter": "day = '${DAY}' AND amount > 0" },
-                { "name": "dedup", "dedup": { "key": ["order_id"] } },
+                { "name": "dedup", "dedup": { "key": ["order_id"], "keep": "first", "mark": null } },
             ],
             "sink": {
                 "path": "daily.csv",

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Batch {
     /// The records as they came.
     pub raw: RawRecords,
+    /// The records as a step wrote them anew; JSON paths are looked up in them.
+    pub rewritten: Option<RawRecords>,
     /// Number of records, selected or not; the rows of every column.
     pub rows: usize,
     /// The rows still on their way, rising.
@@ -84,6 +86,7 @@ impl Batch {
         let count = u32::try_from(rows).expect("a chunk holds less than 2^32 records");
         Batch {
             raw,
+            rewritten: None,
             rows,
             selection: (0..count).collect(),
             slots: vec![None; slots],
@@ -123,11 +126,12 @@ impl Batch {
             Lineage::Drained => Lineage::Drained,
         };
         let raw = self.raw.gather(rows);
+        let rewritten = self.rewritten.as_ref().map(|records| records.gather(rows));
         let slots = slots.collect();
         let count = u32::try_from(rows.len()).expect("a batch holds less than 2^32 records");
         let selection = (0..count).collect();
         let (rejects, filtered) = (self.rejects, self.filtered);
-        Batch { raw, rows: rows.len(), selection, slots, rejects, filtered, lineage }
+        Batch { raw, rewritten, rows: rows.len(), selection, slots, rejects, filtered, lineage }
     }
 
     /// The row of the chunk that a row comes from; of a drained batch the row itself.
@@ -136,6 +140,11 @@ impl Batch {
             Lineage::Read | Lineage::Drained => row,
             Lineage::Derived(rows) | Lineage::Released(rows) => rows[row as usize],
         }
+    }
+
+    /// The records as they are now.
+    pub fn records(&self) -> &RawRecords {
+        self.rewritten.as_ref().unwrap_or(&self.raw)
     }
 
     /// The column of a slot. The engine decodes what a step reads before it runs the step.

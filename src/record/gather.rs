@@ -206,4 +206,26 @@ mod tests {
         let list = Values::List(text, Element::Json).gather(&[1]);
         assert_eq!(list.rows(), 1);
     }
+
+    #[test]
+    fn columns_stand_one_behind_the_other_with_their_nulls_and_faults() {
+        let mut text = Text::filled(Arc::new(b"chunk".to_vec()), 2);
+        text.set_span(0, Span { start: 1, length: 3 });
+        text.set(1, b"own");
+        let mut first = Column::new(Values::Text(text));
+        let mut text = Text::filled(Arc::new(b"another".to_vec()), 3);
+        text.set_span(0, Span { start: 0, length: 7 });
+        let mut second = Column::new(Values::Text(text));
+        second.validity.set_null(1, 3);
+        second.set_fault(2, &"bad".into());
+        let both = first.append(&second);
+        let Values::Text(texts) = &both.values else { panic!("a text") };
+        let found: Vec<&[u8]> = (0..5).map(|row| texts.get(row)).collect();
+        assert_eq!(found, [&b"hun"[..], b"own", b"another", b"", b""]);
+        let valid: Vec<bool> = (0..5).map(|row| both.is_valid(row)).collect();
+        assert_eq!(valid, [true, true, true, false, false]);
+        assert_eq!(both.faults.get(4).map(|reason| &**reason), Some("bad"));
+        first.validity.set_null(0, 2);
+        assert!(!first.append(&second).is_valid(0));
+    }
 }

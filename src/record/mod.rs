@@ -30,9 +30,13 @@ pub mod literal;
 mod order;
 pub mod moment;
 
+pub mod object;
+
 mod position;
 
 mod raw;
+
+pub mod reading;
 
 pub mod text;
 
@@ -48,4 +52,5 @@ pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOr
 pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
+pub use reading::{NumberFormat, Reading};
 pub use types::{DataType, Element};

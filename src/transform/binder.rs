@@ -3,8 +3,8 @@
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
-    Step, aggregate, assert, dedup, fill, filter, limit, offset, project, sample, split, unnest,
-    unpivot,
+    Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, offset, pivot,
+    project, sample, sessionize, split, top, tumble, unflatten, unnest, unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -39,13 +39,22 @@ impl Binder<'_> {
             TransformKind::Limit(records) => limit::bind(*records),
             TransformKind::Dedup(settings) => dedup::bind(settings, self)?,
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
+            TransformKind::Count(name) => count::bind(name, self)?,
+            TransformKind::Frequency(settings) => frequency::bind(settings, self)?,
+            TransformKind::Pivot(settings) => pivot::bind(settings, self)?,
             TransformKind::Offset(records) => offset::bind(*records),
             TransformKind::Unnest(settings) => unnest::bind(settings, self)?,
             TransformKind::Split(settings) => split::bind(settings, self)?,
             TransformKind::Unpivot(settings) => unpivot::bind(settings, self)?,
+            TransformKind::Flatten(settings) => flatten::bind(settings, self)?,
+            TransformKind::Unflatten(settings) => unflatten::bind(settings, self)?,
             TransformKind::Fill(settings) => fill::bind(settings, self)?,
             TransformKind::Sample(settings) => sample::bind(settings, self)?,
             TransformKind::Assert(settings) => assert::bind(settings, self)?,
+            TransformKind::Sessionize(settings) => sessionize::bind(settings, self)?,
+            TransformKind::Top(settings) => top::bind(settings, self)?,
+            TransformKind::Tumble(settings) => tumble::bind(settings, self)?,
+            TransformKind::Window(settings) => window::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());
         Ok(Step { name, kind, reads: bound.reads, action: bound.action })
@@ -140,6 +149,20 @@ impl Binder<'_> {
         }
         self.keep_json_keys();
         slot
+}
+
+    /// Adds a column that a step makes by itself, under the name that the job gives it.
+    pub fn new_column(&mut self, name: &Sql, data_type: DataType) -> Result<Slot, Vec<Diagnostic>> {
+        if self.layout.fields.iter().any(|field| field.name == name.text) {
+            let problem = format!("there is already a column `{}`", name.text);
+            return Err(vec![
+                Diagnostic::at(name.whole(), problem).with_hint("choose another name"),
+            ]);
+        }
+        let slot = self.slots.add(&name.text, data_type, SlotOrigin::Computed);
+        self.layout.fields.push(Field { name: name.text.clone(), data_type, slot });
+        self.keep_json_keys();
+        Ok(slot)
     }
 
     /// A field beside the rest of a JSON record takes the place of the key of its name: the key is looked up.

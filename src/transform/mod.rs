@@ -10,8 +10,6 @@
 //!   split into batches;
 //! - what a step reads was decoded before for the batch's selection (the caller asks [`Step::reads`]).
 
-pub mod settings;
-
 mod aggregate;
 
 mod assert;
@@ -20,11 +18,19 @@ mod binder;
 
 mod chain;
 
+mod count;
+
 mod dedup;
+
+mod event_time;
 
 mod fill;
 
 mod filter;
+
+mod flatten;
+
+mod frequency;
 
 mod groups;
 
@@ -36,9 +42,17 @@ mod multiply;
 
 mod offset;
 
+mod pivot;
+
 mod project;
 
+mod rewrite;
+
 mod sample;
+
+mod sessionize;
+
+pub mod settings;
 
 mod split;
 
@@ -46,9 +60,20 @@ mod stateful;
 
 mod tools;
 
+mod top;
+
+mod tumble;
+
+mod unflatten;
+
 mod unnest;
 
 mod unpivot;
+
+mod window;
+
+#[cfg(test)]
+mod keyed_tests;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

@@ -28,7 +28,7 @@ pub fn multiply(step: &str, mut batch: Batch, counts: &[usize]) -> Multiplied {
     let mut bytes = 0_usize;
     let first_over = batch.selection.iter().copied().find(|row| {
         let more = counts[*row as usize].saturating_sub(1);
-        let each = batch.raw.record(*row as usize).len() + RECORD_BYTES;
+        let each = batch.records().record(*row as usize).len() + RECORD_BYTES;
         bytes = bytes.saturating_add(more.saturating_mul(each));
         bytes > BYTES_MAX
     });

@@ -8,8 +8,9 @@
 //! select = ["id", "total AS revenue", "upper(country) AS country"]
 //! ```
 //!
-//! Both fill slots; which slots make up a record afterwards is written in the layout, so that choosing, ordering and
-//! renaming plain columns cost nothing at run time. Of the items of a `compute`, each sees the ones before it.
+//! `select` makes records of exactly its items, `compute` adds them, or takes the place of columns of the same name. Of
+//! the items of a `compute`, each sees the ones before it. An item without `AS` is named after its column, or else
+//! by its own text. What is only chosen, ordered or renamed is copied byte by byte, and costs nothing.
 //!
 //! `*` stands for all columns: `* EXCLUDE (a, b)`, `* REPLACE (upper(a) AS a)`, `* RENAME (a AS b)`, in this order where
 //! there are several. Of JSON records with whatever keys it stands for all of them.

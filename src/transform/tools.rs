@@ -10,6 +10,11 @@ pub trait Tools: Sync {
     /// Finds the records in bytes that a [`super::Keeper`] put together: each as it came, with a line feed behind it.
     fn recut(&self, records: Vec<u8>) -> RawRecords;
 
+    /// Finds the records in JSON lines that a step wrote, one for each line.
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        self.recut(records)
+    }
+
     /// What messages call the place of the record that a row was made of: `in.csv` line 7. Known only in input order, and
     /// not for what a step held or made.
     fn place(&self, _batch: &Batch, _row: u32) -> Option<String> {

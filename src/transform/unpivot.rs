@@ -75,9 +75,10 @@ fn common_type(targets: &[Target], sqls: &[Sql]) -> Result<DataType, Vec<Diagnos
         match meeting(common, data_type) {
             Some(meeting) => common = meeting,
             None => {
-                let (first, name) = (&targets[0].name, &target.name);
-                let message = format!("unpivot needs columns of one type: `{first}` is {common}");
-                let hint = "give both the same type: `compute = [\"CAST(";
+                let name = &target.name;
+                let message =
+                    format!("unpivot needs columns of one type: before `{name}` they are {common}");
+                let hint = "give all of them one type: `compute = [\"CAST(";
                 let hint = format!("{hint}{name} AS {common}) AS {name}\"]` before it");
                 let problem = Diagnostic::at(sql.whole(), message)
                     .with_label(format!("this is {data_type}"))

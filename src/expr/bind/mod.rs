@@ -24,18 +24,25 @@ mod names;
 mod operators;
 
 mod order;
+
 mod temporal;
+
+mod pivot;
 
 mod types;
 
+mod window;
+
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use names::closest;
+pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};
+pub use window::{BoundWindow, bind_window};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
-use binder::Binder;
 use crate::record::DataType;
+use binder::Binder;
 use sqlparser::ast::{
     ExcludeSelectItem, Expr, IdentWithAlias, ObjectName, RenameSelectItem, SelectItem,
     WildcardAdditionalOptions,
@@ -95,6 +102,16 @@ pub fn bind_as(
 pub fn bind_predicate(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
     let mut binder = Binder::new(sql, scope);
     let bound = binder.whole().and_then(|typed| binder.condition(typed));
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
+/// Binds a moment: a date or timestamp as it is, anything else that can stand for a timestamp as one.
+pub fn bind_moment(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole().and_then(|typed| match typed.node.data_type() {
+        data_type if data_type.is_moment() => Some(typed),
+        _ => binder.coerce(typed, DataType::Timestamp),
+    });
     binder.finish(bound.map(|typed| Expression::new(typed.node)))
 }
 

@@ -35,6 +35,7 @@ impl Binder<'_, '_> {
             }
             (None, _, Rest::Json) if layout.is_left_out(first) => self.left_out(first, place),
             (None, _, Rest::Json) => {
+                let path = self.scope.slots.flat(path);
                 let slot = self.scope.slots.json_path(&path);
                 Some(Node::Column(slot, self.scope.slots.info(slot).data_type))
             }

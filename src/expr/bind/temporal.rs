@@ -32,9 +32,17 @@ impl Binder<'_, '_> {
         let [left_type, right_type] = types;
         let is_null = |side: &Typed| side.node == Node::Null;
         let guesses = match (is_null(left), is_null(right)) {
-            (true, _) => [[right_type, right_type], [DataType::Interval, right_type]],
-            (_, true) => [[left_type, DataType::Interval], [left_type, left_type]],
-            _ => [types, types],
+            (true, _) => [
+                [right_type, right_type],
+                [DataType::Interval, right_type],
+                [DataType::Bigint, right_type],
+            ],
+            (_, true) => [
+                [left_type, DataType::Interval],
+                [left_type, left_type],
+                [left_type, DataType::Bigint],
+            ],
+            _ => [types; 3],
         };
         let rule = guesses.into_iter().find_map(|[left, right]| rule(operator, left, right));
         let Some((function, left_type, right_type, result)) = rule else {
@@ -79,6 +87,10 @@ impl Binder<'_, '_> {
                 if number.is_numeric() && is_additive =>
             {
                 format!("say which unit: INTERVAL ({written}) DAY")
+            }
+            (DataType::Interval, DataType::Text) if is_additive => {
+                let declared = self.declaration(other, DataType::Timestamp);
+                declared.unwrap_or_else(|| format!("write CAST({written} AS timestamp)"))
             }
             (_, DataType::Text) if is_additive => {
                 format!("write an interval as INTERVAL '3 days', or CAST({written} AS interval)")

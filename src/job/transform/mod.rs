@@ -8,13 +8,29 @@ mod dedup;
 
 mod fill;
 
+mod flatten;
+
+mod frequency;
+
+mod pivot;
+
 mod sample;
 
+mod sessionize;
+
 mod split;
+
+mod stretch;
+
+mod top;
+
+mod tumble;
 
 mod unnest;
 
 mod unpivot;
+
+mod window;
 
 use super::section::Section;
 use super::text::Text;
@@ -25,8 +41,8 @@ use crate::transform::settings::{TransformKind, TransformSettings};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
-/// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &[
+/// The kinds of steps, as messages and guides list them.
+pub const KINDS: &[&str] = &[
     "filter",
     "select",
     "compute",
@@ -40,6 +56,15 @@ const KINDS: &[&str] = &[
     "fill",
     "sample",
     "assert",
+    "sessionize",
+    "top",
+    "tumble",
+    "window",
+    "count",
+    "frequency",
+    "pivot",
+    "flatten",
+    "unflatten",
 ];
 
 /// One `[[transform]]` and where it stands.
@@ -157,6 +182,9 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "count" => frequency::understand_count(section),
+        "frequency" => frequency::understand(section),
+        "pivot" => pivot::understand(section),
         "offset" => {
             let count = section.count(kind, 0)?;
             Some((TransformKind::Offset(count), json!(count)))
@@ -167,6 +195,12 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         "fill" => fill::understand(section),
         "sample" => sample::understand(section),
         "assert" => assert::understand(section),
+        "sessionize" => sessionize::understand(section),
+        "top" => top::understand(section),
+        "tumble" => tumble::understand(section),
+        "window" => window::understand(section),
+        "flatten" => flatten::flatten(section),
+        "unflatten" => flatten::unflatten(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
@@ -255,6 +289,22 @@ fn refuse_keys(section: &mut Section<'_, '_>, keys: &[&'static str], beside: &st
         }
     }
     is_sound
+}
+
+/// A name that the job gives to a column, or else a usual one, which then stands for the whole table.
+fn column_name(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    usual: &str,
+    place: &Range<usize>,
+) -> Option<(Sql, Json)> {
+    if section.entry(key).is_some() {
+        let text = section.text(key)?;
+        return Some((text.sql(), json!(text.written)));
+    }
+    let mut offsets = vec![place.start; usual.len()];
+    offsets.push(place.end);
+    Some((Sql { text: usual.to_owned(), offsets }, json!(usual)))
 }
 
 fn sqls(texts: &[&Text]) -> Vec<Sql> {

@@ -3,6 +3,7 @@
 use super::{flag, maybe_text, needed, refuse_keys, sqls, word, written};
 use crate::error::Diagnostic;
 use crate::job::section::Section;
+use crate::job::text::Text;
 use crate::transform::settings::{Empty, Parts, SplitSettings, Surplus, TransformKind};
 use serde_json::{Value as Json, json};
 
@@ -14,7 +15,7 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
     let example = "`split = { column = \"tags\", separator = \";\", records = true }`";
     let table = section.table("split", example)?;
     let place = Some(table.place);
-    let mut inner = Section::new("`split`", place.clone(), table.value, section.problems);
+    let mut inner = Section::new("`split`", place, table.value, section.problems);
     let column = needed(&mut inner, "column", "add the text to take apart: `column = \"tags\"`");
     let separator = match inner.entry("separator") {
         Some(entry) => {
@@ -71,8 +72,8 @@ fn records(inner: &mut Section<'_, '_>) -> Option<(Parts, Json)> {
         "keep_empty": keep_empty,
     });
     let parts = Parts::Records {
-        name: name.map(|name| name.sql()),
-        index: index.map(|index| index.sql()),
+        name: name.map(Text::sql),
+        index: index.map(Text::sql),
         empty: if keep_empty { Empty::Keep } else { Empty::Drop },
     };
     Some((parts, effective))

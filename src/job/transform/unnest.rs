@@ -2,6 +2,7 @@
 
 use super::{flag, maybe_text, needed};
 use crate::job::section::Section;
+use crate::job::text::Text;
 use crate::transform::settings::{Empty, TransformKind, UnnestSettings};
 use serde_json::{Value as Json, json};
 
@@ -24,8 +25,8 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
     });
     let settings = UnnestSettings {
         column: column.sql(),
-        name: name.map(|name| name.sql()),
-        index: index.map(|index| index.sql()),
+        name: name.map(Text::sql),
+        index: index.map(Text::sql),
         empty: if keep_empty { Empty::Keep } else { Empty::Drop },
     };
     Some((TransformKind::Unnest(settings), effective))
