@@ -386,7 +386,7 @@ impl<'a> Ordered<'a> {
             inputs: self.tracking.entries(self.position)?,
             steps,
             outputs,
-            earlier: if is_over { Vec::new() } else { self.outputs.earlier() },
+            earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
         };

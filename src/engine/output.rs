@@ -277,6 +277,11 @@ impl Output {
         Output { role, stage, permission, records, length_synced, name_is_synced }
     }
 
+    /// What checkpoints call it.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
     /// Where it is staged and where it goes.
     pub fn name(&self) -> &StagedName {
         match &self.stage {

@@ -114,6 +114,8 @@ impl Outputs {
         for (index, new) in admitted {
             let Sink::Partitions(partitions) = &mut self.sinks[index] else { continue };
             for (name, output) in new {
+                // What stood there is from now on told by the output itself.
+                self.admission.earlier.remove(output.role());
                 partitions.put(name, output);
             }
         }

@@ -337,9 +337,9 @@ impl Binding<'_> {
             Target::File(_) | Target::Stdout => &[],
         };
         let partition_by: Vec<Slot> =
-            self.fields(by, layout)?.iter().map(|field| field.slot).collect();
+            self.fields(&sink.name, by, layout)?.iter().map(|field| field.slot).collect();
         let written = match (&sink.columns, sink.format) {
-            (Some(columns), _) => Layout::closed(self.fields(columns, layout)?),
+            (Some(columns), _) => Layout::closed(self.fields(&sink.name, columns, layout)?),
             (None, SinkFormat::Csv(_)) => closed.clone(),
             (None, SinkFormat::Jsonl) => layout.clone(),
         };
@@ -355,6 +355,7 @@ impl Binding<'_> {
     /// The fields that some names mean.
     fn fields(
         &mut self,
+        sink: &str,
         names: &[(String, Range<usize>)],
         layout: &Layout,
     ) -> Result<Vec<Field>, Vec<Diagnostic>> {
@@ -370,7 +371,9 @@ impl Binding<'_> {
                 None => {
                     let columns: Vec<String> =
                         layout.fields.iter().map(|field| field.name.clone()).collect();
-                    problems.push(unknown_column(name, place.clone(), &columns));
+                    let message = format!("unknown column `{name}` in {sink}");
+                    let problem = unknown_column(name, place.clone(), &columns);
+                    problems.push(Diagnostic { message, ..problem });
                 }
             }
         }
