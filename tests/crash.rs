@@ -6,7 +6,9 @@ use onward::engine::{self, ChangeMode, Chunks, Outcome, Requests, RunOptions, St
 use onward::job;
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
+use onward::storage::Storage;
 use onward::storage::simulated::{Cut, Fault, SimulatedStorage};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,7 +26,7 @@ struct Workload {
 
 const FOLDER: &str = "/job";
 
-const WORKLOADS: [Workload; 4] = [
+const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "stateless with rejects",
         job: r#"
@@ -73,6 +75,25 @@ const WORKLOADS: [Workload; 4] = [
             path = "out.csv"
             [checkpoint]
             when = "id % 17 = 0"
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+    Workload {
+        name: "sort with spills",
+        job: r#"
+            [source]
+            path = "in.csv"
+            [[transform]]
+            sort = { by = ["name DESC", "amount"], memory = "1KiB" }
+            [[transform]]
+            name = "again"
+            sort = { by = ["amount"], memory = "1KiB" }
+            [sink]
+            path = "out.csv"
+            [checkpoint]
+            every_records = 20
+            keep = 2
         "#,
         inputs: &[("in.csv", orders)],
         outputs: &["out.csv"],
@@ -176,6 +197,9 @@ fn check(workload: &Workload, disk: &SimulatedStorage, announced: u64, place: &s
     let undisturbed = fresh(workload);
     run(workload, &undisturbed, 1).2.expect("an undisturbed run");
     assert_eq!(outputs(workload, disk), outputs(workload, &undisturbed), "{name}, {place}");
+    let left = disk.list(&Path::new(FOLDER).join(".onward/job")).expect("the job's folder");
+    let is_spill = |name: &OsString| name.to_string_lossy().starts_with("spill-");
+    assert!(!left.iter().any(is_spill), "{name}, {place}: {left:?}");
 }
 
 fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {

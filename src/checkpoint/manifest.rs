@@ -5,6 +5,7 @@
 //! bit in the header instead.
 
 use crate::checkpoint::id::{RunId, hex_bytes};
+use crate::checkpoint::spill::SpillEntry;
 use crate::record::{Fingerprint, Position};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,12 @@ pub struct Manifest {
     pub steps: Vec<StepEntry>,
     /// The outputs.
     pub outputs: Vec<OutputEntry>,
+    /// The spills that the states refer to.
+    #[serde(default)]
+    pub spills: Vec<SpillEntry>,
+    /// The largest number that a spill had so far.
+    #[serde(default)]
+    pub spills_made: u64,
     /// What was counted since the first start.
     #[serde(default)]
     pub counters: Counters,

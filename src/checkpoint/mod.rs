@@ -28,6 +28,8 @@ mod samples;
 
 pub mod settings;
 
+pub mod spill;
+
 pub mod store;
 
 pub mod trigger;
@@ -38,6 +40,7 @@ pub use invalid::Invalid;
 pub use manifest::{
     Counters, Form, InputEntry, Manifest, OutputEntry, Phase, Standing, StepEntry, Trigger,
 };
+pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
     Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,
     Trust, Usable,

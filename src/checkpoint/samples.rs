@@ -57,6 +57,8 @@ pub fn manifest(number: u64) -> Manifest {
             replaces: false,
             ours: None,
         }],
+        spills: Vec::new(),
+        spills_made: 0,
         counters: Counters {
             records_read: 10 * number,
             checkpoints: number,

@@ -35,6 +35,8 @@ mod saver;
 
 mod schedule;
 
+mod spills;
+
 mod summary;
 
 mod survey;

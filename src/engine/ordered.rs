@@ -10,6 +10,7 @@ use super::outputs::{Outputs, Syncs};
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
 use super::saver::sync;
+use super::spills::{FolderSpills, entry_of};
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
@@ -41,6 +42,7 @@ pub struct Ordered<'a> {
     outputs: Outputs,
     states: States,
     tracking: Tracking<'a>,
+    spills: Option<FolderSpills>,
     /// Whether the job has just begun.
     pub is_new: bool,
     /// When this run began, and how long those before it worked.
@@ -92,6 +94,7 @@ impl<'a> Ordered<'a> {
         plan: &'a Plan,
         inputs: &'a Inputs,
         tracking: Tracking<'a>,
+        spills: Option<FolderSpills>,
         beginning: Beginning,
     ) -> Self {
         let Beginning { identity, position, counters, phase, states, outputs, is_new } = beginning;
@@ -107,6 +110,7 @@ impl<'a> Ordered<'a> {
             outputs,
             states,
             tracking,
+            spills,
             is_new,
             started: world.clock.monotonic(),
             millis_before: counters.active_millis,
@@ -325,6 +329,7 @@ impl<'a> Ordered<'a> {
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let mut sections = Vec::new();
         let mut steps = Vec::new();
+        let mut spills = Vec::new();
         let (plan, chain) = (self.plan, &self.plan.chain);
         for (index, state) in self.states.iter_mut().enumerate() {
             let step = &chain.steps[index];
@@ -335,6 +340,7 @@ impl<'a> Ordered<'a> {
             let kind = step.kind.to_owned();
             steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
             let bytes = chain.write_state(index, state, plan)?;
+            spills.extend(code.spills(state).into_iter().map(entry_of));
             sections.push(Section { name, form, version, bytes });
         }
         let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
@@ -344,6 +350,10 @@ impl<'a> Ordered<'a> {
         let worked = self.world.clock.monotonic().saturating_sub(self.started);
         self.counters.active_millis =
             self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
+        let mut syncs = self.outputs.syncs();
+        if let Some(folder) = &self.spills {
+            folder.add_syncs(&spills, &mut syncs);
+        }
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -360,10 +370,11 @@ impl<'a> Ordered<'a> {
             inputs: self.tracking.entries(self.position)?,
             steps,
             outputs: self.outputs.entries(),
+            spills,
+            spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
         };
-        let syncs = self.outputs.syncs();
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
     }
 

@@ -11,6 +11,7 @@ use crate::record::{
     Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
 };
 use crate::source::settings::SourceFormat;
+use crate::transform::spills::{MemorySpills, Spills};
 use crate::transform::{Chain, Tools};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub encoder: Encoder,
     /// The slots that the encoder reads.
     pub encoder_reads: Vec<Slot>,
+    /// Where states put what they have no room for; in memory, unless a run says otherwise.
+    pub spills: Arc<dyn Spills>,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -87,7 +90,8 @@ impl Plan {
         let format = job.sink.format;
         let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
         let encoder_reads = encoder.reads();
-        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, when })
+        let spills = Arc::new(MemorySpills::default());
+        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, spills, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -110,6 +114,10 @@ impl Tools for Plan {
                 RawRecords::None
             }
         }
+    }
+
+    fn spills(&self) -> &dyn Spills {
+        &*self.spills
     }
 
     fn slots(&self) -> usize {

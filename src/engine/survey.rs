@@ -4,6 +4,7 @@ use super::decision::{Facts, Found, InputFinding, Past, changed_inputs};
 use super::inputs::Inputs;
 use super::outputs::{OutputPlan, Permission, mark_of, planned};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase};
 use crate::error::{Error, Kind, Result};
@@ -13,7 +14,8 @@ use crate::sink::settings::Target;
 use crate::sink::{Inspected, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
-use crate::transform::States;
+use crate::transform::spills::Spill;
+use crate::transform::{AnyStateful, State, States};
 use std::path::{Path, PathBuf};
 
 /// All that can be known before anything is changed.
@@ -328,6 +330,9 @@ fn restore_states(
             }
             (Some([base]), Some(_)) if base.version == code.version() => {
                 match plan.chain.read_state(index, &base.bytes, plan) {
+                    Ok(state) if !has_its_spills(code, &state, manifest) => {
+                        Some("it refers to files that the checkpoint does not name".to_owned())
+                    }
                     Ok(state) => {
                         states[index] = Some(state);
                         None
@@ -344,4 +349,10 @@ fn restore_states(
         unreadable.extend(problem.map(|problem| (step.name.clone(), problem)));
     }
     states
+}
+
+/// Whether the checkpoint names all spills that a state refers to: only those were checked.
+fn has_its_spills(code: &dyn AnyStateful, state: &State, manifest: &Manifest) -> bool {
+    let known = |spill: Spill| manifest.spills.contains(&entry_of(spill));
+    code.spills(state).into_iter().all(known)
 }

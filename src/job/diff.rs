@@ -24,8 +24,8 @@ pub struct Change {
 pub enum ChangeClass {
     /// No output byte depends on it: go on.
     ///
-    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `source.verify`, and the name of a step without
-    /// state.
+    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `source.verify`, the `memory` of a `sort`, and the name
+    /// of a step without state.
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
     ///
@@ -124,7 +124,8 @@ impl Chain<'_> {
             | ["checkpoint", ..]
             | ["rejects", "limit"]
             | ["sink", "overwrite"]
-            | ["source", "verify"] => ChangeClass::Cosmetic,
+            | ["source", "verify"]
+            | ["transform", _, "sort", "memory"] => ChangeClass::Cosmetic,
             ["transform", index, setting] => match index.parse() {
                 Ok(index) => self.class_of_step(index, setting),
                 Err(_) => ChangeClass::Incompatible,

@@ -2,7 +2,7 @@
 
 use super::Action;
 use super::settings::{TransformKind, TransformSettings};
-use super::{Step, aggregate, dedup, filter, limit, project};
+use super::{Step, aggregate, dedup, filter, limit, project, sort};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Scope};
 use crate::record::{Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
@@ -36,6 +36,7 @@ impl Binder<'_> {
             TransformKind::Limit(records) => limit::bind(*records),
             TransformKind::Dedup(settings) => dedup::bind(settings, self)?,
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
+            TransformKind::Sort(settings) => sort::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());
         Ok(Step { name, kind, reads: bound.reads, action: bound.action })

@@ -28,6 +28,10 @@ mod limit;
 
 mod project;
 
+mod sort;
+
+pub mod spills;
+
 mod stateful;
 
 mod tools;

@@ -2,6 +2,7 @@
 
 pub use super::aggregate::Settings as AggregateSettings;
 pub use super::dedup::Settings as DedupSettings;
+pub use super::sort::Settings as SortSettings;
 
 use crate::error::Sql;
 
@@ -29,6 +30,8 @@ pub enum TransformKind {
     Dedup(DedupSettings),
     /// One record per group.
     Aggregate(AggregateSettings),
+    /// All records in another order.
+    Sort(SortSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -62,6 +65,7 @@ impl TransformKind {
             TransformKind::Limit(_) => ("limit", Columns::Same, Memory::State),
             TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
+            TransformKind::Sort(_) => ("sort", Columns::Same, Memory::State),
         };
         Traits { word, columns, memory }
     }

@@ -4,6 +4,8 @@ mod aggregate;
 
 mod dedup;
 
+mod sort;
+
 use super::section::Section;
 use super::text::Text;
 use super::written::{Node, Table, Value};
@@ -14,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
 /// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &["filter", "select", "compute", "limit", "dedup", "aggregate"];
+const KINDS: &[&str] = &["filter", "select", "compute", "limit", "dedup", "aggregate", "sort"];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +133,7 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "sort" => sort::understand(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
