@@ -10,6 +10,10 @@ mod locks;
 
 mod outputs;
 
+mod references;
+
+mod spills;
+
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward};

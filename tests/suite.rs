@@ -11,6 +11,8 @@ mod cases;
 
 mod commands;
 
+mod cookbook;
+
 mod crash;
 
 mod kill;

@@ -63,6 +63,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "observe",
             "storage",
             "expr::function",
+            "expr::LANGUAGE",
             "record::DataType",
             "record::text",
             "sink::settings",

@@ -41,6 +41,9 @@ pub struct Manifest {
     pub position: Position,
     /// The inputs in the order in which they are read.
     pub inputs: Vec<InputEntry>,
+    /// The files that steps look things up in, in the order of the job.
+    #[serde(default)]
+    pub references: Vec<ReferenceEntry>,
     /// The steps that keep state, in the order of the job.
     #[serde(default)]
     pub steps: Vec<StepEntry>,
@@ -129,6 +132,17 @@ pub struct InputEntry {
     pub path: String,
     /// What its content was.
     pub fingerprint: Fingerprint,
+}
+
+/// One file that a step looks things up in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceEntry {
+    /// As the job names it; never opened from here.
+    pub path: String,
+    /// Bytes.
+    pub length: u64,
+    /// CRC-32 of all of them.
+    pub crc: u32,
 }
 
 /// One step that keeps state.

@@ -38,7 +38,7 @@ pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
 pub use manifest::{
-    Counters, Form, InputEntry, Manifest, OutputEntry, Phase, Standing, StepEntry, Trigger,
+    Counters, Form, InputEntry, Manifest, OutputEntry, Phase, ReferenceEntry, Standing, StepEntry, Trigger,
 };
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{

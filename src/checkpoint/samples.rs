@@ -42,6 +42,7 @@ pub fn manifest(number: u64) -> Manifest {
                 segment_crcs: vec![3, 4_294_967_295],
             },
         }],
+        references: Vec::new(),
         steps: vec![StepEntry {
             name: "unique".into(),
             kind: "dedup".into(),

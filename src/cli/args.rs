@@ -42,6 +42,8 @@ pub enum Command {
     Checkpoint(CheckpointCommand),
     /// List the functions of expressions, or explain one
     Functions(FunctionsArguments),
+    /// Show a guide or the help of a command
+    Help(HelpArguments),
 }
 
 /// The job, as every command takes it.
@@ -123,6 +125,18 @@ pub struct PreviewArguments {
     /// Show so many records
     #[arg(short = 'n', long = "records", value_name = "N", default_value_t = 10)]
     pub records: u64,
+}
+
+/// `onward help`
+#[derive(Debug, Args)]
+pub struct HelpArguments {
+    /// A command, or a guide: cookbook, language
+    #[arg(value_name = "TOPIC")]
+    pub topic: Option<String>,
+
+    /// Show only the recipes of the cookbook in which this stands
+    #[arg(value_name = "WORD")]
+    pub word: Option<String>,
 }
 
 /// `onward checkpoint`

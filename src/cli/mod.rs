@@ -14,6 +14,8 @@ pub mod exit;
 
 mod functions;
 
+pub mod help;
+
 pub mod job_file;
 
 pub mod messages;
@@ -80,6 +82,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Functions(arguments) => {
             functions::functions(arguments.name.as_deref()).map_err(Failure::Error)
         }
+        Command::Help(arguments) => help::help(arguments).map_err(Failure::Error),
     }
 }
 

@@ -228,7 +228,7 @@ impl<'a> Builder<'a> {
             _ => {
                 let (label, data_type) = (&self.target.label, self.target.data_type);
                 let text = match what {
-                    NOT_A_VALUE => format!("{label} is not a {data_type}"),
+                    NOT_A_VALUE => format!("{label} is not {}", data_type.phrase()),
                     OUT_OF_RANGE => format!("{label} is out of range for {data_type}"),
                     what => format!("{label} {what}"),
                 };

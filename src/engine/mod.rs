@@ -29,6 +29,8 @@ mod queue;
 
 mod recheck;
 
+mod references;
+
 mod rejected;
 
 mod saver;

@@ -368,6 +368,7 @@ impl<'a> Ordered<'a> {
             phase: self.phase,
             position: self.position,
             inputs: self.tracking.entries(self.position)?,
+            references: self.inputs.references.iter().map(|file| file.entry()).collect(),
             steps,
             outputs: self.outputs.entries(),
             spills,

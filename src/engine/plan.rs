@@ -69,7 +69,10 @@ impl Plan {
             problems.extend(more);
             None
         });
-        let chain = Chain::bind(&job.transforms, layout, &mut slots, now_micros);
+        let chain = {
+            let references = inputs.references();
+            Chain::bind(&job.transforms, layout, &mut slots, now_micros, &references)
+        };
         let mut chain = match chain {
             Ok(chain) if problems.is_empty() => chain,
             chain => {

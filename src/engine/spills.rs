@@ -126,7 +126,8 @@ impl OpenSpill for OpenFile {
         let found = self.reader.block(place);
         let found = found.map_err(|cause| Error::io("read", &self.path, cause))?;
         let block = found.map_err(|invalid| {
-            let message = format!("`{}` has changed since it was written: {invalid}", self.path.display());
+            let message =
+                format!("`{}` has changed since it was written: {invalid}", self.path.display());
             Error::refused(message).with_hint("restore the file, or start over with `--fresh`")
         })?;
         Ok(block.map(|block| Block { bytes: block.bytes, next: block.next }))

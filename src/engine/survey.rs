@@ -1,12 +1,12 @@
 //! Looks at the job, its inputs, its checkpoints and its outputs, and changes nothing.
 
-use super::decision::{Facts, Found, InputFinding, Past, changed_inputs};
+use super::decision::{Facts, Found, InputFinding, Past, changed_inputs, changed_references};
 use super::inputs::Inputs;
 use super::outputs::{OutputPlan, Permission, mark_of, planned};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
-use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase};
+use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
@@ -100,7 +100,16 @@ pub fn survey(
     if let Some(refusal) = found.as_ref().and_then(|found| changed_inputs(command, found)) {
         return Err(refusal);
     }
-    let inputs = Inputs::open(job, storage, &chosen.paths)?;
+    let inputs = Inputs::open(job, storage, &chosen.paths).map_err(|error| match known {
+        Some(known) if error.kind == Kind::NoInput => gone(command, error, known.phase),
+        _ => error,
+    })?;
+    if let Some((found, known)) = found.as_mut().zip(known) {
+        found.references = compare_references(&inputs, known);
+        if let Some(refusal) = changed_references(command, found) {
+            return Err(refusal);
+        }
+    }
     let now = known.map_or(world.clock.wall_micros(), |known| known.first_started_at_micros);
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
 
@@ -218,6 +227,7 @@ fn compare_job(
         changes: changes(job, manifest),
         unreadable_states: Vec::new(),
         inputs: compare_inputs(job, world, manifest, chosen)?,
+        references: Vec::new(),
         new_inputs: chosen.new.clone(),
         broken_outputs: Vec::new(),
         lost_outputs: Vec::new(),
@@ -308,6 +318,17 @@ fn compare_inputs(
         });
     }
     Ok(findings)
+}
+
+/// The files that steps look things up in and that are not what they were. A job that names others has changed, which is
+/// told as such.
+fn compare_references(
+    inputs: &Inputs,
+    manifest: &Manifest,
+) -> Vec<(ReferenceEntry, ReferenceEntry)> {
+    let now = inputs.references.iter().map(|file| file.entry());
+    let pairs = manifest.references.iter().cloned().zip(now);
+    pairs.filter(|(stored, now)| stored.path == now.path && stored != now).collect()
 }
 
 fn restore_states(

@@ -9,6 +9,8 @@
 //! 2. A row that a `CASE`, `AND`, `OR`, `coalesce` or `TRY` does not need cannot fault it.
 //! 3. The result depends on the values alone: no clock, locale or hash seed reaches it.
 
+pub mod aggregate;
+
 mod bind;
 
 mod evaluate;
@@ -26,9 +28,12 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, AggregateFunction, BoundAggregate, Item, KeyColumn, OrderKey, bind_aggregate,
-    bind_items, bind_order, bind_predicate, bind_scalar, closest,
+    AggregateCall, BoundAggregate, Item, JoinKey, KeyColumn, OrderKey, bind_aggregate,
+    bind_items, bind_join, bind_order, bind_predicate, bind_scalar, closest,
 };
+
+/// The description of the language.
+pub const LANGUAGE: &str = include_str!("LANGUAGE.md");
 
 use crate::record::{Batch, Column, DataType, Layout, Slot, Slots};
 use node::Node;

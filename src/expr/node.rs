@@ -3,7 +3,7 @@
 //! Coercions are explicit nodes, so operands of a node already have the types that it works on.
 
 use super::evaluate::like::Pattern;
-use super::function::Function;
+use super::function::{Function, PreparedCall};
 use crate::record::{DataType, Element, Interval, Slot};
 
 /// An expression whose types are settled.
@@ -47,6 +47,8 @@ pub enum Node {
     Try(Box<Node>),
     /// A function of the registry; the type is that of the result.
     Call(&'static Function, Vec<Node>, DataType),
+    /// A function that prepared something from its constant arguments.
+    Prepared(PreparedCall, Vec<Node>, DataType),
 }
 
 /// One value, or none.
@@ -145,7 +147,8 @@ impl Node {
             | Node::Constant(_, data_type)
             | Node::Arithmetic(_, _, data_type)
             | Node::Cast(_, _, data_type)
-            | Node::Call(_, _, data_type) => *data_type,
+            | Node::Call(_, _, data_type)
+            | Node::Prepared(_, _, data_type) => *data_type,
             Node::Compare(..)
             | Node::Distinct(..)
             | Node::In(..)
@@ -173,7 +176,8 @@ impl Node {
             Node::And(nodes)
             | Node::Or(nodes)
             | Node::Coalesce(nodes)
-            | Node::Call(_, nodes, _) => nodes.iter().collect(),
+            | Node::Call(_, nodes, _)
+            | Node::Prepared(_, nodes, _) => nodes.iter().collect(),
             Node::Not(operand)
             | Node::Is(_, operand)
             | Node::Like(_, operand)

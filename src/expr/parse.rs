@@ -5,7 +5,9 @@
 
 use super::words::{self, CONSTANTS, RESERVED};
 use crate::error::{Diagnostic, Sql};
-use sqlparser::ast::{Expr, Function, OrderByExpr, SelectItem, Spanned};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, OrderByExpr, SelectItem, Spanned, UnaryOperator,
+};
 use sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -24,6 +26,12 @@ const NESTING_MAX: usize = 50;
 
 /// Binds tighter than comparisons and looser than `+`.
 const CONCATENATION: u8 = 25;
+
+/// `^` binds tighter than `*`.
+const POWER: u8 = 42;
+
+/// A minus before an operand binds tighter still.
+const MINUS: u8 = 43;
 
 /// A text on its way through parsing and binding; finds places.
 pub struct Source<'s> {
@@ -82,27 +90,50 @@ impl Dialect for Onward {
         true
     }
 
+    fn supports_array_typedef_with_brackets(&self) -> bool {
+        true
+    }
+
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let next = parser.peek_token_ref();
-        let Token::Word(word) = &next.token else {
-            return None;
+        let (op, precedence) = match next.token {
+            Token::Minus => (UnaryOperator::Minus, MINUS),
+            Token::Tilde => (UnaryOperator::BitwiseNot, CONCATENATION),
+            _ => return self.parse_word(parser),
         };
-        if word.quote_style.is_some() {
-            return None;
-        }
-        if RESERVED.contains(&word.keyword) {
-            return Some(parser.expected_ref("an expression", next));
-        }
-        let is_name =
-            !CONSTANTS.contains(&word.keyword) && ends_operand(&parser.peek_nth_token_ref(1).token);
-        is_name.then(|| parser.parse_identifier().map(Expr::Identifier))
+        parser.advance_token();
+        let operand = parser.parse_subexpr(precedence);
+        Some(operand.map(|operand| Expr::UnaryOp { op, expr: Box::new(operand) }))
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         match parser.peek_token_ref().token {
             Token::StringConcat => Some(Ok(CONCATENATION)),
+            Token::Caret => Some(Ok(POWER)),
+            Token::Mul if is_power(parser) => Some(Ok(POWER)),
             _ => None,
         }
+    }
+
+    /// `a ** b`, the other way to write `a ^ b`.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser,
+        left: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        if parser.peek_token_ref().token != Token::Mul || !is_power(parser) {
+            return None;
+        }
+        parser.advance_token();
+        parser.advance_token();
+        let (op, left) = (BinaryOperator::BitwiseXor, Box::new(left.clone()));
+        let right = parser.parse_subexpr(POWER);
+        Some(right.map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }))
     }
 
     fn prec_value(&self, precedence: Precedence) -> u8 {
@@ -125,6 +156,26 @@ impl Dialect for Onward {
             Precedence::And => 10,
             Precedence::Or => 5,
         }
+    }
+}
+
+impl Onward {
+    /// A word at the start of an operand, where it is not what the parser takes it for.
+    fn parse_word(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let next = parser.peek_token_ref();
+        let Token::Word(word) = &next.token else {
+            return None;
+        };
+        if word.quote_style.is_some() {
+            return None;
+        }
+        let is_called = parser.peek_nth_token_ref(1).token == Token::LParen;
+        if RESERVED.contains(&word.keyword) && !(is_called && word.keyword == Keyword::XOR) {
+            return Some(parser.expected_ref("an expression", next));
+        }
+        let is_name =
+            !CONSTANTS.contains(&word.keyword) && ends_operand(&parser.peek_nth_token_ref(1).token);
+        is_name.then(|| parser.parse_identifier().map(Expr::Identifier))
     }
 }
 
@@ -313,6 +364,12 @@ impl<'s> Source<'s> {
         let rest = &text[line_start..];
         line_start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
     }
+}
+
+/// Whether the next two tokens are the operator `**`.
+fn is_power(parser: &Parser) -> bool {
+    let [first, second] = [0, 1].map(|nth| parser.peek_nth_token_ref(nth));
+    first.token == Token::Mul && second.token == Token::Mul && first.span.end == second.span.start
 }
 
 /// Whether a token stands behind an operand: so the word before it is a name, `interval` in `interval > 5` too.

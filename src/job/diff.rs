@@ -219,7 +219,7 @@ fn kind(step: &Json) -> Option<&str> {
 
 /// Whether a step may remember something from record to record; what is not known to have no state may.
 fn has_state(step: &Json) -> bool {
-    !matches!(kind(step), Some("filter" | "select" | "compute"))
+    !matches!(kind(step), Some("filter" | "select" | "compute" | "lookup"))
 }
 
 /// Whether two lists of items make columns of the same names, as far as can be told from the text.

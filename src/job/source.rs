@@ -61,15 +61,9 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
     let format = format::format(&mut section, paths.as_deref().unwrap_or_default());
     let declared = types(&mut section);
     let verify = section.choice("verify", VERIFY);
-    let is_jsonl = matches!(&format, Some(format) if format.value == FormatName::Jsonl);
     let mut effective = Map::new();
-    let source_format = if is_jsonl {
-        format::refuse_csv_keys(&mut section, "source", CSV_KEYS);
-        SourceFormat::Jsonl
-    } else {
-        let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
-        SourceFormat::Csv(csv(&mut section, name, &mut effective))
-    };
+    let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
+    let source_format = source_format(&mut section, "source", name, &mut effective);
     section.finish();
     let (paths, format) = (paths?, format?);
     effective.insert("path".into(), written(&paths));
@@ -120,13 +114,16 @@ fn paths<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
 
 /// Declared types.
 #[derive(Default)]
-struct Declared {
-    types: Vec<(String, DataType)>,
+pub(super) struct Declared {
+    /// Names and types.
+    pub types: Vec<(String, DataType)>,
     places: Vec<Range<usize>>,
-    effective: Map<String, Json>,
+    /// What the effective job says of them.
+    pub effective: Map<String, Json>,
 }
 
-fn types(section: &mut Section<'_, '_>) -> Declared {
+/// `types`: the declared types.
+pub(super) fn types(section: &mut Section<'_, '_>) -> Declared {
     let mut declared = Declared::default();
     let Some(table) = section.table("types", "`types = { amount = \"bigint\" }`") else {
         return declared;
@@ -179,6 +176,22 @@ fn unquoted_path(key: &str, inner: &Table, place: Range<usize>) -> Diagnostic {
     let below = inner.entries.first().map_or("name", |entry| &entry.key);
     Diagnostic::at(place, "the path of a declared type must be in quotes")
         .with_hint(format!("write `\"{key}.{below}\" = \"bigint\"`"))
+}
+
+/// How the bytes of a file are to be read; its keys that only csv and tsv have go into the effective job.
+pub(super) fn source_format(
+    section: &mut Section<'_, '_>,
+    side: &str,
+    name: FormatName,
+    effective: &mut Map<String, Json>,
+) -> SourceFormat {
+    match name {
+        FormatName::Jsonl => {
+            format::refuse_csv_keys(section, side, CSV_KEYS);
+            SourceFormat::Jsonl
+        }
+        FormatName::Csv | FormatName::Tsv => SourceFormat::Csv(csv(section, name, effective)),
+    }
 }
 
 /// The keys that csv and tsv have.

@@ -115,6 +115,11 @@ impl Column {
         self.validity.is_valid(row)
     }
 
+    /// Whether a row is true, neither false nor NULL; of a column of booleans.
+    pub fn is_true(&self, row: usize) -> bool {
+        matches!(&self.values, Values::Boolean(values) if values[row] && self.is_valid(row))
+    }
+
     /// Makes a row faulty (and NULL), unless it is already.
     pub fn set_fault(&mut self, row: u32, reason: &Reason) {
         let rows = self.rows();

@@ -74,7 +74,7 @@ impl Interval {
 
     /// Reads pairs of a number and a unit, with a time such as `04:05:06.7` or the word `ago` at the end.
     ///
-    /// Units are those of [`Unit::parse`]; a number alone is seconds. Fractions of a unit become smaller ones: half a
+    /// Units are those of [`IntervalUnit::parse`]; a number alone is seconds. Fractions of a unit become smaller ones: half a
     /// year is six months, half a month 15 days, half a day 12 hours.
     pub fn parse(bytes: &[u8]) -> Option<Interval> {
         let text = std::str::from_utf8(bytes).ok()?.trim_ascii();
@@ -99,8 +99,8 @@ impl Interval {
             let unit_end = after.find(|sign: char| !sign.is_ascii_alphabetic());
             let (unit, after) = after.split_at(unit_end.unwrap_or(after.len()));
             let unit = match unit {
-                "" if number.len() == text.len() => Unit::Second,
-                _ => Unit::parse(unit)?,
+                "" if number.len() == text.len() => IntervalUnit::Second,
+                _ => IntervalUnit::parse(unit)?,
             };
             let (whole, millionths) = parse_number(number)?;
             sum = sum.checked_add(unit.times(whole, millionths)?)?;
@@ -132,7 +132,7 @@ impl Interval {
 
 /// A unit of time in which intervals are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum IntervalUnit {
     /// So many months.
     Months(i32),
     /// So many days.
@@ -149,25 +149,44 @@ pub enum Unit {
     Microsecond,
 }
 
-impl Unit {
+impl IntervalUnit {
     /// Reads a unit's name: `day`, `days`, `d`, `DAY`.
-    pub fn parse(name: &str) -> Option<Unit> {
+    pub fn parse(name: &str) -> Option<IntervalUnit> {
         Some(match &*name.to_ascii_lowercase() {
-            "millennium" | "millennia" | "millenniums" | "mil" | "mils" => Unit::Months(12_000),
-            "century" | "centuries" | "cent" | "c" => Unit::Months(1_200),
-            "decade" | "decades" | "dec" | "decs" => Unit::Months(120),
-            "year" | "years" | "yr" | "yrs" | "y" => Unit::Months(12),
-            "quarter" | "quarters" => Unit::Months(3),
-            "month" | "months" | "mon" | "mons" => Unit::Months(1),
-            "week" | "weeks" | "w" => Unit::Days(7),
-            "day" | "days" | "d" => Unit::Days(1),
-            "hour" | "hours" | "hr" | "hrs" | "h" => Unit::Hour,
-            "minute" | "minutes" | "min" | "mins" | "m" => Unit::Minute,
-            "second" | "seconds" | "sec" | "secs" | "s" => Unit::Second,
-            "millisecond" | "milliseconds" | "msec" | "msecs" | "ms" => Unit::Millisecond,
-            "microsecond" | "microseconds" | "usec" | "usecs" | "us" => Unit::Microsecond,
+            "millennium" | "millennia" | "millenniums" | "mil" | "mils" => IntervalUnit::Months(12_000),
+            "century" | "centuries" | "cent" | "c" => IntervalUnit::Months(1_200),
+            "decade" | "decades" | "dec" | "decs" => IntervalUnit::Months(120),
+            "year" | "years" | "yr" | "yrs" | "y" => IntervalUnit::Months(12),
+            "quarter" | "quarters" => IntervalUnit::Months(3),
+            "month" | "months" | "mon" | "mons" => IntervalUnit::Months(1),
+            "week" | "weeks" | "w" => IntervalUnit::Days(7),
+            "day" | "days" | "d" => IntervalUnit::Days(1),
+            "hour" | "hours" | "hr" | "hrs" | "h" => IntervalUnit::Hour,
+            "minute" | "minutes" | "min" | "mins" | "m" => IntervalUnit::Minute,
+            "second" | "seconds" | "sec" | "secs" | "s" => IntervalUnit::Second,
+            "millisecond" | "milliseconds" | "msec" | "msecs" | "ms" => IntervalUnit::Millisecond,
+            "microsecond" | "microseconds" | "usec" | "usecs" | "us" => IntervalUnit::Microsecond,
             _ => return None,
         })
+    }
+
+    /// Its name for functions such as `to_days`.
+    pub fn plural(self) -> &'static str {
+        match self {
+            IntervalUnit::Months(12_000) => "millennia",
+            IntervalUnit::Months(1_200) => "centuries",
+            IntervalUnit::Months(120) => "decades",
+            IntervalUnit::Months(12) => "years",
+            IntervalUnit::Months(3) => "quarters",
+            IntervalUnit::Months(_) => "months",
+            IntervalUnit::Days(7) => "weeks",
+            IntervalUnit::Days(_) => "days",
+            IntervalUnit::Hour => "hours",
+            IntervalUnit::Minute => "minutes",
+            IntervalUnit::Second => "seconds",
+            IntervalUnit::Millisecond => "milliseconds",
+            IntervalUnit::Microsecond => "microseconds",
+        }
     }
 
     /// So many of it; `None` on overflow.
@@ -177,7 +196,7 @@ impl Unit {
             Some(Interval::of_micros(whole.checked_mul(micros)?.checked_add(fraction)?))
         };
         match self {
-            Unit::Months(months) => {
+            IntervalUnit::Months(months) => {
                 let months = i64::from(months);
                 let parts = millionths * months;
                 // Up to a quarter the rest of a month counts, beyond that whole months are near enough.
@@ -185,18 +204,18 @@ impl Unit {
                     1 | 3 => (parts / MICROS_PER_SECOND, parts % MICROS_PER_SECOND),
                     _ => (round_millionths(parts), 0),
                 };
-                let mut sum = Unit::Days(1).times(0, 0)?;
+                let mut sum = IntervalUnit::Days(1).times(0, 0)?;
                 if months == 1 {
                     let days = rest * DAYS_PER_MONTH;
                     sum =
-                        Unit::Days(1).times(days / MICROS_PER_SECOND, days % MICROS_PER_SECOND)?;
+                        IntervalUnit::Days(1).times(days / MICROS_PER_SECOND, days % MICROS_PER_SECOND)?;
                 } else {
                     sum.days = i32::try_from(round_millionths(rest * DAYS_PER_MONTH)).ok()?;
                 }
                 sum.months = i32::try_from(whole.checked_mul(months)?.checked_add(more)?).ok()?;
                 Some(sum)
             }
-            Unit::Days(days) => {
+            IntervalUnit::Days(days) => {
                 let days = i64::from(days);
                 let parts = millionths * days;
                 let more = parts / MICROS_PER_SECOND;
@@ -206,11 +225,11 @@ impl Unit {
                     micros: parts % MICROS_PER_SECOND * (MICROS_PER_DAY / MICROS_PER_SECOND),
                 })
             }
-            Unit::Hour => of_micros(3_600 * MICROS_PER_SECOND),
-            Unit::Minute => of_micros(60 * MICROS_PER_SECOND),
-            Unit::Second => of_micros(MICROS_PER_SECOND),
-            Unit::Millisecond => of_micros(1_000),
-            Unit::Microsecond => of_micros(1),
+            IntervalUnit::Hour => of_micros(3_600 * MICROS_PER_SECOND),
+            IntervalUnit::Minute => of_micros(60 * MICROS_PER_SECOND),
+            IntervalUnit::Second => of_micros(MICROS_PER_SECOND),
+            IntervalUnit::Millisecond => of_micros(1_000),
+            IntervalUnit::Microsecond => of_micros(1),
         }
     }
 }

@@ -31,6 +31,13 @@ impl<'a> Elements<'a> {
         let inner = array.strip_prefix(b"[").and_then(|array| array.strip_suffix(b"]"));
         Elements { rest: inner.unwrap_or_default().trim_ascii() }
     }
+
+    /// Of the text of an object: each is a key, a colon and a value.
+    pub fn of_object(object: &'a [u8]) -> Elements<'a> {
+        let object = object.trim_ascii();
+        let inner = object.strip_prefix(b"{").and_then(|object| object.strip_suffix(b"}"));
+        Elements { rest: inner.unwrap_or_default().trim_ascii() }
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -54,10 +61,8 @@ fn element_end(text: &[u8]) -> usize {
     while at < text.len() {
         match text[at] {
             b'"' => {
-                at += 1;
-                while at < text.len() && text[at] != b'"' {
-                    at += if text[at] == b'\\' { 2 } else { 1 };
-                }
+                at += string_length(&text[at..]);
+                continue;
             }
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -69,9 +74,40 @@ fn element_end(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Whether a text is one JSON value.
+/// How deep a JSON value may be, as in a record: whoever walks it recurses.
+const DEPTH_MAX: usize = 128;
+
+/// Whether a text is one JSON value that is not too deep.
 pub fn is_json(text: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() && depth(text) <= DEPTH_MAX
+}
+
+/// How many arrays and objects of a JSON value are open at most.
+fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut at = 0;
+    while let Some(found) = memchr::memchr3(b'"', b'[', b'{', &text[at..]) {
+        let closed = text[at..at + found].iter().filter(|byte| matches!(byte, b']' | b'}'));
+        depth = depth.saturating_sub(closed.count());
+        at += found;
+        if text[at] == b'"' {
+            at += string_length(&text[at..]);
+        } else {
+            depth += 1;
+            deepest = deepest.max(depth);
+            at += 1;
+        }
+    }
+    deepest
+}
+
+/// The length of the string literal that a text starts with.
+fn string_length(text: &[u8]) -> usize {
+    let mut at = 1;
+    while at < text.len() && text[at] != b'"' {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    (at + 1).min(text.len())
 }
 
 /// How many elements a list has.
@@ -202,7 +238,8 @@ pub fn compare(left: &[u8], right: &[u8], element: Element) -> Ordering {
     }
 }
 
-fn compare_elements(left: &[u8], right: &[u8], element: Element) -> Ordering {
+/// The order of two elements; one without value comes behind all others.
+pub fn compare_elements(left: &[u8], right: &[u8], element: Element) -> Ordering {
     match (left, right) {
         (b"null", b"null") => return Ordering::Equal,
         (b"null", _) => return Ordering::Greater,
@@ -288,6 +325,16 @@ mod tests {
         ] {
             assert_eq!(read(array, name).as_deref(), Ok(expected), "{array}");
         }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(is_json(nested(128).as_bytes()));
+        assert!(!is_json(nested(129).as_bytes()));
+        let wide = format!("[{}1]", "[[]],{\"a\":\"[[[\\\"[[\"},".repeat(500));
+        assert!(is_json(wide.as_bytes()));
+        assert_eq!(depth(wide.as_bytes()), 3);
     }
 
     #[test]

@@ -7,7 +7,11 @@
 //! - every decoded column of a batch has one value per row of the batch, selected or not;
 //! - a slot is filled at most once per batch.
 
+pub mod aggregation;
+
 mod batch;
+
+pub mod calendar;
 
 mod column;
 
@@ -24,6 +28,7 @@ pub mod list;
 pub mod literal;
 
 mod order;
+pub mod moment;
 
 mod position;
 
@@ -33,10 +38,12 @@ pub mod text;
 
 mod types;
 
+pub mod zone;
+
 pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
-pub use interval::Interval;
+pub use interval::{Interval, IntervalUnit};
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
 pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};

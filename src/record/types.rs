@@ -114,6 +114,12 @@ impl DataType {
         sound.then_some(DataType::Decimal { precision, scale })
     }
 
+    /// The type in a sentence: `a date`, `an interval`.
+    pub fn phrase(self) -> String {
+        let article = if self == DataType::Interval { "an" } else { "a" };
+        format!("{article} {self}")
+    }
+
     /// Whether it is a number.
     pub fn is_numeric(self) -> bool {
         matches!(self, DataType::Bigint | DataType::Decimal { .. } | DataType::Double)

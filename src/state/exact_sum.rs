@@ -81,6 +81,11 @@ impl ExactSum {
         round(&scaled) * UNSCALE
     }
 
+    /// Whether neither an infinity nor a NaN was added.
+    pub fn has_only_numbers(&self) -> bool {
+        self.special == Special::default()
+    }
+
     /// Appends the sums of all groups.
     pub fn write_all(sums: &[ExactSum], out: &mut Writer) {
         for sum in sums {

@@ -1,9 +1,10 @@
 //! Smallest and largest values of groups.
 
 use super::codec::{Reader, Unreadable, Writer};
-use crate::record::{Column, DataType, Element, Interval, Text, Validity, Values, list};
+use crate::record::aggregation::Extremum;
+use crate::record::{Column, DataType, Element, Interval, Validity, Values, list};
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::ops::RangeInclusive;
 
 /// The smallest or largest value of each group.
 ///
@@ -12,18 +13,11 @@ use std::sync::Arc;
 /// one length `min` takes the one with the fewest months, then days).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Extreme {
-    direction: Direction,
+    end: Extremum,
     seen: Vec<bool>,
     best: Best,
-}
-
-/// Which end is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// The smallest value.
-    Min,
-    /// The largest value.
-    Max,
+    /// The integers that the type can be.
+    range: RangeInclusive<i128>,
 }
 
 /// The best values so far, in a form that several types share.
@@ -39,7 +33,7 @@ enum Best {
 
 impl Extreme {
     /// No groups yet, for values of a type.
-    pub fn new(direction: Direction, data_type: DataType) -> Extreme {
+    pub fn new(end: Extremum, data_type: DataType) -> Extreme {
         let best = match data_type {
             DataType::Double => Best::Doubles(Vec::new()),
             DataType::Text | DataType::Json => Best::Texts(Vec::new()),
@@ -53,7 +47,13 @@ impl Extreme {
             | DataType::Timestamp
             | DataType::Timestamptz => Best::Integers(Vec::new()),
         };
-        Extreme { direction, seen: Vec::new(), best }
+        let range = match data_type {
+            DataType::Boolean => 0..=1,
+            DataType::Date => i128::from(i32::MIN)..=i128::from(i32::MAX),
+            DataType::Decimal { .. } => i128::MIN..=i128::MAX,
+            _ => i128::from(i64::MIN)..=i128::from(i64::MAX),
+        };
+        Extreme { end, seen: Vec::new(), best, range }
     }
 
     /// Makes room for `groups` groups.
@@ -100,7 +100,7 @@ impl Extreme {
 
     fn integer(&mut self, group: usize, value: i128) {
         let Best::Integers(best) = &mut self.best else { unreachable!("a column keeps its type") };
-        if is_better(self.direction, self.seen[group], value.cmp(&best[group])) {
+        if is_better(self.end, self.seen[group], value.cmp(&best[group])) {
             best[group] = value;
             self.seen[group] = true;
         }
@@ -110,7 +110,7 @@ impl Extreme {
         let Best::Doubles(best) = &mut self.best else { unreachable!("a column keeps its type") };
         // One NaN, so that `total_cmp` puts it last.
         let value = if value.is_nan() { f64::NAN } else { value };
-        if is_better(self.direction, self.seen[group], value.total_cmp(&best[group])) {
+        if is_better(self.end, self.seen[group], value.total_cmp(&best[group])) {
             best[group] = value;
             self.seen[group] = true;
         }
@@ -120,7 +120,7 @@ impl Extreme {
         let Best::Intervals(best) = &mut self.best else { unreachable!("a column keeps its type") };
         let rank = |value: Interval| (value.length(), value.months, value.days);
         let order = rank(value).cmp(&rank(best[group]));
-        if is_better(self.direction, self.seen[group], order) {
+        if is_better(self.end, self.seen[group], order) {
             best[group] = value;
             self.seen[group] = true;
         }
@@ -142,48 +142,35 @@ impl Extreme {
                 unreachable!("a column keeps its type")
             }
         };
-        if is_better(self.direction, self.seen[group], order) {
+        if is_better(self.end, self.seen[group], order) {
             best[group] = value.into();
             self.seen[group] = true;
         }
     }
 
     /// The best values of some groups; NULL where a group had none.
-    pub fn finish(&self, groups: std::ops::Range<usize>, data_type: DataType) -> Column {
+    pub fn finish(&self, groups: &[u32], data_type: DataType) -> Column {
         let mut column = Column::new(Values::filled(data_type, groups.len()));
-        column.validity = Validity::from_flags(self.seen[groups.clone()].to_vec());
-        let narrow = "a value comes out as it went in";
-        match (&mut column.values, &self.best) {
-            (Values::Boolean(out), Best::Integers(best)) => {
-                out.iter_mut().zip(&best[groups]).for_each(|(out, value)| *out = *value != 0);
+        let seen = groups.iter().map(|group| self.seen[*group as usize]);
+        column.validity = Validity::from_flags(seen.collect());
+        match &self.best {
+            Best::Integers(best) => set_integers(&mut column.values, groups, best),
+            Best::Doubles(best) => {
+                let values = groups.iter().map(|group| best[*group as usize]).collect();
+                column.values = Values::Double(values);
             }
-            (
-                Values::Bigint(out)
-                | Values::Time(out)
-                | Values::Timestamp(out)
-                | Values::Timestamptz(out),
-                Best::Integers(best),
-            ) => {
-                let pairs = out.iter_mut().zip(&best[groups]);
-                pairs.for_each(|(out, value)| *out = i64::try_from(*value).expect(narrow));
+            Best::Intervals(best) => {
+                let values = groups.iter().map(|group| best[*group as usize]).collect();
+                column.values = Values::Interval(values);
             }
-            (Values::Decimal { units, .. }, Best::Integers(best)) => {
-                units.copy_from_slice(&best[groups]);
+            Best::Texts(best) | Best::Lists(best, _) => {
+                if let Values::Text(out) | Values::Json(out) | Values::List(out, _) =
+                    &mut column.values
+                {
+                    let rows = groups.iter().enumerate();
+                    rows.for_each(|(row, group)| out.set(row, &best[*group as usize]));
+                }
             }
-            (Values::Date(out), Best::Integers(best)) => {
-                let pairs = out.iter_mut().zip(&best[groups]);
-                pairs.for_each(|(out, value)| *out = i32::try_from(*value).expect(narrow));
-            }
-            (Values::Double(out), Best::Doubles(best)) => out.copy_from_slice(&best[groups]),
-            (Values::Interval(out), Best::Intervals(best)) => out.copy_from_slice(&best[groups]),
-            (
-                Values::Text(out) | Values::Json(out) | Values::List(out, _),
-                Best::Texts(best) | Best::Lists(best, _),
-            ) => {
-                *out = Text::filled(Arc::default(), groups.len());
-                best[groups].iter().enumerate().for_each(|(row, value)| out.set(row, value));
-            }
-            _ => unreachable!("min and max have the type of their argument"),
         }
         column
     }
@@ -206,7 +193,12 @@ impl Extreme {
         let what = "smallest and largest values";
         self.seen = reader.flags(groups, what)?;
         match &mut self.best {
-            Best::Integers(values) => *values = reader.i128s(groups, what)?,
+            Best::Integers(values) => {
+                *values = reader.i128s(groups, what)?;
+                if !values.iter().all(|value| self.range.contains(value)) {
+                    return Err(Unreadable { what });
+                }
+            }
             Best::Doubles(values) => {
                 *values = reader.u64s(groups, what)?.into_iter().map(f64::from_bits).collect();
             }
@@ -214,7 +206,11 @@ impl Extreme {
                 *values = reader.i128s(groups, what)?.into_iter().map(unpacked).collect();
             }
             Best::Texts(values) | Best::Lists(values, _) => {
-                *values = reader.strings(groups, what)?.into_iter().map(Box::from).collect();
+                let texts = reader.strings(groups, what)?;
+                if !texts.iter().all(|text| std::str::from_utf8(text).is_ok()) {
+                    return Err(Unreadable { what });
+                }
+                *values = texts.into_iter().map(Box::from).collect();
             }
         }
         Ok(())
@@ -240,10 +236,27 @@ fn unpacked(value: i128) -> Interval {
     }
 }
 
-fn is_better(direction: Direction, seen: bool, ordering: Ordering) -> bool {
-    let wanted = match direction {
-        Direction::Min => Ordering::Less,
-        Direction::Max => Ordering::Greater,
+fn set_integers(values: &mut Values, groups: &[u32], best: &[i128]) {
+    let narrow = "a value comes out as it went in";
+    for (row, group) in groups.iter().enumerate() {
+        let value = best[*group as usize];
+        match values {
+            Values::Boolean(out) => out[row] = value != 0,
+            Values::Bigint(out)
+            | Values::Time(out)
+            | Values::Timestamp(out)
+            | Values::Timestamptz(out) => out[row] = i64::try_from(value).expect(narrow),
+            Values::Decimal { units, .. } => units[row] = value,
+            Values::Date(out) => out[row] = i32::try_from(value).expect(narrow),
+            _ => unreachable!("min and max have the type of their argument"),
+        }
+    }
+}
+
+fn is_better(end: Extremum, seen: bool, ordering: Ordering) -> bool {
+    let wanted = match end {
+        Extremum::Min => Ordering::Less,
+        Extremum::Max => Ordering::Greater,
     };
     !seen || ordering == wanted
 }
@@ -251,6 +264,8 @@ fn is_better(direction: Direction, seen: bool, ordering: Ordering) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Text;
+    use std::sync::Arc;
 
     #[test]
     fn intervals_survive_being_packed() {
@@ -276,13 +291,13 @@ mod tests {
             let mut extreme = Extreme::new(direction, column.data_type());
             extreme.grow(1);
             (0..3).for_each(|row| extreme.update(0, column, row));
-            extreme.finish(0..1, column.data_type()).values
+            extreme.finish(&[0], column.data_type()).values
         };
-        let least = best(Direction::Min, &lists);
+        let least = best(Extremum::Min, &lists);
         assert!(matches!(least, Values::List(text, _) if text.get(0) == b"[1,9]"));
-        let greatest = best(Direction::Max, &lists);
+        let greatest = best(Extremum::Max, &lists);
         assert!(matches!(greatest, Values::List(text, _) if text.get(0) == b"[1,10]"));
-        assert_eq!(best(Direction::Min, &intervals), Values::Interval(vec![less]));
-        assert_eq!(best(Direction::Max, &intervals), Values::Interval(vec![month]));
+        assert_eq!(best(Extremum::Min, &intervals), Values::Interval(vec![less]));
+        assert_eq!(best(Extremum::Max, &intervals), Values::Interval(vec![month]));
     }
 }

@@ -21,7 +21,12 @@ const JSON_STRING: u8 = 2;
 
 /// The hash of a key; the same on every machine and in every version.
 pub fn hash(key: &[u8]) -> u32 {
-    (rapidhash::v3::rapidhash_v3(key) >> 32) as u32
+    (wide_hash(key) >> 32) as u32
+}
+
+/// All 64 bits of the hash of a key.
+pub fn wide_hash(key: &[u8]) -> u64 {
+    rapidhash::v3::rapidhash_v3(key)
 }
 
 impl Keys {
@@ -92,6 +97,11 @@ pub fn write_exact<'a>(
     for column in columns {
         write_value(out, column, row, Form::Exact);
     }
+}
+
+/// Appends one value as keys hold it.
+pub fn write_canonical(out: &mut Vec<u8>, column: &Column, row: usize) {
+    write_value(out, column, row, Form::Canonical);
 }
 
 fn write_value(out: &mut Vec<u8>, column: &Column, row: usize, form: Form) {
@@ -229,6 +239,21 @@ fn read_json(text: &mut Text, row: usize, tag: u8, value: &[u8]) -> Option<()> {
         text.set(row, value);
     }
     Some(())
+}
+
+/// Whether bytes are values of these types, and nothing more: so that a damaged state is found when it is read.
+pub fn is_made_of(types: &[DataType], mut bytes: &[u8]) -> bool {
+    let sound = types.iter().all(|data_type| {
+        let mut column = Column::new(Values::filled(*data_type, 1));
+        read_value(&mut bytes, &mut column, 0, 1).is_some()
+            && match &column.values {
+                Values::Text(text) | Values::Json(text) | Values::List(text, _) => {
+                    std::str::from_utf8(text.get(0)).is_ok()
+                }
+                _ => true,
+            }
+    });
+    sound && bytes.is_empty()
 }
 
 fn read_array<const N: usize>(key: &mut &[u8]) -> Option<[u8; N]> {

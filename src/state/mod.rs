@@ -5,23 +5,47 @@
 //! Invariants:
 //! - ids are given in the order in which keys were first seen, and nothing else orders anything: neither a hash nor
 //!   a table's size ever reaches an output;
-//! - an accumulator depends on the values added to it and not on their order, nor on how they were split into parts
-//!   that were merged;
+//! - an accumulator depends on the values added to it and not on how they were split into parts that were merged;
+//!   on their order only where the call says so: first, last, lists, ties;
 //! - what [`codec`] reads was checked: damaged bytes give an error, never a panic or a huge allocation.
 
 pub mod accumulator;
 
+mod approximate;
+
+mod chains;
+
 pub mod codec;
+
+pub mod compare;
+
+mod distinct;
 
 mod exact_sum;
 
 mod extreme;
 
+mod finish;
+
+mod form;
+
 pub mod key;
+
+mod listed;
+
+mod moments;
 
 pub mod order;
 
+mod quantile;
+
+mod ranked;
+
+mod sums;
+
 mod table;
+
+mod tally;
 
 pub use accumulator::{Accumulator, AccumulatorKind};
 pub use codec::{Reader, Unreadable, Writer};

@@ -1,11 +1,13 @@
 //! Binding steps one after the other: what a step may name, and what the next one sees.
 
 use super::Action;
+use super::reference::Reference;
 use super::settings::{TransformKind, TransformSettings};
-use super::{Step, aggregate, dedup, filter, limit, project, sort};
+use super::{Step, aggregate, dedup, filter, limit, lookup, project, sort};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Scope};
 use crate::record::{Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
+use std::sync::Arc;
 
 /// What a step is given to bind its expressions, and what it changes for the next one.
 pub struct Binder<'a> {
@@ -15,6 +17,8 @@ pub struct Binder<'a> {
     pub slots: &'a mut Slots,
     /// What `now()` is.
     pub now_micros: i64,
+    /// The files that steps look things up in, by their number.
+    pub references: &'a [Arc<dyn Reference>],
 }
 
 /// A bound step, as far as its kind knows it.
@@ -37,6 +41,7 @@ impl Binder<'_> {
             TransformKind::Dedup(settings) => dedup::bind(settings, self)?,
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
             TransformKind::Sort(settings) => sort::bind(settings, self)?,
+            TransformKind::Lookup(settings) => lookup::bind(settings, self)?,
         };
         let (name, kind) = (settings.name.clone(), settings.kind.word());
         Ok(Step { name, kind, reads: bound.reads, action: bound.action })

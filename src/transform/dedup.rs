@@ -9,7 +9,7 @@
 //! A NULL is a key like any other. Without `key` the whole record is the key.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Stateful, aggregate};
+use super::{Action, Advanced, Context, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::{Batch, Field, Rest, Slot};
@@ -75,7 +75,7 @@ impl Stateful for Dedup {
                 Keys::of_bytes(&batch.selection, |row| batch.raw.record(row as usize))
             }
             Key::Columns(expressions) => {
-                let columns = aggregate::evaluate_all(expressions, context.step, batch);
+                let columns = groups::evaluate_all(expressions, context.step, batch);
                 Keys::of_columns(&columns, &batch.selection)
             }
         }

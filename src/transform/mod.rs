@@ -22,11 +22,17 @@ mod dedup;
 
 mod filter;
 
+mod groups;
+
 mod held;
 
 mod limit;
 
+mod lookup;
+
 mod project;
+
+pub mod reference;
 
 mod sort;
 

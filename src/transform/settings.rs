@@ -2,6 +2,8 @@
 
 pub use super::aggregate::Settings as AggregateSettings;
 pub use super::dedup::Settings as DedupSettings;
+pub use super::groups::GroupOrder;
+pub use super::lookup::{Duplicates, Kind as LookupKind, Settings as LookupSettings};
 pub use super::sort::Settings as SortSettings;
 
 use crate::error::Sql;
@@ -32,6 +34,8 @@ pub enum TransformKind {
     Aggregate(AggregateSettings),
     /// All records in another order.
     Sort(SortSettings),
+    /// Each record joined to the records of a file.
+    Lookup(LookupSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -66,6 +70,7 @@ impl TransformKind {
             TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
             TransformKind::Sort(_) => ("sort", Columns::Same, Memory::State),
+            TransformKind::Lookup(_) => ("lookup", Columns::Other, Memory::None),
         };
         Traits { word, columns, memory }
     }

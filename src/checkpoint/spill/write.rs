@@ -34,16 +34,8 @@ impl SpillWriter {
         let opened = storage.open(&path, OpenMode::CreatePrivate);
         let file = opened.map_err(|cause| Error::io("make", &path, cause))?;
         let (written, blocks, digest) = (0, 0, Masked::default());
-        let mut writer = SpillWriter {
-            storage,
-            path,
-            name,
-            file,
-            written,
-            blocks,
-            digest,
-            is_finished: false,
-        };
+        let mut writer =
+            SpillWriter { storage, path, name, file, written, blocks, digest, is_finished: false };
         writer.put(&format::header(name, instance))?;
         debug_assert_eq!(writer.written, HEADER_BYTES as u64);
         Ok(writer)

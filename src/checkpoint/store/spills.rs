@@ -3,9 +3,9 @@
 //! A spill is removed when a newer checkpoint was saved and none that is left needs it, or before the first one when it
 //! belongs to no checkpoint at all: a run was stopped before it saved the one that would have needed it.
 
+use super::Loaded;
 use super::Store;
 use super::folder::{Folder, Trust};
-use super::Loaded;
 use super::load::Durability;
 use super::names::{self, Name};
 use super::read::{self, Problem, check_access};
@@ -52,7 +52,8 @@ impl Folder {
         depth: Depth,
         durability: Durability,
     ) -> Result<(), Problem> {
-        let bytes: u64 = manifest.spills.iter().map(|entry| entry.length).fold(0, u64::saturating_add);
+        let bytes: u64 =
+            manifest.spills.iter().map(|entry| entry.length).fold(0, u64::saturating_add);
         for entry in &manifest.spills {
             let reader = self.spill(entry, manifest.instance, durability)?;
             if depth == Depth::Whole || bytes <= READ_WHOLE_MAX {
@@ -159,7 +160,11 @@ impl Store {
     }
 
     /// Removes spills up to a number.
-    pub(super) fn remove_spills(&self, needed: &BTreeSet<SpillName>, number_max: u64) -> Result<usize> {
+    pub(super) fn remove_spills(
+        &self,
+        needed: &BTreeSet<SpillName>,
+        number_max: u64,
+    ) -> Result<usize> {
         let mut removed = 0;
         for name in self.folder.names()? {
             let Name::Spill(spill) = name else { continue };

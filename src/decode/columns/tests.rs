@@ -148,7 +148,7 @@ fn csv_fields_become_times_and_lists() {
         "interval",
         &[
             ("1 day", "Interval { months: 0, days: 1, micros: 0 }"),
-            ("1 dag", "! column `v` is not a interval"),
+            ("1 dag", "! column `v` is not an interval"),
         ],
     );
     check_csv(

@@ -1,12 +1,15 @@
 //! Expressions over groups: aggregate calls are cut out of them and numbered, what remains reads keys and results.
+//!
+//! What may stand in a call is in `aggregate_call`.
 
-use super::binder::{Binder, Typed};
+use super::binder::Binder;
 use super::{Item, bind_item, collect};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::node::Node;
 use crate::expr::{Expression, Scope};
+use crate::record::aggregation::{Aggregation, SortKey};
 use crate::record::{DataType, PathStep, Slot, SlotOrigin};
-use sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem};
+use sqlparser::ast::{Expr, SelectItem};
 use std::ops::Range;
 
 /// A bound aggregate step. Its records are the keys, then the outputs.
@@ -18,6 +21,8 @@ pub struct BoundAggregate {
     pub calls: Vec<AggregateCall>,
     /// Name and value of each output, over the slots of keys and calls.
     pub outputs: Vec<(String, Expression)>,
+    /// Which groups are kept, over the slots of keys and calls.
+    pub having: Option<Expression>,
 }
 
 /// One part of a group's key.
@@ -31,43 +36,42 @@ pub struct KeyColumn {
     pub slot: Slot,
 }
 
-/// One aggregate function over one argument.
+/// One call of an aggregate function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AggregateCall {
     /// What is computed.
-    pub function: AggregateFunction,
-    /// Of what, over an input record; `None` for `count(*)`.
-    pub argument: Option<Expression>,
+    pub aggregation: Aggregation,
+    /// Of what, over an input record; none for `count(*)`.
+    pub arguments: Vec<Expression>,
+    /// Which records count.
+    pub filter: Option<Expression>,
+    /// Whether equal arguments count once: then each key of the order is an argument, and these are their places.
+    pub distinct: Option<Vec<usize>>,
+    /// In which order the records are taken, where it is not that of the input.
+    pub order: Vec<(Expression, SortKey)>,
     /// Where the group's result will stand.
     pub slot: Slot,
     /// The type of the result.
     pub data_type: DataType,
 }
 
-/// What an aggregate call computes. NULLs do not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AggregateFunction {
-    /// `count(*)`: the number of records. Bigint.
-    CountAll,
-    /// `count(x)`: the number of values. Bigint.
-    Count,
-    /// `sum(x)`: of bigints and decimals a decimal of 38 digits, else a double. NULL of no values.
-    Sum,
-    /// `min(x)`: of the argument's type. NULL of no values.
-    Min,
-    /// `max(x)`: of the argument's type. NULL of no values.
-    Max,
-    /// `avg(x)`: a double. NULL of no values.
-    Avg,
+impl AggregateCall {
+    /// All expressions over an input record.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let order = self.order.iter().map(|(expression, _)| expression);
+        self.filter.iter().chain(&self.arguments).chain(order)
+    }
 }
 
 /// What a binder knows while it binds an expression over groups.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
     keys: Vec<GroupKey>,
-    calls: Vec<AggregateCall>,
+    pub(super) calls: Vec<AggregateCall>,
+    /// Names of outputs that may be used, in `having`.
+    aliases: Vec<(String, Node)>,
     /// Whether the binder is inside of an aggregate call, where names mean the input's columns.
-    is_inside: bool,
+    pub(super) is_inside: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -79,10 +83,11 @@ struct GroupKey {
     slot: Slot,
 }
 
-/// Binds the keys and outputs of an aggregate step.
+/// Binds the keys and outputs of an aggregate step, and the condition that groups must hold to be kept.
 pub fn bind_aggregate(
     by: &[Sql],
     select: &[Sql],
+    having: Option<&Sql>,
     scope: &mut Scope,
 ) -> Result<BoundAggregate, Vec<Diagnostic>> {
     let keys = collect(by.iter().map(|sql| bind_key(sql, scope)));
@@ -101,6 +106,20 @@ pub fn bind_aggregate(
             Err(more) => errors.extend(more),
         }
     }
+    groups.aliases = outputs
+        .iter()
+        .map(|(name, output): &(String, Expression)| (name.clone(), (*output.node).clone()))
+        .collect();
+    let having = match having.map(|sql| bind_having(sql, scope, &mut groups)).transpose() {
+        Ok(having) => having,
+        Err(more) => {
+            // An alias may be unknown only since its item is broken.
+            if errors.is_empty() {
+                errors.extend(more);
+            }
+            None
+        }
+    };
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -109,7 +128,7 @@ pub fn bind_aggregate(
         expression: Expression::new(key.node),
         slot: key.slot,
     });
-    Ok(BoundAggregate { keys: keys.collect(), calls: groups.calls, outputs })
+    Ok(BoundAggregate { keys: keys.collect(), calls: groups.calls, outputs, having })
 }
 
 fn bind_key(sql: &Sql, scope: &mut Scope) -> Result<GroupKey, Vec<Diagnostic>> {
@@ -158,6 +177,18 @@ fn bind_output(
     binder.finish(output)
 }
 
+fn bind_having(
+    sql: &Sql,
+    scope: &mut Scope,
+    groups: &mut Groups,
+) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    binder.groups = Some(std::mem::take(groups));
+    let bound = binder.whole().and_then(|typed| binder.condition(typed));
+    *groups = binder.groups.take().unwrap_or_default();
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
 impl Binder<'_, '_> {
     /// A part that is a group key as a whole: `date_trunc('day', t)`.
     pub fn group_key(&self, ast: &Expr) -> Option<Node> {
@@ -184,153 +215,22 @@ impl Binder<'_, '_> {
             Node::Column(slot, _) => rest.is_empty() && Some(slot) == field,
             _ => false,
         };
-        let key = groups.keys.iter().find(is_named);
-        if let Some(key) = key.or_else(|| groups.keys.iter().find(is_field)) {
-            return Some(Some(Node::Column(key.slot, key.node.data_type())));
+        let of_key = |key: &GroupKey| Some(Some(Node::Column(key.slot, key.node.data_type())));
+        if let Some(key) = groups.keys.iter().find(is_named) {
+            return of_key(key);
+        }
+        let is_alias = |(alias, _): &&(String, Node)| alias.eq_ignore_ascii_case(name);
+        if let Some((_, node)) =
+            groups.aliases.iter().find(is_alias).filter(|_| rest.is_empty())
+        {
+            return Some(Some(node.clone()));
+        }
+        if let Some(key) = groups.keys.iter().find(is_field) {
+            return of_key(key);
         }
         let text = self.text(place);
         let message = format!("`{text}` differs within a group");
         let hint = format!("group by it, or aggregate it: min({text}), max({text}), count({text})");
         Some(self.fail_with_hint(place, &message, "not a group key", &hint))
-    }
-
-    /// A call of an aggregate function. `None` where the name is none.
-    pub fn aggregate(
-        &mut self,
-        name: &str,
-        call: &ast::Function,
-        place: &Range<usize>,
-    ) -> Option<Option<Node>> {
-        if !matches!(name, "count" | "sum" | "min" | "max" | "avg") {
-            return None;
-        }
-        let is_inside = match &self.groups {
-            None => {
-                let (place_name, hint) = match self.scope.context {
-                    "aggregate" => ("a group key", "write it in `select`, not in `by`"),
-                    context => (
-                        context,
-                        "write it in an aggregate step: aggregate = { by = [...], select = [...] }",
-                    ),
-                };
-                let message =
-                    format!("`{name}` is an aggregate: it has no meaning in {place_name}");
-                return Some(self.fail_with_hint(place, &message, "", hint));
-            }
-            Some(groups) => groups.is_inside,
-        };
-        if is_inside {
-            return Some(self.fail(place, "an aggregate inside of another", ""));
-        }
-        Some(self.aggregate_call(name, call, place))
-    }
-
-    fn aggregate_call(
-        &mut self,
-        name: &str,
-        call: &ast::Function,
-        place: &Range<usize>,
-    ) -> Option<Node> {
-        let list: &[FunctionArg] = match &call.args {
-            FunctionArguments::List(list)
-                if list.duplicate_treatment.is_none() && list.clauses.is_empty() =>
-            {
-                &list.args
-            }
-            _ => {
-                let message = format!("`{name}` takes no DISTINCT and no ORDER BY");
-                let hint = "drop repeated values in a step before: dedup = { key = [...] }";
-                return self.fail_with_hint(place, &message, "", hint);
-            }
-        };
-        if call.over.is_some() {
-            return self.fail(
-                place,
-                &format!("`{name}` takes no OVER: it works on whole groups"),
-                "",
-            );
-        }
-        if call.filter.is_some() || !call.within_group.is_empty() {
-            let hint = format!("write {name}(CASE WHEN condition THEN value END)");
-            let message = format!("`{name}` takes no FILTER and no WITHIN GROUP");
-            return self.fail_with_hint(place, &message, "", &hint);
-        }
-        let (function, argument) = match (name, list) {
-            ("count", [] | [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]) => {
-                (AggregateFunction::CountAll, None)
-            }
-            (_, [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast))]) => {
-                let typed = self.inside(ast)?;
-                let function = match name {
-                    "count" => AggregateFunction::Count,
-                    "sum" => AggregateFunction::Sum,
-                    "min" => AggregateFunction::Min,
-                    "max" => AggregateFunction::Max,
-                    _ => AggregateFunction::Avg,
-                };
-                (function, Some(self.aggregate_argument(function, typed)?.node))
-            }
-            _ => return self.fail(place, &format!("`{name}` takes one argument"), ""),
-        };
-        let argument = argument.map(Expression::new);
-        Some(self.numbered(function, argument, place))
-    }
-
-    /// The argument of an aggregate call: names mean the input's columns.
-    fn inside(&mut self, ast: &Expr) -> Option<Typed> {
-        if let Some(groups) = &mut self.groups {
-            groups.is_inside = true;
-        }
-        let typed = self.expression(ast);
-        if let Some(groups) = &mut self.groups {
-            groups.is_inside = false;
-        }
-        typed.map(|typed| self.settled(typed))
-    }
-
-    fn aggregate_argument(&mut self, function: AggregateFunction, typed: Typed) -> Option<Typed> {
-        match function {
-            AggregateFunction::CountAll | AggregateFunction::Count => Some(typed),
-            AggregateFunction::Sum | AggregateFunction::Avg => self.number(typed),
-            AggregateFunction::Min | AggregateFunction::Max => {
-                if typed.node.data_type() != DataType::Json {
-                    return Some(typed);
-                }
-                self.json_without_order(&typed)
-            }
-        }
-    }
-
-    /// The node that reads a call's result; identical calls share one slot.
-    fn numbered(
-        &mut self,
-        function: AggregateFunction,
-        argument: Option<Expression>,
-        place: &Range<usize>,
-    ) -> Node {
-        let calls = self.groups.as_ref().map_or(&[][..], |groups| &groups.calls);
-        let is_same =
-            |call: &&AggregateCall| call.function == function && call.argument == argument;
-        if let Some(known) = calls.iter().find(is_same) {
-            return Node::Column(known.slot, known.data_type);
-        }
-        let data_type = result_type(function, argument.as_ref().map(Expression::data_type));
-        let name = self.text(place).to_string();
-        let slot = self.scope.slots.add(name, data_type, SlotOrigin::Computed);
-        if let Some(groups) = &mut self.groups {
-            groups.calls.push(AggregateCall { function, argument, slot, data_type });
-        }
-        Node::Column(slot, data_type)
-    }
-}
-
-fn result_type(function: AggregateFunction, argument: Option<DataType>) -> DataType {
-    let widest = |scale| DataType::Decimal { precision: DataType::PRECISION_MAX, scale };
-    match (function, argument) {
-        (AggregateFunction::Count | AggregateFunction::CountAll, _) | (_, None) => DataType::Bigint,
-        (AggregateFunction::Avg, _) => DataType::Double,
-        (AggregateFunction::Sum, Some(DataType::Bigint)) => widest(0),
-        (AggregateFunction::Sum, Some(DataType::Decimal { scale, .. })) => widest(scale),
-        (_, Some(data_type)) => data_type,
     }
 }

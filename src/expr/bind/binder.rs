@@ -4,6 +4,7 @@
 
 use super::aggregate::Groups;
 use crate::error::{Diagnostic, Sql};
+use crate::expr::function::BIT_NOT;
 use crate::expr::node::{Node, Truth};
 use crate::expr::parse::Source;
 use crate::expr::{Scope, evaluate};
@@ -128,6 +129,7 @@ impl<'b, 'a> Binder<'b, 'a> {
             Expr::Identifier(_)
             | Expr::CompoundIdentifier(_)
             | Expr::CompoundFieldAccess { .. } => self.name(ast, place),
+            Expr::Array(array) => self.list(&array.elem, place),
             Expr::Value(value) => self.literal(&value.value, place),
             Expr::TypedString(typed) => self.typed_literal(typed, place),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, place),
@@ -156,6 +158,10 @@ impl<'b, 'a> Binder<'b, 'a> {
                 self.case(operand.as_deref(), conditions, else_result.as_deref(), place)
             }
             Expr::Cast { .. } => self.cast(ast, place),
+            Expr::Interval(interval) => self.interval(interval, place),
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                self.at_time_zone(timestamp, time_zone, place)
+            }
             _ => self.call_syntax(ast, place),
         }
     }
@@ -171,6 +177,9 @@ impl<'b, 'a> Binder<'b, 'a> {
                 Some(node) => Some(node),
                 None => {
                     let typed = self.expression(inner)?;
+                    if typed.node.data_type() == DataType::Interval {
+                        return Some(self.negated_interval(typed));
+                    }
                     let typed = self.number(typed)?;
                     Some(Node::Negate(Box::new(typed.node)))
                 }
@@ -178,6 +187,10 @@ impl<'b, 'a> Binder<'b, 'a> {
             UnaryOperator::Plus => {
                 let typed = self.expression(inner)?;
                 self.number(typed).map(|typed| typed.node)
+            }
+            UnaryOperator::BitwiseNot => {
+                let typed = self.expression(inner)?;
+                self.build(&BIT_NOT, vec![typed], place)
             }
             _ => self.fail(place, &format!("operator `{op}` is not supported"), ""),
         }

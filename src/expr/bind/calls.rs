@@ -3,8 +3,11 @@
 use super::binder::{Binder, Typed, folded};
 use super::names::closest;
 use super::types::{Meeting, as_text, coerced};
-use crate::expr::function::{self, Body, Function, Parameter, Part, Special};
-use crate::expr::node::{Arithmetic, Comparison, Node, Value};
+use crate::expr::aggregate;
+use crate::expr::function::{
+    self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
+};
+use crate::expr::node::{Comparison, Node, Value};
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -41,6 +44,11 @@ impl Binder<'_, '_> {
                 arguments.extend(substring_for.as_deref());
                 self.call_of("substring", &arguments, place)
             }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments = vec![&**expr, overlay_what, overlay_from];
+                arguments.extend(overlay_for.as_deref());
+                self.call_of("overlay", &arguments, place)
+            }
             Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
                 let name = match trim_where {
                     None | Some(TrimWhereField::Both) => "trim",
@@ -52,16 +60,13 @@ impl Binder<'_, '_> {
                 arguments.extend(trim_characters.iter().flatten());
                 self.call_of(name, &arguments, place)
             }
-            Expr::Interval(_) => {
-                let hint = "a date plus a number adds days: DATE '2024-05-17' + 7";
-                self.fail_with_hint(place, "intervals are not supported", "", hint)
-            }
             Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
                 self.fail(place, "subqueries are not supported", "")
             }
-            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                let hint = "LIKE knows % and _: status LIKE 'paid%'";
-                self.fail_with_hint(place, "regular expressions are not supported", "", hint)
+            Expr::SimilarTo { .. } => self.similar(ast, place),
+            Expr::RLike { .. } => {
+                let hint = "write status ~ '^paid'";
+                self.fail_with_hint(place, "RLIKE and REGEXP are not supported", "", hint)
             }
             _ => self.fail(place, "this kind of expression is not supported", ""),
         }
@@ -111,19 +116,26 @@ impl Binder<'_, '_> {
     }
 
     /// A call of a known function.
-    fn call(&mut self, name: &str, arguments: Vec<Typed>, place: &Range<usize>) -> Option<Node> {
+    pub fn call(
+        &mut self,
+        name: &str,
+        arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         match function::find(name) {
             Some(function) => self.build(function, arguments, place),
             None => self.unknown_function(name, place),
         }
     }
 
-    fn build(
+    /// A call of a function with arguments that are looked at here.
+    pub fn build(
         &mut self,
         function: &'static Function,
         arguments: Vec<Typed>,
         place: &Range<usize>,
     ) -> Option<Node> {
+        let function = Self::of_lists(function, arguments.first());
         let count = arguments.len();
         if count < function.required || (count > function.parameters.len() && !function.repeats) {
             let name = function.doc.name;
@@ -137,24 +149,70 @@ impl Binder<'_, '_> {
             let last = function.parameters.len().checked_sub(1)?;
             coerced.push(self.argument(function.parameters[index.min(last)], argument));
         }
-        let mut arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
+        let mut arguments = self.unify_lists(function, arguments)?;
+        match function.parameters.first() {
+            Some(Parameter::Part) => self.check_parts(&arguments)?,
+            Some(Parameter::HasPart) => {
+                let part = Part::parse(function.doc.name)?;
+                self.check_part(part, function.doc.name, arguments.first()?)?;
+            }
+            _ => {}
+        }
         // Those that must be of one type are always the last ones.
         let alike = function.parameters.iter().filter(|one| **one == Parameter::Alike).count();
         if alike > 0 {
             let meeting = match function.body {
                 Body::Special(Special::Nullif) => Meeting::Comparison,
                 Body::Special(_) => Meeting::Choice,
-                Body::Strict(..) | Body::Lenient(..) => Meeting::Comparison,
+                Body::Strict(..) | Body::Lenient(..) | Body::Prepared(..) => Meeting::Comparison,
             };
             let tail = arguments.split_off(function.parameters.len() - alike);
-            arguments.extend(self.unify(tail, meeting)?);
+            arguments.extend(match function.doc.name {
+                "list_value" => self.elements(tail)?,
+                _ => self.unify(tail, meeting)?,
+            });
         }
         match function.body {
-            Body::Special(special) => self.special(special, arguments),
+            Body::Special(special) => self.special(special, arguments, place),
             Body::Strict(result, _) | Body::Lenient(result, _) => {
                 let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
                 let data_type = result(&nodes);
                 Some(folded(Node::Call(function, nodes, data_type)))
+            }
+            Body::Prepared(result, from, prepare) => {
+                let routine = self.prepare(function, from, prepare, &arguments)?;
+                let nodes: Vec<Node> = arguments.into_iter().map(|typed| typed.node).collect();
+                let data_type = result(&nodes);
+                let call = PreparedCall { function, routine };
+                Some(folded(Node::Prepared(call, nodes, data_type)))
+            }
+        }
+    }
+
+    /// Prepares a call where the arguments that matter are constants other than NULL.
+    fn prepare(
+        &mut self,
+        function: &Function,
+        from: &[usize],
+        prepare: Prepare,
+        arguments: &[Typed],
+    ) -> Option<Option<Routine>> {
+        let constant = |typed: &Typed| match typed.node.constant() {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(value.clone()),
+        };
+        let constants: Vec<Option<Value>> = arguments.iter().map(constant).collect();
+        if from.iter().any(|index| constants.get(*index).is_some_and(Option::is_none)) {
+            return Some(None);
+        }
+        let cells: Vec<_> = constants.iter().map(|value| value.as_ref().map(Value::cell)).collect();
+        match prepare(&cells) {
+            Ok(routine) => Some(Some(routine)),
+            Err(flaw) => {
+                let place = arguments.get(flaw.argument)?.place.clone();
+                let message = format!("`{}`: {}", function.doc.name, flaw.reason);
+                self.fail(&place, &message, &flaw.detail)
             }
         }
     }
@@ -169,11 +227,61 @@ impl Binder<'_, '_> {
             Parameter::Timestamp => self.coerce(typed, DataType::Timestamp),
             Parameter::Number => self.number(typed),
             Parameter::Moment => match typed.node.data_type() {
-                DataType::Date => Some(typed),
+                data_type if data_type.is_moment() => Some(typed),
                 _ => self.coerce(typed, DataType::Timestamp),
             },
+            Parameter::Temporal | Parameter::HasPart => match typed.node.data_type() {
+                data_type if data_type.is_temporal() => Some(typed),
+                _ => self.coerce(typed, DataType::Timestamp),
+            },
+            Parameter::TemporalOrBigint => match typed.node.data_type() {
+                data_type if data_type.is_temporal() || data_type == DataType::Bigint => {
+                    Some(typed)
+                }
+                _ => self.coerce(typed, DataType::Timestamp),
+            },
+            Parameter::Format => match typed.node.constant() {
+                Some(Value::Text(_) | Value::Null) => self.coerce(typed, DataType::Text),
+                _ => self.fail(&typed.place, "the format must be a text in quotes", ""),
+            },
+            Parameter::Interval => self.coerce(typed, DataType::Interval),
             Parameter::Part => self.part(typed),
             Parameter::Alike => Some(typed),
+            Parameter::TextOrBigint => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
+            Parameter::Printable => match typed.node.data_type() {
+                DataType::Boolean
+                | DataType::Bigint
+                | DataType::Decimal { .. }
+                | DataType::Double => Some(typed),
+                _ => Some(as_text(typed)),
+            },
+            Parameter::Secret => self.secret(typed),
+            Parameter::Any => Some(self.settled(typed)),
+            Parameter::List => self.any_list(typed),
+            Parameter::Numbers => self.numbers(typed),
+            Parameter::Booleans => self.booleans(typed),
+            Parameter::Element | Parameter::Member => Some(typed),
+            Parameter::Document => self.document(typed),
+            Parameter::Path => match typed.node.data_type() {
+                DataType::Bigint => Some(typed),
+                _ => self.coerce(typed, DataType::Text),
+            },
+        }
+    }
+
+    /// A key must be known before the first record; the message shows the job as written, never the value.
+    fn secret(&mut self, typed: Typed) -> Option<Typed> {
+        let typed = self.coerce(typed, DataType::Text)?;
+        let hint = "take it from the environment: '${KEY}'";
+        match typed.node.constant() {
+            Some(Value::Text(key)) if key.is_empty() => {
+                self.fail_with_hint(&typed.place, "the key is empty", "", hint)
+            }
+            Some(Value::Text(_)) => Some(typed),
+            _ => self.fail_with_hint(&typed.place, "the key must be a text in quotes", "", hint),
         }
     }
 
@@ -187,7 +295,7 @@ impl Binder<'_, '_> {
             return Some(typed);
         }
         let label = "parts are: year, quarter, month, week, day, dow, isodow, doy, hour, minute, \
-                     second, epoch";
+                     second, millisecond, epoch, ...";
         match name {
             Some(name) => {
                 let message = format!("`{name}` is no part of a date");
@@ -197,7 +305,44 @@ impl Binder<'_, '_> {
         }
     }
 
-    fn special(&mut self, special: Special, mut arguments: Vec<Typed>) -> Option<Node> {
+    /// Whether what follows the name of a part has that part, and goes together.
+    fn check_parts(&mut self, arguments: &[Typed]) -> Option<()> {
+        let [name, moments @ ..] = arguments else {
+            return Some(());
+        };
+        let part = match name.node.constant() {
+            Some(Value::Text(name)) => std::str::from_utf8(name).ok().and_then(Part::parse)?,
+            _ => return Some(()),
+        };
+        for moment in moments {
+            self.check_part(part, self.text(&name.place), moment)?;
+        }
+        let types = moments.iter().map(|moment| moment.node.data_type());
+        let mut kinds = types.map(|one| (one.is_moment(), one == DataType::Interval));
+        let first = kinds.next();
+        if kinds.any(|kind| Some(kind) != first) {
+            let last = moments.last()?;
+            let message = "a time and a moment have nothing in common";
+            return self.fail(&last.place, message, &format!("this is {}", last.node.data_type()));
+        }
+        Some(())
+    }
+
+    fn check_part(&mut self, part: Part, name: &str, moment: &Typed) -> Option<()> {
+        let data_type = moment.node.data_type();
+        if part.is_of(data_type) {
+            return Some(());
+        }
+        let message = format!("{} has no {name}", data_type.phrase());
+        self.fail(&moment.place, &message, &format!("this is {data_type}"))
+    }
+
+    fn special(
+        &mut self,
+        special: Special,
+        mut arguments: Vec<Typed>,
+        place: &Range<usize>,
+    ) -> Option<Node> {
         let now = self.scope.now_micros;
         match special {
             Special::Coalesce => {
@@ -218,11 +363,18 @@ impl Binder<'_, '_> {
                 let condition = coerced(arguments.pop()?, DataType::Boolean).node;
                 Some(Node::Case(vec![(condition, then)], otherwise))
             }
-            Special::Remainder => {
+            Special::Arithmetic(operator) => {
                 let right = arguments.pop()?;
-                self.arithmetic(Arithmetic::Remainder, arguments.pop()?, right)
+                self.arithmetic(operator, arguments.pop()?, right)
             }
-            Special::Now => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
+            Special::ListAggregate => self.list_aggregate(arguments, place),
+            Special::JsonObject => self.json_object(arguments, place),
+            Special::Now => Some(Node::Constant(Value::Timestamptz(now), DataType::Timestamptz)),
+            Special::LocalNow => Some(Node::Constant(Value::Timestamp(now), DataType::Timestamp)),
+            Special::CurrentTime => {
+                let time = now.rem_euclid(MICROS_PER_DAY);
+                Some(Node::Constant(Value::Time(time), DataType::Time))
+            }
             Special::CurrentDate => {
                 let days = i32::try_from(now.div_euclid(MICROS_PER_DAY)).unwrap_or_default();
                 Some(Node::Constant(Value::Date(days), DataType::Date))
@@ -232,7 +384,7 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names()) {
+        match closest(name, function::names().chain(aggregate::names())) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

@@ -5,21 +5,33 @@
 
 mod aggregate;
 
+mod aggregate_call;
+
 mod binder;
 
 mod calls;
 
+mod json;
+
+mod lists;
+
+mod join;
+
 mod literals;
+
+mod matching;
 
 mod names;
 
 mod operators;
 
 mod order;
+mod temporal;
 
 mod types;
 
-pub use aggregate::{AggregateCall, AggregateFunction, BoundAggregate, KeyColumn, bind_aggregate};
+pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
+pub use join::{JoinKey, bind_join};
 pub use names::closest;
 pub use order::{OrderKey, bind_order};
 

@@ -2,7 +2,7 @@
 
 use super::binder::Binder;
 use crate::expr::node::Node;
-use crate::record::{JsonPath, PathStep, Rest};
+use crate::record::{DataType, Field, JsonPath, PathStep, Rest};
 use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript, Value};
 use std::ops::Range;
 
@@ -13,6 +13,9 @@ impl Binder<'_, '_> {
     /// A field of the layout, or a path into the JSON record.
     pub fn name(&mut self, ast: &Expr, place: &Range<usize>) -> Option<Node> {
         let Some(path) = path_of(ast) else {
+            if let Expr::CompoundFieldAccess { root, access_chain } = ast {
+                return self.access(root, access_chain, place);
+            }
             let message = "not a column or a path";
             return self.fail(place, message, "a path is made of names and [0] or ['key']");
         };
@@ -25,6 +28,11 @@ impl Binder<'_, '_> {
         let layout = self.scope.layout;
         match (layout.find(first), rest, layout.rest) {
             (Some(field), [], _) => Some(Node::Column(field.slot, field.data_type)),
+            (Some(Field { data_type: DataType::List(_) | DataType::Json, .. }), _, _)
+                if let Expr::CompoundFieldAccess { root, access_chain } = ast =>
+            {
+                self.access(root, access_chain, place)
+            }
             (None, _, Rest::Json) => {
                 let slot = self.scope.slots.json_path(&path);
                 Some(Node::Column(slot, self.scope.slots.info(slot).data_type))

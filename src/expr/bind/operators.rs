@@ -3,7 +3,7 @@
 use super::binder::{Binder, Polarity, Typed, folded};
 use super::types::{Meeting, coerced, decimal_of, digits};
 use crate::expr::evaluate::like::Pattern;
-use crate::expr::function;
+use crate::expr::function::{self, Function};
 use crate::expr::node::{Arithmetic, Comparison, Node, Truth, Value};
 use crate::record::DataType;
 use sqlparser::ast::{self, BinaryOperator, CaseWhen, Expr};
@@ -60,28 +60,43 @@ impl Binder<'_, '_> {
             BinaryOperator::DuckIntegerDivide => {
                 return self.arithmetic(Arithmetic::IntegerDivide, left, right);
             }
+            BinaryOperator::StringConcat if is_list(&left) || is_list(&right) => {
+                return self.build(&function::LIST_CONCATENATION, vec![left, right], place);
+            }
             BinaryOperator::StringConcat => {
                 let (left, right) = (self.joined(left), self.joined(right));
                 let texts = vec![left?.node, right?.node];
                 return Some(Node::Call(&function::CONCATENATION, texts, DataType::Text));
             }
-            other => {
-                let message = format!("operator `{other}` is not supported");
-                return self.fail(place, &message, "");
+            BinaryOperator::BitwiseAnd => return self.bits(&function::BIT_AND, left, right),
+            BinaryOperator::BitwiseOr => return self.bits(&function::BIT_OR, left, right),
+            BinaryOperator::PGBitwiseShiftLeft => {
+                return self.bits(&function::SHIFT_LEFT, left, right);
             }
+            BinaryOperator::PGBitwiseShiftRight => {
+                return self.bits(&function::SHIFT_RIGHT, left, right);
+            }
+            BinaryOperator::Arrow => return self.call("json_extract", vec![left, right], place),
+            BinaryOperator::LongArrow => {
+                return self.call("json_extract_string", vec![left, right], place);
+            }
+            BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
+            other => return self.matching(other, left, right, place),
         };
         let pair = self.pair(left, right)?;
         Some(Node::Compare(comparison, Box::new(pair)))
     }
 
-    /// `left <operator> right` of numbers, or of a date and days.
+    /// An operator on the bits of two bigints.
+    fn bits(&mut self, operator: &'static Function, left: Typed, right: Typed) -> Option<Node> {
+        let place = left.place.start..right.place.end;
+        self.build(operator, vec![left, right], &place)
+    }
+
+    /// `left <operator> right` of numbers, or of dates, times and intervals.
     pub fn arithmetic(&mut self, operator: Arithmetic, left: Typed, right: Typed) -> Option<Node> {
-        if let Some(data_type) = moment_arithmetic(operator, &left.node, &right.node) {
-            let right = match data_type {
-                DataType::Date => self.coerce(right, DataType::Bigint)?,
-                _ => right,
-            };
-            return Some(Node::Arithmetic(operator, Box::new([left.node, right.node]), data_type));
+        if let Some(node) = self.temporal(operator, &left, &right) {
+            return node;
         }
         let place = left.place.start..right.place.end;
         let has_json = [&left, &right].iter().any(|side| side.node.data_type() == DataType::Json);
@@ -300,14 +315,6 @@ impl Binder<'_, '_> {
     }
 }
 
-/// The type of date arithmetic: date +- days, date - date.
-fn moment_arithmetic(operator: Arithmetic, left: &Node, right: &Node) -> Option<DataType> {
-    let is_additive = matches!(operator, Arithmetic::Add | Arithmetic::Subtract);
-    match (left.data_type(), right.data_type()) {
-        (DataType::Date, DataType::Bigint | DataType::Json) if is_additive => Some(DataType::Date),
-        (DataType::Date, DataType::Date) if operator == Arithmetic::Subtract => {
-            Some(DataType::Bigint)
-        }
-        _ => None,
-    }
+fn is_list(typed: &Typed) -> bool {
+    matches!(typed.node.data_type(), DataType::List(_))
 }

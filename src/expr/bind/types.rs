@@ -33,7 +33,8 @@ impl Binder<'_, '_> {
             return Some(coerced(typed, DataType::Boolean));
         }
         let data_type = typed.node.data_type();
-        let message = format!("{} needs a condition, not a {data_type}", self.scope.context);
+        let message =
+            format!("{} needs a condition, not {}", self.scope.context, data_type.phrase());
         let hint = self.declaration(&typed, DataType::Boolean);
         let hint = hint.unwrap_or_else(|| "compare it with something: x <> 0, x = 'y'".to_string());
         self.fail_with_hint(&typed.place, &message, &format!("this is {data_type}"), &hint)
@@ -63,7 +64,7 @@ impl Binder<'_, '_> {
         if fits(&typed.node, target) {
             return Some(coerced(typed, target));
         }
-        self.wrong_type(&typed, &format!("a {target}"), target)
+        self.wrong_type(&typed, &target.phrase(), target)
     }
 
     /// A text that is no date or timestamp.
@@ -73,7 +74,7 @@ impl Binder<'_, '_> {
         content: &str,
         target: DataType,
     ) -> Option<T> {
-        let message = format!("{content} is not a {target}");
+        let message = format!("{content} is not {}", target.phrase());
         match target {
             DataType::Date => {
                 self.fail_with_hint(place, &message, "", "write a date as '2024-05-17'")
@@ -118,7 +119,8 @@ impl Binder<'_, '_> {
         parts.into_iter().collect()
     }
 
-    fn common_type(&mut self, parts: &[Typed], meeting: Meeting) -> Option<DataType> {
+    /// The type in which parts meet.
+    pub fn common_type(&mut self, parts: &[Typed], meeting: Meeting) -> Option<DataType> {
         let is_typed = |part: &&Typed| part.node != Node::Null;
         let has_json = parts.iter().filter(is_typed).any(|part| is_json(&part.node));
         let is_open = |part: &&Typed| is_json(&part.node) || is_text_constant(&part.node);
@@ -192,7 +194,7 @@ impl Binder<'_, '_> {
     }
 
     fn wrong_type<T>(&mut self, typed: &Typed, wanted: &str, target: DataType) -> Option<T> {
-        let message = format!("{wanted} is needed here, not a {}", typed.node.data_type());
+        let message = format!("{wanted} is needed here, not {}", typed.node.data_type().phrase());
         let hint = self.declaration(typed, target);
         let hint = hint.or_else(|| self.cast_hint(typed, target));
         self.mismatch(typed, message, hint)
@@ -331,7 +333,8 @@ fn own_type(node: &Node) -> DataType {
     }
 }
 
-fn wider(left: DataType, right: DataType) -> Option<DataType> {
+/// The type that holds all values of two types; `None` where none does.
+pub fn wider(left: DataType, right: DataType) -> Option<DataType> {
     match (left, right) {
         _ if left == right => Some(left),
         (DataType::Double, other) | (other, DataType::Double) if other.is_numeric() => {

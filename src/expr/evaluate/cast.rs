@@ -56,7 +56,7 @@ pub fn read_text<'a>(bytes: &[u8], target: DataType) -> Result<Cell<'a>, Failure
         DataType::Interval => Interval::parse(bytes).map(Cell::Interval),
         DataType::Text | DataType::Json | DataType::List(_) => None,
     };
-    cell.ok_or_else(|| format!("text is not a {target}").into())
+    cell.ok_or_else(|| format!("text is not {}", target.phrase()).into())
 }
 
 /// Appends a value's text form.

@@ -66,14 +66,14 @@ pub fn read<'a>(
         }
         .map(Answer::Cell),
         _ if conversion == Conversion::Implicit => {
-            Err(format!("JSON {} where a {target} is needed", kind.name()).into())
+            Err(format!("JSON {} where {} is needed", kind.name(), target.phrase()).into())
         }
         (Kind::String, _) => read_string(bytes, target, scratch),
         (_, DataType::Text) => Ok(Answer::Cell(Cell::Text(bytes))),
         (Kind::Boolean, _) if target.is_numeric() => {
             read_text(if bytes[0] == b't' { b"1" } else { b"0" }, target).map(Answer::Cell)
         }
-        _ => Err(format!("JSON {} is not a {target}", kind.name()).into()),
+        _ => Err(format!("JSON {} is not {}", kind.name(), target.phrase()).into()),
     }
 }
 
@@ -131,7 +131,7 @@ fn read_string<'a>(
         Answer::Cell(Cell::Text(content)) => read_text(content, target),
         _ => read_text(scratch, target),
     };
-    cell.map(Answer::Cell).map_err(|_| format!("JSON string is not a {target}").into())
+    cell.map(Answer::Cell).map_err(|_| format!("JSON string is not {}", target.phrase()).into())
 }
 
 /// A number that loses nothing on its way.

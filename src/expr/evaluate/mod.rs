@@ -13,7 +13,9 @@ pub mod cell;
 
 mod compare;
 
-mod json;
+pub mod document;
+
+pub mod json;
 
 pub mod like;
 
@@ -23,9 +25,7 @@ mod logic;
 
 mod members;
 
-pub use cast::read_text;
-#[cfg(test)]
-pub use cast::write_cell;
+pub use cast::{read_text, write_cell};
 pub use compare::order;
 
 use super::function;
@@ -70,6 +70,12 @@ pub fn evaluate(node: &Node, batch: &Batch, rows: &[u32]) -> Arc<Column> {
                 arguments.iter().map(|argument| Operand::new(argument, batch, rows)).collect();
             let builder = Builder::new(*data_type, batch.rows);
             function::call(function, &arguments, builder, rows)
+        }
+        Node::Prepared(call, arguments, data_type) => {
+            let arguments: Vec<Operand> =
+                arguments.iter().map(|argument| Operand::new(argument, batch, rows)).collect();
+            let builder = Builder::new(*data_type, batch.rows);
+            function::call_prepared(call, &arguments, builder, rows)
         }
     }
 }

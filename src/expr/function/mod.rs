@@ -3,7 +3,27 @@
 //! Every function is deterministic. Its example is run by a test. What needs lazy arguments or the job's clock is
 //! listed here like the others but built by the binder ([`Body::Special`]).
 
+mod character;
+
 mod choice;
+
+mod declare;
+
+mod encoding;
+
+mod format;
+
+mod hash;
+
+mod integer;
+
+mod ip;
+
+mod json;
+
+mod list;
+
+mod make;
 
 mod moment;
 
@@ -11,15 +31,45 @@ mod number;
 
 mod part;
 
+mod parts;
+
+mod path;
+
 mod piece;
+
+mod prepared;
+
+mod real;
+
+mod regexp;
+
+mod rounding;
+
+mod similarity;
+
+mod span;
+
+mod strftime;
+
+mod temporal;
 
 mod text;
 
+mod url;
+
+pub use integer::{BIT_AND, BIT_NOT, BIT_OR, SHIFT_LEFT, SHIFT_RIGHT};
+pub use json::OBJECT;
+pub use list::CONCATENATION as LIST_CONCATENATION;
 pub use part::Part;
+pub use prepared::{Flaw, Prepare, PreparedCall, Routine, call_prepared};
+pub use temporal::{
+    ADD as ADD_TIME, DIVIDE as DIVIDE_TIME, MULTIPLY as MULTIPLY_TIME, NEGATE as NEGATE_TIME,
+    SUBTRACT as SUBTRACT_TIME,
+};
 pub use text::CONCATENATION;
 
 use super::evaluate::cell::{Answer, Builder, Cell, Failure, Operand};
-use super::node::Node;
+use super::node::{Arithmetic, Node};
 use crate::record::{Column, DataType, Faults};
 use std::sync::{Arc, LazyLock};
 
@@ -72,8 +122,18 @@ pub enum Parameter {
     Double,
     /// Any number, as it is.
     Number,
-    /// A date or timestamp, as it is.
+    /// A date, timestamp or timestamptz, as it is.
     Moment,
+    /// A date, timestamp, timestamptz, time or interval, as it is.
+    Temporal,
+    /// The same, and of it must exist what the function is named after.
+    HasPart,
+    /// The same, or an integer.
+    TemporalOrBigint,
+    /// An interval.
+    Interval,
+    /// The format of a date, as a constant text.
+    Format,
     /// A date or timestamp, as a timestamp.
     Timestamp,
     /// The name of a part of a date, as a constant text.
@@ -82,6 +142,28 @@ pub enum Parameter {
     Alike,
     /// A boolean.
     Boolean,
+    /// A bigint as it is, or a text.
+    TextOrBigint,
+    /// A boolean or number as it is, anything else as its text form.
+    Printable,
+    /// A constant text that is not to be seen, and not empty.
+    Secret,
+    /// Anything, as it is.
+    Any,
+    /// JSON, or a text that holds it.
+    Document,
+    /// A list.
+    List,
+    /// A list of numbers.
+    Numbers,
+    /// A list of booleans.
+    Booleans,
+    /// A value of the type of the elements beside it.
+    Element,
+    /// A value that is compared with the elements beside it.
+    Member,
+    /// A place in a document: a text, or the number of an element.
+    Path,
 }
 
 /// How a function is computed.
@@ -90,6 +172,8 @@ pub enum Body {
     Strict(ResultType, Kernel),
     /// Row by row, NULLs included.
     Lenient(ResultType, Kernel),
+    /// Row by row with something prepared from the arguments at these places; NULL where an argument is NULL.
+    Prepared(ResultType, &'static [usize], Prepare),
     /// The binder builds it.
     Special(Special),
 }
@@ -105,12 +189,20 @@ pub enum Special {
     If,
     /// A fault becomes NULL.
     Try,
-    /// The operator `%`.
-    Remainder,
+    /// An operator on numbers.
+    Arithmetic(Arithmetic),
     /// The job's first start.
     Now,
     /// The day of the job's first start.
     CurrentDate,
+    /// The job's first start by clocks of UTC.
+    LocalNow,
+    /// The time of day of the job's first start (UTC).
+    CurrentTime,
+    /// An object of keys and values in turn.
+    JsonObject,
+    /// The function of lists that an argument names.
+    ListAggregate,
 }
 
 /// The type of the result, from the coerced arguments.
@@ -145,14 +237,25 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn call(
     function: &Function,
     arguments: &[Operand],
-    mut builder: Builder,
+    builder: Builder,
     rows: &[u32],
 ) -> Arc<Column> {
-    let (kernel, is_strict) = match function.body {
-        Body::Strict(_, kernel) => (kernel, true),
-        Body::Lenient(_, kernel) => (kernel, false),
+    match function.body {
+        Body::Strict(_, kernel) => by_row(arguments, builder, rows, true, kernel),
+        Body::Lenient(_, kernel) => by_row(arguments, builder, rows, false, kernel),
+        Body::Prepared(..) => unreachable!("prepared calls have a node of their own"),
         Body::Special(special) => unreachable!("{special:?} is built by the binder"),
-    };
+    }
+}
+
+/// Runs a kernel for each of `rows`; where it is strict, not for those with a NULL.
+fn by_row(
+    arguments: &[Operand],
+    mut builder: Builder,
+    rows: &[u32],
+    is_strict: bool,
+    mut kernel: impl for<'a> FnMut(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Failure>,
+) -> Arc<Column> {
     let mut faults = Faults::default();
     for argument in arguments {
         argument.add_faults(&mut faults, rows);
@@ -178,11 +281,34 @@ pub fn call(
 
 static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
     let families = [
+        character::FUNCTIONS,
         choice::FUNCTIONS,
+        encoding::FUNCTIONS,
+        format::FUNCTIONS,
+        hash::FUNCTIONS,
+        integer::FUNCTIONS,
+        ip::FUNCTIONS,
+        json::FUNCTIONS,
+        json::BUILDERS,
+        list::CHANGES,
+        list::FOLDS,
+        list::FUNCTIONS,
+        list::MAKERS,
+        make::FUNCTIONS,
         moment::FUNCTIONS,
         number::FUNCTIONS,
+        parts::FUNCTIONS,
+        path::FUNCTIONS,
         piece::FUNCTIONS,
+        real::FUNCTIONS,
+        regexp::FUNCTIONS,
+        rounding::FUNCTIONS,
+        similarity::FUNCTIONS,
+        span::FUNCTIONS,
+        strftime::FUNCTIONS,
+        temporal::FUNCTIONS,
         text::FUNCTIONS,
+        url::FUNCTIONS,
     ];
     let mut functions: Vec<&'static Function> = families.into_iter().flatten().collect();
     functions.sort_by_key(|function| function.doc.name);
@@ -201,6 +327,7 @@ impl std::fmt::Debug for Body {
         f.write_str(match self {
             Body::Strict(..) => "Strict",
             Body::Lenient(..) => "Lenient",
+            Body::Prepared(..) => "Prepared",
             Body::Special(_) => "Special",
         })
     }
@@ -227,6 +354,20 @@ fn double_of(cell: Cell) -> f64 {
     match cell {
         Cell::Double(value) => value,
         other => unreachable!("{other:?} where a double was bound"),
+    }
+}
+
+/// A text that a function makes may be as long as this, whatever its arguments.
+const MADE_BYTES_MAX: usize = 1 << 20;
+
+/// A text that a function makes may be so many times as long as the one it is made of.
+const GROWTH_MAX: usize = 8;
+
+/// Keeps a function whose arguments multiply each other from making too much of a short text.
+fn within_bounds(made_bytes: usize, source_bytes: usize) -> Result<(), Failure> {
+    match made_bytes <= MADE_BYTES_MAX.max(source_bytes.saturating_mul(GROWTH_MAX)) {
+        true => Ok(()),
+        false => Err("the result has more than 1 MiB, and more than 8 times its source".into()),
     }
 }
 

@@ -1,167 +1,172 @@
-//! Dates and times.
+//! The clock of the job, and the parts of dates, times and intervals.
 
+use super::declare::declare;
+use super::prepared::routine;
 use super::{
-    Body, Function, FunctionDoc, Kernel, Parameter, Part, ResultType, Special, bigint_answer,
-    double_answer, str_of,
+    Body, Flaw, Function, FunctionDoc, Parameter, Part, Special, bigint_answer, double_answer,
+    str_of, text_answer,
 };
 use crate::expr::evaluate::cell::{Answer, Cell, Failure};
 use crate::expr::node::{Node, Value};
 use crate::expr::numbers;
-use crate::record::DataType;
 use crate::record::text::{self, MICROS_PER_DAY};
+use crate::record::{DataType, calendar, moment};
 
-const FAMILY: &str = "date and time";
-const STRICT: &str = "NULL where an argument is NULL";
+pub use super::declare::STRICT;
+
+/// The family of all functions of dates and times.
+pub const FAMILY: &str = "date and time";
+
+/// Why a moment that a function comes to is none.
+pub const OUT_OF_RANGE: &str = "out of the range of years 1 to 9999";
+
 const NEVER: &str = "never NULL";
 
 /// The functions.
 pub const FUNCTIONS: &[Function] = &[
     clock(
-        FunctionDoc {
-            name: "now",
-            family: FAMILY,
-            signature: "now() -> timestamp",
-            doc: "when the job was first started (UTC); the same after every resume",
-            nulls: NEVER,
-            example: "now() IS NULL",
-            result: "false",
-        },
+        [
+            "now",
+            "now() -> timestamptz",
+            "when the job was first started; the same after every resume",
+            "now() IS NULL",
+            "false",
+        ],
         &["current_timestamp", "get_current_timestamp", "transaction_timestamp"],
         Special::Now,
     ),
     clock(
-        FunctionDoc {
-            name: "current_date",
-            family: FAMILY,
-            signature: "current_date -> date",
-            doc: "the day on which the job was first started (UTC)",
-            nulls: NEVER,
-            example: "current_date = CAST(now() AS date)",
-            result: "true",
-        },
+        [
+            "localtimestamp",
+            "localtimestamp -> timestamp",
+            "when the job was first started, by clocks of UTC",
+            "CAST(localtimestamp AS date) = current_date",
+            "true",
+        ],
+        &["current_localtimestamp"],
+        Special::LocalNow,
+    ),
+    clock(
+        [
+            "current_date",
+            "current_date -> date",
+            "the day on which the job was first started (UTC)",
+            "current_date = CAST(now() AS date)",
+            "true",
+        ],
         &["today"],
         Special::CurrentDate,
     ),
-    strict(
-        FunctionDoc {
-            name: "date_trunc",
-            family: FAMILY,
-            signature: "date_trunc(part text, moment) -> timestamp",
-            doc: "the start of the year, month, week, day, hour ... that a moment lies in",
-            nulls: STRICT,
-            example: "date_trunc('month', DATE '2024-05-17')",
-            result: "2024-05-01 00:00:00",
-        },
-        &["datetrunc"],
-        &[Parameter::Part, Parameter::Timestamp],
-        |_| DataType::Timestamp,
-        |cells, _| {
-            let micros = micros_of(cells[1]);
-            let start = part_of(cells[0])?.truncate(micros);
-            let start = start.ok_or("date_trunc to a part that has no start")?;
-            Ok(Answer::Cell(Cell::Timestamp(start)))
-        },
+    clock(
+        [
+            "current_time",
+            "current_time -> time",
+            "the time of day at which the job was first started (UTC)",
+            "current_time = CAST(localtimestamp AS time)",
+            "true",
+        ],
+        &["get_current_time", "localtime", "current_localtime"],
+        Special::CurrentTime,
     ),
-    strict(
-        FunctionDoc {
-            name: "date_part",
-            family: FAMILY,
-            signature: "date_part(part text, moment) -> bigint (double for epoch)",
-            doc: "one part of a moment; the same as EXTRACT(part FROM moment)",
-            nulls: STRICT,
-            example: "date_part('week', DATE '2021-01-01')",
-            result: "53",
-        },
-        &["datepart"],
-        &[Parameter::Part, Parameter::Moment],
-        part_type,
-        |cells, _| {
-            let micros = micros_of(cells[1]);
-            match part_of(cells[0])? {
-                Part::Epoch => double_answer(numbers::double_from_decimal(i128::from(micros), 6)),
-                part => bigint_answer(part.of(micros)),
-            }
-        },
-    ),
-    part("year", "year(moment) -> bigint", "year(DATE '2024-05-17')", "2024", |cells, _| {
-        bigint_answer(Part::Year.of(micros_of(cells[0])))
-    }),
-    part("quarter", "quarter(moment) -> bigint", "quarter(DATE '2024-05-17')", "2", |cells, _| {
-        bigint_answer(Part::Quarter.of(micros_of(cells[0])))
-    }),
-    part("month", "month(moment) -> bigint", "month(DATE '2024-05-17')", "5", |cells, _| {
-        bigint_answer(Part::Month.of(micros_of(cells[0])))
-    }),
-    part("week", "week(moment) -> bigint", "week(DATE '2024-05-17')", "20", |cells, _| {
-        bigint_answer(Part::Week.of(micros_of(cells[0])))
-    }),
-    part("day", "day(moment) -> bigint", "day(DATE '2024-05-17')", "17", |cells, _| {
-        bigint_answer(Part::Day.of(micros_of(cells[0])))
-    }),
-    part(
-        "hour",
-        "hour(moment) -> bigint",
-        "hour(TIMESTAMP '2024-05-17 10:11:12')",
-        "10",
-        |cells, _| bigint_answer(Part::Hour.of(micros_of(cells[0]))),
-    ),
-    part(
-        "minute",
-        "minute(moment) -> bigint",
-        "minute(TIMESTAMP '2024-05-17 10:11:12')",
-        "11",
-        |cells, _| bigint_answer(Part::Minute.of(micros_of(cells[0]))),
-    ),
-    part(
-        "second",
-        "second(moment) -> bigint",
-        "second(TIMESTAMP '2024-05-17 10:11:12.5')",
-        "12",
-        |cells, _| bigint_answer(Part::Second.of(micros_of(cells[0]))),
-    ),
-    strict(
-        FunctionDoc {
-            name: "last_day",
-            family: FAMILY,
-            signature: "last_day(moment) -> date",
-            doc: "the last day of the month",
-            nulls: STRICT,
-            example: "last_day(DATE '2024-02-01')",
-            result: "2024-02-29",
-        },
-        &[],
+    Function {
+        aliases: &["datetrunc"],
+        ..declare(
+            FAMILY,
+            [
+                "date_trunc",
+                "date_trunc(part text, moment or interval) -> timestamp (or timestamptz, interval)",
+                "the start of the year, month, week, day, hour ... that a moment lies in",
+                "date_trunc('month', DATE '2024-05-17')",
+                "2024-05-01 00:00:00",
+            ],
+            &[Parameter::Part, Parameter::Temporal],
+            Body::Prepared(truncated_type, &[0], |constants| {
+                let part = part_of(constants)?;
+                Ok(routine(move |cells, _| truncate(part, cells[1])))
+            }),
+        )
+    },
+    Function {
+        aliases: &["datepart"],
+        ..declare(
+            FAMILY,
+            [
+                "date_part",
+                "date_part(part text, moment, time or interval) -> bigint (double for epoch, julian)",
+                "one part of a moment; the same as EXTRACT(part FROM moment)",
+                "date_part('week', DATE '2021-01-01')",
+                "53",
+            ],
+            &[Parameter::Part, Parameter::Temporal],
+            Body::Prepared(part_type, &[0], |constants| {
+                let part = part_of(constants)?;
+                Ok(routine(move |cells, _| answer(part, cells[1])))
+            }),
+        )
+    },
+    Function {
+        aliases: &[],
+        ..declare(
+            FAMILY,
+            [
+                "last_day",
+                "last_day(moment) -> date",
+                "the last day of the month",
+                "last_day(DATE '2024-02-01')",
+                "2024-02-29",
+            ],
+            &[Parameter::Moment],
+            Body::Strict(
+                |_| DataType::Date,
+                |cells, _| {
+                    let (year, month, _) = text::civil_from_days(days_of(cells[0]));
+                    let last = text::days_in_month(year, month);
+                    let last = text::days_from_civil(year, month, last).ok_or(OUT_OF_RANGE)?;
+                    Ok(Answer::Cell(Cell::Date(last)))
+                },
+            ),
+        )
+    },
+    declare(
+        FAMILY,
+        [
+            "dayname",
+            "dayname(moment) -> text",
+            "the English name of the day of the week",
+            "dayname(DATE '2024-05-17')",
+            "Friday",
+        ],
         &[Parameter::Moment],
-        |_| DataType::Date,
-        |cells, _| {
-            let days = micros_of(cells[0]).div_euclid(MICROS_PER_DAY);
-            let (year, month, day) = text::civil_from_days(days);
-            let last = days + i64::from(text::days_in_month(year, month) - day);
-            let last = i32::try_from(last).map_err(|_| "out of the range of date")?;
-            Ok(Answer::Cell(Cell::Date(last)))
-        },
+        Body::Strict(
+            |_| DataType::Text,
+            |cells, _| text_answer(moment::day_name(calendar::iso_weekday(days_of(cells[0])))),
+        ),
+    ),
+    declare(
+        FAMILY,
+        [
+            "monthname",
+            "monthname(moment) -> text",
+            "the English name of the month",
+            "monthname(DATE '2024-05-17')",
+            "May",
+        ],
+        &[Parameter::Moment],
+        Body::Strict(
+            |_| DataType::Text,
+            |cells, _| text_answer(moment::month_name(text::civil_from_days(days_of(cells[0])).1)),
+        ),
     ),
 ];
 
-const fn strict(
-    doc: FunctionDoc,
+/// A function of the clock, from name, signature, doc, example and result.
+const fn clock(
+    [name, signature, doc, example, result]: [&'static str; 5],
     aliases: &'static [&'static str],
-    parameters: &'static [Parameter],
-    result: ResultType,
-    kernel: Kernel,
+    special: Special,
 ) -> Function {
     Function {
-        doc,
-        aliases,
-        parameters,
-        required: parameters.len(),
-        repeats: false,
-        body: Body::Strict(result, kernel),
-    }
-}
-
-const fn clock(doc: FunctionDoc, aliases: &'static [&'static str], special: Special) -> Function {
-    Function {
-        doc,
+        doc: FunctionDoc { name, family: FAMILY, signature, doc, nulls: NEVER, example, result },
         aliases,
         parameters: &[],
         required: 0,
@@ -170,43 +175,49 @@ const fn clock(doc: FunctionDoc, aliases: &'static [&'static str], special: Spec
     }
 }
 
-const fn part(
-    name: &'static str,
-    signature: &'static str,
-    example: &'static str,
-    result: &'static str,
-    kernel: Kernel,
-) -> Function {
-    let doc = FunctionDoc {
-        name,
-        family: FAMILY,
-        signature,
-        doc: "that part of a date or timestamp",
-        nulls: STRICT,
-        example,
-        result,
-    };
-    strict(doc, &[], &[Parameter::Moment], |_| DataType::Bigint, kernel)
+/// The part that the first argument names; the binder made sure that it is one.
+pub fn part_of(constants: &[Option<Cell>]) -> Result<Part, Flaw> {
+    let name = constants.first().copied().flatten().map(str_of);
+    name.and_then(Part::parse).ok_or_else(|| Flaw::new(0, "unknown part of a date"))
 }
 
-/// Seconds since 1970 have a fraction, all other parts are whole.
-fn part_type(arguments: &[Node]) -> DataType {
-    match arguments.first().and_then(Node::constant) {
-        Some(Value::Text(name)) if name.trim_ascii().eq_ignore_ascii_case(b"epoch") => {
-            DataType::Double
-        }
-        _ => DataType::Bigint,
+/// A part of a moment, time or interval as the result of a function.
+pub fn answer<'a>(part: Part, cell: Cell) -> Result<Answer<'a>, Failure> {
+    let value = part.of(cell);
+    match part.has_fraction() {
+        true => double_answer(numbers::double_from_decimal(value, 6)),
+        false => bigint_answer(value),
     }
 }
 
-fn part_of(cell: Cell) -> Result<Part, Failure> {
-    Part::parse(str_of(cell)).ok_or_else(|| "unknown part of a date".into())
+/// A date or timestamp as days since 1970.
+pub fn days_of(cell: Cell) -> i64 {
+    super::temporal::moment_of(cell).div_euclid(MICROS_PER_DAY)
 }
 
-fn micros_of(cell: Cell) -> i64 {
-    match cell {
-        Cell::Timestamp(micros) => micros,
-        Cell::Date(days) => i64::from(days).saturating_mul(MICROS_PER_DAY),
-        other => unreachable!("{other:?} where a date or timestamp was bound"),
+fn truncate<'a>(part: Part, cell: Cell) -> Result<Answer<'a>, Failure> {
+    let start = |micros| part.truncate(micros).ok_or(OUT_OF_RANGE);
+    Ok(Answer::Cell(match cell {
+        Cell::Interval(interval) => Cell::Interval(part.truncate_interval(interval)),
+        Cell::Timestamptz(micros) => Cell::Timestamptz(start(micros)?),
+        moment => Cell::Timestamp(start(super::temporal::moment_of(moment))?),
+    }))
+}
+
+fn truncated_type(arguments: &[Node]) -> DataType {
+    match arguments.get(1).map(Node::data_type) {
+        Some(kept @ (DataType::Interval | DataType::Timestamptz)) => kept,
+        _ => DataType::Timestamp,
+    }
+}
+
+fn part_type(arguments: &[Node]) -> DataType {
+    let name = match arguments.first().and_then(Node::constant) {
+        Some(Value::Text(name)) => std::str::from_utf8(name).ok(),
+        _ => None,
+    };
+    match name.and_then(Part::parse).is_some_and(Part::has_fraction) {
+        true => DataType::Double,
+        false => DataType::Bigint,
     }
 }

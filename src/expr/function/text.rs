@@ -2,7 +2,7 @@
 
 use super::{
     Body, Function, FunctionDoc, Kernel, Parameter, ResultType, bigint_answer, bigint_of, str_of,
-    text_answer,
+    text_answer, within_bounds,
 };
 use crate::expr::evaluate::cell::{Answer, Cell, Failure};
 use crate::record::DataType;
@@ -22,18 +22,24 @@ const PADDED: &[Parameter] = &[Parameter::Text, Parameter::Bigint, Parameter::Te
 
 /// The functions.
 pub const FUNCTIONS: &[Function] = &[
-    function(
-        ["lower", "lower(text) -> text", "in lower case", "lower('ABC')", "abc"],
-        ONE,
-        TEXT,
-        |cells, out| write(out, str_of(cells[0]).chars().flat_map(char::to_lowercase)),
-    ),
-    function(
-        ["upper", "upper(text) -> text", "in upper case", "upper('abc')", "ABC"],
-        ONE,
-        TEXT,
-        |cells, out| write(out, str_of(cells[0]).chars().flat_map(char::to_uppercase)),
-    ),
+    Function {
+        aliases: &["lcase"],
+        ..function(
+            ["lower", "lower(text) -> text", "in lower case", "lower('ABC')", "abc"],
+            ONE,
+            TEXT,
+            |cells, out| write(out, str_of(cells[0]).chars().flat_map(char::to_lowercase)),
+        )
+    },
+    Function {
+        aliases: &["ucase"],
+        ..function(
+            ["upper", "upper(text) -> text", "in upper case", "upper('abc')", "ABC"],
+            ONE,
+            TEXT,
+            |cells, out| write(out, str_of(cells[0]).chars().flat_map(char::to_uppercase)),
+        )
+    },
     optional(
         [
             "trim",
@@ -105,6 +111,7 @@ pub const FUNCTIONS: &[Function] = &[
             for piece in pieces {
                 out.extend_from_slice(to.as_bytes());
                 out.extend_from_slice(piece.as_bytes());
+                within_bounds(out.len(), text.len())?;
             }
             Ok(Answer::Written)
         },

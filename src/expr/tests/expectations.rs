@@ -4,6 +4,7 @@
 //! and, where it has no row, as a constant, and again with the operands of its outermost part taken from columns.
 
 use super::*;
+use crate::record::list;
 use std::collections::{BTreeMap, BTreeSet};
 
 macro_rules! families {
@@ -18,11 +19,18 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "casts"
     "choices"
     "comparisons"
+    "encodings"
+    "formats"
+    "hashes"
+    "json"
+    "lists"
     "logic"
     "matching"
     "moments"
     "nulls"
     "numbers"
+    "regex"
+    "text"
     "texts"
 };
 
@@ -76,12 +84,20 @@ fn table_of(rows: &[&str]) -> Table {
     for (index, (name, data_type, _)) in rows[0].iter().enumerate() {
         let count = rows.len() * TIMES;
         let mut builder = Builder::new(*data_type, count);
+        let mut lists = Vec::new();
         for row in 0..count {
             let value = rows[row % rows.len()][index].2.as_deref().map(str::as_bytes);
             let cell = match (value, data_type) {
                 (None, _) => Cell::Null,
                 (Some(text), DataType::Text) => Cell::Text(text),
                 (Some(text), DataType::Json) => Cell::Json(text),
+                (Some(text), DataType::List(element)) => {
+                    lists.clear();
+                    let text = String::from_utf8_lossy(text).replace("NULL", "null");
+                    list::read_json(text.as_bytes(), *element, &mut lists)
+                        .unwrap_or_else(|what| panic!("{name} {what}: {text}"));
+                    Cell::List(&lists, *element)
+                }
                 (Some(text), _) => evaluate::read_text(text, *data_type)
                     .unwrap_or_else(|reason| panic!("{name}: {reason}")),
             };

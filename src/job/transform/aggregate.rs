@@ -2,8 +2,12 @@
 
 use super::{optional, sqls, written};
 use crate::job::section::Section;
-use crate::transform::settings::{AggregateSettings, TransformKind};
+use crate::job::text::Text;
+use crate::transform::settings::{AggregateSettings, GroupOrder, TransformKind};
 use serde_json::{Value as Json, json};
+
+const ORDERS: &[(&str, GroupOrder)] =
+    &[("first_seen", GroupOrder::FirstSeen), ("key", GroupOrder::Key)];
 
 /// Reads the settings.
 pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)> {
@@ -18,9 +22,20 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
             inner.missing("select", "add what to compute: `select = [\"count(*) AS records\"]`")
         }
     };
+    let having = inner.text("having");
+    let order = inner.choice("order", ORDERS);
     inner.finish();
     let (by, select) = (by?, select?);
-    let effective = json!({ "by": written(&by), "select": written(&select) });
-    let settings = AggregateSettings { by: sqls(&by), select: sqls(&select) };
+    let mut effective = json!({ "by": written(&by), "select": written(&select) });
+    // What was not said is not in the effective job, so that jobs of before still are the same.
+    if let Some(having) = having {
+        effective["having"] = json!(having.written);
+    }
+    if let Some(order) = &order {
+        effective["order"] = json!(order.written);
+    }
+    let order = order.map_or(GroupOrder::FirstSeen, |order| order.value);
+    let (by, select) = (sqls(&by), sqls(&select));
+    let settings = AggregateSettings { by, select, having: having.map(Text::sql), order };
     Some((TransformKind::Aggregate(settings), effective))
 }

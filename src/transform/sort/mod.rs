@@ -20,7 +20,7 @@ mod tests;
 
 use super::binder::{Binder, Bound, read_by};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Drained, Keeper, Stateful, aggregate};
+use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, OrderKey};
 use crate::record::{Batch, Order};
@@ -73,7 +73,7 @@ impl Stateful for Sort {
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Vec<u8> {
         let keys = self.keys.iter().map(|key| &key.expression);
-        let columns = aggregate::evaluate_all(keys, context.step, batch);
+        let columns = groups::evaluate_all(keys, context.step, batch);
         let keys = OrderKeys::of_columns(&columns, &self.orders, &batch.selection);
         entries::sorted(batch, &keys, &self.keeper)
     }
@@ -119,12 +119,7 @@ impl Stateful for Sort {
         sorting.spills()
     }
 
-    fn write(
-        &self,
-        context: Context<'_>,
-        sorting: &mut Sorting,
-        out: &mut Writer,
-    ) -> Result<()> {
+    fn write(&self, context: Context<'_>, sorting: &mut Sorting, out: &mut Writer) -> Result<()> {
         sorting.write(out, context.tools.spills())
     }
 

@@ -1,0 +1,141 @@
+//! How often each value occurs in each group: what medians, modes, histograms and `DISTINCT` are made of.
+//!
+//! Values are in the order in which they first came, so that what depends on the order of records can be said.
+
+use super::chains::Chains;
+use super::codec::{Reader, Unreadable, Writer};
+use super::compare;
+use super::key;
+use super::table::{Entry, KeyTable};
+use crate::record::aggregation::SortKey;
+use crate::record::{Column, DataType};
+use std::sync::Arc;
+
+/// The values of all groups with the number of records of each.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// What a value is made of.
+    types: Vec<DataType>,
+    /// How many of the first columns must not be NULL for a row to count.
+    needed: usize,
+    /// Group (4 bytes) and value.
+    entries: KeyTable,
+    counts: Vec<u64>,
+    chains: Chains,
+}
+
+/// Bytes of the group before each value.
+const GROUP_BYTES: usize = 4;
+
+impl Tally {
+    /// No groups yet. Rows that are NULL in one of the first `needed` columns do not count.
+    pub fn new(types: &[DataType], needed: usize) -> Tally {
+        Tally {
+            types: types.to_vec(),
+            needed,
+            entries: KeyTable::default(),
+            counts: Vec::new(),
+            chains: Chains::default(),
+        }
+    }
+
+    /// Makes room for `groups` groups.
+    pub fn grow(&mut self, groups: usize) {
+        self.chains.grow(groups);
+    }
+
+    /// Takes in rows, each into the group beside it.
+    pub fn update(&mut self, groups: &[u32], rows: &[u32], columns: &[Arc<Column>]) {
+        let columns = &columns[..self.types.len()];
+        let mut entry = Vec::new();
+        for (group, row) in groups.iter().zip(rows) {
+            let row = *row as usize;
+            if columns[..self.needed].iter().all(|column| column.is_valid(row)) {
+                entry.clear();
+                entry.extend_from_slice(&group.to_le_bytes());
+                for column in columns {
+                    key::write_canonical(&mut entry, column, row);
+                }
+                self.add(*group as usize, &entry, 1);
+            }
+        }
+    }
+
+    fn add(&mut self, group: usize, entry: &[u8], count: u64) {
+        match self.entries.insert(key::hash(entry), entry) {
+            Entry::New(_) => {
+                self.counts.push(count);
+                self.chains.push(group);
+            }
+            Entry::Known(id) => self.counts[id as usize] += count,
+        }
+    }
+
+    /// Takes in all groups of another: its group i into `groups[i]`.
+    pub fn merge(&mut self, groups: &[u32], other: &Tally) {
+        let mut entry = Vec::new();
+        for (index, count) in other.counts.iter().enumerate() {
+            let group = groups[other.chains.group_of(index)];
+            entry.clear();
+            entry.extend_from_slice(&group.to_le_bytes());
+            entry.extend_from_slice(other.value(index));
+            self.add(group as usize, &entry, *count);
+        }
+    }
+
+    /// The bytes of a value.
+    fn value(&self, entry: usize) -> &[u8] {
+        &self.entries.entry(entry).1[GROUP_BYTES..]
+    }
+
+    /// The values of a group with their counts, in the order in which they first came.
+    pub fn of(&self, group: u32) -> impl Iterator<Item = (&[u8], u64)> {
+        self.chains.of(group as usize).map(|entry| (self.value(entry), self.counts[entry]))
+    }
+
+    /// The values of a group, sorted.
+    pub fn sorted(&self, group: u32) -> Vec<(&[u8], u64)> {
+        let keys: Vec<SortKey> = self.types.iter().copied().map(SortKey::ascending).collect();
+        let mut values: Vec<(&[u8], u64)> = self.of(group).collect();
+        values.sort_unstable_by(|(left, _), (right, _)| compare::compare(&keys, left, right));
+        values
+    }
+
+    /// The values of a group, the most frequent first; of equally frequent ones the one that came first.
+    pub fn most_frequent(&self, group: u32, count: usize) -> Vec<(&[u8], u64)> {
+        let mut values: Vec<(&[u8], u64)> = self.of(group).collect();
+        values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        values.truncate(count);
+        values
+    }
+
+    /// Values as columns.
+    pub fn columns_of<'a>(&self, values: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Column> {
+        key::columns_of(&self.types, values).expect("values were made of these types")
+    }
+
+    /// Appends all groups.
+    pub fn write(&self, out: &mut Writer) {
+        self.entries.write(out);
+        out.u64s(self.counts.iter().copied());
+    }
+
+    /// Reads what [`Tally::write`] wrote for so many groups.
+    pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
+        let what = "values";
+        self.entries = KeyTable::read(reader)?;
+        self.counts = reader.u64s(self.entries.len(), what)?;
+        self.chains = Chains::default();
+        self.chains.grow(groups);
+        for index in 0..self.entries.len() {
+            let (group, value) =
+                self.entries.entry(index).1.split_first_chunk().ok_or(Unreadable { what })?;
+            let group = u32::from_le_bytes(*group) as usize;
+            if group >= groups || !key::is_made_of(&self.types, value) {
+                return Err(Unreadable { what });
+            }
+            self.chains.push(group);
+        }
+        Ok(())
+    }
+}

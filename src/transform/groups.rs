@@ -1,0 +1,297 @@
+//! Groups of records and what aggregate calls remember of them: what `aggregate`, `pivot` and `frequency` share.
+//!
+//! A worker makes the groups of its batch, the ordered stage merges them in input order, and at the end they are
+//! given out some at a time, in the order in which they were first seen or in another one.
+
+use crate::error::Result;
+use crate::expr::{AggregateCall, Expression, KeyColumn};
+use crate::record::aggregation::SortKey;
+use crate::record::{Batch, Column, DataType, RawRecords, Slot};
+use crate::state::{
+    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, key,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Groups are given out in batches of about so many bytes of lists and texts.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// In which order groups are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroupOrder {
+    /// As their first records came.
+    #[default]
+    FirstSeen,
+    /// Sorted by their keys, NULLs last.
+    Key,
+}
+
+/// How records are grouped, and what is computed of each group.
+#[derive(Debug)]
+pub struct Grouping {
+    keys: Vec<KeyColumn>,
+    calls: Vec<Call>,
+    /// Which records count, for those calls that say so; no two alike.
+    filters: Vec<Expression>,
+    /// What is computed of each record that a filter (or none) lets through; no two alike.
+    inputs: Vec<(Option<usize>, Expression)>,
+}
+
+/// A call with the places of its filter and its inputs.
+#[derive(Debug)]
+struct Call {
+    slot: Slot,
+    kind: AccumulatorKind,
+    filter: Option<usize>,
+    inputs: Vec<usize>,
+}
+
+/// Groups with what the calls remember of them.
+#[derive(Debug)]
+pub struct Groups {
+    /// The groups' keys, in the order in which they were first seen.
+    pub keys: KeyTable,
+    /// One for each call.
+    accumulators: Vec<Accumulator>,
+    /// How many groups were already given out.
+    drained: usize,
+    /// The order in which they are given out, once that has begun; none for the one of the keys.
+    order: Option<Vec<u32>>,
+}
+
+impl Grouping {
+    /// Of bound keys and calls.
+    pub fn new(keys: Vec<KeyColumn>, calls: Vec<AggregateCall>) -> Grouping {
+        let (mut filters, mut inputs) = (Vec::new(), Vec::new());
+        let calls = calls.into_iter().map(|call| {
+            let kind = kind_of(&call);
+            let order = call.order.into_iter().map(|(key, _)| key);
+            // Of distinct arguments the keys are made at the end.
+            let order = order.take(if kind.distinct.is_some() { 0 } else { usize::MAX });
+            let filter = call.filter.map(|filter| place_of(&mut filters, filter));
+            let computed = call.arguments.into_iter().chain(order);
+            let places = computed.map(|input| place_of(&mut inputs, (filter, input))).collect();
+            Call { slot: call.slot, kind, filter, inputs: places }
+        });
+        let calls = calls.collect();
+        Grouping { keys, calls, filters, inputs }
+    }
+
+    /// No groups; the one group of everything is there from the start.
+    pub fn new_groups(&self) -> Groups {
+        let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
+        let mut groups =
+            Groups { keys: KeyTable::default(), accumulators, drained: 0, order: None };
+        if self.keys.is_empty() {
+            groups.keys.insert(key::hash(b""), b"");
+            groups.accumulators.iter_mut().for_each(|one| one.grow(1));
+        }
+        groups
+    }
+
+    /// The groups of the selected rows of a batch; faulty rows are rejected and count nowhere.
+    pub fn groups_of(&self, step: &str, batch: &mut Batch) -> Groups {
+        let keys = self.keys.iter().map(|key| &key.expression);
+        let keys = evaluate_all(keys, step, batch);
+        let filters = evaluate_all(&self.filters, step, batch);
+        let mut inputs = Vec::new();
+        for (filter, expression) in &self.inputs {
+            // What a filter keeps out must not be looked at: it may be faulty.
+            let column = match filter {
+                None => expression.evaluate(batch, &batch.selection),
+                Some(filter) => {
+                    let is_true = |row: &u32| filters[*filter].is_true(*row as usize);
+                    let rows = batch.selection.iter().copied().filter(is_true);
+                    expression.evaluate(batch, &rows.collect::<Vec<u32>>())
+                }
+            };
+            batch.reject_faults(step, &column.faults);
+            inputs.push(column);
+        }
+
+        let rows = &batch.selection;
+        let mut groups = self.new_groups();
+        let group_of_row: Vec<u32> = if keys.is_empty() {
+            vec![0; rows.len()]
+        } else {
+            let keys = Keys::of_columns(&keys, rows);
+            keys.iter().map(|(hash, key)| groups.keys.insert(hash, key).id()).collect()
+        };
+        for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
+            accumulator.grow(groups.keys.len());
+            let columns: Vec<Arc<Column>> =
+                call.inputs.iter().map(|input| inputs[*input].clone()).collect();
+            match call.filter {
+                None => accumulator.update(&group_of_row, rows, &columns),
+                Some(filter) => {
+                    let pairs = group_of_row.iter().zip(rows);
+                    let (some_groups, some_rows): (Vec<u32>, Vec<u32>) =
+                        pairs.filter(|(_, row)| filters[filter].is_true(**row as usize)).unzip();
+                    accumulator.update(&some_groups, &some_rows, &columns);
+                }
+            }
+        }
+        groups
+    }
+
+    /// The next groups as records with their keys and the results of the calls; at most `rows_max`, and `None` when
+    /// there are no more.
+    pub fn next_groups(
+        &self,
+        groups: &mut Groups,
+        order: GroupOrder,
+        rows_max: usize,
+        slots: usize,
+    ) -> Option<Batch> {
+        let rows = rows_max.min(groups.keys.len() - groups.drained);
+        if rows == 0 {
+            return None;
+        }
+        if order == GroupOrder::Key && groups.order.is_none() {
+            groups.order = Some(self.sorted(&groups.keys));
+        }
+        let mut ids = groups.ids(groups.drained..groups.drained + rows);
+        let mut bytes = 0;
+        let mut fits = |id: u32| {
+            let before = bytes;
+            bytes += groups.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
+            before == 0 || bytes <= BATCH_BYTES
+        };
+        let count = ids.iter().take_while(|id| fits(**id)).count();
+        ids.truncate(count.max(1));
+        groups.drained += ids.len();
+        Some(self.batch_of(groups, &ids, slots))
+    }
+
+    /// Some groups as records.
+    pub fn batch_of(&self, groups: &Groups, ids: &[u32], slots: usize) -> Batch {
+        let mut batch = Batch::drained(RawRecords::None, ids.len(), slots);
+        let keys = ids.iter().map(|id| groups.keys.key(*id));
+        let columns = key::columns_of(&self.key_types(), keys);
+        let columns = columns.expect("keys were made of these types");
+        for (key, column) in self.keys.iter().zip(columns) {
+            batch.fill(key.slot, Arc::new(column));
+        }
+        for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
+            batch.fill(call.slot, Arc::new(accumulator.finish(&call.kind, ids)));
+        }
+        batch
+    }
+
+    fn key_types(&self) -> Vec<DataType> {
+        self.keys.iter().map(|key| key.expression.data_type()).collect()
+    }
+
+    /// All groups in the order of their keys.
+    fn sorted(&self, keys: &KeyTable) -> Vec<u32> {
+        let order: Vec<SortKey> = self.key_types().into_iter().map(SortKey::ascending).collect();
+        let mut ids = all_ids(keys);
+        ids.sort_by(|left, right| compare::compare(&order, keys.key(*left), keys.key(*right)));
+        ids
+    }
+
+    /// Appends all groups.
+    pub fn write(&self, groups: &Groups, out: &mut Writer) {
+        groups.keys.write(out);
+        out.count(groups.drained);
+        groups.accumulators.iter().for_each(|one| one.write(out));
+    }
+
+    /// Reads what [`Grouping::write`] wrote.
+    pub fn read(&self, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
+        let mut groups = self.new_groups();
+        groups.keys = KeyTable::read(reader)?;
+        let count = groups.keys.len();
+        let types = self.key_types();
+        let mut keys = (0..count).map(|id| groups.keys.entry(id).1);
+        if !keys.all(|key| key::is_made_of(&types, key)) {
+            return Err(Unreadable { what: "keys" });
+        }
+        groups.drained = usize::try_from(reader.u64("numbers")?)
+            .ok()
+            .filter(|drained| *drained <= count)
+            .ok_or(Unreadable { what: "numbers" })?;
+        for accumulator in &mut groups.accumulators {
+            Accumulator::read(accumulator, reader, count)?;
+        }
+        Ok(groups)
+    }
+}
+
+impl Groups {
+    /// Takes in the groups of the next batch.
+    pub fn merge(&mut self, other: &Groups) {
+        let ids: Vec<u32> = (0..other.keys.len())
+            .map(|id| {
+                let (hash, key) = other.keys.entry(id);
+                self.keys.insert(hash, key).id()
+            })
+            .collect();
+        for (mine, others) in self.accumulators.iter_mut().zip(&other.accumulators) {
+            mine.grow(self.keys.len());
+            mine.merge(&ids, others);
+        }
+    }
+
+    /// How many groups were already given out.
+    pub fn drained(&self) -> usize {
+        self.drained
+    }
+
+    /// Sets how many groups count as given out.
+    pub fn set_drained(&mut self, drained: usize) {
+        self.drained = drained.min(self.keys.len());
+    }
+
+    /// The groups at some places of the order in which they are given out.
+    fn ids(&self, places: Range<usize>) -> Vec<u32> {
+        match &self.order {
+            Some(order) => order[places].to_vec(),
+            None => {
+                let id = |place| u32::try_from(place).expect("ids have 32 bits");
+                places.map(id).collect()
+            }
+        }
+    }
+}
+
+/// All groups as they were first seen.
+pub fn all_ids(keys: &KeyTable) -> Vec<u32> {
+    (0..u32::try_from(keys.len()).expect("ids have 32 bits")).collect()
+}
+
+/// Evaluates expressions over a batch; rows that are faulty in one are rejected before the next is evaluated.
+pub fn evaluate_all<'a>(
+    expressions: impl IntoIterator<Item = &'a Expression>,
+    step: &str,
+    batch: &mut Batch,
+) -> Vec<Arc<Column>> {
+    let mut columns = Vec::new();
+    for expression in expressions {
+        let column = expression.evaluate(batch, &batch.selection);
+        batch.reject_faults(step, &column.faults);
+        columns.push(column);
+    }
+    columns
+}
+
+/// Where something stands in a list; it is put there where it is not yet.
+fn place_of<T: PartialEq>(list: &mut Vec<T>, value: T) -> usize {
+    match list.iter().position(|known| *known == value) {
+        Some(place) => place,
+        None => {
+            list.push(value);
+            list.len() - 1
+        }
+    }
+}
+
+fn kind_of(call: &AggregateCall) -> AccumulatorKind {
+    AccumulatorKind {
+        aggregation: call.aggregation.clone(),
+        arguments: call.arguments.iter().map(Expression::data_type).collect(),
+        order: call.order.iter().map(|(_, key)| *key).collect(),
+        distinct: call.distinct.clone(),
+        result: call.data_type,
+    }
+}
