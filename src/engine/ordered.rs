@@ -350,10 +350,6 @@ impl<'a> Ordered<'a> {
         let worked = self.world.clock.monotonic().saturating_sub(self.started);
         self.counters.active_millis =
             self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
-        let mut syncs = self.outputs.syncs();
-        if let Some(folder) = &self.spills {
-            folder.add_syncs(&spills, &mut syncs);
-        }
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -376,6 +372,11 @@ impl<'a> Ordered<'a> {
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
         };
+        // Last: what was handed out to be synced is not handed out again, so nothing may fail behind it.
+        let mut syncs = self.outputs.syncs();
+        if let Some(folder) = &self.spills {
+            folder.add_syncs(&manifest.spills, &mut syncs);
+        }
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
     }
 

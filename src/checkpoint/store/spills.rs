@@ -13,7 +13,7 @@ use crate::checkpoint::id::{RunId, Sequence};
 use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::spill::{SpillEntry, SpillName, SpillReader};
 use crate::checkpoint::{Invalid, Saved};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage::OpenMode;
 use std::collections::BTreeSet;
 
@@ -134,7 +134,7 @@ impl Store {
         Ok(self.folder.names()?.iter().any(|name| matches!(name, Name::Spill(_))))
     }
 
-    /// What all checkpoints of the folder need; `unreadable` is told of those of which that cannot be known.
+    /// What all checkpoints of the folder need; `unreadable` is told of damaged ones, of which that cannot be known.
     fn needed_spills(
         &mut self,
         unreadable: &mut dyn FnMut(Sequence),
@@ -152,7 +152,10 @@ impl Store {
                     self.spills_of.insert(sequence, names);
                 }
                 Err(Problem::Gone) => {}
-                Err(Problem::Invalid(_) | Problem::Io(_)) => unreadable(sequence),
+                Err(Problem::Invalid(_)) => unreadable(sequence),
+                Err(Problem::Io(cause)) => {
+                    return Err(Error::io("read", &self.folder.path(sequence), cause));
+                }
             }
         }
         self.spills_of.retain(|sequence, _| self.known.contains_key(sequence));
