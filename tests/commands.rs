@@ -4,9 +4,13 @@ mod checkpoints;
 
 mod lifetime;
 
+mod outputs;
+
 mod running;
 
 mod speaking;
+
+mod steps;
 
 use crate::support::folder;
 use crate::support::program::onward_ends;

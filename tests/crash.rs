@@ -5,11 +5,11 @@ use onward::checkpoint::Holder;
 use onward::engine::{self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, World};
 use onward::job;
 use onward::observe::{Event, Observer, Progress};
-use onward::storage::Storage;
 use onward::storage::clock::SimulatedClock;
 use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation, SimulatedStorage};
+use onward::storage::{FileKind, Storage};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ struct Workload {
 
 const FOLDER: &str = "/job";
 
-const WORKLOADS: [Workload; 5] = [
+const WORKLOADS: [Workload; 7] = [
     Workload {
         name: "stateless with rejects",
         job: r#"
@@ -97,6 +97,43 @@ const WORKLOADS: [Workload; 5] = [
         "#,
         inputs: &[("in.csv", orders)],
         outputs: &["out.csv"],
+    },
+    Workload {
+        name: "two sinks",
+        job: r#"
+            [source]
+            path = "in.csv"
+            types = { id = "bigint" }
+            [[sink]]
+            name = "odd"
+            path = "odd.csv"
+            where = "id % 2 = 1"
+            [[sink]]
+            name = "even"
+            path = "even.jsonl"
+            otherwise = true
+            [checkpoint]
+            every_records = 20
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["odd.csv", "even.jsonl"],
+    },
+    Workload {
+        name: "partitions",
+        job: r#"
+            [source]
+            path = "in.csv"
+            types = { id = "bigint" }
+            [[transform]]
+            compute = ["id // 25 AS part"]
+            [sink]
+            path = "out/part={part}/{part}.csv"
+            partition_by = ["part"]
+            [checkpoint]
+            every_records = 20
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out/part=0/0.csv", "out/part=1/1.csv", "out/part=2/2.csv"],
     },
     Workload {
         name: "nothing to read",
@@ -180,6 +217,20 @@ fn fresh(workload: &Workload) -> SimulatedStorage {
     disk
 }
 
+/// The staged files below a folder.
+fn staged(disk: &SimulatedStorage, folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in disk.list(folder).expect("a readable folder") {
+        let path = folder.join(name);
+        match disk.metadata(&path).expect("what is listed is there").kind {
+            FileKind::Directory => found.extend(staged(disk, &path)),
+            _ if path.to_string_lossy().ends_with(".partial") => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
 fn outputs(workload: &Workload, disk: &SimulatedStorage) -> Vec<Option<Vec<u8>>> {
     workload.outputs.iter().map(|name| disk.file(Path::new(FOLDER).join(name))).collect()
 }
@@ -198,8 +249,10 @@ fn check(workload: &Workload, disk: &SimulatedStorage, announced: u64, place: &s
         }
         other => panic!("{name}, {place}: {other:?}"),
     }
+    assert_eq!(staged(disk, Path::new(FOLDER)), Vec::<PathBuf>::new(), "{name}, {place}");
     let undisturbed = fresh(workload);
     run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+    assert!(outputs(workload, &undisturbed).iter().all(Option::is_some), "{name}");
     assert_eq!(outputs(workload, disk), outputs(workload, &undisturbed), "{name}, {place}");
     let left = disk.list(&Path::new(FOLDER).join(".onward/job")).expect("the job's folder");
     let is_spill = |name: &OsString| name.to_string_lossy().starts_with("spill-");

@@ -10,6 +10,8 @@ mod locks;
 
 mod outputs;
 
+mod partitions;
+
 mod references;
 
 mod spills;

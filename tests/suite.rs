@@ -5,6 +5,8 @@
     reason = "tests make and read the files that the program works on"
 )]
 
+mod algebra;
+
 mod bad_jobs;
 
 mod cases;
@@ -15,6 +17,8 @@ mod cookbook;
 
 mod crash;
 
+mod expression_fuzz;
+
 mod kill;
 
 mod matrix;
@@ -22,6 +26,8 @@ mod matrix;
 mod readme;
 
 mod refusals;
+
+mod steps;
 
 mod support;
 

@@ -62,7 +62,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "checkpoint",
             "observe",
             "storage",
-            "expr::function",
+            "expr::catalogue",
             "expr::LANGUAGE",
             "record::DataType",
             "record::text",

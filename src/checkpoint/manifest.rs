@@ -55,6 +55,9 @@ pub struct Manifest {
     /// The largest number that a spill had so far.
     #[serde(default)]
     pub spills_made: u64,
+    /// Partitions that an earlier start of the job published and this one has not met yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierOutput>,
     /// What was counted since the first start.
     #[serde(default)]
     pub counters: Counters,
@@ -171,7 +174,8 @@ pub enum Form {
 /// One output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputEntry {
-    /// `sink` or `rejects`.
+    /// The sink's name (`sink`, where there is only one), with the name of the partition behind a slash where it has such;
+    /// or `rejects`.
     pub name: String,
     /// The path that the job gives; for messages, never opened from here.
     pub target: String,
@@ -179,9 +183,12 @@ pub struct OutputEntry {
     pub length: u64,
     /// CRC-32 of those bytes.
     pub crc: u32,
-    /// The bytes after the last multiple of 4096, to repair a torn block.
+    /// The bytes after the last multiple of 4096, to repair a torn block; of a partition they are in a section of their own.
     #[serde(with = "hex_bytes")]
     pub tail: Vec<u8>,
+    /// How many records the output holds.
+    #[serde(default)]
+    pub records: u64,
     /// Whether publishing may replace a file of the final name: it was ours when the job first started, or the user
     /// wants it.
     #[serde(default)]
@@ -189,6 +196,17 @@ pub struct OutputEntry {
     /// The output of an earlier start of the job that stood at the final name when this one began.
     #[serde(default)]
     pub ours: Option<Standing>,
+}
+
+/// What an earlier start of the job published under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierOutput {
+    /// As in [`OutputEntry`].
+    pub name: String,
+    /// Bytes.
+    pub length: u64,
+    /// CRC-32 of all bytes.
+    pub crc: u32,
 }
 
 /// A whole output, by size and checksum.

@@ -55,11 +55,13 @@ pub fn manifest(number: u64) -> Manifest {
             length: 4099,
             crc: 0xdead_beef,
             tail: vec![0, 10, 255],
+            records: 0,
             replaces: false,
             ours: None,
         }],
         spills: Vec::new(),
         spills_made: 0,
+        earlier: Vec::new(),
         counters: Counters {
             records_read: 10 * number,
             checkpoints: number,

@@ -30,7 +30,7 @@ pub enum Command {
     /// Start a job, or go on with it where it was stopped
     Run(RunArguments),
     /// Validate a job file without reading records
-    Check(JobArguments),
+    Check(CheckArguments),
     /// Say what a run would do: start, resume, or refuse and why
     Plan(AnswerArguments),
     /// Show the first records that come out of the chain
@@ -40,7 +40,7 @@ pub enum Command {
     /// Take, list, show and verify checkpoints
     #[command(subcommand, after_long_help = CHECKPOINT_EXAMPLE)]
     Checkpoint(CheckpointCommand),
-    /// List the functions of expressions, or explain one
+    /// List the functions of expressions, look for some, or explain one
     Functions(FunctionsArguments),
     /// Show a guide or the help of a command
     Help(HelpArguments),
@@ -115,6 +115,18 @@ pub struct AnswerArguments {
     pub json: bool,
 }
 
+/// `onward check`
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Print the columns before and behind each step, with their types
+    #[arg(long)]
+    pub explain: bool,
+}
+
 /// `onward preview`
 #[derive(Debug, Args)]
 pub struct PreviewArguments {
@@ -130,11 +142,11 @@ pub struct PreviewArguments {
 /// `onward help`
 #[derive(Debug, Args)]
 pub struct HelpArguments {
-    /// A command, or a guide: cookbook, language
+    /// A command, or a guide: cookbook, steps, language
     #[arg(value_name = "TOPIC")]
     pub topic: Option<String>,
 
-    /// Show only the recipes of the cookbook in which this stands
+    /// Show only the recipes of the cookbook in which this stands, or only this step
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
 }
@@ -175,6 +187,14 @@ pub struct FunctionsArguments {
     /// Function to explain
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+
+    /// List those in whose name or description a word stands
+    #[arg(long, value_name = "WORD", conflicts_with = "name")]
+    pub search: Option<String>,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// When and how progress is shown.
@@ -257,7 +277,11 @@ Example:
     the number without its sign
     NULL where an argument is NULL
     example: abs(-1.5)
-    result:  1.5";
+    result:  1.5
+  $ onward functions --search accents
+  text
+    strip_accents(text) -> text
+        without the accents of its letters";
 
 #[cfg(test)]
 mod tests {

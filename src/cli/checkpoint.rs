@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::storage::{OpenMode, read_full};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,12 +232,16 @@ fn show(arguments: &OneCheckpointArguments) -> Result<Exit, Failure> {
             })
         })
         .collect();
-    let shown = json!({
+    let mut shown = json!({
         "checkpoint": sequence,
         "parent": checkpoint.parent,
         "manifest": checkpoint.manifest,
         "sections": sections,
     });
+    if !arguments.json {
+        shorten(&mut shown["manifest"], "outputs");
+        shorten(&mut shown["manifest"], "earlier");
+    }
     let text = if arguments.json {
         shown.to_string()
     } else {
@@ -246,6 +250,18 @@ fn show(arguments: &OneCheckpointArguments) -> Result<Exit, Failure> {
     };
     messages::answer(&format!("{text}\n"))?;
     Ok(Exit::Finished)
+}
+
+/// Leaves the first entries of a long list and says how many more there are. For people: `--json` gives all.
+fn shorten(manifest: &mut Json, key: &str) {
+    const SHOWN: usize = 8;
+    if let Some(Json::Array(entries)) = manifest.get_mut(key)
+        && entries.len() > SHOWN
+    {
+        let more = entries.len() - SHOWN;
+        entries.truncate(SHOWN);
+        entries.push(json!(format!("... and {more} more; `--json` shows all")));
+    }
 }
 
 fn refused(sequence: Sequence, reason: &str) -> Failure {

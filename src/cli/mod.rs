@@ -80,7 +80,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Status(arguments) => status::status(arguments),
         Command::Checkpoint(command) => checkpoint::checkpoint(command),
         Command::Functions(arguments) => {
-            functions::functions(arguments.name.as_deref()).map_err(Failure::Error)
+            functions::functions(arguments).map_err(Failure::Error)
         }
         Command::Help(arguments) => help::help(arguments).map_err(Failure::Error),
     }

@@ -13,7 +13,6 @@ use crate::checkpoint::Manifest;
 use crate::engine::{self, ChangeMode, Chunks, Outcome, RunOptions, StartMode, StopCause, World};
 use crate::error::{Error, Kind};
 use crate::job::Job;
-use crate::sink::settings::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,9 +51,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
     match outcome {
         Ok(outcome) => Ok(report(&loaded.job, &world, outcome, elapsed)),
         // Whoever reads our output has read enough.
-        Err(error) if is_broken_pipe(&error) && loaded.job.sink.target == Target::Stdout => {
-            Ok(Exit::Finished)
-        }
+        Err(error) if is_broken_pipe(&error) && loaded.job.is_to_stdout() => Ok(Exit::Finished),
         Err(error) => Err(loaded.explain(&arguments.job.job, going_on(error))),
     }
 }
@@ -130,10 +127,8 @@ fn finished_before(job: &Job, manifest: &Manifest) -> Exit {
 
 fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) -> Summary {
     let counters = done.counters;
-    let output = match &job.sink.target {
-        Target::File(path) => Some(path.clone()),
-        Target::Stdout => None,
-    };
+    let written = |output: &engine::Written| (output.target.clone(), output.records);
+    let outputs = done.outputs.iter().map(written).collect();
     let resumed = done
         .resumed
         .map(|resumed| Resumed { sequence: resumed.sequence, records: resumed.records });
@@ -146,7 +141,8 @@ fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) 
         checkpoints: world.progress.read().checkpoints,
         elapsed,
         resumed,
-        output,
+        remarks: done.remarks.clone(),
+        outputs,
         rejects: job.rejects.path.clone(),
     }
 }

@@ -4,13 +4,16 @@ use super::args::AnswerArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::messages::{self, escape};
-use super::numbers::{bytes, duration, percent, short, thousands};
+use super::numbers::{bytes, counted, duration, percent, short, thousands};
 use super::world::{Teller, real};
-use crate::checkpoint::{Holder, Manifest, Phase, Refused, Restored, Trust};
+use crate::checkpoint::{Holder, Manifest, OutputEntry, Phase, Refused, Restored, Trust};
 use crate::engine;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Outputs that are named; the others are counted.
+const OUTPUTS_SHOWN: usize = 5;
 
 /// What is known of a job.
 struct Status {
@@ -93,6 +96,9 @@ impl Status {
             thousands(counters.records_filtered),
             thousands(counters.records_rejected)
         );
+        for line in output_lines(&newest.manifest) {
+            text += &format!("   {line}\n");
+        }
         if let Some((records, input_bytes)) = rates(&newest.manifest) {
             text += &format!("   {} records/s, {}/s\n", short(records), bytes(input_bytes));
         }
@@ -119,6 +125,7 @@ impl Status {
                 "counters": newest.manifest.counters,
                 "bytes_total": newest.manifest.inputs.iter().map(|input| input.fingerprint.size).sum::<u64>(),
                 "state_bytes": state_bytes(newest),
+                "outputs": outputs(&newest.manifest),
             })
         });
         let refused: Vec<String> = self.refused.iter().map(Refused::to_string).collect();
@@ -127,9 +134,39 @@ impl Status {
     }
 }
 
+fn outputs(manifest: &Manifest) -> Json {
+    let output = |output: &OutputEntry| {
+        json!({
+            "name": output.name,
+            "target": output.target,
+            "bytes": output.length,
+            "records": output.records,
+        })
+    };
+    manifest.outputs.iter().map(output).collect()
+}
+
 fn state_bytes(newest: &Restored) -> Json {
     let sizes = sizes(newest).into_iter();
     Json::Object(sizes.map(|(step, size)| (step.to_owned(), json!(size))).collect())
+}
+
+/// The first outputs of a job that has several, and how many more there are.
+fn output_lines(manifest: &Manifest) -> Vec<String> {
+    let is_sink = |output: &&OutputEntry| output.name != "rejects";
+    let outputs: Vec<&OutputEntry> = manifest.outputs.iter().filter(is_sink).collect();
+    if outputs.len() < 2 {
+        return Vec::new();
+    }
+    let line = |output: &&OutputEntry| {
+        let (name, records) = (escape(&output.name), counted(output.records, "record"));
+        format!("output {name}: {records}, {}", bytes(output.length))
+    };
+    let mut lines: Vec<String> = outputs.iter().take(OUTPUTS_SHOWN).map(line).collect();
+    if let more @ 1.. = outputs.len().saturating_sub(OUTPUTS_SHOWN) {
+        lines.push(format!("and {} more outputs", thousands(more as u64)));
+    }
+    lines
 }
 
 /// Records and input bytes a second, over all runs.
@@ -144,5 +181,9 @@ fn sizes(newest: &Restored) -> Vec<(&str, u64)> {
     let size = |state: &crate::checkpoint::State| {
         state.parts.iter().map(|part| part.bytes.len() as u64).sum()
     };
-    newest.states.iter().map(|state| (state.name.as_str(), size(state))).collect()
+    let steps = newest
+        .states
+        .iter()
+        .filter(|state| newest.manifest.steps.iter().any(|step| step.name == state.name));
+    steps.map(|state| (state.name.as_str(), size(state))).collect()
 }

@@ -6,6 +6,9 @@ use super::numbers::{counted, duration, percent, thousands};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Outputs that are named; the others are counted.
+const OUTPUTS_SHOWN: usize = 5;
+
 /// What a run did, those before it included, except where it says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -25,8 +28,10 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Where this run started, unless at the beginning.
     pub resumed: Option<Resumed>,
-    /// The published output; `None` for standard output, and while there is none.
-    pub output: Option<PathBuf>,
+    /// What the steps have to say of the records.
+    pub remarks: Vec<String>,
+    /// The outputs of sinks with the records in each; none for standard output.
+    pub outputs: Vec<(PathBuf, u64)>,
     /// The file with the rejects, where there is one.
     pub rejects: Option<PathBuf>,
 }
@@ -81,8 +86,20 @@ impl Summary {
                 thousands(resumed.records)
             );
         }
-        if let Some(output) = &self.output {
-            text += &format!("   output: {}\n", escape(&output.display().to_string()));
+        for remark in &self.remarks {
+            text += &format!("   {}\n", escape(remark));
+        }
+        let path = |path: &PathBuf| escape(&path.display().to_string());
+        if let [(output, _)] = self.outputs.as_slice() {
+            text += &format!("   output: {}\n", path(output));
+        } else {
+            for (output, records) in self.outputs.iter().take(OUTPUTS_SHOWN) {
+                let records = counted(*records, "record");
+                text += &format!("   output: {} ({records})\n", path(output));
+            }
+            if let more @ 1.. = self.outputs.len().saturating_sub(OUTPUTS_SHOWN) {
+                text += &format!("   and {} more outputs\n", thousands(more as u64));
+            }
         }
         if let (1.., Some(rejects)) = (self.records_rejected, &self.rejects) {
             text += &format!("   rejects: {}\n", escape(&rejects.display().to_string()));
@@ -130,7 +147,7 @@ mod tests {
             records_read: 5_000_000,
             records_written: 1,
             elapsed: Duration::from_millis(12_340),
-            output: Some("daily.csv".into()),
+            outputs: vec![("daily.csv".into(), 1)],
             rejects: Some("rejects.jsonl".into()),
             ..Summary::default()
         };

@@ -4,9 +4,10 @@
 //! decided by who reads it.
 
 use crate::record::literal::unescape_json;
+use crate::record::moment::Format;
 use crate::record::{
-    Batch, Column, CsvRecords, DataType, Element, Interval, JsonRecords, RawRecords, Reason, Span,
-    Text, Values, list, text,
+    Batch, Column, CsvRecords, DataType, Element, Interval, JsonRecords, RawRecords, Reading,
+    Reason, SlotInfo, Span, Text, Values, list, reading, text,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub(super) struct Target<'a> {
     pub label: String,
     /// The type asked for.
     pub data_type: DataType,
+    /// How texts that stand for it are read.
+    pub reading: &'a Reading,
     /// The rows that are needed.
     pub selection: &'a [u32],
 }
@@ -49,14 +52,14 @@ pub(super) fn csv_column(
             let said = records.dialect.unquote(raw);
             let inner = matches!(said, Cow::Borrowed(_))
                 .then(|| Span { start: span.start + 1, length: span.length - 2 });
-            return Raw::Text(said, inner);
+            return plain(said, inner, target.reading);
         }
         let value = if is_text { raw } else { raw.trim_ascii() };
         let is_missing = span.length == 0 && !records.is_uniform && records.is_missing(row, field);
         if is_missing || is_null(value) {
             return Raw::Null;
         }
-        Raw::Text(Cow::Borrowed(value), is_text.then_some(span))
+        plain(Cow::Borrowed(value), is_text.then_some(span), target.reading)
     })
 }
 
@@ -72,6 +75,14 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
         let is_string = raw[0] == b'"';
         match target.data_type {
             DataType::Json => verbatim,
+            DataType::Bigint | DataType::Decimal { .. } | DataType::Double
+                if is_string && matches!(target.reading, Reading::Number(_)) =>
+            {
+                match unescape_json(raw) {
+                    None => Raw::Fault("holds half a surrogate pair"),
+                    Some(said) => plain(said, None, target.reading),
+                }
+            }
             DataType::Bigint | DataType::Decimal { .. } | DataType::Double => match raw[0] {
                 b'-' | b'0'..=b'9' => verbatim,
                 _ => Raw::Fault("is not a number"),
@@ -107,6 +118,23 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
     })
 }
 
+/// The text of a value, of a number with a point and without separators.
+fn plain<'a>(said: Cow<'a, [u8]>, span: Option<Span>, reading: &Reading) -> Raw<'a> {
+    let Reading::Number(format) = reading else {
+        return Raw::Text(said, span);
+    };
+    match said {
+        Cow::Borrowed(said) => match format.plain(said.trim_ascii()) {
+            Some(plain) => Raw::Text(plain, None),
+            None => Raw::Fault(NOT_A_VALUE),
+        },
+        Cow::Owned(said) => match format.plain(said.trim_ascii()) {
+            Some(plain) => Raw::Text(Cow::Owned(plain.into_owned()), None),
+            None => Raw::Fault(NOT_A_VALUE),
+        },
+    }
+}
+
 /// Reads the value of every selected row and parses it.
 fn build<'a>(
     chunk: &Arc<Vec<u8>>,
@@ -116,6 +144,9 @@ fn build<'a>(
 ) -> Column {
     let mut builder = Builder::new(chunk, rows, target);
     let mut column = match target.data_type {
+        moment if let Reading::Moment(format) = target.reading => {
+            builder.formatted(read, moment, format)
+        }
         DataType::Boolean => builder.typed(read, text::parse_boolean, Values::Boolean),
         DataType::Bigint => builder.typed(read, text::parse_bigint, Values::Bigint),
         DataType::Decimal { precision, scale } => builder.typed(
@@ -184,6 +215,27 @@ impl<'a> Builder<'a> {
         Column::new(wrap(values))
     }
 
+    /// Dates and times of a declared format.
+    fn formatted<'r>(
+        &mut self,
+        read: impl Fn(usize) -> Raw<'r>,
+        data_type: DataType,
+        format: &Format,
+    ) -> Column {
+        let moment = |bytes: &[u8]| format.read(bytes);
+        match data_type {
+            DataType::Date => {
+                self.typed(read, |bytes| moment(bytes).and_then(reading::day_of), Values::Date)
+            }
+            DataType::Time => {
+                self.typed(read, |bytes| moment(bytes).map(reading::time_of), Values::Time)
+            }
+            DataType::Timestamptz => self.typed(read, moment, Values::Timestamptz),
+            DataType::Timestamp => self.typed(read, moment, Values::Timestamp),
+            other => unreachable!("a format of dates for {other}"),
+        }
+    }
+
     fn text<'r>(&mut self, read: impl Fn(usize) -> Raw<'r>) -> Text {
         let mut texts = Text::filled(self.chunk.clone(), self.rows);
         for row in self.target.selection {
@@ -223,11 +275,15 @@ impl<'a> Builder<'a> {
 
     #[cold]
     fn fault(&mut self, row: u32, what: &'static str) {
+        let is_formatted = !matches!(self.target.reading, Reading::Usual);
         let reason = match &self.last {
             Some((last, reason)) if *last == what => reason.clone(),
             _ => {
                 let (label, data_type) = (&self.target.label, self.target.data_type);
                 let text = match what {
+                    NOT_A_VALUE if is_formatted => {
+                        format!("{label} is not {} of its declared format", data_type.phrase())
+                    }
                     NOT_A_VALUE => format!("{label} is not {}", data_type.phrase()),
                     OUT_OF_RANGE => format!("{label} is out of range for {data_type}"),
                     what => format!("{label} {what}"),
@@ -262,17 +318,19 @@ fn why_not(data_type: DataType, bytes: &[u8]) -> &'static str {
 /// The column of a slot that the raw records hold.
 pub(super) fn decode(
     batch: &Batch,
+    records: &RawRecords,
     place: usize,
     null: &[Vec<u8>],
-    name: &str,
-    data_type: DataType,
+    info: &SlotInfo,
 ) -> Column {
+    let data_type = info.data_type;
     let target = |kind: &str| Target {
-        label: format!("{kind} `{name}`"),
+        label: format!("{kind} `{}`", info.name),
         data_type,
+        reading: &info.reading,
         selection: &batch.selection,
     };
-    match &batch.raw {
+    match records {
         RawRecords::Csv(records) => csv_column(records, place, null, &target("column")),
         RawRecords::Json(records) => json_column(records, place, &target("key")),
         RawRecords::None => Column::null(data_type, batch.rows),

@@ -104,12 +104,13 @@ impl Decoder {
     pub fn fill(&self, batch: &mut Batch, slots: &[Slot]) {
         for slot in slots {
             let info = self.slots.info(*slot);
-            let place = match info.origin {
-                SlotOrigin::CsvField(place) | SlotOrigin::JsonPath(place) => place,
+            let (place, records) = match info.origin {
+                SlotOrigin::CsvField(place) => (place, &batch.raw),
+                SlotOrigin::JsonPath(path) => (path, batch.records()),
                 SlotOrigin::Computed => continue,
             };
             if batch.slots[slot.0].is_none() {
-                let column = columns::decode(batch, place, &self.null, &info.name, info.data_type);
+                let column = columns::decode(batch, records, place, &self.null, info);
                 batch.fill(*slot, Arc::new(column));
             }
         }

@@ -108,7 +108,9 @@ impl CsvWriter {
     /// Whether nothing but an output's line end lies between two records.
     fn are_joined(&self, records: &CsvRecords, row: usize, next: usize) -> bool {
         let (end, start) = (records.record_ends[row], records.starts[next]);
-        next == row + 1 && &records.chunk[end as usize..start as usize] == self.line_end
+        // A record that stands here twice begins before the end of the one before.
+        let between = records.chunk.get(end as usize..start as usize);
+        next == row + 1 && between == Some(self.line_end)
     }
 
     fn write_cell(

@@ -14,17 +14,21 @@ mod jsonl;
 
 pub mod settings;
 
+use crate::record::literal::unescape_json;
 use crate::record::{
-    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reason, Slot, SlotOrigin, Slots, Values,
-    text,
+    Batch, Column, CsvDialect, Field, Layout, RawRecords, Reading, Reason, Slot, SlotOrigin, Slots,
+    Values, text,
 };
 use crate::source::settings::SourceFormat;
 use settings::SinkFormat;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Writes the records of one layout in one format.
 #[derive(Debug, Clone)]
 pub struct Encoder {
+    /// What messages call the sink.
+    name: String,
     writer: Writer,
     reads: Vec<Slot>,
     writes: Vec<Slot>,
@@ -47,6 +51,8 @@ enum Cell {
     Json(usize),
     /// The value of a column that was read from this CSV field.
     ValueOfField(Slot, usize),
+    /// The value of a column that was read from a CSV field in a format of its own.
+    Decoded(Slot),
     /// The value of a column.
     Value(Slot),
 }
@@ -91,7 +97,7 @@ impl Encoder {
         let mut writes = Vec::new();
         for cell in cells {
             match cell {
-                Cell::ValueOfField(slot, _) => {
+                Cell::ValueOfField(slot, _) | Cell::Decoded(slot) => {
                     reads.push(slot);
                     writes.push(slot);
                 }
@@ -103,7 +109,12 @@ impl Encoder {
             list.sort_unstable();
             list.dedup();
         }
-        Encoder { writer, reads, writes }
+        Encoder { name: "sink".to_owned(), writer, reads, writes }
+    }
+
+    /// The same for a sink that messages call by this name.
+    pub fn named(self, name: &str) -> Encoder {
+        Encoder { name: name.to_owned(), ..self }
     }
 
     /// The slots that must be decoded before [`Encoder::encode`], besides those that steps fill.
@@ -124,13 +135,14 @@ impl Encoder {
     pub fn encode(&self, batch: &mut Batch, out: &mut Vec<u8>) {
         for slot in &self.writes {
             let column = Arc::clone(batch.column(*slot));
-            batch.reject_faults("sink", &column.faults);
+            batch.reject_faults(&self.name, &column.faults);
         }
         let rejects = match &self.writer {
             Writer::Csv(writer) => writer.write(batch, out),
             Writer::Jsonl(writer) => writer.write(batch, out),
         };
-        batch.reject_rows(rejects);
+        let named = |(row, reason)| (row, format!("{}: {reason}", self.name).into());
+        batch.reject_rows(rejects.into_iter().map(named).collect());
     }
 }
 
@@ -140,6 +152,11 @@ impl Cell {
         match (slots.info(slot).origin, format) {
             (SlotOrigin::Computed, _) => Cell::Value(slot),
             (SlotOrigin::JsonPath(path), _) => Cell::Json(path),
+            (SlotOrigin::CsvField(_), SinkFormat::Jsonl)
+                if slots.info(slot).reading != Reading::Usual =>
+            {
+                Cell::Decoded(slot)
+            }
             (SlotOrigin::CsvField(place), SinkFormat::Jsonl) => Cell::ValueOfField(slot, place),
             (SlotOrigin::CsvField(place), SinkFormat::Csv(sink)) => {
                 let to = sink.dialect;
@@ -156,9 +173,17 @@ impl Cell {
         }
     }
 
+    /// The records that it is read from: a JSON value from those that a step may have written anew.
+    fn records<'a>(&self, batch: &'a Batch) -> &'a RawRecords {
+        match self {
+            Cell::Json(_) => batch.records(),
+            _ => &batch.raw,
+        }
+    }
+
     /// What the cell of a row holds.
     fn content<'a>(&self, batch: &'a Batch, row: usize) -> Content<'a> {
-        match (self, &batch.raw) {
+        match (self, self.records(batch)) {
             (Cell::CsvVerbatim(place) | Cell::CsvRequoted(place), RawRecords::Csv(records)) => {
                 Content::Csv(records.field(row, *place), records.dialect)
             }
@@ -170,7 +195,7 @@ impl Cell {
                 let raw = (records.field(row, *place), records.dialect);
                 Content::value(batch, *slot, row, Some(raw))
             }
-            (Cell::Value(slot) | Cell::ValueOfField(slot, _), _) => {
+            (Cell::Value(slot) | Cell::Decoded(slot) | Cell::ValueOfField(slot, _), _) => {
                 Content::value(batch, *slot, row, None)
             }
             (Cell::CsvVerbatim(_) | Cell::CsvRequoted(_) | Cell::Json(_), _) => Content::Null,
@@ -201,11 +226,22 @@ fn write_rows(
         let before = out.len();
         if let Err(reason) = write_row(out, *row as usize) {
             out.truncate(before);
-            let reason = format!("sink: {reason}").into();
             rejects.push((*row, reason));
         }
     }
     rejects
+}
+
+/// Appends the text of a value that is not NULL, as CSV has it between its quotes.
+pub fn write_bare(out: &mut Vec<u8>, column: &Column, row: usize) {
+    match &column.values {
+        Values::Json(texts) => {
+            let source = texts.get(row);
+            let said = source.starts_with(b"\"").then(|| unescape_json(source)).flatten();
+            out.extend_from_slice(&said.unwrap_or(Cow::Borrowed(source)));
+        }
+        values => write_plain(out, values, row),
+    }
 }
 
 /// Appends the plain text of a value that is neither text nor JSON.

@@ -61,7 +61,7 @@ impl Chain {
             source,
             columns,
             slots: Slots::default(),
-            layout: Layout { fields: Vec::new(), rest },
+            layout: Layout { rest, ..Layout::json() },
         }
     }
 

@@ -8,7 +8,6 @@ use super::world::{RunOptions, World};
 use crate::checkpoint::{Folder, Holder, Loaded, Manifest, Sequence, Trust};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::sink::settings::Target;
 use std::path::PathBuf;
 
 /// A job bound to its inputs.
@@ -98,7 +97,7 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
 
 /// The job's folder, where it is there.
 pub fn folder(job: &Job, world: &World, trust: Trust) -> Result<Option<Folder>> {
-    if job.sink.target == Target::Stdout {
+    if job.is_to_stdout() {
         return Ok(None);
     }
     let (storage, clock) = (world.storage.clone(), world.clock.clone());

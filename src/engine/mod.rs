@@ -9,13 +9,21 @@
 
 mod decision;
 
+mod explain;
+
 mod inputs;
+
+mod located;
 
 mod look;
 
 mod ordered;
 
+mod output;
+
 mod outputs;
+
+mod partitions;
 
 mod pipeline;
 
@@ -32,6 +40,10 @@ mod recheck;
 mod references;
 
 mod rejected;
+
+mod rewinding;
+
+mod routes;
 
 mod saver;
 
@@ -51,6 +63,7 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use decision::{Decision, Found, InputFinding};
+pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};
 pub use pipeline::run;
@@ -58,5 +71,5 @@ pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
 pub use schedule::StopCause;
-pub use summary::{Outcome, Summary};
+pub use summary::{Outcome, Summary, Written};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};

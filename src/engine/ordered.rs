@@ -6,11 +6,14 @@
 //! - when applying a piece fails half-way, no checkpoint is taken any more (`is_consistent`).
 
 use super::inputs::Inputs;
+use super::located::Located;
 use super::outputs::{Outputs, Syncs};
+use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
 use super::saver::sync;
 use super::spills::{FolderSpills, entry_of};
+use super::summary::Written;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
@@ -19,7 +22,7 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::record::Position;
+use crate::record::{Gravity, Position};
 use crate::transform::{Flow, States};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -122,13 +125,7 @@ impl<'a> Ordered<'a> {
     /// Makes the staged files that are not there yet, and writes what stands before the first record.
     pub fn open_outputs(&mut self) -> Result<()> {
         self.is_consistent = false;
-        self.outputs.open(self.world)?;
-        if self.outputs.is_blank() {
-            let header = self.plan.encoder.header();
-            let mut digest = crc32fast::Hasher::new();
-            digest.update(&header);
-            self.outputs.append(self.world, &header, &digest)?;
-        }
+        self.outputs.open(self.world, self.plan.routes.headers())?;
         self.is_consistent = true;
         Ok(())
     }
@@ -157,7 +154,10 @@ impl<'a> Ordered<'a> {
             Product::Staged(staged) => {
                 self.is_consistent = false;
                 let plan = self.plan;
-                let output = plan.chain.run_ordered(*staged, &mut self.states, plan)?;
+                let input = self.inputs.files.get(self.position.source.0 as usize);
+                let source = input.map(|input| &*input.name);
+                let tools = Located { plan, source, lines: self.position.lines, extent };
+                let output = plan.chain.run_ordered(*staged, &mut self.states, &tools)?;
                 let flow = output.flow;
                 if let Flow::Full { last_row } = flow {
                     records = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
@@ -166,6 +166,7 @@ impl<'a> Ordered<'a> {
             }
         };
         self.check_rejects(&encoded)?;
+        self.outputs.admit(self.world, self.job, &encoded.parts)?;
         self.write(&encoded)?;
         self.counters.records_read += records;
         self.position.offset = piece.end;
@@ -178,7 +179,10 @@ impl<'a> Ordered<'a> {
     /// Appends a piece's bytes and rejects.
     fn write(&mut self, encoded: &Encoded) -> Result<()> {
         self.is_consistent = false;
-        self.outputs.append(self.world, &encoded.bytes, &encoded.digest)?;
+        for part in &encoded.parts {
+            self.outputs.append(self.world, part)?;
+            self.counters.bytes_written += part.bytes.len() as u64;
+        }
         self.lines.clear();
         if let Some(input) = self.inputs.files.get(self.position.source.0 as usize) {
             let Position { records, lines, .. } = self.position;
@@ -190,8 +194,7 @@ impl<'a> Ordered<'a> {
                 reject.write(&mut self.lines, std::path::Path::new(""), 0, 0);
             }
         }
-        self.outputs.append_rejects(&self.lines)?;
-        self.counters.bytes_written += encoded.bytes.len() as u64;
+        self.outputs.append_rejects(&self.lines, encoded.rejects.len() as u64)?;
         self.counters.records_written += encoded.written;
         self.counters.records_filtered += encoded.filtered.count;
         self.counters.records_rejected += encoded.rejects.len() as u64;
@@ -224,6 +227,12 @@ impl<'a> Ordered<'a> {
         let rejects = &encoded.rejects;
         for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {
             let records = self.counters.records_read + reject.records;
+            if reject.gravity == Gravity::Fail {
+                let place = self.place_of(reject);
+                let message = format!("stopped at a record: {place}{}", reject.reason);
+                let hint = "mend the record or the step, then run the same command to go on";
+                return Err(Error::failed(message).with_hint(hint));
+            }
             if is_over_limit(self.job.rejects.limit, count, records) {
                 return Err(self.too_many(count, records, Some(reject)));
             }
@@ -240,14 +249,25 @@ impl<'a> Ordered<'a> {
         Ok(())
     }
 
+    /// `in.csv` line 7, and a colon; empty where it is not known.
+    fn place_of(&self, reject: &Rejected) -> String {
+        let input = self.inputs.files.get(self.position.source.0 as usize);
+        match (&reject.origin, input) {
+            (Some(origin), Some(input)) => {
+                let line = self.position.lines + origin.line + 1;
+                format!("`{}` line {line}: ", input.name.display())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What the steps have to say of the records so far.
+    pub fn remarks(&self) -> Vec<String> {
+        self.plan.chain.remarks(&self.states)
+    }
+
     fn too_many(&self, count: u64, records: u64, reject: Option<&Rejected>) -> Error {
-        let place = reject.and_then(|reject| {
-            let origin = reject.origin.as_ref()?;
-            let input = self.inputs.files.get(self.position.source.0 as usize)?;
-            let line = self.position.lines + origin.line + 1;
-            Some(format!("`{}` line {line}: ", input.name.display()))
-        });
-        let place = place.unwrap_or_default();
+        let place = reject.map(|reject| self.place_of(reject)).unwrap_or_default();
         let reason = reject.map_or("", |reject| &*reject.reason);
         let message = match (count, reject) {
             (1, Some(_)) => format!("stopped at a bad record: {place}{reason}"),
@@ -310,7 +330,10 @@ impl<'a> Ordered<'a> {
         };
         let flow = output.flow;
         let encoded = encode_all(plan, output, None);
-        if let Err(error) = self.check_rejects(&encoded) {
+        let checked = self.check_rejects(&encoded);
+        let admitted =
+            checked.and_then(|()| self.outputs.admit(self.world, self.job, &encoded.parts));
+        if let Err(error) = admitted {
             // Nothing was written yet: what was read need not be read again.
             self.is_consistent = plan.chain.put_back(&mut self.states, &before);
             return Err(error);
@@ -350,6 +373,9 @@ impl<'a> Ordered<'a> {
         let worked = self.world.clock.monotonic().saturating_sub(self.started);
         self.counters.active_millis =
             self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
+        let mut outputs = self.outputs.entries();
+        // Finished outputs are not rewound any more.
+        sections.extend(detach_tails(&mut outputs).filter(|_| !is_over));
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -366,9 +392,10 @@ impl<'a> Ordered<'a> {
             inputs: self.tracking.entries(self.position)?,
             references: self.inputs.references.iter().map(|file| file.entry()).collect(),
             steps,
-            outputs: self.outputs.entries(),
+            outputs,
             spills,
             spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
+            earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
         };
@@ -378,6 +405,11 @@ impl<'a> Ordered<'a> {
             folder.add_syncs(&manifest.spills, &mut syncs);
         }
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
+    }
+
+    /// The outputs of the sinks and the records in them.
+    pub fn written(&self) -> Vec<Written> {
+        self.outputs.written()
     }
 
     /// Makes the outputs durable, where no checkpoint does it.

@@ -55,7 +55,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
             recheck.finish()?;
             publish(&mut ordered, &mut schedule)?;
         }
-        let summary = Summary { counters: ordered.counters, resumed, ..schedule.summary(&ordered) };
+        let summary = Summary { resumed, ..schedule.summary(&ordered) };
         Ok(match schedule.stopped_by {
             Some(cause) => Outcome::Stopped(cause, summary),
             None => Outcome::Finished(summary),

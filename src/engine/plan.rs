@@ -1,14 +1,15 @@
 //! The bound job: the columns of its inputs, its steps, and how its records are decoded and encoded.
 
 use super::inputs::Inputs;
+use super::routes::{Binding, Routes};
 use crate::decode::{CutOutcome, Decoder, Start};
-use crate::encode::Encoder;
 use crate::encode::settings::SinkFormat;
 use crate::error::Diagnostic;
 use crate::expr::{self, Expression, Scope};
-use crate::job::{self, Job};
+use crate::job::{self, Job, SinkSettings};
 use crate::record::{
-    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots,
+    Batch, DataType, Field, Filtered, JsonPath, Layout, RawRecords, Reading, Rest, Slot,
+    SlotOrigin, Slots,
 };
 use crate::source::settings::SourceFormat;
 use crate::transform::spills::{MemorySpills, Spills};
@@ -38,10 +39,10 @@ pub struct Plan {
     pub chain: Chain,
     /// From bytes to batches.
     pub decoder: Decoder,
-    /// From batches to bytes.
-    pub encoder: Encoder,
-    /// The slots that the encoder reads.
-    pub encoder_reads: Vec<Slot>,
+    /// Reads what steps write anew.
+    pub rewriter: Decoder,
+    /// Which records go where, and how they are written.
+    pub routes: Routes,
     /// Where states put what they have no room for; in memory, unless a run says otherwise.
     pub spills: Arc<dyn Spills>,
     /// The predicate of `checkpoint.when` and the slots that it reads.
@@ -62,7 +63,8 @@ impl Plan {
             SourceFormat::Csv(_) => csv_layout(job, inputs, &mut slots, &mut problems),
             SourceFormat::Jsonl => {
                 slots.declared.clone_from(&job.source.types);
-                Layout { fields: Vec::new(), rest: Rest::Json }
+                slots.readings.clone_from(&job.source.readings);
+                Layout::json()
             }
         };
         let when = bind_when(job, &layout, &mut slots, now_micros).unwrap_or_else(|more| {
@@ -82,7 +84,11 @@ impl Plan {
                 return Err(problems);
             }
         };
+        check_columns(job, &chain.layout, &slots, purpose)?;
+        let open_layout = chain.layout.clone();
         let known_keys = close_layout(job, inputs, &mut chain.layout, &mut slots);
+        let mut binding = Binding { job, slots: &mut slots, now_micros };
+        let routes = Routes::bind(&mut binding, &open_layout, &chain.layout)?;
         let columns = inputs.names.len();
         let mut decoder = Decoder::new(&job.source.format, columns, &slots);
         if let Some(keys) = &known_keys
@@ -90,11 +96,9 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
-        let format = job.sink.format;
-        let encoder = Encoder::new(format, &chain.layout, &slots, Some(&job.source.format));
-        let encoder_reads = encoder.reads();
+        let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
         let spills = Arc::new(MemorySpills::default());
-        Ok(Plan { slots, chain, decoder, encoder, encoder_reads, spills, when })
+        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -110,13 +114,11 @@ impl Tools for Plan {
     }
 
     fn recut(&self, records: Vec<u8>) -> RawRecords {
-        let window = Arc::new(records);
-        match self.decoder.cut(&window, Start::Exact(0), window.len(), true) {
-            CutOutcome::Cut(cut) => cut.batch.raw,
-            CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
-                RawRecords::None
-            }
-        }
+        recut(&self.decoder, records)
+    }
+
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        recut(&self.rewriter, records)
     }
 
     fn spills(&self) -> &dyn Spills {
@@ -126,6 +128,35 @@ impl Tools for Plan {
     fn slots(&self) -> usize {
         self.slots.infos.len()
     }
+}
+
+fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {
+    let window = Arc::new(records);
+    match decoder.cut(&window, Start::Exact(0), window.len(), true) {
+        CutOutcome::Cut(cut) => cut.batch.raw,
+        CutOutcome::NeedMore | CutOutcome::Unknown | CutOutcome::Oversize { .. } => {
+            RawRecords::None
+        }
+    }
+}
+
+/// Records that a step writes anew have whatever keys come, and CSV output needs to know its columns.
+fn check_columns(
+    job: &Job,
+    layout: &Layout,
+    slots: &Slots,
+    purpose: Purpose,
+) -> Result<(), Vec<Diagnostic>> {
+    let needs_them = job.sinks.iter().any(needs_columns);
+    if purpose == Purpose::Preview || !needs_them || !slots.is_rewritten || !layout.is_open() {
+        return Ok(());
+    }
+    let message = "the records have whatever keys come, and CSV needs its columns beforehand";
+    let (place, label) = (None, String::new());
+    let problem = Diagnostic { message: message.to_owned(), place, label, hint: None };
+    let hint =
+        "name them in a last step: `select = [\"id\", \"\\\"user.name\\\"\"]`, or write JSONL";
+    Err(vec![problem.with_hint(hint)])
 }
 
 fn csv_layout(
@@ -139,6 +170,8 @@ fn csv_layout(
         let declared = job.source.types.iter().find(|(declared, _)| declared == name);
         let data_type = declared.map_or(DataType::Text, |(_, data_type)| *data_type);
         let slot = slots.add(name, data_type, SlotOrigin::CsvField(index));
+        let reading = job.source.readings.iter().find(|(declared, _)| declared == name);
+        slots.set_reading(slot, reading.map_or(Reading::Usual, |(_, reading)| reading.clone()));
         fields.push(Field { name: name.clone(), data_type, slot });
     }
     for (index, (name, _)) in job.source.types.iter().enumerate() {
@@ -146,10 +179,10 @@ fn csv_layout(
             problems.push(unknown_column(name, job.places.types[index].clone(), &inputs.names));
         }
     }
-    Layout { fields, rest: Rest::Closed }
+    Layout::closed(fields)
 }
 
-fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
+pub(super) fn unknown_column(name: &str, place: Range<usize>, columns: &[String]) -> Diagnostic {
     const SHOWN_MAX: usize = 8;
     let mut shown = columns.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
     if columns.len() > SHOWN_MAX {
@@ -176,6 +209,11 @@ fn bind_when(
     Ok(Some((predicate, reads)))
 }
 
+/// Whether the columns of the last layout are those of a sink in CSV.
+fn needs_columns(sink: &SinkSettings) -> bool {
+    matches!(sink.format, SinkFormat::Csv(_)) && sink.columns.is_none()
+}
+
 /// CSV needs its columns beforehand: those of JSON records come from the declared types, or else from the first record.
 /// Returns the keys that records may have then.
 fn close_layout(
@@ -184,14 +222,17 @@ fn close_layout(
     layout: &mut Layout,
     slots: &mut Slots,
 ) -> Option<Vec<String>> {
-    if layout.rest == Rest::Closed || matches!(job.sink.format, SinkFormat::Jsonl) {
+    if layout.rest == Rest::Closed || !job.sinks.iter().any(needs_columns) {
         return None;
     }
     let declared = top_level_keys(&job.source.types);
     let keys = if declared.is_empty() { inputs.names.clone() } else { declared };
     let computed = std::mem::take(&mut layout.fields);
     layout.rest = Rest::Closed;
-    for key in &keys {
+    for key in keys.iter().filter(|key| {
+        let is_field = computed.iter().any(|field| field.name == **key);
+        is_field || !layout.left_out.contains(key)
+    }) {
         let field = computed.iter().find(|field| field.name == *key).cloned();
         layout.fields.push(field.unwrap_or_else(|| {
             let slot = slots.json_path(&JsonPath::key(key.clone()));

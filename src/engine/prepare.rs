@@ -4,26 +4,30 @@ use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
 use super::ordered::{Beginning, Identity};
-use super::outputs::{Output, Outputs, planned, publish_again};
+use super::output::{Output, planned};
+use super::outputs::{Outputs, publish_again};
+use super::partitions::{Admission, earlier, earlier_of};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::rewinding::{
+    check_leftover_partitions, patterns, rewind_all, sweep_partitions, tell_leftovers,
+};
 use super::spills::FolderSpills;
-use super::survey::{OutputPast, Restored, RestoredOutput, Survey, survey};
+use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
     Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
     Store, Trigger,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
-use crate::sink::settings::Target;
-use crate::sink::{Inspected, StagedName, discard, leftovers, refuse_other_writers};
+use crate::sink::{PathPattern, discard, refuse_other_writers};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// What preparing came to.
 pub enum Prepared {
@@ -63,7 +67,7 @@ pub struct Resumed {
 /// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
 /// left-over temporary files.
 pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Prepared> {
-    if job.sink.target == Target::Stdout {
+    if job.is_to_stdout() {
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         let survey = survey(job, command, options, world, nothing(), 0)?;
         tell_notes(world, &survey.inputs.notes);
@@ -134,7 +138,8 @@ fn nothing() -> Loaded {
 
 /// Where files live in memory only, a checkpoint survives the process and not the machine.
 fn tell_durability(job: &Job, world: &World) {
-    let folders = planned(job).into_iter().map(|plan| plan.name("").folder);
+    let roots = patterns(job).map(PathPattern::root);
+    let folders = planned(job).into_iter().map(|plan| plan.name("").folder).chain(roots);
     let mut folders: Vec<PathBuf> =
         std::iter::once(job.checkpoint.directory.clone()).chain(folders).collect();
     folders.dedup();
@@ -156,7 +161,7 @@ fn tell_notes(world: &World, notes: &[String]) {
     }
 }
 
-fn tell(world: &World, note: &str) {
+pub(super) fn tell(world: &World, note: &str) {
     world.observer.event(Event::Note(note.to_owned()));
 }
 
@@ -181,19 +186,22 @@ fn start(
     let now = world.clock.wall_micros();
     let known = inputs.known();
     let ours = past.as_ref().map_or_else(Vec::new, |manifest| manifest.outputs.clone());
-    let overwrite = options.overwrite || job.sink.overwrite || store.is_none();
-    let plans = planned(job);
+    let overwrite = options.overwrite || store.is_none();
     let mut outputs = Vec::new();
-    for plan in &plans {
-        let name = instance.to_string();
+    let name = instance.to_string();
+    for plan in planned(job) {
         refuse_other_writers(&*world.storage, &plan.name(&name))?;
         tell_leftovers(world, &plan.name(&name), past.as_ref())?;
-        let permission = plan.check(world, &name, &known, &ours, overwrite)?;
+        let permission = plan.check(world, &name, &known, &ours, overwrite || plan.overwrite)?;
         if store.is_none() {
             discard(&*world.storage, &plan.name(&name))?;
         }
-        outputs.push(Output::planned(plan, &name, permission));
+        let output = Output::planned(&plan, &name, permission);
+        outputs.push((plan, output));
     }
+    check_leftover_partitions(job, world, past.as_ref())?;
+    let earlier = past.as_ref().map(earlier).unwrap_or_default();
+    let admission = Admission::new(name, known, overwrite, earlier);
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
@@ -213,31 +221,12 @@ fn start(
         counters: Counters::default(),
         phase: Phase::Reading,
         states: plan.chain.new_states(),
-        outputs: Outputs::new(job, outputs),
+        outputs: Outputs::new(job, outputs, admission)?,
         is_new: true,
     };
     show_totals(world, &inputs, 0);
     let ready = Ready { plan, inputs, beginning, known: None, store, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
-}
-
-/// Unfinished outputs of which no checkpoint is left are named, so that somebody can remove them. They may also belong to
-/// another job with this target, so that it is not for us to do.
-fn tell_leftovers(world: &World, name: &StagedName, past: Option<&Manifest>) -> Result<()> {
-    let known = past.map(|manifest| manifest.instance.to_string());
-    for path in leftovers(&*world.storage, name)? {
-        let is_known = known.as_ref().is_some_and(|known| path.to_string_lossy().contains(known));
-        if !is_known {
-            let path = path.display();
-            tell(
-                world,
-                &format!(
-                    "`{path}` is an unfinished output of an earlier start; remove it if no job needs it"
-                ),
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
@@ -246,6 +235,7 @@ fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>)
         for plan in planned(job) {
             discard(&*world.storage, &plan.name(&manifest.instance.to_string()))?;
         }
+        sweep_partitions(job, world, &manifest.instance.to_string(), &BTreeSet::new())?;
     }
     store.remove_all(FreshStart::asked_for_by_user()).map(drop)
 }
@@ -262,23 +252,11 @@ fn resume(
     let Survey { inputs, mut plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
     let instance = manifest.instance.to_string();
-    let mut opened = Vec::new();
-    let overwrite = options.overwrite || job.sink.overwrite;
-    for RestoredOutput { plan, past } in outputs {
-        opened.push(match past {
-            OutputPast::Written { mut inspected, permission } => {
-                claim(world, &mut inspected)?;
-                Output::rewound(&plan, inspected.rewind()?, permission.widened(overwrite))
-            }
-            OutputPast::Blank { permission } => {
-                Output::planned(&plan, &instance, permission.widened(overwrite))
-            }
-            OutputPast::New => {
-                let permission = plan.check(world, &instance, &inputs.known(), &[], overwrite)?;
-                Output::planned(&plan, &instance, permission)
-            }
-        });
-    }
+    let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
+    let staged = opened.iter().map(|(_, output)| output.name().staged.clone()).collect();
+    sweep_partitions(job, world, &instance, &staged)?;
+    let (earlier, known) = (earlier_of(&manifest.earlier), inputs.known());
+    let admission = Admission::new(instance, known, options.overwrite, earlier);
     let now = world.clock.wall_micros();
     let mut counters = manifest.counters;
     counters.resumes += 1;
@@ -299,7 +277,7 @@ fn resume(
         counters,
         phase: manifest.phase,
         states,
-        outputs: Outputs::new(job, opened),
+        outputs: Outputs::new(job, opened, admission)?,
         is_new: false,
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
@@ -318,20 +296,6 @@ fn lend_spills(world: &World, plan: &mut Plan, store: &Store, instance: RunId) -
     spills
 }
 
-/// Takes the lock of an output. We hold the job's: who still holds this one is a process that is just ending.
-fn claim(world: &World, inspected: &mut Inspected) -> Result<()> {
-    const ATTEMPTS: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(50);
-    for _ in 0..ATTEMPTS {
-        if inspected.claim(&*world.storage)? {
-            return Ok(());
-        }
-        (world.pause)(PAUSE);
-    }
-    let message = format!("another run is writing `{}`", inspected.path().display());
-    Err(Error::new(Kind::Locked, message))
-}
-
 /// Finishes publishing, which an earlier run began.
 fn publish(
     job: &Job,
@@ -340,9 +304,8 @@ fn publish(
     mut manifest: Manifest,
     mut store: Store,
 ) -> Result<Prepared> {
-    let (plans, instance) = (planned(job), manifest.instance.to_string());
-    let overwrite = options.overwrite || job.sink.overwrite;
-    publish_again(world, &plans, &instance, &manifest.outputs, overwrite)?;
+    let instance = manifest.instance.to_string();
+    publish_again(job, world, &instance, &manifest.outputs, options.overwrite)?;
     manifest.phase = Phase::Done;
     manifest.trigger = Trigger::Final;
     manifest.taken_at_micros = world.clock.wall_micros();

@@ -8,8 +8,9 @@ use super::worker::{Encoded, Product, Worker, encode_all};
 use super::world::World;
 use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Error, Result};
-use crate::job::Job;
+use crate::job::{Job, SinkSettings, Wanted};
 use crate::record::{CsvDialect, DataType, Position};
+use crate::sink::settings::Target;
 use crate::source::chunks::Chunks;
 use crate::transform::{Flow, States};
 
@@ -43,7 +44,14 @@ const BYTES_MAX: u64 = 16 << 20;
 /// Runs the first records through the chain until `records` have come out, or `BYTES_MAX` were read.
 pub fn preview(job: &Job, records: u64, world: &World) -> Result<Preview> {
     let mut job = job.clone();
-    job.sink.format = FORMAT;
+    job.sinks = vec![SinkSettings {
+        name: "sink".to_owned(),
+        wanted: Wanted::All,
+        columns: None,
+        target: Target::Stdout,
+        format: FORMAT,
+        overwrite: false,
+    }];
     let storage = &*world.storage;
     let paths = Inputs::discover(&job, storage)?;
     let inputs = Inputs::open(&job, storage, &paths)?;
@@ -132,7 +140,9 @@ impl Taking<'_> {
     }
 
     fn take(&mut self, encoded: &Encoded) {
-        self.preview.csv.extend_from_slice(&encoded.bytes);
+        for part in &encoded.parts {
+            self.preview.csv.extend_from_slice(&part.bytes);
+        }
         self.preview.records += encoded.written;
         let lines = encoded.rejects.iter().map(|reject| self.line_of(reject));
         let lines: Vec<String> = lines.collect();

@@ -6,7 +6,7 @@ use crate::decode::prologue::Prologue;
 use crate::decode::{CutOutcome, Decoder, Start};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::record::{Batch, DataType, Field, Layout, RawRecords, Rest, Slot, SlotOrigin, Slots};
+use crate::record::{Batch, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots};
 use crate::source::settings::{ReferenceSettings, SourceFormat};
 use crate::storage::{Metadata, OpenMode, Storage, read_full};
 use crate::transform::reference::Reference;
@@ -127,16 +127,20 @@ impl Reference for ReferenceFile {
         let mut slots = Slots::default();
         if self.is_open() {
             slots.declared.clone_from(&self.settings.types);
-            return (Layout { fields: Vec::new(), rest: Rest::Json }, slots);
+            slots.readings.clone_from(&self.settings.readings);
+            return (Layout::json(), slots);
         }
         let fields = self.prologue.names.iter().enumerate().map(|(index, name)| {
             let declared = self.settings.types.iter().find(|(declared, _)| declared == name);
             let data_type = declared.map_or(DataType::Text, |(_, data_type)| *data_type);
             let slot = slots.add(name, data_type, SlotOrigin::CsvField(index));
+            if let Some((_, reading)) = self.settings.readings.iter().find(|(of, _)| of == name) {
+                slots.set_reading(slot, reading.clone());
+            }
             Field { name: name.clone(), data_type, slot }
         });
-        let fields = fields.collect();
-        (Layout { fields, rest: Rest::Closed }, slots)
+        let layout = Layout::closed(fields.collect());
+        (layout, slots)
     }
 
     fn is_open(&self) -> bool {

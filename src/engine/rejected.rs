@@ -3,7 +3,7 @@
 use super::worker::{Extent, chunk_bytes};
 use crate::decode::Decoder;
 use crate::record::text::write_json_string;
-use crate::record::{RawRecords, Reason, Reject, RejectedRecord, Span};
+use crate::record::{Gravity, RawRecords, Reason, Reject, RejectedRecord, Span};
 use crate::sink::settings::RejectLimit;
 use std::path::Path;
 
@@ -16,6 +16,8 @@ pub struct Rejected {
     pub records: u64,
     /// What was wrong.
     pub reason: Reason,
+    /// What it means for the run.
+    pub gravity: Gravity,
     /// Where it was; `None` for a record that was computed or held.
     pub origin: Option<Origin>,
     /// The bytes, at most [`RAW_BYTES_MAX`] of them; `None` for a record that was computed (a group).
@@ -93,7 +95,8 @@ impl Rejected {
             (RejectedRecord::Read(_) | RejectedRecord::Computed, _) => (None, None),
         };
         let records = before.map_or(0, |before| before + 1);
-        Rejected { row: reject.row, records, reason: reject.reason.clone(), origin, raw }
+        let (reason, gravity) = (reject.reason.clone(), reject.gravity);
+        Rejected { row: reject.row, records, reason, gravity, origin, raw }
     }
 
     /// Appends the reject as one line of JSON. `records` and `lines` are those of the input before the piece.
@@ -178,7 +181,8 @@ mod tests {
     fn bytes_that_are_not_text_are_kept_as_hex() {
         let origin = Origin { record: 2, line: 3, offset: 40, length: 2 };
         let (reason, origin, raw) = ("not \"good\"".into(), Some(origin), Some(vec![0xff, 0x41]));
-        let rejected = Rejected { row: 7, records: 3, reason, origin, raw };
+        let gravity = Gravity::Reject;
+        let rejected = Rejected { row: 7, records: 3, reason, gravity, origin, raw };
         let mut out = Vec::new();
         rejected.write(&mut out, Path::new("in.csv"), 10, 20);
         let expected = concat!(

@@ -15,6 +15,7 @@ use super::world::World;
 use crate::checkpoint::{Checkpoint, Phase, SaveError, Store, Trigger};
 use crate::error::{Error, Result};
 use crate::observe::Event;
+use crate::storage::OpenMode;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -164,6 +165,11 @@ fn save(
 /// A failed sync is never repeated: what the file holds is unknown from then on.
 pub fn sync(world: &World, syncs: &Syncs) -> Result<()> {
     for (path, file) in &syncs.files {
+        file.sync_data().map_err(|cause| Error::io("sync", path, cause))?;
+    }
+    for path in &syncs.closed {
+        let file = world.storage.open(path, OpenMode::Modify);
+        let file = file.map_err(|cause| Error::io("open", path, cause))?;
         file.sync_data().map_err(|cause| Error::io("sync", path, cause))?;
     }
     for folder in &syncs.folders {

@@ -264,8 +264,10 @@ impl<'scope> Schedule<'scope> {
             sequence: self.sequence,
             checkpoints: self.checkpoints,
             resumed: None,
+            outputs: ordered.written(),
             bytes_done: ordered.bytes_done(),
             bytes_total: ordered.inputs.bytes_total(),
+            remarks: ordered.remarks(),
         }
     }
 }

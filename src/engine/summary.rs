@@ -3,6 +3,7 @@
 use super::prepare::Resumed;
 use super::schedule::StopCause;
 use crate::checkpoint::{Counters, Manifest};
+use std::path::PathBuf;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -13,6 +14,15 @@ pub enum Outcome {
     Stopped(StopCause, Summary),
     /// An earlier run had published all; nothing was done.
     AlreadyFinished(Box<Manifest>),
+}
+
+/// An output and what it holds.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Its final name.
+    pub target: PathBuf,
+    /// Records in it.
+    pub records: u64,
 }
 
 /// What a run did.
@@ -26,8 +36,12 @@ pub struct Summary {
     pub checkpoints: u64,
     /// What it went on from.
     pub resumed: Option<Resumed>,
+    /// The outputs of the sinks, in their order.
+    pub outputs: Vec<Written>,
     /// Input bytes before the position that was reached.
     pub bytes_done: u64,
     /// Input bytes in all.
     pub bytes_total: u64,
+    /// What the steps have to say of the records.
+    pub remarks: Vec<String>,
 }

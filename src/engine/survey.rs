@@ -2,7 +2,8 @@
 
 use super::decision::{Facts, Found, InputFinding, Past, changed_inputs, changed_references};
 use super::inputs::Inputs;
-use super::outputs::{OutputPlan, Permission, mark_of, planned};
+use super::output::{OutputPlan, Permission, known, mark_of, planned};
+use super::partitions::attach_tails;
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
@@ -10,8 +11,7 @@ use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase, ReferenceEnt
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
-use crate::sink::settings::Target;
-use crate::sink::{Inspected, Mismatch};
+use crate::sink::{Inspected, Mark, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
 use crate::transform::spills::Spill;
@@ -58,6 +58,17 @@ pub enum OutputPast {
     Written {
         /// The permission.
         inspected: Inspected,
+        /// Records in it.
+        records: u64,
+        /// What publishing may do.
+        permission: Permission,
+    },
+    /// The same for a partition. There may be more of them than files can be open: it was inspected, and will be again.
+    Partition {
+        /// What the checkpoint says of it.
+        mark: Mark,
+        /// Records in it.
+        records: u64,
         /// What publishing may do.
         permission: Permission,
     },
@@ -68,6 +79,17 @@ pub enum OutputPast {
     },
     /// The job had no such output then.
     New,
+}
+
+impl OutputPast {
+    fn permission(&self) -> Option<Permission> {
+        match self {
+            OutputPast::Written { permission, .. }
+            | OutputPast::Partition { permission, .. }
+            | OutputPast::Blank { permission } => Some(*permission),
+            OutputPast::New => None,
+        }
+    }
 }
 
 /// Looks at everything.
@@ -126,7 +148,7 @@ pub fn survey(
     };
     let past_outputs = past.as_ref().map_or(&[][..], |past| &past.outputs);
     let blocked = match &restored {
-        Some(restored) => blocked_resume(job, options, world, restored),
+        Some(restored) => blocked_resume(options, world, restored),
         None => blocked_start(job, options, world, &inputs, past_outputs),
     };
     let facts = Facts {
@@ -147,24 +169,18 @@ fn blocked_start(
     inputs: &Inputs,
     past: &[OutputEntry],
 ) -> Result<()> {
-    let is_stdout = job.sink.target == Target::Stdout;
-    let overwrite = options.overwrite || job.sink.overwrite || is_stdout;
+    let overwrite = options.overwrite || job.is_to_stdout();
     for plan in planned(job) {
-        plan.check(world, "start", &inputs.known(), past, overwrite)?;
+        plan.check(world, "start", &inputs.known(), past, overwrite || plan.overwrite)?;
     }
     Ok(())
 }
 
 /// Whether publishing will be able to give the outputs their names: better known now than after the work.
-fn blocked_resume(
-    job: &Job,
-    options: &RunOptions,
-    world: &World,
-    restored: &Restored,
-) -> Result<()> {
-    let overwrite = options.overwrite || job.sink.overwrite;
+fn blocked_resume(options: &RunOptions, world: &World, restored: &Restored) -> Result<()> {
     for RestoredOutput { plan, past } in &restored.outputs {
-        if let OutputPast::Written { permission, .. } | OutputPast::Blank { permission } = past {
+        let overwrite = options.overwrite || plan.overwrite;
+        if let Some(permission) = past.permission() {
             plan.check_vacant(world, permission.widened(overwrite).existing)?;
         }
     }
@@ -242,12 +258,18 @@ fn restore(
     newest: checkpoint::Restored,
     found: &mut Found,
 ) -> Result<Restored> {
-    let checkpoint::Restored { id, manifest, states, .. } = newest;
+    let checkpoint::Restored { id, mut manifest, states, .. } = newest;
     let sequence = id.sequence.0;
+    if matches!(manifest.phase, Phase::Reading | Phase::Draining) {
+        attach_tails(&mut manifest.outputs, &states)?;
+    }
     let states = restore_states(plan, &states, &manifest, &mut found.unreadable_states);
     let mut outputs = Vec::new();
-    for output in planned(job) {
-        let Some(entry) = output.entry(&manifest.outputs) else {
+    let entries = std::mem::take(&mut manifest.outputs);
+    // Only a job that fits its checkpoint has the same outputs.
+    let known_outputs = if is_compatible(found) { known(job, &entries)? } else { Vec::new() };
+    for (output, entry) in known_outputs {
+        let Some(entry) = entry else {
             outputs.push(RestoredOutput { plan: output, past: OutputPast::New });
             continue;
         };
@@ -255,8 +277,12 @@ fn restore(
             Phase::Reading | Phase::Draining => {
                 let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
                 let permission = Permission { existing, ours: entry.ours };
-                let past = match output.inspect(world, &manifest.instance.to_string(), entry)? {
-                    Ok(inspected) => OutputPast::Written { inspected, permission },
+                let (mark, records) = (mark_of(entry)?, entry.records);
+                let past = match output.inspect(world, &manifest.instance.to_string(), &mark)? {
+                    Ok(_) if output.is_partition() => {
+                        OutputPast::Partition { mark, records, permission }
+                    }
+                    Ok(inspected) => OutputPast::Written { inspected, records, permission },
                     Err(Mismatch::Missing) if entry.length == 0 => OutputPast::Blank { permission },
                     Err(mismatch) => {
                         found.broken_outputs.push((output.target, mismatch));
@@ -267,15 +293,19 @@ fn restore(
             }
             Phase::Publishing => {}
             Phase::Done => {
-                let length = mark_of(entry)?.length;
                 let metadata = world.storage.metadata(&output.target);
-                if metadata.map_or(true, |metadata| metadata.length != length) {
+                if metadata.map_or(true, |metadata| metadata.length != entry.length) {
                     found.lost_outputs.push(output.target);
                 }
             }
         }
     }
+    manifest.outputs = entries;
     Ok(Restored { manifest, sequence, states, outputs })
+}
+
+fn is_compatible(found: &Found) -> bool {
+    found.changes.iter().all(|change| change.class != ChangeClass::Incompatible)
 }
 
 /// What changed in the job. A file for rejects may come in the middle as long as there were none: it is then the same

@@ -4,16 +4,16 @@ use super::inputs::Inputs;
 use super::plan::Plan;
 use super::queue::{Start, Task};
 use super::rejected::{LineCount, Origin, RAW_BYTES_MAX, Rejected};
+use super::routes::Part;
 use super::schedule::Happened;
 use crate::decode::{Cut, CutOutcome, Skip, Start as CutStart};
 use crate::error::{Error, Result};
 use crate::expr::TOO_MUCH_TEXT;
-use crate::record::{Batch, Filtered, RawRecords, Reject, Values};
+use crate::record::{Batch, Filtered, Gravity, RawRecords, Reject, Values};
 use crate::source::Input;
 use crate::source::chunks::Chunks;
 use crate::storage::{Storage, read_full};
 use crate::transform::{Flow, Output, Staged, Tools};
-use crc32fast::Hasher;
 use std::sync::Arc;
 
 /// A processed chunk: the records from `start` to `end`.
@@ -67,11 +67,9 @@ pub enum Product {
 /// A piece's output.
 #[derive(Debug, Default)]
 pub struct Encoded {
-    /// Bytes for the sink.
-    pub bytes: Vec<u8>,
-    /// Their CRC-32.
-    pub digest: Hasher,
-    /// Records in them.
+    /// Bytes for each output that has some.
+    pub parts: Vec<Part>,
+    /// Records in them, each counted once.
     pub written: u64,
     /// Records that a step let go.
     pub filtered: Filtered,
@@ -106,8 +104,12 @@ impl Encoded {
 
     /// Puts what became of another batch of the same piece behind this.
     pub fn absorb(&mut self, other: Encoded) {
-        self.bytes.extend_from_slice(&other.bytes);
-        self.digest.combine(&other.digest);
+        for part in other.parts {
+            match self.parts.last_mut() {
+                Some(last) if last.is_beside(&part) => last.absorb(&part),
+                _ => self.parts.push(part),
+            }
+        }
         self.written += other.written;
         self.filtered.absorb(other.filtered);
         self.rejects.extend(other.rejects);
@@ -292,19 +294,13 @@ pub fn encode_all(plan: &Plan, output: Output, extent: Option<Extent>) -> Encode
 
 /// Encodes a batch that came to the end of the chain.
 pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded {
-    let mut bytes = Vec::new();
-    if !batch.selection.is_empty() {
-        plan.fill(&mut batch, &plan.encoder_reads);
-        plan.encoder.encode(&mut batch, &mut bytes);
-    }
-    let mut digest = Hasher::new();
-    digest.update(&bytes);
+    let parts = plan.routes.encode(plan, &mut batch);
     batch.rejects.sort_by_key(|reject| reject.row);
     let mut lines = LineCount::new(&plan.decoder, &batch.raw, extent);
     let keep = |reject: &Reject| Rejected::new(reject, &batch.raw, extent, &mut lines);
     let rejects = batch.rejects.iter().map(keep).collect();
     let (written, filtered) = (batch.selection.len() as u64, batch.filtered);
-    Encoded { bytes, digest, written, filtered, rejects }
+    Encoded { parts, written, filtered, rejects }
 }
 
 /// Where pieces end, as rows behind their last one: behind the predicate's rows, and so that none is too long.
@@ -400,7 +396,8 @@ impl Worker<'_> {
         }
         let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes() };
         let (origin, raw) = (Some(origin), Some(kept));
-        let rejected = Rejected { row: 0, records: 1, reason: skip.reason(), origin, raw };
+        let (reason, gravity) = (skip.reason(), Gravity::Reject);
+        let rejected = Rejected { row: 0, records: 1, reason, gravity, origin, raw };
         chunk.end = offset;
         chunk.pieces.push(Piece {
             extent: Extent { base: start, start: 0, first_row: 0 },

@@ -13,6 +13,8 @@ pub mod aggregate;
 
 mod bind;
 
+pub mod catalogue;
+
 mod evaluate;
 
 pub mod function;
@@ -23,14 +25,18 @@ mod numbers;
 
 mod parse;
 
+pub mod window;
+
 mod words;
 
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, BoundAggregate, Item, JoinKey, KeyColumn, OrderKey, bind_aggregate,
-    bind_items, bind_join, bind_order, bind_predicate, bind_scalar, closest,
+    AggregateCall, BoundAggregate, BoundWindow, Item, JoinKey, KeyColumn, OrderKey, bind_aggregate,
+    bind_as, bind_items, bind_join, bind_moment, bind_order, bind_pivot, bind_predicate,
+    bind_scalar, bind_window, closest,
 };
+pub use evaluate::list::{column_of_elements, write_json};
 
 /// The description of the language.
 pub const LANGUAGE: &str = include_str!("LANGUAGE.md");

@@ -70,11 +70,19 @@ impl Dialect for Onward {
         true
     }
 
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
     fn supports_select_wildcard_exclude(&self) -> bool {
         true
     }
 
     fn supports_select_wildcard_replace(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_rename(&self) -> bool {
         true
     }
 
@@ -115,24 +123,26 @@ impl Dialect for Onward {
             Token::StringConcat => Some(Ok(CONCATENATION)),
             Token::Caret => Some(Ok(POWER)),
             Token::Mul if is_power(parser) => Some(Ok(POWER)),
+            Token::CaretAt => Some(Ok(CONCATENATION)),
             _ => None,
         }
     }
 
-    /// `a ** b`, the other way to write `a ^ b`.
+    /// `a ** b`, the other way to write `a ^ b`; and `a ^@ b`.
     fn parse_infix(
         &self,
         parser: &mut Parser,
         left: &Expr,
         _precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
-        if parser.peek_token_ref().token != Token::Mul || !is_power(parser) {
-            return None;
-        }
-        parser.advance_token();
-        parser.advance_token();
-        let (op, left) = (BinaryOperator::BitwiseXor, Box::new(left.clone()));
-        let right = parser.parse_subexpr(POWER);
+        let (op, tokens, precedence) = match parser.peek_token_ref().token {
+            Token::Mul if is_power(parser) => (BinaryOperator::BitwiseXor, 2, POWER),
+            Token::CaretAt => (BinaryOperator::PGStartsWith, 1, CONCATENATION),
+            _ => return None,
+        };
+        (0..tokens).for_each(|_| parser.advance_token());
+        let left = Box::new(left.clone());
+        let right = parser.parse_subexpr(precedence);
         Some(right.map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }))
     }
 
@@ -383,6 +393,8 @@ fn ends_operand(token: &Token) -> bool {
                 Keyword::ASC,
                 Keyword::DESC,
                 Keyword::NULLS,
+                Keyword::AT,
+                Keyword::SIMILAR,
             ];
             RESERVED.contains(&word.keyword) || infix.contains(&word.keyword)
         }

@@ -24,13 +24,14 @@ pub struct Change {
 pub enum ChangeClass {
     /// No output byte depends on it: go on.
     ///
-    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `source.verify`, the `memory` of a `sort`, and the name
-    /// of a step without state.
+    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `sink.partitions_max`, `source.verify`, the `memory` of
+    /// a `sort`, and the name of a step without state.
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
     ///
-    /// The predicate of a `filter`; items of a `compute` or `select` that keep their names (the same number of items,
-    /// and each changed one still ends in `AS` and the same name), where no step with state comes after it.
+    /// The predicate of a `filter`, or of a sink; what an `assert` that counts nothing asserts, says and does; items of a
+    /// `compute` or `select` that keep their names (the same number of items, and each changed one still ends in `AS` and
+    /// the same name), where no step with state comes after it.
     Stateless,
     /// State, or what was already written, does not fit it: refuse.
     ///
@@ -98,7 +99,7 @@ fn compare<'a>(
                 path.pop();
             }
         }
-        (Json::Array(left), Json::Array(right)) if *path == ["transform"] => {
+        (Json::Array(left), Json::Array(right)) if is_list_of_tables(path) => {
             for index in 0..left.len().max(right.len()) {
                 path.push(index.to_string());
                 let (left, right) = (left.get(index), right.get(index));
@@ -108,6 +109,11 @@ fn compare<'a>(
         }
         _ => leaves.push(Leaf { path: path.clone(), stored, current }),
     }
+}
+
+/// The lists whose entries are compared one by one.
+fn is_list_of_tables(path: &[String]) -> bool {
+    matches!(path, [key] if key == "transform" || key == "sink")
 }
 
 /// Two effective jobs, of which a setting differs.
@@ -123,9 +129,15 @@ impl Chain<'_> {
             ["name"]
             | ["checkpoint", ..]
             | ["rejects", "limit"]
-            | ["sink", "overwrite"]
+            | ["sink", "overwrite" | "partitions_max"]
+            | ["sink", _, "overwrite" | "partitions_max"]
             | ["source", "verify"]
             | ["transform", _, "sort", "memory"] => ChangeClass::Cosmetic,
+            ["transform", index, "assert", _] => match index.parse() {
+                Ok(index) => self.class_of_step(index, "assert"),
+                Err(_) => ChangeClass::Incompatible,
+            },
+            ["sink", "where"] | ["sink", _, "where"] => ChangeClass::Stateless,
             ["transform", index, setting] => match index.parse() {
                 Ok(index) => self.class_of_step(index, setting),
                 Err(_) => ChangeClass::Incompatible,
@@ -140,12 +152,13 @@ impl Chain<'_> {
             return ChangeClass::Incompatible;
         };
         let kind = kind(stored);
-        if kind.is_none() || kind != self::kind(current) || has_state(stored) {
+        let keeps_state = has_state(stored) || has_state(current);
+        if kind.is_none() || kind != self::kind(current) || keeps_state {
             return ChangeClass::Incompatible;
         }
         match setting {
             "name" => ChangeClass::Cosmetic,
-            "filter" => ChangeClass::Stateless,
+            "filter" | "assert" => ChangeClass::Stateless,
             "compute" | "select" => {
                 let keeps = names_stay(&stored[setting], &current[setting]);
                 let reaches_state = self.has_state_after(index);
@@ -186,7 +199,7 @@ fn find_users(path: &mut Vec<String>, value: &Json, text: &str, users: &mut Vec<
                 path.pop();
             }
         }
-        Json::Array(items) if *path == ["transform"] => {
+        Json::Array(items) if is_list_of_tables(path) => {
             for (index, item) in items.iter().enumerate() {
                 path.push(index.to_string());
                 find_users(path, item, text, users);
@@ -219,7 +232,14 @@ fn kind(step: &Json) -> Option<&str> {
 
 /// Whether a step may remember something from record to record; what is not known to have no state may.
 fn has_state(step: &Json) -> bool {
-    !matches!(kind(step), Some("filter" | "select" | "compute" | "lookup"))
+    match kind(step) {
+        Some("filter" | "select" | "compute" | "lookup") => false,
+        Some("unnest" | "split" | "unpivot" | "flatten" | "unflatten") => false,
+        Some("assert") => step["assert"]["otherwise"] == "warn",
+        Some("fill") => step["fill"].get("value").is_none(),
+        Some("sample") => step["sample"]["key"].as_array().is_none_or(Vec::is_empty),
+        _ => true,
+    }
 }
 
 /// Whether two lists of items make columns of the same names, as far as can be told from the text.
@@ -265,7 +285,10 @@ mod tests {
                 { "name": "dedup", "dedup": { "key": ["id"] } },
                 { "name": "select", "select": ["id", "n + 1 AS \"n or so\""] },
             ],
-            "sink": { "path": "b.csv", "overwrite": false },
+            "sink": [
+                { "path": "b.csv", "overwrite": false, "where": "n > 1" },
+                { "path": "{n}.csv", "overwrite": false, "partitions_max": 5 },
+            ],
             "rejects": { "path": null, "limit": 0 },
             "checkpoint": { "keep": 3 },
             "environment": { "LEAST": 7 },
@@ -299,7 +322,8 @@ mod tests {
         check("/checkpoint/keep", json!(1), "checkpoint.keep");
         check("/checkpoint/when", json!("n = 1"), "checkpoint.when");
         check("/rejects/limit", json!("5%"), "rejects.limit");
-        check("/sink/overwrite", json!(true), "sink.overwrite");
+        check("/sink/0/overwrite", json!(true), "sink.0.overwrite");
+        check("/sink/1/partitions_max", json!(6), "sink.1.partitions_max");
         check("/source/verify", json!("full"), "source.verify");
         check("/transform/0/name", json!("x"), "transform.0.name");
     }
@@ -308,6 +332,7 @@ mod tests {
     fn what_acts_on_later_records_only_is_stateless() {
         let check = |pointer, value, path| check(pointer, value, path, ChangeClass::Stateless);
         check("/transform/0/filter", json!("true"), "transform.0.filter");
+        check("/sink/0/where", json!("n > 2"), "sink.0.where");
         let select = json!(["id", "n + 2 as \"n or so\""]);
         check("/transform/3/select", select, "transform.3.select");
         check("/environment/LEAST", json!(8), "environment.LEAST");
@@ -319,7 +344,7 @@ mod tests {
         check("/source/path", json!(["a.csv", "c.csv"]), "source.path");
         check("/source/types/n", json!("text"), "source.types.n");
         check("/source/new", json!(1), "source.new");
-        check("/sink/path", json!("c.csv"), "sink.path");
+        check("/sink/0/path", json!("c.csv"), "sink.0.path");
         check("/rejects/path", json!("r.jsonl"), "rejects.path");
         check("/transform/1/compute", json!(["n * 3 AS twice"]), "transform.1.compute");
         check("/transform/2/dedup/key", json!(["n"]), "transform.2.dedup.key");
@@ -329,6 +354,28 @@ mod tests {
         check("/transform/3/select", json!(["*", "n + 1 AS \"n or so\""]), "transform.3.select");
         check("/transform/3", Json::Null, "transform.3");
         check("/new", json!(1), "new");
+    }
+
+    #[test]
+    fn an_assert_can_be_mended_unless_it_counts() {
+        let job = |otherwise: &str, that: &str| {
+            json!({ "transform": [
+                { "name": "a", "assert": { "that": that, "otherwise": otherwise } },
+                { "name": "limit", "limit": 3 },
+            ] })
+        };
+        let check = |stored: Json, current: Json, class: ChangeClass| {
+            let changes = diff(&stored, &current);
+            let classes: Vec<ChangeClass> = changes.iter().map(|change| change.class).collect();
+            assert_eq!(classes, [class], "{stored} {current}");
+        };
+        check(job("fail", "x > 0"), job("fail", "x > 1"), ChangeClass::Stateless);
+        check(job("fail", "x > 0"), job("reject", "x > 0"), ChangeClass::Stateless);
+        check(job("fail", "x > 0"), job("warn", "x > 0"), ChangeClass::Incompatible);
+        check(job("warn", "x > 0"), job("warn", "x > 1"), ChangeClass::Incompatible);
+        let mut renamed = job("fail", "x > 0");
+        renamed["transform"][0]["name"] = json!("b");
+        check(job("fail", "x > 0"), renamed, ChangeClass::Cosmetic);
     }
 
     #[test]

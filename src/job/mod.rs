@@ -23,11 +23,15 @@ mod paths;
 
 mod section;
 
+mod sinks;
+
 mod source;
 
 mod text;
 
 mod transform;
+
+mod types;
 
 mod units;
 
@@ -35,7 +39,7 @@ mod written;
 
 pub use crate::expr::closest;
 pub use document::{Document, Line, LineOrigin};
-pub use output::SinkSettings;
+pub use output::{SinkSettings, Wanted};
 pub use units::{duration, size};
 
 use crate::checkpoint::settings::CheckpointSettings;
@@ -53,6 +57,11 @@ use written::Table;
 /// The longest name of a job or step: it becomes part of file names.
 const NAME_BYTES_MAX: usize = 100;
 
+/// The kinds of steps, as a job file names them.
+pub fn step_kinds() -> &'static [&'static str] {
+    transform::KINDS
+}
+
 /// A job, understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -66,8 +75,8 @@ pub struct Job {
     pub transforms: Vec<TransformSettings>,
     /// The files that steps look things up in.
     pub references: Vec<ReferenceSettings>,
-    /// `[sink]`
-    pub sink: SinkSettings,
+    /// `[sink]`, or each `[[sink]]`, in order; at least one.
+    pub sinks: Vec<SinkSettings>,
     /// `[rejects]`
     pub rejects: RejectSettings,
     /// `[checkpoint]`
@@ -76,6 +85,13 @@ pub struct Job {
     pub effective: Json,
     /// Where things stand that may turn out wrong later.
     pub places: Places,
+}
+
+impl Job {
+    /// Whether its records go to standard output: such a run cannot be resumed.
+    pub fn is_to_stdout(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.target == Target::Stdout)
+    }
 }
 
 /// Byte ranges in the [`Document`].
@@ -87,8 +103,8 @@ pub struct Places {
     pub types: Vec<Range<usize>>,
     /// The header of each of [`Job::transforms`].
     pub transforms: Vec<Range<usize>>,
-    /// The sink's path.
-    pub sink_path: Option<Range<usize>>,
+    /// Each sink's path.
+    pub sink_paths: Vec<Option<Range<usize>>>,
     /// The rejects' path.
     pub rejects_path: Option<Range<usize>>,
 }
@@ -131,7 +147,7 @@ struct Parts {
     source: Option<source::SourceUnderstood>,
     steps: Vec<transform::Step>,
     references: Vec<Placed<ReferenceSettings>>,
-    sink: Option<output::OutputUnderstood<SinkSettings>>,
+    sinks: Option<sinks::Sinks>,
     rejects: output::OutputUnderstood<RejectSettings>,
     checkpoint: Understood<CheckpointSettings>,
 }
@@ -145,13 +161,13 @@ fn understand(
     let folder = folder_of(file);
     let parts = parts(root, file, &folder, problems);
     check_paths(&parts, &folder, file, problems);
-    let (name, source, sink) = (parts.name?, parts.source?, parts.sink?);
+    let (name, source, sinks) = (parts.name?, parts.source?, parts.sinks?);
     let steps = parts.steps;
     let effective = json!({
         "name": name.effective,
         "source": source.understood.effective,
         "transform": steps.iter().map(|step| &step.understood.effective).collect::<Vec<_>>(),
-        "sink": sink.understood.effective,
+        "sink": sinks::effective(&sinks),
         "rejects": parts.rejects.understood.effective,
         "checkpoint": parts.checkpoint.effective,
         "environment": used,
@@ -160,7 +176,7 @@ fn understand(
         source_paths: source.path_places,
         types: source.type_places,
         transforms: steps.iter().map(|step| step.place.clone()).collect(),
-        sink_path: sink.path_place,
+        sink_paths: sinks.iter().map(|sink| sink.sink.path_place.clone()).collect(),
         rejects_path: parts.rejects.path_place,
     };
     let settings = |step: transform::Step| step.understood.settings;
@@ -170,7 +186,7 @@ fn understand(
         source: source.understood.settings,
         transforms: steps.into_iter().map(settings).collect(),
         references: parts.references.into_iter().map(|reference| reference.value).collect(),
-        sink: sink.understood.settings,
+        sinks: sinks.into_iter().map(|sink| sink.sink.understood.settings).collect(),
         rejects: parts.rejects.understood.settings,
         checkpoint: parts.checkpoint.settings,
         effective,
@@ -183,7 +199,7 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     let name = name(&mut top, file);
     let source = table(&mut top, "source", Some("`path = \"orders.csv\"`"));
     let transforms = top.entry("transform").map(|entry| &entry.node);
-    let sink = table(&mut top, "sink", Some("`path = \"result.csv\"`"));
+    let sinks = top.entry("sink").map(|entry| &entry.node);
     let rejects = table(&mut top, "rejects", None);
     let checkpoint = table(&mut top, "checkpoint", None);
     top.finish();
@@ -194,10 +210,7 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     });
     let mut references = Vec::new();
     let steps = transform::understand(transforms, &mut references, problems);
-    let sink = sink.and_then(|table| {
-        let section = Section::new("[sink]", Some(table.place), table.value, problems);
-        output::sink(section, folder)
-    });
+    let sinks = sinks::understand(sinks, folder, problems);
     let empty = Table::default();
     let rejects = rejects.map_or(&empty, |table| table.value);
     let rejects = output::rejects(Section::new("[rejects]", None, rejects, problems), folder);
@@ -205,7 +218,7 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     let section = Section::new("[checkpoint]", None, checkpoint, problems);
     let job_name = name.as_ref().map_or("", |name| &name.settings);
     let checkpoint = checkpoint::understand(section, folder, job_name);
-    Parts { name, source, steps, references, sink, rejects, checkpoint }
+    Parts { name, source, steps, references, sinks, rejects, checkpoint }
 }
 
 /// One of the top tables; `required` is an example of a key of a table that must be there.
@@ -258,16 +271,26 @@ fn check_paths(parts: &Parts, folder: &Path, file: &Path, problems: &mut Vec<Dia
     let inputs = paths.chain(references).map(|path| paths::resolve(folder, path));
     let inputs: Vec<PathBuf> = inputs.collect();
     let mut outputs = Vec::new();
-    if let Some(sink) = &parts.sink
-        && let Target::File(path) = &sink.understood.settings.target
-        && let Some(place) = &sink.path_place
-    {
-        outputs.push(paths::Role { what: "the output", path, place: place.clone() });
+    let sinks = parts.sinks.as_deref().unwrap_or_default();
+    for sink in sinks {
+        let settings = &sink.sink.understood.settings;
+        let path = match &settings.target {
+            Target::File(path) => path.clone(),
+            Target::Partitions(partitions) => partitions.path.as_written(),
+            Target::Stdout => continue,
+        };
+        let what = match sinks.len() {
+            1 => "the output".to_owned(),
+            _ => format!("the output of `{}`", settings.name),
+        };
+        let place = sink.sink.path_place.clone().unwrap_or(sink.place.clone());
+        outputs.push(paths::Role { what, path, place });
     }
     if let (Some(path), Some(place)) =
         (&parts.rejects.understood.settings.path, &parts.rejects.path_place)
     {
-        outputs.push(paths::Role { what: "the file of rejects", path, place: place.clone() });
+        let (what, path) = ("the file of rejects".to_owned(), path.clone());
+        outputs.push(paths::Role { what, path, place: place.clone() });
     }
     paths::check_collisions(&inputs, &outputs, file, problems);
 }
@@ -332,7 +355,7 @@ path = "daily.csv"
         let job = load_daily(&[]).expect("a valid job");
         assert_eq!(job.name, "daily");
         assert_eq!(job.folder, Path::new("jobs"));
-        assert_eq!(job.sink.target, Target::File("jobs/daily.csv".into()));
+        assert_eq!(job.sinks[0].target, Target::File("jobs/daily.csv".into()));
         assert_eq!(job.checkpoint.directory, Path::new("jobs/.onward/daily"));
         let names: Vec<&str> = job.transforms.iter().map(|step| step.name.as_str()).collect();
         assert_eq!(names, ["filter", "dedup"]);
@@ -361,7 +384,7 @@ path = "daily.csv"
             },
             "transform": [
                 { "name": "filter", "filter": "day = '${DAY}' AND amount > 0" },
-                { "name": "dedup", "dedup": { "key": ["order_id"] } },
+                { "name": "dedup", "dedup": { "key": ["order_id"], "keep": "first", "mark": null } },
             ],
             "sink": {
                 "path": "daily.csv",
@@ -397,7 +420,7 @@ path = "daily.csv"
             ("source.types.\"unit price\"", "double"),
         ])
         .expect("a valid job");
-        assert_eq!(job.sink.target, Target::File("jobs/other.tsv".into()));
+        assert_eq!(job.sinks[0].target, Target::File("jobs/other.tsv".into()));
         assert_eq!(job.effective["sink"]["format"], json!("tsv"));
         assert_eq!(job.effective["rejects"]["limit"], json!(5));
         assert_eq!(job.source.types[1].0, "unit price");

@@ -1,12 +1,15 @@
-//! `[sink]` and `[rejects]` as understood.
+//! One `[sink]` and `[rejects]` as understood. Which sinks there are together is read in `sinks`.
 
 use super::format::{self, FormatName};
 use super::section::Section;
+use super::text::Text;
 use super::written::Value;
-use super::{Understood, paths, units};
+use super::{Understood, is_sound_name, paths, units};
 use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
-use crate::error::Diagnostic;
-use crate::sink::settings::{RejectLimit, RejectSettings, Target};
+use crate::error::{Diagnostic, Sql};
+use crate::sink::settings::{
+    Partitions, PathPattern, PatternProblem, RejectLimit, RejectSettings, Target,
+};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 use std::path::Path;
@@ -14,17 +17,43 @@ use std::path::Path;
 /// Keys that only csv and tsv have.
 const CSV_KEYS: &[&str] = &["delimiter", "quote", "header", "line_end"];
 
+/// How many files a partitioned sink makes, unless the job says otherwise.
+const PARTITIONS_MAX: usize = 10_000;
+
+/// How many it can be allowed: every checkpoint names all of them.
+const PARTITIONS_LIMIT: usize = 100_000;
+
+/// The name of the output that takes the rejects.
+const REJECTS: &str = "rejects";
+
 const LINE_ENDS: &[(&str, LineEnd)] = &[("lf", LineEnd::Lf), ("crlf", LineEnd::CrLf)];
 
-/// `[sink]`, validated.
+/// A `[sink]`, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkSettings {
+    /// Its stable name: what its outputs are called in checkpoints and messages.
+    pub name: String,
+    /// Which records it takes.
+    pub wanted: Wanted,
+    /// The columns that it writes, with the bytes of each name in the job file; `None` for all.
+    pub columns: Option<Vec<(String, Range<usize>)>>,
     /// Where the output goes.
     pub target: Target,
     /// How it is written.
     pub format: SinkFormat,
     /// Whether a file of that name that is not our own earlier output is replaced.
     pub overwrite: bool,
+}
+
+/// Which records a sink takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// All.
+    All,
+    /// Those for which a predicate is true.
+    Where(Sql),
+    /// Those that no sink with a predicate takes.
+    Otherwise,
 }
 
 /// `[sink]` or `[rejects]`, and where its path stands.
@@ -36,8 +65,10 @@ pub struct OutputUnderstood<T> {
     pub path_place: Option<Range<usize>>,
 }
 
-/// Reads `[sink]`; `None` where a problem was found that leaves nothing to go on with.
+/// Reads a `[sink]`, whose name may be empty yet; `None` where a problem was found that leaves nothing to go on with.
 pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderstood<SinkSettings>> {
+    let name = section.text("name");
+    let name_is_sound = name.is_none_or(|name| check_name(&mut section, name));
     let path = match section.entry("path") {
         Some(_) => section.text("path"),
         None => section.missing("path", "name the output: `path = \"result.csv\"`"),
@@ -61,20 +92,137 @@ pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderst
         let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
         SinkFormat::Csv(csv(&mut section, name, &mut effective))
     };
-    let target = path.and_then(|path| match path.text.as_str() {
-        "-" => Some(Target::Stdout),
-        _ => paths::file(&mut section, path, folder).map(Target::File),
+    let by = list(&mut section, "partition_by", &mut effective);
+    let max = partitions_max(&mut section, by.is_some(), &mut effective);
+    let target = path.and_then(|path| match (path.text.as_str(), by) {
+        ("-", Some(_)) => section.refuse(
+            Diagnostic::at(path.place.clone(), "standard output cannot be partitioned")
+                .with_hint("name the files, such as `path = \"out/{country}.csv\"`"),
+        ),
+        ("-", None) => Some(Target::Stdout),
+        (_, Some(by)) => partitions(&mut section, path, folder, by, max),
+        (_, None) => paths::file(&mut section, path, folder).map(Target::File),
     });
+    let columns = list(&mut section, "select", &mut effective);
+    let wanted = wanted(&mut section, &mut effective);
     section.finish();
     let (path, format) = (path?, format?);
     effective.insert("path".into(), json!(path.written));
     effective.insert("format".into(), json!(format.written));
     effective.insert("overwrite".into(), json!(overwrite));
-    let settings = SinkSettings { target: target?, format: sink_format, overwrite };
+    if !name_is_sound {
+        return None;
+    }
+    if let Some(name) = name {
+        effective.insert("name".into(), json!(name.written));
+    }
+    let name = name.map_or_else(String::new, |name| name.text.clone());
+    let target = target?;
+    let settings =
+        SinkSettings { name, wanted: wanted?, columns, target, format: sink_format, overwrite };
     Some(OutputUnderstood {
         understood: Understood { settings, effective: Json::Object(effective) },
         path_place: Some(path.place.clone()),
     })
+}
+
+fn check_name(section: &mut Section<'_, '_>, name: &Text) -> bool {
+    let is_sound = is_sound_name(&name.text) && name.text != REJECTS;
+    if !is_sound {
+        let problem = match is_sound_name(&name.text) {
+            true => Diagnostic::at(name.place.clone(), "`rejects` is the name of another output"),
+            false => super::unsound_name(name),
+        };
+        section.problems.push(problem);
+    }
+    is_sound
+}
+
+/// A list of column names, each with its place; `None` where there is none.
+fn list(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    effective: &mut Map<String, Json>,
+) -> Option<Vec<(String, Range<usize>)>> {
+    section.entry(key)?;
+    let texts = section.texts(key, "name at least one column")?;
+    let written: Vec<&String> = texts.iter().map(|text| &text.written).collect();
+    effective.insert(key.into(), json!(written));
+    for (index, text) in texts.iter().enumerate() {
+        if texts[..index].iter().any(|other| other.text == text.text) {
+            let message = format!("`{key}` names `{}` twice", text.text);
+            section.problems.push(Diagnostic::at(text.place.clone(), message));
+        }
+    }
+    Some(texts.iter().map(|text| (text.text.clone(), text.place.clone())).collect())
+}
+
+/// `where` or `otherwise`.
+fn wanted(section: &mut Section<'_, '_>, effective: &mut Map<String, Json>) -> Option<Wanted> {
+    let entry = section.entry("where");
+    let otherwise = match section.entry("otherwise") {
+        Some(_) => section.boolean("otherwise")?,
+        None => false,
+    };
+    let Some(entry) = entry else {
+        if otherwise {
+            effective.insert("otherwise".into(), json!(true));
+        }
+        return Some(if otherwise { Wanted::Otherwise } else { Wanted::All });
+    };
+    let predicate = section.text("where")?;
+    if otherwise {
+        let message = "a sink cannot have both `where` and `otherwise`";
+        return section.refuse(Diagnostic::at(entry.key_place.clone(), message));
+    }
+    effective.insert("where".into(), json!(predicate.written));
+    Some(Wanted::Where(predicate.sql()))
+}
+
+fn partitions_max(
+    section: &mut Section<'_, '_>,
+    is_partitioned: bool,
+    effective: &mut Map<String, Json>,
+) -> usize {
+    let Some(entry) = section.entry("partitions_max") else { return PARTITIONS_MAX };
+    if !is_partitioned {
+        let message = "`partitions_max` says nothing without `partition_by`";
+        section.problems.push(Diagnostic::at(entry.key_place.clone(), message));
+    }
+    let Some(count) = section.count("partitions_max", 1) else { return PARTITIONS_MAX };
+    effective.insert("partitions_max".into(), json!(count));
+    match usize::try_from(count) {
+        Ok(count) if count <= PARTITIONS_LIMIT => count,
+        _ => {
+            let message = format!("`partitions_max` can be at most {PARTITIONS_LIMIT}");
+            section.problems.push(Diagnostic::at(entry.node.place.clone(), message));
+            PARTITIONS_MAX
+        }
+    }
+}
+
+fn partitions(
+    section: &mut Section<'_, '_>,
+    path: &Text,
+    folder: &Path,
+    by: Vec<(String, Range<usize>)>,
+    max: usize,
+) -> Option<Target> {
+    paths::file(section, path, folder)?;
+    let columns: Vec<String> = by.iter().map(|(name, _)| name.clone()).collect();
+    let (message, hint) = match PathPattern::parse(folder, &path.text, &columns) {
+        Ok(path) => return Some(Target::Partitions(Partitions { by, path, max })),
+        Err(PatternProblem::Unknown(name)) => {
+            (format!("`{{{name}}}` is no column of `partition_by`"), columns)
+        }
+        Err(PatternProblem::Missing(name)) => {
+            (format!("the path does not say where the values of `{name}` go"), vec![name])
+        }
+        Err(PatternProblem::Open) => ("a `{` of the path is not closed".to_owned(), columns),
+    };
+    let shown: Vec<String> = hint.iter().map(|name| format!("`{{{name}}}`")).collect();
+    let hint = format!("the path must hold {} and no other braces", shown.join(", "));
+    section.refuse(Diagnostic::at(path.place.clone(), message).with_hint(hint))
 }
 
 fn csv(

@@ -28,11 +28,11 @@ pub fn file(section: &mut Section<'_, '_>, path: &Text, folder: &Path) -> Option
 }
 
 /// A path that the job reads or writes.
-pub struct Role<'a> {
+pub struct Role {
     /// What messages call it, such as "the output".
-    pub what: &'static str,
+    pub what: String,
     /// The path, resolved.
-    pub path: &'a Path,
+    pub path: PathBuf,
     /// The bytes of the path in the job file.
     pub place: Range<usize>,
 }
@@ -40,12 +40,12 @@ pub struct Role<'a> {
 /// Complains where an output is an input, another output, or the job file itself.
 pub fn check_collisions(
     inputs: &[PathBuf],
-    outputs: &[Role<'_>],
+    outputs: &[Role],
     job_file: &Path,
     problems: &mut Vec<Diagnostic>,
 ) {
     for (index, output) in outputs.iter().enumerate() {
-        let path = lexical(output.path);
+        let path = lexical(&output.path);
         let mut complain = |message: String| {
             problems.push(
                 Diagnostic::at(output.place.clone(), message).with_hint("give it another name"),
@@ -63,7 +63,7 @@ pub fn check_collisions(
                 input.display()
             ));
         }
-        if let Some(other) = outputs[..index].iter().find(|other| lexical(other.path) == path) {
+        if let Some(other) = outputs[..index].iter().find(|other| lexical(&other.path) == path) {
             complain(format!("{} is the same file as {}", output.what, other.what));
         }
     }
@@ -100,10 +100,10 @@ mod tests {
 
     fn check(inputs: &[&str], outputs: &[&str], expected: &[&str]) {
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
-        let outputs: Vec<Role<'_>> = outputs
+        let outputs: Vec<Role> = outputs
             .iter()
             .zip(["the output", "the rejects"])
-            .map(|(path, what)| Role { what, path: Path::new(path), place: 0..0 })
+            .map(|(path, what)| Role { what: what.to_owned(), path: path.into(), place: 0..0 })
             .collect();
         let mut problems = Vec::new();
         check_collisions(&inputs, &outputs, Path::new("jobs/job.toml"), &mut problems);

@@ -4,10 +4,10 @@ use super::Understood;
 use super::format::{self, FormatName};
 use super::section::Section;
 use super::text::Text;
-use super::written::{Table, Value};
+use super::types;
+use super::written::Value;
 use crate::error::Diagnostic;
-use crate::expr::closest;
-use crate::record::{CsvDialect, DataType};
+use crate::record::CsvDialect;
 use crate::source::settings::{CsvSource, Ragged, SourceFormat, SourceSettings, Verify};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
@@ -25,25 +25,6 @@ const RAGGED: &[(&str, Ragged)] = &[
 
 const VERIFY: &[(&str, Verify)] = &[("sampled", Verify::Sampled), ("full", Verify::Full)];
 
-/// The type names that a hint lists.
-const TYPE_NAMES: &[&str] = &[
-    "boolean",
-    "bigint",
-    "decimal(12,2)",
-    "double",
-    "text",
-    "date",
-    "time",
-    "timestamp",
-    "timestamptz",
-    "interval",
-    "json",
-    "text[]",
-];
-
-/// Other names that are easily mistyped.
-const ALIASES: &[&str] = &["integer", "varchar", "string", "datetime"];
-
 /// `[source]` with the places of what may still turn out wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceUnderstood {
@@ -59,7 +40,7 @@ pub struct SourceUnderstood {
 pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
     let paths = paths(&mut section);
     let format = format::format(&mut section, paths.as_deref().unwrap_or_default());
-    let declared = types(&mut section);
+    let declared = types::types(&mut section);
     let verify = section.choice("verify", VERIFY);
     let mut effective = Map::new();
     let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
@@ -75,6 +56,7 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
         paths: paths.iter().map(|text| text.text.clone()).collect(),
         format: source_format,
         types: declared.types,
+        readings: declared.readings,
         verify: verify.map_or(Verify::Sampled, |choice| choice.value),
     };
     Some(SourceUnderstood {
@@ -110,72 +92,6 @@ fn paths<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
         }
     }
     Some(paths)
-}
-
-/// Declared types.
-#[derive(Default)]
-pub(super) struct Declared {
-    /// Names and types.
-    pub types: Vec<(String, DataType)>,
-    places: Vec<Range<usize>>,
-    /// What the effective job says of them.
-    pub effective: Map<String, Json>,
-}
-
-/// `types`: the declared types.
-pub(super) fn types(section: &mut Section<'_, '_>) -> Declared {
-    let mut declared = Declared::default();
-    let Some(table) = section.table("types", "`types = { amount = \"bigint\" }`") else {
-        return declared;
-    };
-    for entry in &table.value.entries {
-        let text = match &entry.node.value {
-            Value::Text(text) => text,
-            Value::Table(inner) => {
-                let problem = unquoted_path(&entry.key, inner, entry.key_place.clone());
-                section.problems.push(problem);
-                continue;
-            }
-            _ => {
-                section.wrong_kind::<()>(&entry.key, &entry.node, "the name of a type");
-                continue;
-            }
-        };
-        match DataType::parse(&text.text) {
-            Some(data_type) => {
-                declared.types.push((entry.key.clone(), data_type));
-                declared.places.push(entry.key_place.clone());
-                let written = json!(text.written);
-                declared.effective.insert(entry.key.clone(), written);
-            }
-            None => section.problems.push(unknown_type(text)),
-        }
-    }
-    declared
-}
-
-fn unknown_type(text: &Text) -> Diagnostic {
-    let message = format!("unknown type `{}`", text.text);
-    let problem = Diagnostic::at(text.place.clone(), message)
-        .with_label(format!("types are: {}", TYPE_NAMES.join(", ")));
-    let name = text.text.trim().to_ascii_lowercase();
-    if name.starts_with("decimal") || name.starts_with("numeric") {
-        return problem.with_hint(format!(
-            "write `decimal(precision,scale)` with at most {} digits, `scale` of them after the point",
-            DataType::PRECISION_MAX
-        ));
-    }
-    match closest(&name, TYPE_NAMES.iter().chain(ALIASES).copied()) {
-        Some(meant) => problem.with_hint(format!("did you mean `{meant}`?")),
-        None => problem,
-    }
-}
-
-/// `user.age = "bigint"` is a table in a table for TOML.
-fn unquoted_path(key: &str, inner: &Table, place: Range<usize>) -> Diagnostic {
-    let below = inner.entries.first().map_or("name", |entry| &entry.key);
-    Diagnostic::at(place, "the path of a declared type must be in quotes")
-        .with_hint(format!("write `\"{key}.{below}\" = \"bigint\"`"))
 }
 
 /// How the bytes of a file are to be read; its keys that only csv and tsv have go into the effective job.

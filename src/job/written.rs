@@ -26,8 +26,8 @@ pub enum Value {
     Text(Text),
     /// A whole number.
     Integer(i64),
-    /// A number with a point or an exponent.
-    Float,
+    /// A number with a point or an exponent, as it is written.
+    Float(String),
     /// `true` or `false`.
     Boolean(bool),
     /// A date or time.
@@ -62,7 +62,7 @@ impl Value {
         match self {
             Value::Text(_) => "a string",
             Value::Integer(_) => "a whole number",
-            Value::Float => "a decimal number",
+            Value::Float(_) => "a decimal number",
             Value::Boolean(_) => "a boolean",
             Value::Datetime => "a date or time",
             Value::List(_) => "a list",
@@ -155,7 +155,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            DeValue::Float(_) => Value::Float,
+            DeValue::Float(number) => Value::Float(number.as_str().replace('_', "")),
             DeValue::Boolean(value) => Value::Boolean(*value),
             DeValue::Datetime(_) => Value::Datetime,
             DeValue::Array(items) => {
@@ -193,7 +193,7 @@ fn substitute(
                 substitute(&mut entry.node, environment, used, problems);
             }
         }
-        Value::Integer(_) | Value::Float | Value::Boolean(_) | Value::Datetime => {}
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime => {}
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Batch {
     /// The records as they came.
     pub raw: RawRecords,
+    /// The records as a step wrote them anew; JSON paths are looked up in them.
+    pub rewritten: Option<RawRecords>,
     /// Number of records, selected or not; the rows of every column.
     pub rows: usize,
     /// The rows still on their way, rising.
@@ -54,6 +56,17 @@ pub struct Reject {
     pub record: RejectedRecord,
     /// What was wrong, without data values: `filter: division by zero`.
     pub reason: Reason,
+    /// What it means for the run.
+    pub gravity: Gravity,
+}
+
+/// What a bad record means for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gravity {
+    /// It is put aside.
+    Reject,
+    /// The run ends at it.
+    Fail,
 }
 
 /// What there is of a bad record.
@@ -73,6 +86,7 @@ impl Batch {
         let count = u32::try_from(rows).expect("a chunk holds less than 2^32 records");
         Batch {
             raw,
+            rewritten: None,
             rows,
             selection: (0..count).collect(),
             slots: vec![None; slots],
@@ -112,11 +126,12 @@ impl Batch {
             Lineage::Drained => Lineage::Drained,
         };
         let raw = self.raw.gather(rows);
+        let rewritten = self.rewritten.as_ref().map(|records| records.gather(rows));
         let slots = slots.collect();
         let count = u32::try_from(rows.len()).expect("a batch holds less than 2^32 records");
         let selection = (0..count).collect();
         let (rejects, filtered) = (self.rejects, self.filtered);
-        Batch { raw, rows: rows.len(), selection, slots, rejects, filtered, lineage }
+        Batch { raw, rewritten, rows: rows.len(), selection, slots, rejects, filtered, lineage }
     }
 
     /// The row of the chunk that a row comes from; of a drained batch the row itself.
@@ -125,6 +140,11 @@ impl Batch {
             Lineage::Read | Lineage::Drained => row,
             Lineage::Derived(rows) | Lineage::Released(rows) => rows[row as usize],
         }
+    }
+
+    /// The records as they are now.
+    pub fn records(&self) -> &RawRecords {
+        self.rewritten.as_ref().unwrap_or(&self.raw)
     }
 
     /// The column of a slot. The engine decodes what a step reads before it runs the step.
@@ -176,7 +196,7 @@ impl Batch {
         selection.retain(|row| match faults.get(*row) {
             None => true,
             Some(reason) => {
-                self.reject(*row, format!("{step}: {reason}").into());
+                self.reject(*row, format!("{step}: {reason}").into(), Gravity::Reject);
                 false
             }
         });
@@ -191,12 +211,30 @@ impl Batch {
         let is_rejected = |row: u32| rejects.binary_search_by_key(&row, |(row, _)| *row).is_ok();
         self.selection.retain(|row| !is_rejected(*row));
         for (row, reason) in rejects {
-            self.reject(row, reason);
+            self.reject(row, reason, Gravity::Reject);
         }
     }
 
+    /// Takes those of the selected rows out for which `is_bad` holds, and lists them as rejects.
+    pub fn reject_where(
+        &mut self,
+        reason: &Reason,
+        gravity: Gravity,
+        mut is_bad: impl FnMut(u32) -> bool,
+    ) {
+        let mut selection = std::mem::take(&mut self.selection);
+        selection.retain(|row| {
+            let stays = !is_bad(*row);
+            if !stays {
+                self.reject(*row, reason.clone(), gravity);
+            }
+            stays
+        });
+        self.selection = selection;
+    }
+
     /// Lists a row as a reject; who calls it takes the row out of the selection.
-    fn reject(&mut self, row: u32, reason: Reason) {
+    fn reject(&mut self, row: u32, reason: Reason, gravity: Gravity) {
         let record = match (&self.lineage, &self.raw) {
             (_, RawRecords::None) => RejectedRecord::Computed,
             (Lineage::Read | Lineage::Derived(_), raw) => {
@@ -206,7 +244,7 @@ impl Batch {
                 RejectedRecord::Held(raw.record(row as usize).to_vec())
             }
         };
-        self.rejects.push(Reject { row: self.input_row(row), record, reason });
+        self.rejects.push(Reject { row: self.input_row(row), record, reason, gravity });
     }
 }
 

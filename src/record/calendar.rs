@@ -100,11 +100,7 @@ pub fn complete_months(from: i64, to: i64) -> i64 {
     if from > to {
         return -complete_months(to, from);
     }
-    let index = |micros: i64| {
-        let (year, month, _) = text::civil_from_days(micros.div_euclid(MICROS_PER_DAY));
-        year * 12 + i64::from(month)
-    };
-    let months = index(to) - index(from);
+    let months = month_index(to) - month_index(from);
     let later = add_months(from.div_euclid(MICROS_PER_DAY), months).map(|days| {
         days.saturating_mul(MICROS_PER_DAY).saturating_add(from.rem_euclid(MICROS_PER_DAY))
     });
@@ -135,25 +131,24 @@ pub fn age(from: i64, to: i64) -> Option<Interval> {
     Some(Interval { months, days, micros })
 }
 
-/// The start of the stretch of a length that a moment lies in, where one of them starts at `origin`. The length is
-/// positive, and either months or days and microseconds.
+/// The start of the stretch of a length that a moment lies in, where one of them starts at `origin`, or of months in
+/// the month of it. The length is positive, and either months or days and microseconds.
 pub fn bucket(length: Interval, moment: i64, origin: i64) -> Option<i64> {
     if length.months == 0 {
         let length = i64::try_from(length.length()).ok().filter(|length| *length > 0)?;
         let since = moment.checked_sub(origin)?;
         return within(moment.checked_sub(since.rem_euclid(length))?);
     }
-    let mut months = complete_months(origin, moment);
-    if add_to(origin, months)? > moment {
-        months -= 1;
-    }
-    let months = months - months.rem_euclid(i64::from(length.months));
-    within(add_to(origin, months)?)
+    let months = month_index(moment) - month_index(origin);
+    let months = month_index(moment) - months.rem_euclid(i64::from(length.months));
+    let month = u32::try_from(months.rem_euclid(12) + 1).ok()?;
+    within(first_of(months.div_euclid(12), month).checked_mul(MICROS_PER_DAY)?)
 }
 
-fn add_to(moment: i64, months: i64) -> Option<i64> {
-    let days = add_months(moment.div_euclid(MICROS_PER_DAY), months)?;
-    days.checked_mul(MICROS_PER_DAY)?.checked_add(moment.rem_euclid(MICROS_PER_DAY))
+/// The number of the month that a moment lies in.
+fn month_index(micros: i64) -> i64 {
+    let (year, month, _) = text::civil_from_days(micros.div_euclid(MICROS_PER_DAY));
+    year * 12 + i64::from(month) - 1
 }
 
 /// So many times an interval.

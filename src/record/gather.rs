@@ -1,7 +1,7 @@
 //! Columns and records made of chosen rows of others: for steps that repeat, reorder or pick records.
 
 use super::{
-    Column, CsvRecords, Faults, Interval, JsonRecords, RawRecords, Text, Validity, Values,
+    Column, CsvRecords, Faults, Interval, JsonRecords, RawRecords, Span, Text, Validity, Values,
 };
 
 impl Column {
@@ -27,7 +27,55 @@ impl Column {
     }
 }
 
+impl Column {
+    /// The rows of this column, then those of another one of the same type.
+    pub fn append(&self, other: &Column) -> Column {
+        let rows = self.rows();
+        let mut values = self.values.clone();
+        values.extend(&other.values);
+        let validity = if self.validity.all_valid() && other.validity.all_valid() {
+            Validity::default()
+        } else {
+            let own = (0..rows).map(|row| self.is_valid(row));
+            Validity::from_flags(
+                own.chain((0..other.rows()).map(|row| other.is_valid(row))).collect(),
+            )
+        };
+        let mut faults = self.faults.clone();
+        let first = u32::try_from(rows).expect("a column has less than 2^32 rows");
+        for (row, reason) in other.faults.iter() {
+            faults.add(first + row, reason);
+        }
+        Column { values, validity, faults }
+    }
+}
+
 impl Values {
+    /// Puts the values of the same type behind these.
+    fn extend(&mut self, other: &Values) {
+        match (self, other) {
+            (Values::Boolean(values), Values::Boolean(more)) => values.extend_from_slice(more),
+            (Values::Bigint(values), Values::Bigint(more))
+            | (Values::Time(values), Values::Time(more))
+            | (Values::Timestamp(values), Values::Timestamp(more))
+            | (Values::Timestamptz(values), Values::Timestamptz(more)) => {
+                values.extend_from_slice(more);
+            }
+            (Values::Decimal { units, .. }, Values::Decimal { units: more, .. }) => {
+                units.extend_from_slice(more);
+            }
+            (Values::Double(values), Values::Double(more)) => values.extend_from_slice(more),
+            (Values::Date(values), Values::Date(more)) => values.extend_from_slice(more),
+            (Values::Interval(values), Values::Interval(more)) => values.extend_from_slice(more),
+            (Values::Text(text), Values::Text(more))
+            | (Values::Json(text), Values::Json(more))
+            | (Values::List(text, _), Values::List(more, _)) => text.extend(more),
+            (values, other) => {
+                unreachable!("{} behind {}", other.data_type(), values.data_type())
+            }
+        }
+    }
+
     /// The values whose row i is row `rows[i]` of these.
     pub fn gather(&self, rows: &[u32]) -> Values {
         match self {
@@ -55,6 +103,18 @@ fn pick<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
 }
 
 impl Text {
+    /// Puts copies of other texts behind these.
+    fn extend(&mut self, more: &Text) {
+        let first = self.spans.len();
+        self.spans.resize(first + more.rows(), Span::default());
+        for row in 0..more.rows() {
+            let bytes = more.get(row);
+            if !bytes.is_empty() {
+                self.set(first + row, bytes);
+            }
+        }
+    }
+
     /// The texts whose row i is row `rows[i]` of these. What lies in the chunk stays there; of the heap no more is
     /// copied than is needed, and never more than all of it, however often a row is repeated.
     pub fn gather(&self, rows: &[u32]) -> Text {
@@ -111,7 +171,7 @@ impl RawRecords {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Element, Reason, Span};
+    use crate::record::{Element, Reason};
     use std::sync::Arc;
 
     #[test]
@@ -145,5 +205,27 @@ mod tests {
         assert_eq!(repeated.heap.len(), text.heap.len());
         let list = Values::List(text, Element::Json).gather(&[1]);
         assert_eq!(list.rows(), 1);
+    }
+
+    #[test]
+    fn columns_stand_one_behind_the_other_with_their_nulls_and_faults() {
+        let mut text = Text::filled(Arc::new(b"chunk".to_vec()), 2);
+        text.set_span(0, Span { start: 1, length: 3 });
+        text.set(1, b"own");
+        let mut first = Column::new(Values::Text(text));
+        let mut text = Text::filled(Arc::new(b"another".to_vec()), 3);
+        text.set_span(0, Span { start: 0, length: 7 });
+        let mut second = Column::new(Values::Text(text));
+        second.validity.set_null(1, 3);
+        second.set_fault(2, &"bad".into());
+        let both = first.append(&second);
+        let Values::Text(texts) = &both.values else { panic!("a text") };
+        let found: Vec<&[u8]> = (0..5).map(|row| texts.get(row)).collect();
+        assert_eq!(found, [&b"hun"[..], b"own", b"another", b"", b""]);
+        let valid: Vec<bool> = (0..5).map(|row| both.is_valid(row)).collect();
+        assert_eq!(valid, [true, true, true, false, false]);
+        assert_eq!(both.faults.get(4).map(|reason| &**reason), Some("bad"));
+        first.validity.set_null(0, 2);
+        assert!(!first.append(&second).is_valid(0));
     }
 }

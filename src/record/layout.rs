@@ -4,7 +4,7 @@
 //! The number is a [`Slot`]. Expressions read slots, steps fill slots, and a [`Layout`] names the slots that make up a
 //! record at one point; so `select` and renaming cost nothing at run time.
 
-use super::DataType;
+use super::{DataType, Reading};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -30,6 +30,9 @@ pub struct Layout {
     pub fields: Vec<Field>,
     /// What a record may hold besides `fields`.
     pub rest: Rest,
+    /// Keys of the JSON record that were taken out of it: they can neither be read nor are they written, unless a field
+    /// has that name again.
+    pub left_out: Vec<String>,
 }
 
 /// What a record may hold besides the named fields of its layout.
@@ -51,6 +54,12 @@ pub struct Slots {
     pub paths: Vec<JsonPath>,
     /// Types declared for JSON paths, by the path's text (`user.age`).
     pub declared: Vec<(String, DataType)>,
+    /// How declared JSON paths are read where that is not the usual way, by the path's text.
+    pub readings: Vec<(String, Reading)>,
+    /// Whether a step wrote the records anew, so that paths are looked up in what it wrote.
+    pub is_rewritten: bool,
+    /// The columns whose parts became keys (none for all columns), and what stands between the parts.
+    pub flattened: Option<(Vec<String>, String)>,
     /// The slots of the looked-up paths.
     slot_of_path: HashMap<JsonPath, Slot>,
 }
@@ -64,6 +73,8 @@ pub struct SlotInfo {
     pub data_type: DataType,
     /// Where its values come from.
     pub origin: SlotOrigin,
+    /// How a text that stands for a value is read.
+    pub reading: Reading,
 }
 
 /// Where the values of a slot come from.
@@ -91,6 +102,34 @@ pub enum PathStep {
 }
 
 impl Layout {
+    /// Of these fields and no others.
+    pub fn closed(fields: Vec<Field>) -> Layout {
+        Layout { fields, rest: Rest::Closed, left_out: Vec::new() }
+    }
+
+    /// Of whatever keys a JSON record has.
+    pub fn json() -> Layout {
+        Layout { fields: Vec::new(), rest: Rest::Json, left_out: Vec::new() }
+    }
+
+    /// Whether a record may hold more than the fields.
+    pub fn is_open(&self) -> bool {
+        self.rest == Rest::Json
+    }
+
+    /// Takes a field or key out of the record; the key must be looked up.
+    pub fn leave_out(&mut self, name: &str) {
+        self.fields.retain(|field| field.name != name);
+        if self.is_open() && !self.left_out.iter().any(|known| known == name) {
+            self.left_out.push(name.to_owned());
+        }
+    }
+
+    /// Whether a key is one that was taken out.
+    pub fn is_left_out(&self, key: &str) -> bool {
+        self.left_out.iter().any(|known| known == key)
+    }
+
     /// The field of that name: an exact match, or else the only one that matches without regard to ASCII case.
     pub fn find(&self, name: &str) -> Option<&Field> {
         if let Some(field) = self.fields.iter().find(|field| field.name == name) {
@@ -110,7 +149,8 @@ impl Slots {
         data_type: DataType,
         origin: SlotOrigin,
     ) -> Slot {
-        self.infos.push(SlotInfo { name: name.into(), data_type, origin });
+        let reading = Reading::Usual;
+        self.infos.push(SlotInfo { name: name.into(), data_type, origin, reading });
         Slot(self.infos.len() - 1)
     }
 
@@ -124,8 +164,50 @@ impl Slots {
         let data_type = declared.map_or(DataType::Json, |(_, data_type)| *data_type);
         self.paths.push(path.clone());
         let slot = self.add(text, data_type, SlotOrigin::JsonPath(self.paths.len() - 1));
+        let reading = self.readings.iter().find(|(name, _)| *name == self.infos[slot.0].name);
+        if let Some((_, reading)) = reading.cloned() {
+            self.set_reading(slot, reading);
+        }
         self.slot_of_path.insert(path.clone(), slot);
         slot
+    }
+
+    /// Lets the values of a slot be read in a declared format.
+    pub fn set_reading(&mut self, slot: Slot, reading: Reading) {
+        self.infos[slot.0].reading = reading;
+    }
+
+    /// From here on paths are looked up in records that a step writes anew.
+    pub fn rewrite(&mut self) {
+        self.slot_of_path.clear();
+        self.is_rewritten = true;
+        self.flattened = None;
+    }
+
+    /// Gives a key a type, whatever it was declared as.
+    pub fn declare(&mut self, key: &str, data_type: DataType) {
+        self.declared.insert(0, (key.to_owned(), data_type));
+    }
+
+    /// What a path of a record means in which objects became keys: their parts are one key.
+    pub fn flat(&self, path: JsonPath) -> JsonPath {
+        let Some((columns, separator)) = &self.flattened else { return path };
+        let keys: Vec<&str> = path
+            .0
+            .iter()
+            .map_while(|step| match step {
+                PathStep::Key(key) => Some(key.as_str()),
+                PathStep::Index(_) => None,
+            })
+            .collect();
+        let is_meant =
+            keys.len() > 1 && (columns.is_empty() || columns.iter().any(|name| name == keys[0]));
+        if !is_meant {
+            return path;
+        }
+        let joined = PathStep::Key(keys.join(separator));
+        let rest = path.0[keys.len()..].iter().cloned();
+        JsonPath(std::iter::once(joined).chain(rest).collect())
     }
 
     /// What a slot holds.

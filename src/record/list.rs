@@ -55,7 +55,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// Where the first element ends: at the first comma that is outside of strings and brackets.
-fn element_end(text: &[u8]) -> usize {
+pub(super) fn element_end(text: &[u8]) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
     while at < text.len() {

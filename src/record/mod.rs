@@ -30,9 +30,13 @@ pub mod literal;
 mod order;
 pub mod moment;
 
+pub mod object;
+
 mod position;
 
 mod raw;
+
+pub mod reading;
 
 pub mod text;
 
@@ -40,7 +44,7 @@ mod types;
 
 pub mod zone;
 
-pub use batch::{Batch, Filtered, Lineage, Reject, RejectedRecord};
+pub use batch::{Batch, Filtered, Gravity, Lineage, Reject, RejectedRecord};
 pub use column::{Column, Faults, Reason, Span, Text, Validity, Values};
 pub use fingerprint::Fingerprint;
 pub use interval::{Interval, IntervalUnit};
@@ -48,4 +52,5 @@ pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOr
 pub use order::{Direction, Nulls, Order};
 pub use position::{ChunkNumber, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
+pub use reading::{NumberFormat, Reading};
 pub use types::{DataType, Element};

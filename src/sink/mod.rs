@@ -7,6 +7,8 @@
 //! - bytes below a checkpointed length are never overwritten, except by the identical bytes when a torn tail is repaired;
 //! - nothing is changed by looking: [`StagedFile::inspect`] only reads, and what it returns is the permission to rewind.
 
+mod partition;
+
 mod publish;
 
 mod rewind;
@@ -17,7 +19,11 @@ mod staged;
 
 mod target;
 
-pub use publish::{Publication, discard, is_published, publish};
+pub use partition::{PartitionName, PathPattern, VALUE_BYTES_MAX};
+pub use publish::{Publication, discard, discard_staged, is_published, publish, rename};
 pub use rewind::{Inspected, Mismatch, tail_length};
 pub use staged::{BLOCK_BYTES, Mark, StagedFile};
-pub use target::{Occupant, StagedName, check_target, leftovers, occupant, refuse_other_writers};
+pub use target::{
+    Occupant, StagedName, check_no_input, check_target, is_staged_by, leftovers, occupant,
+    refuse_other_writers, refuse_writers_of,
+};

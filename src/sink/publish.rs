@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::storage::{Existing, File, OpenMode, Storage};
 use crc32fast::Hasher;
 use std::io;
+use std::path::Path;
 
 /// How an output came to its final name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,16 @@ pub enum Publication {
 impl StagedFile {
     /// Gives an output that this process wrote and made durable its final name, and makes that durable.
     pub fn publish(&mut self, storage: &dyn Storage, existing: Existing) -> Result<()> {
-        let name = &self.name;
-        storage
-            .rename(&name.staged, &name.target, existing)
-            .map_err(|cause| rename_error(name, cause))?;
-        sync_folder(storage, name)
+        rename(storage, &self.name, existing)?;
+        sync_folder(storage, &self.name)
     }
+}
+
+/// Gives an output that this process wrote and made durable its final name. The name is durable when its folder was
+/// synced.
+pub fn rename(storage: &dyn Storage, name: &StagedName, existing: Existing) -> Result<()> {
+    let renamed = storage.rename(&name.staged, &name.target, existing);
+    renamed.map_err(|cause| rename_error(name, cause))
 }
 
 /// Gives a finished output of an earlier process its final name, if it has not got it, and makes that durable.
@@ -101,13 +106,18 @@ pub fn is_published(storage: &dyn Storage, name: &StagedName, mark: &Mark) -> Re
 
 /// Removes a staged file that `--fresh` gives up; the caller holds the job's lock.
 pub fn discard(storage: &dyn Storage, name: &StagedName) -> Result<()> {
-    match storage.metadata(&name.staged) {
+    discard_staged(storage, &name.staged)
+}
+
+/// The same for a staged file whose target need not be known.
+pub fn discard_staged(storage: &dyn Storage, staged: &Path) -> Result<()> {
+    match storage.metadata(staged) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(cause) => return Err(Error::io("look at", &name.staged, cause)),
+        Err(cause) => return Err(Error::io("look at", staged, cause)),
         Ok(_) => {}
     }
-    let _lock = lock(storage, &name.staged)?;
-    storage.remove(&name.staged).map_err(|cause| Error::io("remove", &name.staged, cause))
+    let _lock = lock(storage, staged)?;
+    storage.remove(staged).map_err(|cause| Error::io("remove", staged, cause))
 }
 
 fn rename_error(name: &StagedName, cause: io::Error) -> Error {

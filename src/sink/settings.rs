@@ -1,6 +1,8 @@
 //! What the job file says about where outputs go.
 
+pub use super::partition::{PathPattern, PatternProblem};
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Where an output goes.
@@ -8,8 +10,21 @@ use std::path::PathBuf;
 pub enum Target {
     /// A file, staged beside its final name and published at the end.
     File(PathBuf),
+    /// A file for each distinct value of some columns.
+    Partitions(Partitions),
     /// Standard output; such a run cannot be resumed.
     Stdout,
+}
+
+/// `partition_by` of a sink, validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partitions {
+    /// The columns, with the bytes of each name in the job file.
+    pub by: Vec<(String, Range<usize>)>,
+    /// Where the files go.
+    pub path: PathPattern,
+    /// At most so many files.
+    pub max: usize,
 }
 
 /// `[rejects]`, validated.

@@ -44,6 +44,29 @@ impl StagedFile {
         Ok(StagedFile::new(name, file, lock, &Mark::default()))
     }
 
+    /// Closes the file; [`StagedFile::reopen`] goes on where it stopped.
+    pub fn close(self) -> (StagedName, Mark) {
+        let mark = self.mark();
+        (self.name, mark)
+    }
+
+    /// Opens a staged file again that this process has closed.
+    pub fn reopen(storage: &dyn Storage, name: StagedName, mark: &Mark) -> Result<StagedFile> {
+        let failed = |cause| Error::io("open", &name.staged, cause);
+        let file = storage.open(&name.staged, OpenMode::Modify).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?.length;
+        if found != mark.length {
+            let path = name.staged.display();
+            let message = format!(
+                "`{path}` was changed while the job ran (it has {found} bytes; {} were written)",
+                mark.length
+            );
+            return Err(Error::refused(message));
+        }
+        let lock = lock(storage, &name.staged)?;
+        Ok(StagedFile::new(name, file, lock, mark))
+    }
+
     pub(super) fn new(
         name: StagedName,
         file: Arc<dyn File>,

@@ -42,6 +42,22 @@ impl StagedName {
 
 const SUFFIX: &str = ".partial";
 
+/// How the staged names of files begin whose names begin like this.
+pub(super) fn staged_prefix(name: &str) -> String {
+    format!(".{name}")
+}
+
+/// Whether a name is that of a staged file.
+pub(super) fn is_staged_name(name: &str) -> bool {
+    name.starts_with('.') && name.contains(".onward-") && name.ends_with(SUFFIX)
+}
+
+/// Whether a path is that of a staged file of the job with this id.
+pub fn is_staged_by(path: &Path, instance: &str) -> bool {
+    let end = format!(".onward-{instance}{SUFFIX}");
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(end.as_bytes()))
+}
+
 fn prefix(target: &Path) -> OsString {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or(OsStr::new("out")));
@@ -86,13 +102,22 @@ pub fn check_target(
             return Err(error.with_hint(format!("make it with `mkdir -p {}`", folder.display())));
         }
     }
-    let occupant = occupant(storage, &name.target)?;
+    check_no_input(storage, &name.target, inputs)
+}
+
+/// What stands at a target; one of the inputs there is refused. The folder may be missing.
+pub fn check_no_input(
+    storage: &dyn Storage,
+    target: &Path,
+    inputs: &[(PathBuf, Metadata)],
+) -> Result<Occupant> {
+    let occupant = occupant(storage, target)?;
     if let Occupant::File(metadata) = occupant {
         let same =
             |input: &Metadata| (input.device, input.inode) == (metadata.device, metadata.inode);
         if let Some((path, _)) = inputs.iter().find(|(_, input)| same(input)) {
             let message =
-                format!("the output `{}` is the input `{}`", name.target.display(), path.display());
+                format!("the output `{}` is the input `{}`", target.display(), path.display());
             return Err(Error::usage(message).with_hint("write to another file"));
         }
     }
@@ -101,10 +126,12 @@ pub fn check_target(
 
 /// A locked staged file of another job with the same target means that somebody is writing it now.
 pub fn refuse_other_writers(storage: &dyn Storage, name: &StagedName) -> Result<()> {
-    for path in leftovers(storage, name)? {
-        super::staged::lock(storage, &path)?;
-    }
-    Ok(())
+    refuse_writers_of(storage, &leftovers(storage, name)?)
+}
+
+/// Refuses where one of some staged files is being written.
+pub fn refuse_writers_of(storage: &dyn Storage, staged: &[PathBuf]) -> Result<()> {
+    staged.iter().try_for_each(|path| super::staged::lock(storage, path).map(drop))
 }
 
 /// The staged files of other starts or jobs with the same target.

@@ -1,6 +1,6 @@
 //! A file system in memory, just enough for the tests of this module.
 
-use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Storage};
+use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Privacy, Storage};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -98,7 +98,7 @@ impl Storage for Memory {
         Ok(names)
     }
 
-    fn create_directory(&self, _: &Path) -> io::Result<()> {
+    fn create_directory(&self, _: &Path, _: Privacy) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

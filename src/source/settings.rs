@@ -1,6 +1,6 @@
 //! What the job file says about its inputs.
 
-use crate::record::{CsvDialect, DataType};
+use crate::record::{CsvDialect, DataType, Reading};
 
 /// `[source]`, validated.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,8 @@ pub struct SourceSettings {
     pub format: SourceFormat,
     /// Declared types in the order of the job file: CSV columns by name, JSON paths by text.
     pub types: Vec<(String, DataType)>,
+    /// How values of some of them are read, where a format is declared, by the same names.
+    pub readings: Vec<(String, Reading)>,
     /// How thoroughly consumed bytes are checked on resume.
     pub verify: Verify,
 }
@@ -24,6 +26,8 @@ pub struct ReferenceSettings {
     pub format: SourceFormat,
     /// Declared types: CSV columns by name, JSON paths by text.
     pub types: Vec<(String, DataType)>,
+    /// How the texts of some of them are read.
+    pub readings: Vec<(String, Reading)>,
     /// The most bytes that it may have: it is held in memory.
     pub memory: u64,
 }

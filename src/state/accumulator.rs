@@ -264,7 +264,12 @@ impl Accumulator {
     /// Reads what [`Accumulator::write`] wrote for `groups` groups into a new accumulator of the same kind.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         match self {
-            Accumulator::Count(counts) => *counts = reader.u64s(groups, "counts")?,
+            Accumulator::Count(counts) => {
+                *counts = reader.u64s(groups, "counts")?;
+                if counts.iter().any(|count| i64::try_from(*count).is_err()) {
+                    return Err(Unreadable { what: "counts" });
+                }
+            }
             Accumulator::Integers(sums) => sums.read(reader, groups)?,
             Accumulator::Doubles(sums) => sums.read(reader, groups)?,
             Accumulator::Bits(bits) => bits.read(reader, groups)?,

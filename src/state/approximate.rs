@@ -194,6 +194,9 @@ impl Buckets {
     /// About the value with so many others before it; `None` where there are no values.
     pub fn value_at(&self, mut index: u64) -> Option<f64> {
         let (low, high) = self.range?;
+        if index == 0 {
+            return Some(low);
+        }
         for (bucket, count) in &self.counts {
             if index < *count {
                 let middle = middle_of(*bucket);

@@ -79,10 +79,7 @@ fn compare_values(data_type: DataType, left: &[u8], right: &[u8]) -> Ordering {
             let (left, right) = pair(left, right);
             i32::from_le_bytes(left).cmp(&i32::from_le_bytes(right))
         }
-        DataType::Bigint
-        | DataType::Time
-        | DataType::Timestamp
-        | DataType::Timestamptz => {
+        DataType::Bigint | DataType::Time | DataType::Timestamp | DataType::Timestamptz => {
             let (left, right) = pair(left, right);
             i64::from_le_bytes(left).cmp(&i64::from_le_bytes(right))
         }

@@ -111,7 +111,8 @@ fn write_all(aggregation: &Aggregation, values: &Column, out: &mut Vec<u8>) -> O
 fn of_tally(tally: &Tally, kind: &AccumulatorKind, groups: &[u32]) -> Column {
     match &kind.aggregation {
         Aggregation::Mode => {
-            let best = |group: &u32| tally.most_frequent(*group, 1).first().map(|(value, _)| *value);
+            let best =
+                |group: &u32| tally.most_frequent(*group, 1).first().map(|(value, _)| *value);
             let values = groups.iter().map(|group| best(group).unwrap_or(&[0]));
             tally.columns_of(values).pop().expect("a value is one column")
         }

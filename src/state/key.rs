@@ -39,9 +39,18 @@ impl Keys {
         })
     }
 
-    /// The keys of the given rows, each a byte string of its own.
-    pub fn of_bytes<'a>(rows: &[u32], bytes_of: impl Fn(u32) -> &'a [u8]) -> Keys {
-        Keys::build(rows, |bytes, row| bytes.extend_from_slice(bytes_of(row)))
+    /// The keys of the given rows, each made of the values of all columns and a byte string of its own.
+    pub fn of_records<'a>(
+        columns: &[Arc<Column>],
+        rows: &[u32],
+        bytes_of: impl Fn(u32) -> &'a [u8],
+    ) -> Keys {
+        Keys::build(rows, |bytes, row| {
+            for column in columns {
+                write_value(bytes, column, row as usize, Form::Canonical);
+            }
+            bytes.extend_from_slice(bytes_of(row));
+        })
     }
 
     fn build(rows: &[u32], mut write: impl FnMut(&mut Vec<u8>, u32)) -> Keys {

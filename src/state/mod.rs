@@ -41,15 +41,21 @@ mod quantile;
 
 mod ranked;
 
+mod stored;
+
 mod sums;
 
 mod table;
 
 mod tally;
 
+mod wide;
+
 pub use accumulator::{Accumulator, AccumulatorKind};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
 pub use order::OrderKeys;
+pub use stored::Stored;
 pub use table::{Entry, KeyTable};
+pub use wide::WideSum;

@@ -246,6 +246,11 @@ fn outcome(statistic: Statistic, count: u64, sums: &[ExactSum]) -> Outcome {
     if count == 0 {
         return Outcome::Null;
     }
+    match statistic {
+        Statistic::RegressionAverageY => return Outcome::Value(sums[0].value() / count as f64),
+        Statistic::RegressionAverageX => return Outcome::Value(sums[1].value() / count as f64),
+        _ => {}
+    }
     let mut plain = terms_of(statistic).iter().zip(sums).filter(|((i, j), _)| i + j == 1);
     if plain.any(|(_, sum)| !sum.has_only_numbers()) {
         return Outcome::Value(f64::NAN);
@@ -332,8 +337,6 @@ fn of_pairs(statistic: Statistic, n: f64, count: &Number, sums: &[Number]) -> Ou
         Statistic::CovariancePopulation => sxy / n / n,
         Statistic::Correlation => correlation(sxy, sxx, syy),
         Statistic::RegressionSlope => sxy / sxx,
-        Statistic::RegressionAverageX => x.rounded() / n,
-        Statistic::RegressionAverageY => y.rounded() / n,
         Statistic::RegressionSxx => sxx / n,
         Statistic::RegressionSyy => syy / n,
         Statistic::RegressionSxy => sxy / n,

@@ -108,8 +108,8 @@ fn set_between(column: &mut Column, row: usize, pair: &Column, fraction: f64) {
 }
 
 fn between(low: f64, high: f64, fraction: f64) -> f64 {
-    // Between infinities there is nothing.
-    if fraction == 0.0 || low == high { low } else { low + (high - low) * fraction }
+    // In this form one infinity stays what it is.
+    if fraction == 0.0 || low == high { low } else { low * (1.0 - fraction) + high * fraction }
 }
 
 /// Digits beyond the scale are cut off, as DuckDB does.
@@ -123,10 +123,15 @@ fn units_between(low: i128, high: i128, fraction: f64) -> i128 {
     low + (delta as f64 * fraction) as i128
 }
 
-/// Rounded to the nearest microsecond.
-#[expect(clippy::cast_possible_truncation, reason = "between two values of the type")]
+/// Rounded to the nearest microsecond, the later one of two.
+#[expect(clippy::cast_possible_truncation, reason = "a fraction times 2^52 is below 2^52")]
 fn micros_between(low: i64, high: i64, fraction: f64) -> i64 {
-    low.saturating_add(((high as f64 - low as f64) * fraction).round() as i64)
+    // The fraction behind the point of a double of 1 or more has 52 bits at most.
+    const BITS: u32 = 52;
+    let fraction = (fraction * (1_u64 << BITS) as f64).round() as i128;
+    let product = (i128::from(high) - i128::from(low)) * fraction;
+    let between = i128::from(low) + ((product + (1 << (BITS - 1))) >> BITS);
+    i64::try_from(between).expect("it lies between two values")
 }
 
 #[cfg(test)]
@@ -160,5 +165,6 @@ mod tests {
         assert_eq!(units_between(-201, -100, 0.5), -150);
         assert_eq!(units_between(10_i128.pow(37), 10_i128.pow(37) + 10, 0.5), 10_i128.pow(37) + 5);
         assert_eq!(micros_between(0, 3, 0.5), 2);
+        assert_eq!(micros_between(3, 0, 0.5), 2);
     }
 }

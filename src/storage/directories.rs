@@ -8,17 +8,9 @@
 //! So whenever the machine stops, at most the deepest existing directory is not durable, and step 1
 //! mends that.
 
+use super::Privacy;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Who may enter a directory that is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Privacy {
-    /// Mode 0700.
-    Private,
-    /// What the umask leaves of 0777, but always ours to use.
-    Shared,
-}
 
 /// The three calls that making directories needs.
 pub(super) trait DirectoryCalls {
@@ -34,7 +26,11 @@ pub(super) trait DirectoryCalls {
 }
 
 /// Makes `directory` and its missing parents, each durable when this returns.
-pub(super) fn create(calls: &dyn DirectoryCalls, directory: &Path) -> io::Result<()> {
+pub(super) fn create(
+    calls: &dyn DirectoryCalls,
+    directory: &Path,
+    privacy: Privacy,
+) -> io::Result<()> {
     let mut missing: Vec<PathBuf> = Vec::new();
     let mut deepest = directory.to_path_buf();
     while !calls.is_directory(&or_here(&deepest))? {
@@ -47,7 +43,7 @@ pub(super) fn create(calls: &dyn DirectoryCalls, directory: &Path) -> io::Result
         other => other?,
     }
     for path in missing.iter().rev() {
-        let privacy = if path == directory { Privacy::Private } else { Privacy::Shared };
+        let privacy = if path == directory { privacy } else { Privacy::Shared };
         match calls.make_directory(path, privacy) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 calls.is_directory(path)?;

@@ -8,8 +8,8 @@
 //! - a lock file is made once and never removed, else two processes could lock two files of one
 //!   name.
 
-use crate::storage::directories::{self, DirectoryCalls, Privacy};
-use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Storage};
+use crate::storage::directories::{self, DirectoryCalls};
+use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Privacy, Storage};
 use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::ffi::OsString;
@@ -72,8 +72,8 @@ impl Storage for LocalStorage {
         Ok(names)
     }
 
-    fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        directories::create(self, directory)
+    fn create_directory(&self, directory: &Path, privacy: Privacy) -> io::Result<()> {
+        directories::create(self, directory, privacy)
     }
 
     fn rename(&self, from: &Path, to: &Path, existing: Existing) -> io::Result<()> {
@@ -360,11 +360,11 @@ mod tests {
     fn a_directory_is_made_with_its_parents_and_is_private() {
         let folder = folder();
         let path = folder.path().join("x/y/z");
-        LocalStorage.create_directory(&path).expect("made");
-        LocalStorage.create_directory(&path).expect("made again");
+        LocalStorage.create_directory(&path, Privacy::Private).expect("made");
+        LocalStorage.create_directory(&path, Privacy::Private).expect("made again");
         assert_eq!(LocalStorage.metadata(&path).expect("metadata").mode, 0o700);
         make(&path.join("file"), b"");
-        let below = LocalStorage.create_directory(&path.join("file/below"));
+        let below = LocalStorage.create_directory(&path.join("file/below"), Privacy::Shared);
         assert_eq!(kind_of(below), io::ErrorKind::NotADirectory);
     }
 

@@ -36,9 +36,9 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// The names in a directory, sorted by their bytes.
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
 
-    /// Makes a directory and its missing parents, itself with mode 0700. An existing directory is fine.
-    /// Every directory made is durable in its parent when this returns.
-    fn create_directory(&self, directory: &Path) -> io::Result<()>;
+    /// Makes a directory and its missing parents; `privacy` is that of the directory itself. An existing directory is
+    /// fine. Every directory made is durable in its parent when this returns.
+    fn create_directory(&self, directory: &Path, privacy: Privacy) -> io::Result<()>;
 
     /// Renames a file within one file system.
     fn rename(&self, from: &Path, to: &Path, existing: Existing) -> io::Result<()>;
@@ -95,6 +95,15 @@ pub enum OpenMode {
     CreatePrivate,
     /// A new file with the mode that the umask leaves of 0666; `AlreadyExists` where the name is taken.
     CreateShared,
+}
+
+/// Who may enter a directory that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    /// Mode 0700.
+    Private,
+    /// What the umask leaves of 0777, but always ours to use.
+    Shared,
 }
 
 /// What [`Storage::rename`] does with a file that has the new name.
@@ -168,4 +177,15 @@ pub fn is_fatal(error: &io::Error) -> bool {
             error.kind(),
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StaleNetworkFileHandle
         )
+}
+
+/// How many files this process may have open at a time; `None` where there is no limit.
+pub fn descriptors_max() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// Whether an error means that this process, or the machine, has too many open files.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let codes = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
+    codes.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

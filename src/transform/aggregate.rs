@@ -14,12 +14,13 @@
 //! names of `select`, and aggregates of its own.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
-use super::groups::{GroupOrder, Grouping, Groups};
+use super::groups::{Giving, GroupOrder, Grouping, Groups};
 use super::{Action, Advanced, Context, Drained, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
-use crate::record::{Batch, Field, Layout, Rest, Slot};
+use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
 use crate::state::{Reader, Unreadable, Writer};
+use std::sync::Arc;
 
 /// An `aggregate` as the job file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +41,18 @@ struct Aggregate {
     /// What is computed of keys and results for each group, and the slot for it.
     outputs: Vec<(Slot, Expression)>,
     having: Option<Expression>,
-    order: GroupOrder,
+    giving: Giving,
+    /// Where each group's part in the sum of what the first call counted goes.
+    share: Option<Slot>,
+}
+
+/// What a step gives of its groups besides the bound outputs.
+#[derive(Debug, Default)]
+pub struct Extras<'a> {
+    /// Which groups.
+    pub giving: Giving,
+    /// The name of a field for each group's part in the sum of what the first call counted.
+    pub share: Option<&'a str>,
 }
 
 /// Binds an `aggregate`.
@@ -49,19 +61,20 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     let mut scope = binder.scope("aggregate");
     let bound = expr::bind_aggregate(by, select, having.as_ref(), &mut scope)?;
     let places: Vec<&Sql> = select.iter().collect();
-    finish_binding(bound, &places, *order, binder)
+    let giving = Giving { order: *order, limit: None };
+    finish_binding(bound, &places, Extras { giving, share: None }, binder)
 }
 
 /// Makes the step of what was bound; `places` are where the outputs stand.
 pub fn finish_binding(
     bound: BoundAggregate,
     places: &[&Sql],
-    order: GroupOrder,
+    extras: Extras<'_>,
     binder: &mut Binder<'_>,
 ) -> Result<Bound, Vec<Diagnostic>> {
     let read = bound.keys.iter().map(|key| &key.expression);
     let reads = read_by(read.chain(bound.calls.iter().flat_map(AggregateCall::expressions)));
-    let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+    let mut layout = Layout::closed(Vec::new());
     for key in &bound.keys {
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
@@ -73,9 +86,16 @@ pub fn finish_binding(
         }
         project.add(&mut layout, name, expression, binder.slots);
     }
+    let Extras { giving, share } = extras;
+    let share = share.map(|name| {
+        let data_type = DataType::Double;
+        let slot = binder.slots.add(name, data_type, SlotOrigin::Computed);
+        layout.fields.push(Field { name: name.to_owned(), data_type, slot });
+        slot
+    });
     binder.layout = layout;
     let (grouping, outputs) = (Grouping::new(bound.keys, bound.calls), project.columns);
-    let aggregate = Aggregate { grouping, outputs, having: bound.having, order };
+    let aggregate = Aggregate { grouping, outputs, having: bound.having, giving, share };
     Ok(Bound { reads, action: Action::stateful(aggregate) })
 }
 
@@ -112,7 +132,7 @@ impl Stateful for Aggregate {
         rows_max: usize,
     ) -> Result<Option<Batch>> {
         let slots = context.tools.slots();
-        let next = self.grouping.next_groups(groups, self.order, rows_max, slots);
+        let next = self.grouping.next_groups(groups, self.giving, rows_max, slots);
         let Some(mut batch) = next else { return Ok(None) };
         if let Some(having) = &self.having {
             let column = having.evaluate(&batch, &batch.selection);
@@ -123,6 +143,14 @@ impl Stateful for Aggregate {
             let column = expression.evaluate(&batch, &batch.selection);
             batch.reject_faults(context.step, &column.faults);
             batch.fill(*slot, column);
+        }
+        if let Some(share) = self.share {
+            let total = groups.counts().iter().sum::<u64>() as f64;
+            let counts = batch.column(self.grouping.first_call());
+            if let Values::Bigint(counts) = &counts.values {
+                let shares = counts.iter().map(|count| *count as f64 / total).collect();
+                batch.fill(share, Arc::new(Column::new(Values::Double(shares))));
+            }
         }
         Ok(Some(batch))
     }

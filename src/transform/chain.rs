@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct Chain {
     /// The steps.
     pub steps: Vec<Step>,
+    /// What a record looks like before each step.
+    pub layouts: Vec<Layout>,
     /// What a record looks like behind the last step.
     pub layout: Layout,
 }
@@ -53,8 +55,10 @@ impl Chain {
     ) -> Result<Chain, Vec<Diagnostic>> {
         let mut binder = Binder { layout, slots, now_micros, references };
         let mut steps = Vec::new();
+        let mut layouts = Vec::new();
         let mut problems = Vec::new();
         for one in settings {
+            layouts.push(binder.layout.clone());
             match binder.step(one) {
                 Ok(step) => steps.push(step),
                 Err(more) => {
@@ -69,7 +73,7 @@ impl Chain {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Chain { steps, layout: binder.layout })
+        Ok(Chain { steps, layouts, layout: binder.layout })
     }
 
     /// New states.
@@ -157,6 +161,11 @@ impl Chain {
     ) -> Result<Output> {
         let mut output = Output { batches: Vec::new(), flow: Flow::Open };
         self.run_rest(staged, states, tools, &mut output)?;
+        for (step, state) in self.steps.iter().zip(states) {
+            if let (Some(step), Some(state)) = (step.stateful(), state) {
+                step.settle(state, output.flow);
+            }
+        }
         Ok(output)
     }
 

@@ -6,10 +6,11 @@
 use crate::error::Result;
 use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
-use crate::record::{Batch, Column, DataType, RawRecords, Slot};
+use crate::record::{Batch, Column, DataType, Faults, RawRecords, Slot};
 use crate::state::{
     Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, key,
 };
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +25,17 @@ pub enum GroupOrder {
     FirstSeen,
     /// Sorted by their keys, NULLs last.
     Key,
+    /// By what the first call counted, the greatest first; of equal ones the one that was seen first.
+    Count,
+}
+
+/// Which groups are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Giving {
+    /// In which order.
+    pub order: GroupOrder,
+    /// How many at most.
+    pub limit: Option<u64>,
 }
 
 /// How records are grouped, and what is computed of each group.
@@ -46,6 +58,14 @@ struct Call {
     inputs: Vec<usize>,
 }
 
+/// All that is read of the records of a batch.
+#[derive(Debug)]
+pub struct Inputs {
+    keys: Vec<Arc<Column>>,
+    filters: Vec<Arc<Column>>,
+    inputs: Vec<Arc<Column>>,
+}
+
 /// Groups with what the calls remember of them.
 #[derive(Debug)]
 pub struct Groups {
@@ -55,7 +75,7 @@ pub struct Groups {
     accumulators: Vec<Accumulator>,
     /// How many groups were already given out.
     drained: usize,
-    /// The order in which they are given out, once that has begun; none for the one of the keys.
+    /// Those that are given out, in their order, once that has begun; none for all as they were first seen.
     order: Option<Vec<u32>>,
 }
 
@@ -91,30 +111,41 @@ impl Grouping {
 
     /// The groups of the selected rows of a batch; faulty rows are rejected and count nowhere.
     pub fn groups_of(&self, step: &str, batch: &mut Batch) -> Groups {
+        let inputs = self.inputs_of(step, batch);
+        self.groups_of_rows(&inputs, &batch.selection)
+    }
+
+    /// All that is read of the selected rows of a batch; faulty rows are rejected.
+    pub fn inputs_of(&self, step: &str, batch: &mut Batch) -> Inputs {
         let keys = self.keys.iter().map(|key| &key.expression);
         let keys = evaluate_all(keys, step, batch);
         let filters = evaluate_all(&self.filters, step, batch);
         let mut inputs = Vec::new();
         for (filter, expression) in &self.inputs {
             // What a filter keeps out must not be looked at: it may be faulty.
-            let column = match filter {
-                None => expression.evaluate(batch, &batch.selection),
-                Some(filter) => {
-                    let is_true = |row: &u32| filters[*filter].is_true(*row as usize);
-                    let rows = batch.selection.iter().copied().filter(is_true);
-                    expression.evaluate(batch, &rows.collect::<Vec<u32>>())
-                }
+            let Some(filter) = filter else {
+                inputs.extend(evaluate_all([expression], step, batch));
+                continue;
             };
-            batch.reject_faults(step, &column.faults);
+            let is_true = |row: &u32| filters[*filter].is_true(*row as usize);
+            let rows: Vec<u32> = batch.selection.iter().copied().filter(is_true).collect();
+            let column = expression.evaluate(batch, &rows);
+            let mut faults = Faults::default();
+            faults.extend_selected(&column.faults, &rows);
+            batch.reject_faults(step, &faults);
             inputs.push(column);
         }
+        Inputs { keys, filters, inputs }
+    }
 
-        let rows = &batch.selection;
+    /// The groups of some rows, none of them faulty.
+    pub fn groups_of_rows(&self, inputs: &Inputs, rows: &[u32]) -> Groups {
+        let Inputs { keys, filters, inputs } = inputs;
         let mut groups = self.new_groups();
         let group_of_row: Vec<u32> = if keys.is_empty() {
             vec![0; rows.len()]
         } else {
-            let keys = Keys::of_columns(&keys, rows);
+            let keys = Keys::of_columns(keys, rows);
             keys.iter().map(|(hash, key)| groups.keys.insert(hash, key).id()).collect()
         };
         for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
@@ -139,16 +170,17 @@ impl Grouping {
     pub fn next_groups(
         &self,
         groups: &mut Groups,
-        order: GroupOrder,
+        giving: Giving,
         rows_max: usize,
         slots: usize,
     ) -> Option<Batch> {
-        let rows = rows_max.min(groups.keys.len() - groups.drained);
+        if giving != Giving::default() && groups.order.is_none() {
+            groups.order = Some(self.chosen(groups, giving));
+        }
+        let count = groups.order.as_ref().map_or(groups.keys.len(), Vec::len);
+        let rows = rows_max.min(count.saturating_sub(groups.drained));
         if rows == 0 {
             return None;
-        }
-        if order == GroupOrder::Key && groups.order.is_none() {
-            groups.order = Some(self.sorted(&groups.keys));
         }
         let mut ids = groups.ids(groups.drained..groups.drained + rows);
         let mut bytes = 0;
@@ -178,15 +210,31 @@ impl Grouping {
         batch
     }
 
+    /// Where the results of the first call are.
+    pub fn first_call(&self) -> Slot {
+        self.calls[0].slot
+    }
+
     fn key_types(&self) -> Vec<DataType> {
         self.keys.iter().map(|key| key.expression.data_type()).collect()
     }
 
-    /// All groups in the order of their keys.
-    fn sorted(&self, keys: &KeyTable) -> Vec<u32> {
-        let order: Vec<SortKey> = self.key_types().into_iter().map(SortKey::ascending).collect();
-        let mut ids = all_ids(keys);
-        ids.sort_by(|left, right| compare::compare(&order, keys.key(*left), keys.key(*right)));
+    /// The groups that are given out, in their order.
+    fn chosen(&self, groups: &Groups, giving: Giving) -> Vec<u32> {
+        let keys = &groups.keys;
+        let mut ids: Vec<u32> = (0..u32::try_from(keys.len()).expect("ids have 32 bits")).collect();
+        match giving.order {
+            GroupOrder::FirstSeen => {}
+            GroupOrder::Key => {
+                let types = self.key_types().into_iter();
+                let order: Vec<SortKey> = types.map(SortKey::ascending).collect();
+                ids.sort_by(|left, right| {
+                    compare::compare(&order, keys.key(*left), keys.key(*right))
+                });
+            }
+            GroupOrder::Count => ids.sort_by_key(|id| Reverse(groups.counts()[*id as usize])),
+        }
+        ids.truncate(giving.limit.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX));
         ids
     }
 
@@ -233,6 +281,14 @@ impl Groups {
         }
     }
 
+    /// What the first call counted, for each group.
+    pub fn counts(&self) -> &[u64] {
+        match self.accumulators.first() {
+            Some(Accumulator::Count(counts)) => counts,
+            _ => unreachable!("what is ordered by counts begins with a count"),
+        }
+    }
+
     /// How many groups were already given out.
     pub fn drained(&self) -> usize {
         self.drained
@@ -253,11 +309,6 @@ impl Groups {
             }
         }
     }
-}
-
-/// All groups as they were first seen.
-pub fn all_ids(keys: &KeyTable) -> Vec<u32> {
-    (0..u32::try_from(keys.len()).expect("ids have 32 bits")).collect()
 }
 
 /// Evaluates expressions over a batch; rows that are faulty in one are rejected before the next is evaluated.
@@ -295,3 +346,6 @@ fn kind_of(call: &AggregateCall) -> AccumulatorKind {
         result: call.data_type,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ enum Raw {
     Nothing,
     /// All of them.
     Whole,
+    /// What a step wrote anew.
+    Rewritten,
     /// These fields of a CSV record; the others are left empty.
     CsvFields(Vec<usize>),
 }
@@ -54,6 +56,7 @@ impl Keeper {
         csv_fields.sort_unstable();
         csv_fields.dedup();
         let raw = match (reads_json, csv_fields.is_empty()) {
+            (true, _) if slots.is_rewritten => Raw::Rewritten,
             (true, _) => Raw::Whole,
             (false, true) => Raw::Nothing,
             (false, false) => Raw::CsvFields(csv_fields),
@@ -71,12 +74,35 @@ impl Keeper {
             (Raw::CsvFields(fields), RawRecords::Csv(records)) => {
                 write_fields(records, row, fields, out);
             }
+            (Raw::Rewritten, _) => out.extend_from_slice(batch.records().record(row)),
             (Raw::Whole | Raw::CsvFields(_), raw) => out.extend_from_slice(raw.record(row)),
         }
         let length = u32::try_from(out.len() - length_at - 4).expect("a record is below 4 GiB");
         out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
         let columns = self.computed.iter().map(|(slot, _)| &**batch.column(*slot));
         key::write_exact(out, columns, row);
+    }
+
+    /// Whether bytes are a held record.
+    pub fn is_held(&self, record: &[u8]) -> bool {
+        split(record).is_some_and(|(_, values)| {
+            let types: Vec<DataType> = self.computed.iter().map(|(_, one)| *one).collect();
+            key::columns_of(&types, std::iter::once(values)).is_some()
+        })
+    }
+
+    /// Of held records, those that make up the next batch.
+    pub fn first_batch<'r>(
+        records: impl Iterator<Item = &'r [u8]>,
+        rows_max: usize,
+    ) -> Vec<&'r [u8]> {
+        let mut bytes = 0;
+        let fits = |record: &&[u8]| {
+            let has_room = bytes < Keeper::BATCH_BYTES;
+            bytes += record.len();
+            has_room
+        };
+        records.take(rows_max).take_while(fits).collect()
     }
 
     /// Held records as a drained batch, all of them selected.
@@ -94,6 +120,7 @@ impl Keeper {
         }
         let raw = match self.raw {
             Raw::Nothing => RawRecords::None,
+            Raw::Rewritten => tools.rewritten(bytes),
             Raw::Whole | Raw::CsvFields(_) => tools.recut(bytes),
         };
         let found = match &raw {
@@ -108,6 +135,9 @@ impl Keeper {
         let columns: Vec<Column> =
             key::columns_of(&types, computed.into_iter()).ok_or_else(unreadable)?;
         let mut batch = Batch::drained(raw, records.len(), tools.slots());
+        if let Raw::Rewritten = self.raw {
+            batch.rewritten = Some(batch.raw.clone());
+        }
         for ((slot, _), column) in self.computed.iter().zip(columns) {
             batch.fill(*slot, Arc::new(column));
         }

@@ -10,17 +10,27 @@
 //!   split into batches;
 //! - what a step reads was decoded before for the batch's selection (the caller asks [`Step::reads`]).
 
-pub mod settings;
-
 mod aggregate;
+
+mod assert;
 
 mod binder;
 
 mod chain;
 
+mod count;
+
 mod dedup;
 
+mod event_time;
+
+mod fill;
+
 mod filter;
+
+mod flatten;
+
+mod frequency;
 
 mod groups;
 
@@ -30,17 +40,48 @@ mod limit;
 
 mod lookup;
 
+mod multiply;
+
+mod offset;
+
+mod pivot;
+
 mod project;
 
 pub mod reference;
+
+mod rewrite;
+
+mod sample;
+
+mod sessionize;
+
+pub mod settings;
 
 mod sort;
 
 pub mod spills;
 
+mod split;
+
 mod stateful;
 
 mod tools;
+
+mod top;
+
+mod tumble;
+
+mod unflatten;
+
+mod unnest;
+
+mod unpivot;
+
+mod window;
+
+#[cfg(test)]
+mod keyed_tests;
 
 pub use chain::{Chain, Output, Staged, States};
 pub use held::Keeper;

@@ -8,14 +8,18 @@
 //! select = ["id", "total AS revenue", "upper(country) AS country"]
 //! ```
 //!
-//! Both fill slots; which slots make up a record afterwards is written in the layout, so that choosing, ordering and
-//! renaming plain columns cost nothing at run time. Of the items of a `compute`, each sees the ones before it.
+//! `select` makes records of exactly its items, `compute` adds them, or takes the place of columns of the same name. Of
+//! the items of a `compute`, each sees the ones before it. An item without `AS` is named after its column, or else
+//! by its own text. What is only chosen, ordered or renamed is copied byte by byte, and costs nothing.
+//!
+//! `*` stands for all columns: `* EXCLUDE (a, b)`, `* REPLACE (upper(a) AS a)`, `* RENAME (a AS b)`, in this order where
+//! there are several. Of JSON records with whatever keys it stands for all of them.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::{Action, Context, Stateless};
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item};
-use crate::record::{Batch, Layout, Rest, Slot};
+use crate::record::{Batch, Layout, Slot};
 
 #[derive(Debug)]
 struct Project {
@@ -26,33 +30,41 @@ struct Project {
 /// Binds a `select`.
 pub fn bind_select(items: &[Sql], binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
     let bound = expr::bind_items(items, &mut binder.scope("select"))?;
-    let mut layout = Layout { fields: Vec::new(), rest: Rest::Closed };
+    let mut layout = Layout::closed(Vec::new());
     let mut project = Projection::default();
     let mut explicit: Vec<String> = Vec::new();
+    let mut problems = Vec::new();
     for (item, sql) in bound.into_iter().zip(items) {
         match item {
             Item::Expression { name, expression } => {
                 if explicit.contains(&name) {
-                    return Err(vec![named_twice(sql, &name)]);
+                    problems.push(named_twice(sql, &name));
                 }
                 explicit.push(name.clone());
                 project.add(&mut layout, name, expression, binder.slots);
             }
-            Item::Star { exclude, replace } => {
-                layout.rest = binder.layout.rest;
-                if binder.layout.rest == Rest::Json && !exclude.is_empty() {
-                    return Err(vec![excluded_from_json(sql)]);
+            Item::Star { exclude, replace, rename } => {
+                let mut star = binder.layout.clone();
+                for (name, expression) in replace {
+                    project.add(&mut star, name, expression, binder.slots);
                 }
-                for field in &binder.layout.fields {
-                    if !exclude.iter().any(|name| name.eq_ignore_ascii_case(&field.name)) {
-                        layout.fields.push(field.clone());
+                for name in &exclude {
+                    binder.take_out(&mut star, name);
+                }
+                binder.rename(&mut star, &rename);
+                for (index, field) in star.fields.iter().enumerate() {
+                    if star.fields[..index].iter().any(|other| other.name == field.name) {
+                        problems.push(named_twice(sql, &field.name));
                     }
                 }
-                for (name, expression) in replace {
-                    project.add(&mut layout, name, expression, binder.slots);
-                }
+                layout.rest = star.rest;
+                layout.left_out = star.left_out;
+                layout.fields.extend(star.fields);
             }
         }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
     binder.layout = layout;
     binder.keep_json_keys();
@@ -63,6 +75,7 @@ pub fn bind_select(items: &[Sql], binder: &mut Binder<'_>) -> Result<Bound, Vec<
 pub fn bind_compute(items: &[Sql], binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
     let mut project = Projection::default();
     let mut problems = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for sql in items {
         let one = std::slice::from_ref(sql);
         match expr::bind_items(one, &mut binder.scope("compute")) {
@@ -76,6 +89,10 @@ pub fn bind_compute(items: &[Sql], binder: &mut Binder<'_>) -> Result<Bound, Vec
                         problems.push(problem.with_hint("leave it out"));
                         continue;
                     };
+                    if names.contains(&name) {
+                        problems.push(named_twice(sql, &name));
+                    }
+                    names.push(name.clone());
                     project.add(&mut binder.layout, name, expression, binder.slots);
                 }
             }
@@ -93,11 +110,6 @@ fn finish(project: Projection) -> Bound {
     let mut reads = read_by(project.columns.iter().map(|(_, expression)| expression));
     reads.retain(|slot| !computed.contains(slot));
     Bound { reads, action: Action::stateless(Project { columns: project.columns }) }
-}
-
-fn excluded_from_json(sql: &Sql) -> Diagnostic {
-    let problem = "`* EXCLUDE` needs to know the columns, and JSON records may have any";
-    Diagnostic::at(sql.whole(), problem).with_hint("list the fields that shall be there")
 }
 
 impl Stateless for Project {

@@ -1,10 +1,29 @@
 //! The chain as the job file describes it, before names are bound.
 
 pub use super::aggregate::Settings as AggregateSettings;
-pub use super::dedup::Settings as DedupSettings;
+pub use super::assert::{
+    Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
+};
+pub use super::count::NAME as COUNT_NAME;
+pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
+pub use super::flatten::Settings as FlattenSettings;
+pub use super::frequency::Settings as FrequencySettings;
 pub use super::groups::GroupOrder;
 pub use super::lookup::{Duplicates, Kind as LookupKind, Settings as LookupSettings};
 pub use super::sort::Settings as SortSettings;
+pub use super::pivot::Settings as PivotSettings;
+pub use super::sample::{Settings as SampleSettings, Share};
+pub use super::sessionize::Settings as SessionizeSettings;
+pub use super::split::{Parts, Settings as SplitSettings, Surplus};
+pub use super::top::Settings as TopSettings;
+pub use super::tumble::{Late, Settings as TumbleSettings, Windows};
+pub use super::unnest::{Empty, Settings as UnnestSettings};
+pub use super::unpivot::Settings as UnpivotSettings;
+pub use super::window::{
+    MEMORY_BYTES as WINDOW_MEMORY_BYTES, MEMORY_BYTES_MAX as WINDOW_MEMORY_BYTES_MAX,
+    Settings as WindowSettings,
+};
 
 use crate::error::Sql;
 
@@ -36,6 +55,38 @@ pub enum TransformKind {
     Sort(SortSettings),
     /// Each record joined to the records of a file.
     Lookup(LookupSettings),
+    /// The number of records as the only record, in a field of this name.
+    Count(String),
+    /// How often each value occurs.
+    Frequency(FrequencySettings),
+    /// Values of a field become columns.
+    Pivot(PivotSettings),
+    /// Skips the first so many records.
+    Offset(u64),
+    /// One record for each element of a list.
+    Unnest(UnnestSettings),
+    /// Takes a text apart.
+    Split(SplitSettings),
+    /// One record for each of some columns.
+    Unpivot(UnpivotSettings),
+    /// Puts values where there are none.
+    Fill(FillSettings),
+    /// Keeps some of the records.
+    Sample(SampleSettings),
+    /// Makes keys of the objects in a record.
+    Flatten(FlattenSettings),
+    /// Makes objects of keys.
+    Unflatten(FlattenSettings),
+    /// Says what must hold.
+    Assert(AssertSettings),
+    /// Numbers the sessions of each key.
+    Sessionize(SessionizeSettings),
+    /// Keeps the first few records of each key in some order.
+    Top(TopSettings),
+    /// One record per group and window of event time.
+    Tumble(TumbleSettings),
+    /// Adds columns computed from other records of the same key.
+    Window(WindowSettings),
 }
 
 /// What is known of a kind of step without its settings.
@@ -67,10 +118,40 @@ impl TransformKind {
             TransformKind::Select(_) => ("select", Columns::Other, Memory::None),
             TransformKind::Compute(_) => ("compute", Columns::Other, Memory::None),
             TransformKind::Limit(_) => ("limit", Columns::Same, Memory::State),
-            TransformKind::Dedup(_) => ("dedup", Columns::Same, Memory::State),
+            TransformKind::Dedup(dedup) => match dedup.mark {
+                Some(_) => ("dedup", Columns::Other, Memory::State),
+                None => ("dedup", Columns::Same, Memory::State),
+            },
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
             TransformKind::Sort(_) => ("sort", Columns::Same, Memory::State),
             TransformKind::Lookup(_) => ("lookup", Columns::Other, Memory::None),
+            TransformKind::Count(_) => ("count", Columns::Other, Memory::State),
+            TransformKind::Frequency(_) => ("frequency", Columns::Other, Memory::State),
+            TransformKind::Pivot(_) => ("pivot", Columns::Other, Memory::State),
+            TransformKind::Offset(_) => ("offset", Columns::Same, Memory::State),
+            TransformKind::Unnest(_) => ("unnest", Columns::Other, Memory::None),
+            TransformKind::Split(_) => ("split", Columns::Other, Memory::None),
+            TransformKind::Unpivot(_) => ("unpivot", Columns::Other, Memory::None),
+            TransformKind::Flatten(_) => ("flatten", Columns::Other, Memory::None),
+            TransformKind::Unflatten(_) => ("unflatten", Columns::Other, Memory::None),
+            TransformKind::Fill(fill) => match fill.with {
+                FillWith::Down(_) => ("fill", Columns::Same, Memory::State),
+                FillWith::Value(..) => ("fill", Columns::Same, Memory::None),
+            },
+            TransformKind::Sample(sample) if sample.counts() => {
+                ("sample", Columns::Same, Memory::State)
+            }
+            TransformKind::Sample(_) => ("sample", Columns::Same, Memory::None),
+            TransformKind::Assert(assert) => match assert.otherwise {
+                AssertOtherwise::Warn => ("assert", Columns::Same, Memory::State),
+                AssertOtherwise::Fail | AssertOtherwise::Reject => {
+                    ("assert", Columns::Same, Memory::None)
+                }
+            },
+            TransformKind::Sessionize(_) => ("sessionize", Columns::Other, Memory::State),
+            TransformKind::Top(_) => ("top", Columns::Same, Memory::State),
+            TransformKind::Tumble(_) => ("tumble", Columns::Other, Memory::State),
+            TransformKind::Window(_) => ("window", Columns::Other, Memory::State),
         };
         Traits { word, columns, memory }
     }

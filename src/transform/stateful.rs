@@ -43,6 +43,10 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         prepared: Self::Prepared,
     ) -> Result<Advanced>;
 
+    /// After each batch, when all steps behind have done with it: whether some of its rows do not count, because a step
+    /// behind needs no records beyond [`Flow::Full`]'s last row.
+    fn settle(&self, _state: &mut Self::State, _flow: Flow) {}
+
     /// Whether no later record can pass: known from the state alone, for a run that resumes.
     fn is_full(&self, _state: &Self::State) -> bool {
         false
@@ -169,6 +173,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
         batch: &mut Batch,
         prepared: Prepared,
     ) -> Result<Advanced>;
+    /// See [`Stateful::settle`].
+    fn settle(&self, state: &mut State, flow: Flow);
     /// See [`Stateful::is_full`].
     fn is_full(&self, state: &State) -> bool;
     /// See [`Stateful::drain`].
@@ -232,6 +238,10 @@ impl<S: Stateful> AnyStateful for S {
     ) -> Result<Advanced> {
         let prepared = *prepared.0.downcast().expect(OWN);
         Stateful::advance(self, context, state.as_mut::<S>(), batch, prepared)
+    }
+
+    fn settle(&self, state: &mut State, flow: Flow) {
+        Stateful::settle(self, state.as_mut::<S>(), flow);
     }
 
     fn is_full(&self, state: &State) -> bool {

@@ -14,6 +14,17 @@ pub trait Tools: Sync {
     /// Where a state puts what it has no room for.
     fn spills(&self) -> &dyn Spills;
 
+    /// Finds the records in JSON lines that a step wrote, one for each line.
+    fn rewritten(&self, records: Vec<u8>) -> RawRecords {
+        self.recut(records)
+    }
+
+    /// What messages call the place of the record that a row was made of: `in.csv` line 7. Known only in input order, and
+    /// not for what a step held or made.
+    fn place(&self, _batch: &Batch, _row: u32) -> Option<String> {
+        None
+    }
+
     /// Number of slots of a batch.
     fn slots(&self) -> usize;
 }

@@ -1,6 +1,6 @@
 //! What a run says: progress, the summary, standard output as sink; and what reaches it from outside.
 
-use super::{JOB, STOPPED_RUN, answer, check_says, job_of, said, stopped};
+use super::{JOB, STOPPED_RUN, answer, check_says, job_of, json, said, stopped};
 use crate::support::folder;
 use crate::support::program::onward_ends;
 use std::fs;
@@ -16,7 +16,7 @@ fn functions_are_listed_and_explained() {
     assert_eq!(
         answer(folder.path(), &["functions", "lower"], 0),
         "lower(text) -> text\n  in lower case\n  NULL where an argument is NULL\n  \
-         example: lower('ABC')\n  result:  abc\n"
+         also called: lcase\n  example: lower('ABC')\n  result:  abc\n"
     );
     assert_eq!(
         said(folder.path(), &["functions", "lowr"], 2),
@@ -26,6 +26,48 @@ fn functions_are_listed_and_explained() {
         said(folder.path(), &["functions", "frobnicate"], 2),
         "onward: error: there is no function `frobnicate`\n   \
          hint: list all of them: `onward functions`\n"
+    );
+}
+
+#[test]
+fn functions_are_found_by_a_word() {
+    let folder = folder::scratch_in_memory();
+    assert_eq!(
+        answer(folder.path(), &["functions", "--search", "CIDR"], 0),
+        "url and ip\n  ip_in(ip text, network text) -> boolean\n      \
+         whether an address is in a network in CIDR notation\n"
+    );
+    assert_eq!(
+        said(folder.path(), &["functions", "--search", "frobnicate"], 2),
+        "onward: error: no function has to do with `frobnicate`\n   \
+         hint: list all of them: `onward functions`\n"
+    );
+    assert_eq!(
+        said(folder.path(), &["functions", "accents"], 2),
+        "onward: error: there is no function `accents`\n   \
+         hint: some have to do with it: `onward functions --search accents`\n"
+    );
+}
+
+#[test]
+fn functions_are_listed_for_tools() {
+    let folder = folder::scratch_in_memory();
+    let all = json(folder.path(), &["functions", "--json"], 0);
+    let names = all.as_array().expect("an array").iter().map(|function| &function["name"]);
+    let names: Vec<&str> = names.filter_map(serde_json::Value::as_str).collect();
+    assert!(names.is_sorted() && names.len() > 100, "{names:?}");
+    assert_eq!(
+        json(folder.path(), &["functions", "--json", "base64"], 0),
+        serde_json::json!([{
+            "name": "to_base64",
+            "aliases": ["base64"],
+            "family": "encoding",
+            "signature": "to_base64(text) -> text",
+            "doc": "the bytes of a text in base64",
+            "nulls": "NULL where an argument is NULL",
+            "example": "to_base64('onward')",
+            "result": "b253YXJk",
+        }])
     );
 }
 

@@ -5,7 +5,7 @@
 //! | `job.toml` | the job |
 //! | `args` | further arguments, one a line |
 //! | `data` | files of `fixtures/data` that are inputs, one a line |
-//! | `out.*`, `rejects.jsonl`, `stdout` | what must come out, byte for byte, and nothing else |
+//! | `out.*`, files below `out/`, `rejects.jsonl`, `stdout` | what must come out, byte for byte, and nothing else |
 //! | `exit` | the exit code, where it is not 0 |
 //! | `stderr` | the messages, with `TIME` for times, `COUNT` for checkpoints, `INSTANCE` for ids; where there is none, they are not looked at |
 //! | all others | inputs |
@@ -51,7 +51,10 @@ pub fn all() -> Vec<Case> {
 }
 
 fn is_output(path: &str) -> bool {
-    path.starts_with("out.") || path == "rejects.jsonl" || path == "stdout"
+    path.starts_with("out.")
+        || path.starts_with("out/")
+        || path == "rejects.jsonl"
+        || path == "stdout"
 }
 
 fn lines(path: &Path) -> Vec<String> {

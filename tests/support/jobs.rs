@@ -24,11 +24,13 @@ pub enum Shape {
     Chain,
     /// Sorts with little memory, and looks up a day's name.
     Sort,
+    /// Several sinks, one of them with more partitions than files are open.
+    Partitions,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Shape; 8] = [
+    pub const ALL: [Shape; 9] = [
         Shape::Plain,
         Shape::Jsonl,
         Shape::Dedup,
@@ -37,6 +39,7 @@ impl Shape {
         Shape::Several,
         Shape::Chain,
         Shape::Sort,
+        Shape::Partitions,
     ];
 
     /// Makes the job, with checkpoints so often, and its inputs of so many records in all.
@@ -68,6 +71,7 @@ impl Shape {
             Shape::Several => SEVERAL,
             Shape::Chain => CHAIN,
             Shape::Sort => SORT,
+            Shape::Partitions => PARTITIONS,
         }
     }
 }
@@ -204,6 +208,29 @@ sort = { by = ["day DESC", "amount", "note"], memory = "16KiB" }
 
 [sink]
 path = "out.csv"
+"#;
+
+const PARTITIONS: &str = r#"
+[source]
+path = "in.csv"
+types = { amount = "decimal(12,2)" }
+
+[[sink]]
+name = "days"
+path = "days/{day}/{key}.csv"
+partition_by = ["day", "key"]
+where = "key <= 'k20'"
+
+[[sink]]
+name = "large"
+path = "large.csv"
+where = "amount > 90"
+
+[[sink]]
+name = "rest"
+path = "rest-{key}.jsonl"
+partition_by = ["key"]
+otherwise = true
 "#;
 
 /// Whether all amounts are numbers.

@@ -4,7 +4,7 @@ use super::*;
 use crate::checkpoint::Invalid;
 use crate::checkpoint::id::RunId;
 use crate::storage::simulated::SimulatedStorage;
-use crate::storage::{OpenMode, Storage};
+use crate::storage::{OpenMode, Privacy, Storage};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const FOLDER: &str = "/job";
 
 fn disk() -> Arc<SimulatedStorage> {
     let disk = SimulatedStorage::default();
-    disk.create_directory(Path::new(FOLDER)).expect("an empty disk");
+    disk.create_directory(Path::new(FOLDER), Privacy::Private).expect("an empty disk");
     Arc::new(disk)
 }
 

@@ -10,7 +10,7 @@ use crate::checkpoint::id::Sequence;
 use crate::checkpoint::{Decoded, Invalid};
 use crate::error::{Error, Kind, Result};
 use crate::storage::clock::Clock;
-use crate::storage::{FileKind, Storage};
+use crate::storage::{FileKind, Privacy, Storage};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Folder {
         // made it may have been killed before that.
         Self::open_existing(storage.clone(), clock.clone(), directory, trust)?;
         storage
-            .create_directory(directory)
+            .create_directory(directory, Privacy::Private)
             .map_err(|cause| Error::io("make the folder", directory, cause))?;
         Self::open_existing(storage, clock, directory, trust)?
             .ok_or_else(|| Error::io("open", directory, io::ErrorKind::NotFound.into()))

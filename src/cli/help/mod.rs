@@ -15,12 +15,16 @@ use std::fmt::Write as _;
 /// The recipes, each under a heading of its own.
 pub const COOKBOOK: &str = include_str!("cookbook.md");
 
+/// The kinds of steps, each under a heading of its own; the headers of their files in one text.
+const STEPS: &str = include_str!("../../transform/STEPS.md");
+
 /// The guides: what to type, what it is about.
 const TOPICS: &[(&str, &str)] = &[
     (
         "cookbook",
         "Recipes by task, each a whole job; `help cookbook WORD` shows those with the word",
     ),
+    ("steps", "What a `[[transform]]` can do; `help steps NAME` explains one kind of step"),
     ("language", "The expression language; `onward functions` lists the functions"),
 ];
 
@@ -33,6 +37,8 @@ pub fn help(arguments: &HelpArguments) -> Result<Exit> {
         (None, _) => overview(),
         (Some("cookbook"), None) => COOKBOOK.to_owned(),
         (Some("cookbook"), Some(word)) => recipes(word)?,
+        (Some("steps"), None) => STEPS.to_owned(),
+        (Some("steps"), Some(kind)) => step(kind)?,
         (Some("language"), _) => LANGUAGE.to_owned(),
         (Some(topic), _) => of_command(topic)?,
     };
@@ -67,6 +73,21 @@ fn of_command(name: &str) -> Result<String> {
     }))
 }
 
+/// What the guide says of one kind of step.
+fn step(kind: &str) -> Result<String> {
+    let marked = format!("`{kind}`");
+    let heading = |section: &str| section.lines().next().unwrap_or_default().to_owned();
+    let mut sections = STEPS.split("\n## ").skip(1);
+    if let Some(section) = sections.find(|section| heading(section).contains(&marked)) {
+        return Ok(format!("{}\n", section.trim_end()));
+    }
+    let error = Error::usage(format!("there is no step `{kind}`"));
+    Err(match job::closest(kind, job::step_kinds().iter().copied()) {
+        Some(meant) => error.with_hint(format!("did you mean `onward help steps {meant}`?")),
+        None => error.with_hint("list all of them: `onward help steps`"),
+    })
+}
+
 /// The recipes in which a word stands, without regard to case.
 fn recipes(word: &str) -> Result<String> {
     let lower = word.to_lowercase();
@@ -93,6 +114,15 @@ mod tests {
         assert!(found.len() < COOKBOOK.len() / 2);
         let error = recipes("no such word").expect_err("nothing");
         assert_eq!(error.message, "no recipe speaks of `no such word`");
+    }
+
+    #[test]
+    fn every_kind_of_step_is_explained_and_slips_recognised() {
+        for kind in job::step_kinds() {
+            assert!(step(kind).expect(kind).contains(&format!("{kind} = ")), "{kind}");
+        }
+        let error = step("agregate").expect_err("a slip");
+        assert_eq!(error.hint.as_deref(), Some("did you mean `onward help steps aggregate`?"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::decode::{CutOutcome, Decoder, Start};
-use crate::record::{CsvDialect, JsonPath, Slot, SlotOrigin, Slots};
+use crate::record::{CsvDialect, JsonPath, NumberFormat, Slot, SlotOrigin, Slots};
 use crate::source::settings::{CsvSource, Ragged, SourceFormat};
 
 /// The batch of a whole file in which the slots 0 and up were filled.
@@ -160,6 +160,51 @@ fn csv_fields_become_times_and_lists() {
             ("\"[1,\"\"2\"\"]\"", "! column `v` holds an element of another type"),
         ],
     );
+}
+
+#[test]
+fn declared_formats_say_how_texts_are_read() {
+    let moment = |format: &str| Reading::Moment(Arc::new(Format::parse(format).expect(format)));
+    let number = Reading::Number(NumberFormat { decimal: b',', thousands: Some(b'.') });
+    let check = |type_name: &str, reading: &Reading, fields: &[(&str, &str)]| {
+        let data_type = DataType::parse(type_name).expect("a type");
+        let expected: Vec<&str> = fields.iter().map(|(_, value)| *value).collect();
+        let mut slots = Slots::default();
+        let slot = slots.add("v", data_type, SlotOrigin::CsvField(1));
+        slots.set_reading(slot, reading.clone());
+        let file: String = fields.iter().map(|(field, _)| format!("k,\"{field}\"\n")).collect();
+        let batch = filled(&csv(&[""], Ragged::Reject), &slots, 2, file.as_bytes());
+        assert_eq!(shown(batch.column(slot)), expected, "{type_name} in CSV");
+        let mut slots = Slots::default();
+        slots.declared.push(("v".to_owned(), data_type));
+        slots.readings.push(("v".to_owned(), reading.clone()));
+        let slot = slots.json_path(&JsonPath::key("v"));
+        let file: String =
+            fields.iter().map(|(value, _)| format!("{{\"v\":\"{value}\"}}\n")).collect();
+        let batch = filled(&SourceFormat::Jsonl, &slots, 0, file.as_bytes());
+        let of_key = expected.iter().map(|value| value.replace("column", "key"));
+        assert_eq!(shown(batch.column(slot)), of_key.collect::<Vec<_>>(), "{type_name} in JSON");
+    };
+    let bad_day = "! column `v` is not a date of its declared format";
+    check("date", &moment("%d/%m/%Y"), &[("02/01/1970", "1"), ("1970-01-02", bad_day)]);
+    check("time", &moment("%I:%M %p"), &[("12:01 AM", "60000000")]);
+    check("timestamp", &moment("%Y%m%d %H"), &[("19700101 01", "3600000000")]);
+    check("timestamptz", &moment("%Y-%m-%d %H %z"), &[("1970-01-01 01 +0100", "0")]);
+    let bad_number = "! column `v` is not a decimal(9,2) of its declared format";
+    check("decimal(9,2)", &number, &[("1.234,5", "123450"), ("1234.5", bad_number)]);
+    check("bigint", &number, &[(" 1.000 ", "1000"), ("7", "7")]);
+}
+
+#[test]
+fn numbers_in_json_need_no_declared_format() {
+    let mut slots = Slots::default();
+    slots.declared.push(("v".to_owned(), DataType::Double));
+    let number = Reading::Number(NumberFormat { decimal: b',', thousands: None });
+    slots.readings.push(("v".to_owned(), number));
+    let slot = slots.json_path(&JsonPath::key("v"));
+    let file = b"{\"v\":1.5}\n{\"v\":\"1,5\"}\n{\"v\":true}\n";
+    let batch = filled(&SourceFormat::Jsonl, &slots, 0, file);
+    assert_eq!(shown(batch.column(slot)), ["1.5", "1.5", "! key `v` is not a number"]);
 }
 
 #[test]

@@ -2,9 +2,7 @@
 
 use super::{Aggregate, Constants, Parameter, SKIPPED, doc};
 use crate::record::Direction;
-use crate::record::aggregation::{
-    Aggregation, Point, Points, Quantile, QuantileKind,
-};
+use crate::record::aggregation::{Aggregation, Point, Points, Quantile, QuantileKind};
 
 pub static AGGREGATES: &[Aggregate] = &[
     Aggregate {

@@ -13,7 +13,7 @@ use sqlparser::ast::{Expr, SelectItem};
 use std::ops::Range;
 
 /// A bound aggregate step. Its records are the keys, then the outputs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct BoundAggregate {
     /// What makes a group.
     pub keys: Vec<KeyColumn>,
@@ -68,6 +68,8 @@ impl AggregateCall {
 pub struct Groups {
     keys: Vec<GroupKey>,
     pub(super) calls: Vec<AggregateCall>,
+    /// Which records count for any call, besides what it says itself.
+    pub(super) filter: Option<Node>,
     /// Names of outputs that may be used, in `having`.
     aliases: Vec<(String, Node)>,
     /// Whether the binder is inside of an aggregate call, where names mean the input's columns.
@@ -90,15 +92,8 @@ pub fn bind_aggregate(
     having: Option<&Sql>,
     scope: &mut Scope,
 ) -> Result<BoundAggregate, Vec<Diagnostic>> {
-    let keys = collect(by.iter().map(|sql| bind_key(sql, scope)));
-    let (keys, mut errors) = match keys {
-        Ok(keys) => (keys, Vec::new()),
-        Err(errors) => (Vec::new(), errors),
-    };
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let mut groups = Groups { keys, ..Groups::default() };
+    let mut groups = bind_keys(by, scope)?;
+    let mut errors = Vec::new();
     let mut outputs = Vec::new();
     for sql in select {
         match bind_output(sql, scope, &mut groups) {
@@ -123,12 +118,29 @@ pub fn bind_aggregate(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let keys = groups.keys.into_iter().map(|key| KeyColumn {
-        name: key.name,
-        expression: Expression::new(key.node),
-        slot: key.slot,
-    });
-    Ok(BoundAggregate { keys: keys.collect(), calls: groups.calls, outputs, having })
+    Ok(groups.bound(outputs, having))
+}
+
+/// Binds keys, as the groups over which outputs are bound.
+pub(super) fn bind_keys(by: &[Sql], scope: &mut Scope) -> Result<Groups, Vec<Diagnostic>> {
+    let keys = collect(by.iter().map(|sql| bind_key(sql, scope)))?;
+    Ok(Groups { keys, ..Groups::default() })
+}
+
+impl Groups {
+    /// The keys and calls with what is made of them.
+    pub(super) fn bound(
+        self,
+        outputs: Vec<(String, Expression)>,
+        having: Option<Expression>,
+    ) -> BoundAggregate {
+        let keys = self.keys.into_iter().map(|key| KeyColumn {
+            name: key.name,
+            expression: Expression::new(key.node),
+            slot: key.slot,
+        });
+        BoundAggregate { keys: keys.collect(), calls: self.calls, outputs, having }
+    }
 }
 
 fn bind_key(sql: &Sql, scope: &mut Scope) -> Result<GroupKey, Vec<Diagnostic>> {
@@ -151,7 +163,7 @@ fn bind_key(sql: &Sql, scope: &mut Scope) -> Result<GroupKey, Vec<Diagnostic>> {
     })
 }
 
-fn bind_output(
+pub(super) fn bind_output(
     sql: &Sql,
     scope: &mut Scope,
     groups: &mut Groups,
@@ -168,7 +180,8 @@ fn bind_output(
     };
     *groups = binder.groups.take().unwrap_or_default();
     let output = output.and_then(|(name, typed)| {
-        if groups.keys.iter().any(|key| key.name == name) {
+        // With a filter of its own the output gets another name.
+        if groups.filter.is_none() && groups.keys.iter().any(|key| key.name == name) {
             let message = format!("`{name}` is already there: the keys come first");
             return binder.fail_with_hint(&typed.place, &message, "", "leave it out of select");
         }
@@ -220,9 +233,7 @@ impl Binder<'_, '_> {
             return of_key(key);
         }
         let is_alias = |(alias, _): &&(String, Node)| alias.eq_ignore_ascii_case(name);
-        if let Some((_, node)) =
-            groups.aliases.iter().find(is_alias).filter(|_| rest.is_empty())
-        {
+        if let Some((_, node)) = groups.aliases.iter().find(is_alias).filter(|_| rest.is_empty()) {
             return Some(Some(node.clone()));
         }
         if let Some(key) = groups.keys.iter().find(is_field) {

@@ -8,9 +8,7 @@ use crate::expr::Expression;
 use crate::expr::aggregate::{self, Aggregate, Constants, Parameter};
 use crate::expr::node::{Conversion, Node, Value};
 use crate::expr::numbers;
-use crate::record::aggregation::{
-    Aggregation, Point, Points, SortKey,
-};
+use crate::record::aggregation::{Aggregation, Point, Points, SortKey};
 use crate::record::{DataType, Direction, Element, SlotOrigin};
 use sqlparser::ast::{
     self, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
@@ -87,13 +85,7 @@ impl Binder<'_, '_> {
             true => Some(Vec::new()),
             false => self.aggregate_arguments(name, function, &written, &mut constants, place),
         };
-        let filter = match &call.filter {
-            None => Some(None),
-            Some(ast) => self
-                .inside(ast)
-                .and_then(|typed| self.condition(typed))
-                .map(|typed| Some(Expression::new(typed.node))),
-        };
+        let filter = self.filter(call);
         let order: Vec<Option<(Expression, SortKey)>> =
             written.order.iter().map(|key| self.sort_key(key)).collect();
         let (arguments, filter) = (arguments?, filter?);
@@ -114,8 +106,26 @@ impl Binder<'_, '_> {
         };
         let data_type = result_type(&aggregation, &types);
         let slot = crate::record::Slot(usize::MAX);
-        let call = AggregateCall { aggregation, arguments, filter, distinct, order, slot, data_type };
+        let call =
+            AggregateCall { aggregation, arguments, filter, distinct, order, slot, data_type };
         Some(self.numbered(call, place))
+    }
+
+    /// Which records count: those that the step says, and the call.
+    fn filter(&mut self, call: &ast::Function) -> Option<Option<Expression>> {
+        let of_step = self.groups.as_ref().and_then(|groups| groups.filter.clone());
+        let of_call = match &call.filter {
+            None => None,
+            Some(ast) => {
+                let typed = self.inside(ast)?;
+                Some(self.condition(typed)?.node)
+            }
+        };
+        let both = match (of_step, of_call) {
+            (Some(step), Some(call)) => Some(Node::And(vec![step, call])),
+            (step, call) => step.or(call),
+        };
+        Some(both.map(Expression::new))
     }
 
     /// What stands between the parentheses.
@@ -250,11 +260,7 @@ impl Binder<'_, '_> {
                 _ => self.number(typed),
             },
             Parameter::Summand if data_type == DataType::Boolean => {
-                let node = Node::Cast(
-                    Conversion::Explicit,
-                    Box::new(typed.node),
-                    DataType::Bigint,
-                );
+                let node = Node::Cast(Conversion::Explicit, Box::new(typed.node), DataType::Bigint);
                 Some(Typed { node, ..typed })
             }
             Parameter::Number | Parameter::Summand => self.number(typed),
@@ -362,7 +368,8 @@ impl Binder<'_, '_> {
     /// The node that reads a call's result; identical calls share one slot.
     fn numbered(&mut self, call: AggregateCall, place: &Range<usize>) -> Node {
         let calls = self.groups.as_ref().map_or(&[][..], |groups| &groups.calls);
-        let is_same = |known: &&AggregateCall| AggregateCall { slot: known.slot, ..call.clone() } == **known;
+        let is_same =
+            |known: &&AggregateCall| AggregateCall { slot: known.slot, ..call.clone() } == **known;
         if let Some(known) = calls.iter().find(is_same) {
             return Node::Column(known.slot, known.data_type);
         }
@@ -413,7 +420,9 @@ fn result_type(aggregation: &Aggregation, arguments: &[DataType]) -> DataType {
         | Aggregation::TopK(_) => list_of(argument),
         Aggregation::Joined { .. } => DataType::Text,
         Aggregation::Histogram => DataType::Json,
-        Aggregation::Quantile(quantile) => of_points(&quantile.points, quantile.data_type(argument)),
+        Aggregation::Quantile(quantile) => {
+            of_points(&quantile.points, quantile.data_type(argument))
+        }
         Aggregation::ApproximateQuantile(points) => of_points(points, DataType::Double),
     }
 }

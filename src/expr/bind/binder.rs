@@ -3,6 +3,7 @@
 //! Binding a part gives `None` once its error is noted, so that the parts beside it are still looked at.
 
 use super::aggregate::Groups;
+use super::window::Window;
 use crate::error::{Diagnostic, Sql};
 use crate::expr::function::BIT_NOT;
 use crate::expr::node::{Node, Truth};
@@ -23,6 +24,8 @@ pub struct Binder<'b, 'a> {
     pub source: Source<'b>,
     /// Keys and calls, where the expression is one over groups.
     pub groups: Option<Groups>,
+    /// Window calls, where the expression is one over the records of a key.
+    pub window: Option<Window>,
     errors: Vec<Diagnostic>,
     depth: usize,
 }
@@ -39,7 +42,14 @@ pub struct Typed {
 impl<'b, 'a> Binder<'b, 'a> {
     /// Starts on a text.
     pub fn new(sql: &'b Sql, scope: &'b mut Scope<'a>) -> Self {
-        Binder { scope, source: Source { sql }, groups: None, errors: Vec::new(), depth: 0 }
+        Binder {
+            scope,
+            source: Source { sql },
+            groups: None,
+            window: None,
+            errors: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// The value, or else what is wrong.

@@ -8,6 +8,7 @@ use crate::expr::function::{
     self, Body, Function, Parameter, Part, Prepare, PreparedCall, Routine, Special,
 };
 use crate::expr::node::{Comparison, Node, Value};
+use crate::expr::window;
 use crate::record::DataType;
 use crate::record::text::MICROS_PER_DAY;
 use sqlparser::ast::{
@@ -84,6 +85,9 @@ impl Binder<'_, '_> {
         place: &Range<usize>,
     ) -> Option<Node> {
         let name = call.name.to_string();
+        if let Some(node) = self.window_call(&name, call, place) {
+            return node;
+        }
         if let Some(node) = self.aggregate(&name.to_lowercase(), call, place) {
             return node;
         }
@@ -152,7 +156,7 @@ impl Binder<'_, '_> {
         let arguments: Vec<Typed> = coerced.into_iter().collect::<Option<_>>()?;
         let mut arguments = self.unify_lists(function, arguments)?;
         match function.parameters.first() {
-            Some(Parameter::Part) => self.check_parts(&arguments)?,
+            Some(Parameter::Part) => self.check_parts(function, &arguments)?,
             Some(Parameter::HasPart) => {
                 let part = Part::parse(function.doc.name)?;
                 self.check_part(part, function.doc.name, arguments.first()?)?;
@@ -210,11 +214,20 @@ impl Binder<'_, '_> {
         match prepare(&cells) {
             Ok(routine) => Some(Some(routine)),
             Err(flaw) => {
-                let place = arguments.get(flaw.argument)?.place.clone();
+                let place = arguments[flaw.argument].place.clone();
                 let message = format!("`{}`: {}", function.doc.name, flaw.reason);
-                self.fail(&place, &message, &flaw.detail)
+                let detail = if self.is_as_written(&place) { &*flaw.detail } else { "" };
+                self.fail(&place, &message, detail)
             }
         }
+    }
+
+    /// Whether a part stands in the job file as it is. What was put in for `${NAME}` may be a secret, and all of its
+    /// bytes come from one place.
+    fn is_as_written(&self, place: &Range<usize>) -> bool {
+        let starts = self.text(place).char_indices().map(|(at, _)| place.start + at);
+        let offsets: Vec<_> = starts.map(|at| self.source.sql.offsets.get(at)).collect();
+        offsets.windows(2).all(|pair| pair[0] < pair[1])
     }
 
     fn argument(&mut self, parameter: Parameter, typed: Typed) -> Option<Typed> {
@@ -234,6 +247,16 @@ impl Binder<'_, '_> {
                 data_type if data_type.is_temporal() => Some(typed),
                 _ => self.coerce(typed, DataType::Timestamp),
             },
+            Parameter::MomentOrTime | Parameter::MomentOrInterval => {
+                let extra = match parameter {
+                    Parameter::MomentOrTime => DataType::Time,
+                    _ => DataType::Interval,
+                };
+                match typed.node.data_type() {
+                    data_type if data_type.is_moment() || data_type == extra => Some(typed),
+                    _ => self.coerce(typed, DataType::Timestamp),
+                }
+            }
             Parameter::TemporalOrBigint => match typed.node.data_type() {
                 data_type if data_type.is_temporal() || data_type == DataType::Bigint => {
                     Some(typed)
@@ -306,19 +329,26 @@ impl Binder<'_, '_> {
     }
 
     /// Whether what follows the name of a part has that part, and goes together.
-    fn check_parts(&mut self, arguments: &[Typed]) -> Option<()> {
+    fn check_parts(&mut self, function: &Function, arguments: &[Typed]) -> Option<()> {
         let [name, moments @ ..] = arguments else {
             return Some(());
         };
-        let part = match name.node.constant() {
-            Some(Value::Text(name)) => std::str::from_utf8(name).ok().and_then(Part::parse)?,
+        let (name, part) = match name.node.constant() {
+            Some(Value::Text(name)) => {
+                let name = std::str::from_utf8(name).ok()?.to_string();
+                let part = Part::parse(&name)?;
+                (name, part)
+            }
             _ => return Some(()),
         };
         for moment in moments {
-            self.check_part(part, self.text(&name.place), moment)?;
+            let is_truncated = function.parameters.last() == Some(&Parameter::MomentOrInterval);
+            // Of an interval, days can be cut to weeks.
+            if !(is_truncated && part == Part::Week) {
+                self.check_part(part, &name, moment)?;
+            }
         }
-        let types = moments.iter().map(|moment| moment.node.data_type());
-        let mut kinds = types.map(|one| (one.is_moment(), one == DataType::Interval));
+        let mut kinds = moments.iter().map(|moment| moment.node.data_type().is_moment());
         let first = kinds.next();
         if kinds.any(|kind| Some(kind) != first) {
             let last = moments.last()?;
@@ -384,7 +414,8 @@ impl Binder<'_, '_> {
 
     fn unknown_function<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
         let message = format!("unknown function `{name}` in {}", self.scope.context);
-        match closest(name, function::names().chain(aggregate::names())) {
+        let of_window = self.window.iter().flat_map(|_| window::all().map(|doc| doc.name));
+        match closest(name, function::names().chain(aggregate::names()).chain(of_window)) {
             Some(meant) => {
                 self.fail_with_hint(place, &message, "", &format!("did you mean `{meant}`?"))
             }

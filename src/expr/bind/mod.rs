@@ -26,19 +26,30 @@ mod names;
 mod operators;
 
 mod order;
+
 mod temporal;
 
+mod pivot;
+
 mod types;
+
+mod window;
 
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use join::{JoinKey, bind_join};
 pub use names::closest;
+pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};
+pub use window::{BoundWindow, bind_window};
 
 use super::{Expression, Scope};
 use crate::error::{Diagnostic, Sql};
+use crate::record::DataType;
 use binder::Binder;
-use sqlparser::ast::{ExcludeSelectItem, Expr, ObjectName, SelectItem, WildcardAdditionalOptions};
+use sqlparser::ast::{
+    ExcludeSelectItem, Expr, IdentWithAlias, ObjectName, RenameSelectItem, SelectItem,
+    WildcardAdditionalOptions,
+};
 
 /// A select-list item.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +67,8 @@ pub enum Item {
         exclude: Vec<String>,
         /// Fields that get other values.
         replace: Vec<(String, Expression)>,
+        /// Fields that get other names: from, to.
+        rename: Vec<(String, String)>,
     },
 }
 
@@ -77,10 +90,31 @@ pub fn bind_unfolded(sql: &Sql, scope: &mut Scope) -> Option<super::node::Node> 
     binder.unfolded(&ast)
 }
 
+/// Binds an expression that must have a certain type, or become it without a `CAST`.
+pub fn bind_as(
+    sql: &Sql,
+    target: DataType,
+    scope: &mut Scope,
+) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole().and_then(|typed| binder.coerce(typed, target));
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
 /// Binds a condition; anything but a boolean is an error that names the type.
 pub fn bind_predicate(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
     let mut binder = Binder::new(sql, scope);
     let bound = binder.whole().and_then(|typed| binder.condition(typed));
+    binder.finish(bound.map(|typed| Expression::new(typed.node)))
+}
+
+/// Binds a moment: a date or timestamp as it is, anything else that can stand for a timestamp as one.
+pub fn bind_moment(sql: &Sql, scope: &mut Scope) -> Result<Expression, Vec<Diagnostic>> {
+    let mut binder = Binder::new(sql, scope);
+    let bound = binder.whole().and_then(|typed| match typed.node.data_type() {
+        data_type if data_type.is_moment() => Some(typed),
+        _ => binder.coerce(typed, DataType::Timestamp),
+    });
     binder.finish(bound.map(|typed| Expression::new(typed.node)))
 }
 
@@ -138,7 +172,23 @@ fn star(binder: &mut Binder, options: &WildcardAdditionalOptions) -> Option<Item
             replace.push((name, Expression::new(binder.settled(typed).node)));
         }
     }
-    Some(Item::Star { exclude, replace })
+    let mut rename = Vec::new();
+    let renames: &[IdentWithAlias] = match &options.opt_rename {
+        None => &[],
+        Some(RenameSelectItem::Single(one)) => std::slice::from_ref(one),
+        Some(RenameSelectItem::Multiple(several)) => several,
+    };
+    for IdentWithAlias { ident, alias } in renames {
+        let place = binder.source.range(&Expr::Identifier(ident.clone()));
+        if let Some(name) = binder.field_name(&ident.value, &place) {
+            if exclude.contains(&name) || rename.iter().any(|(from, _)| *from == name) {
+                let message = format!("`{name}` is left out or renamed already");
+                binder.fail::<()>(&place, &message, "");
+            }
+            rename.push((name, alias.value.clone()));
+        }
+    }
+    Some(Item::Star { exclude, replace, rename })
 }
 
 impl Binder<'_, '_> {

@@ -33,7 +33,9 @@ impl Binder<'_, '_> {
             {
                 self.access(root, access_chain, place)
             }
+            (None, _, Rest::Json) if layout.is_left_out(first) => self.left_out(first, place),
             (None, _, Rest::Json) => {
+                let path = self.scope.slots.flat(path);
                 let slot = self.scope.slots.json_path(&path);
                 Some(Node::Column(slot, self.scope.slots.info(slot).data_type))
             }
@@ -49,6 +51,7 @@ impl Binder<'_, '_> {
     pub fn field_name(&mut self, name: &str, place: &Range<usize>) -> Option<String> {
         match (self.scope.layout.find(name), self.scope.layout.rest) {
             (Some(field), _) => Some(field.name.clone()),
+            (None, Rest::Json) if self.scope.layout.is_left_out(name) => self.left_out(name, place),
             (None, Rest::Json) => Some(name.to_string()),
             (None, Rest::Closed) => self.unknown_column(name, place),
         }
@@ -72,6 +75,11 @@ impl Binder<'_, '_> {
             (Some(field), [_]) => field.name.clone(),
             _ => name,
         }
+    }
+
+    fn left_out<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {
+        let message = format!("`{name}` is not there any more in {}", self.scope.context);
+        self.fail(place, &message, "a step before takes it out of the record")
     }
 
     fn unknown_column<T>(&mut self, name: &str, place: &Range<usize>) -> Option<T> {

@@ -81,6 +81,9 @@ impl Binder<'_, '_> {
                 return self.call("json_extract_string", vec![left, right], place);
             }
             BinaryOperator::BitwiseXor => return self.call("power", vec![left, right], place),
+            BinaryOperator::PGStartsWith => {
+                return self.call("starts_with", vec![left, right], place);
+            }
             other => return self.matching(other, left, right, place),
         };
         let pair = self.pair(left, right)?;

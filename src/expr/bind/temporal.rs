@@ -32,9 +32,17 @@ impl Binder<'_, '_> {
         let [left_type, right_type] = types;
         let is_null = |side: &Typed| side.node == Node::Null;
         let guesses = match (is_null(left), is_null(right)) {
-            (true, _) => [[right_type, right_type], [DataType::Interval, right_type]],
-            (_, true) => [[left_type, DataType::Interval], [left_type, left_type]],
-            _ => [types, types],
+            (true, _) => [
+                [right_type, right_type],
+                [DataType::Interval, right_type],
+                [DataType::Bigint, right_type],
+            ],
+            (_, true) => [
+                [left_type, DataType::Interval],
+                [left_type, left_type],
+                [left_type, DataType::Bigint],
+            ],
+            _ => [types; 3],
         };
         let rule = guesses.into_iter().find_map(|[left, right]| rule(operator, left, right));
         let Some((function, left_type, right_type, result)) = rule else {
@@ -61,12 +69,7 @@ impl Binder<'_, '_> {
         Some(Node::Arithmetic(operator, Box::new(pair.map(|side| side.node)), data_type))
     }
 
-    fn no_arithmetic<T>(
-        &mut self,
-        operator: Arithmetic,
-        left: &Typed,
-        right: &Typed,
-    ) -> Option<T> {
+    fn no_arithmetic<T>(&mut self, operator: Arithmetic, left: &Typed, right: &Typed) -> Option<T> {
         let (left_type, right_type) = (left.node.data_type(), right.node.data_type());
         let symbol = operator.symbol();
         let message = format!("there is no {left_type} {symbol} {right_type}");
@@ -79,6 +82,10 @@ impl Binder<'_, '_> {
                 if number.is_numeric() && is_additive =>
             {
                 format!("say which unit: INTERVAL ({written}) DAY")
+            }
+            (DataType::Interval, DataType::Text) if is_additive => {
+                let declared = self.declaration(other, DataType::Timestamp);
+                declared.unwrap_or_else(|| format!("write CAST({written} AS timestamp)"))
             }
             (_, DataType::Text) if is_additive => {
                 format!("write an interval as INTERVAL '3 days', or CAST({written} AS interval)")
@@ -191,7 +198,9 @@ fn rule(operator: Arithmetic, left: DataType, right: DataType) -> Option<Rule> {
         (Arithmetic::Add, Interval, Date | Timestamp) => sum(left, right, Timestamp),
         (Arithmetic::Add, Timestamptz | Time | Interval, Interval) => sum(left, right, left),
         (Arithmetic::Add, Interval, Timestamptz | Time) => sum(left, right, right),
-        (Arithmetic::Add, Date, Time) | (Arithmetic::Add, Time, Date) => sum(left, right, Timestamp),
+        (Arithmetic::Add, Date, Time) | (Arithmetic::Add, Time, Date) => {
+            sum(left, right, Timestamp)
+        }
         (Arithmetic::Add, Json, Interval) => sum(Timestamp, right, Timestamp),
         (Arithmetic::Add, Interval, Json) => sum(left, Timestamp, Timestamp),
         (Arithmetic::Subtract, Date | Timestamp, Interval) => difference(left, right, Timestamp),

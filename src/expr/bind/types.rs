@@ -224,7 +224,7 @@ impl Binder<'_, '_> {
     }
 
     /// The line of the job file that gives an undeclared CSV column the type that it is used as.
-    fn declaration(&self, typed: &Typed, target: DataType) -> Option<String> {
+    pub fn declaration(&self, typed: &Typed, target: DataType) -> Option<String> {
         let Node::Column(slot, DataType::Text) = typed.node else {
             return None;
         };

@@ -3,7 +3,7 @@
 use super::cell::{Builder, Cell, Operand};
 use crate::expr::node::{Arithmetic, Node, Value};
 use crate::expr::numbers;
-use crate::record::{Batch, Column, DataType, Values};
+use crate::record::{Batch, Column, DataType, Values, calendar};
 use std::sync::Arc;
 
 const DIVISION_BY_ZERO: &str = "division by zero";
@@ -130,9 +130,10 @@ fn add_days(
     for row in rows {
         let at = *row as usize;
         if let (Cell::Date(days), Cell::Bigint(count)) = (left.cell(at), right.cell(at)) {
-            match bigint_operator(operator)(i64::from(days), count).map(i32::try_from) {
-                Ok(Ok(days)) => out[at] = days,
-                _ => faulty.push((*row, DATE_OVERFLOW)),
+            let sum = bigint_operator(operator)(i64::from(days), count).ok();
+            match sum.and_then(calendar::day_within) {
+                Some(days) => out[at] = days,
+                None => faulty.push((*row, DATE_OVERFLOW)),
             }
         }
     }

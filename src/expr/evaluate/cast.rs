@@ -128,9 +128,13 @@ pub fn convert<'a>(
             write_cell(scratch, cell);
             Ok(Answer::Written)
         }
-        (Cell::Text(bytes), DataType::List(element)) => list::read_text(bytes, element, scratch),
+        (Cell::Text(bytes), DataType::List(element)) => {
+            list::read_text(bytes, element, conversion, scratch)
+        }
         (Cell::List(_, from), DataType::List(to)) if from == to => Ok(Answer::Cell(cell)),
-        (Cell::List(bytes, from), DataType::List(to)) => list::cast(bytes, from, to, scratch),
+        (Cell::List(bytes, from), DataType::List(to)) => {
+            list::cast(bytes, from, to, conversion, scratch)
+        }
         (Cell::Text(bytes), _) => read_text(bytes, target).map(Answer::Cell),
         _ => match plain(cell, target) {
             Some(cell) => Ok(Answer::Cell(cell)),

@@ -1,12 +1,13 @@
 //! Lists as values of other types and the other way round, element by element.
 
 use super::cast::{convert, write_cell};
-use super::cell::{Answer, Cell, Failure};
+use super::cell::{Answer, Builder, Cell, Failure};
 use super::json;
 use crate::expr::node::Conversion;
 use crate::record::list::{self, Elements, ListWriter};
-use crate::record::{Element, text};
+use crate::record::{Column, Element, text};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A value in a list, with what its bytes are borrowed from.
 pub enum Item<'a> {
@@ -53,6 +54,25 @@ impl<'a> Item<'a> {
     }
 }
 
+/// Appends the value of a row as JSON.
+pub fn write_json(out: &mut Vec<u8>, column: &Column, row: usize) {
+    write_element(out, Cell::of(column, row));
+}
+
+/// Elements of lists of a type as the values of a column, one row each; `None` is NULL.
+pub fn column_of_elements<'a>(
+    element: Element,
+    rows: usize,
+    sources: impl Iterator<Item = Option<&'a [u8]>>,
+) -> Arc<Column> {
+    let mut builder = Builder::new(element.data_type(), rows);
+    for (row, source) in (0..).zip(sources) {
+        let item = source.map_or(Item::Plain(Cell::Null), |source| Item::read(source, element));
+        builder.set(row, item.cell());
+    }
+    builder.finish()
+}
+
 /// Appends a value as an element of a list of its type.
 pub fn write_element(out: &mut Vec<u8>, cell: Cell) {
     let is_plain = match cell {
@@ -83,11 +103,12 @@ pub fn write_element(out: &mut Vec<u8>, cell: Cell) {
     }
 }
 
-/// A list as a list of another type.
+/// A list as a list of another type; with `TRY_CAST` an element that does not fit is NULL.
 pub fn cast<'a>(
     bytes: &[u8],
     from: Element,
     to: Element,
+    conversion: Conversion,
     scratch: &mut Vec<u8>,
 ) -> Result<Answer<'a>, Failure> {
     let mut list = ListWriter::new(scratch);
@@ -95,8 +116,8 @@ pub fn cast<'a>(
     for source in Elements::of(bytes) {
         let item = Item::read(source, from);
         text.clear();
-        let answer = convert(item.cell(), to.data_type(), Conversion::Explicit, &mut text)?;
-        write_answer(list.next(), &answer, &text, to);
+        let answer = convert(item.cell(), to.data_type(), Conversion::Explicit, &mut text);
+        write_answer(list.next(), &or_null(answer, conversion)?, &text, to);
     }
     list.finish();
     Ok(Answer::Written)
@@ -120,11 +141,11 @@ pub fn read_array<'a>(
     for source in Elements::of(array) {
         text.clear();
         let answer = match (source, element) {
-            (b"null", _) => Answer::Cell(Cell::Null),
-            (_, Element::Json) => Answer::Cell(Cell::Json(source)),
-            _ => json::read(source, element.data_type(), conversion, &mut text)?,
+            (b"null", _) => Ok(Answer::Cell(Cell::Null)),
+            (_, Element::Json) => Ok(Answer::Cell(Cell::Json(source))),
+            _ => json::read(source, element.data_type(), conversion, &mut text),
         };
-        write_answer(list.next(), &answer, &text, element);
+        write_answer(list.next(), &or_null(answer, conversion)?, &text, element);
     }
     list.finish();
     Ok(Answer::Written)
@@ -134,14 +155,26 @@ pub fn read_array<'a>(
 pub fn read_text<'a>(
     bytes: &[u8],
     element: Element,
+    conversion: Conversion,
     scratch: &mut Vec<u8>,
 ) -> Result<Answer<'a>, Failure> {
     let bytes = bytes.trim_ascii();
     let is_array = bytes.first() == Some(&b'[') && list::is_json(bytes);
-    let read = is_array.then(|| read_array(bytes, element, Conversion::Explicit, scratch));
+    let read = is_array.then(|| read_array(bytes, element, conversion, scratch));
     match read {
         Some(Ok(answer)) => Ok(answer),
         _ => Err(format!("text is not a {}[]", element.data_type()).into()),
+    }
+}
+
+/// The element, or NULL for it where the conversion puts up with that.
+fn or_null<'a>(
+    answer: Result<Answer<'a>, Failure>,
+    conversion: Conversion,
+) -> Result<Answer<'a>, Failure> {
+    match answer {
+        Err(_) if conversion == Conversion::Try => Ok(Answer::Cell(Cell::Null)),
+        answer => answer,
     }
 }
 

@@ -202,7 +202,7 @@ fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn read_base64(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Failure> {
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return Err("the length of base64 must be a multiple of 4".into());
     }
     let padding = text.iter().rev().take(2).take_while(|byte| **byte == b'=').count();

@@ -202,7 +202,7 @@ fn time_from(cells: &[Cell]) -> Option<i64> {
     let (hour, minute) = (bigint_of(cells[0]), bigint_of(cells[1]));
     let seconds = double_of(cells[2]);
     let is_sound =
-        (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..60.0).contains(&seconds);
+        (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60.0).contains(&seconds);
     let micros = numbers::bigint_from_double(seconds * 1e6).filter(|_| is_sound)?;
     let time = (hour * 60 + minute) * 60_000_000 + micros;
     (time <= MICROS_PER_DAY).then_some(time)

@@ -49,6 +49,8 @@ mod similarity;
 
 mod span;
 
+mod split;
+
 mod strftime;
 
 mod temporal;
@@ -78,7 +80,7 @@ use std::sync::{Arc, LazyLock};
 pub struct FunctionDoc {
     /// Its name in lower case.
     pub name: &'static str,
-    /// The family it belongs to: `text`, `number`, `date and time`, `choice`.
+    /// The family it belongs to: `text`, `number`, `url and ip`.
     pub family: &'static str,
     /// How it is called: `left(text, count bigint) -> text`.
     pub signature: &'static str,
@@ -130,6 +132,10 @@ pub enum Parameter {
     HasPart,
     /// The same, or an integer.
     TemporalOrBigint,
+    /// A date, timestamp, timestamptz or time, as it is.
+    MomentOrTime,
+    /// A date, timestamp, timestamptz or interval, as it is.
+    MomentOrInterval,
     /// An interval.
     Interval,
     /// The format of a date, as a constant text.
@@ -214,6 +220,11 @@ pub type Kernel = for<'a> fn(&[Cell<'a>], &mut Vec<u8>) -> Result<Answer<'a>, Fa
 /// The documentation of all functions, sorted by name.
 pub fn all() -> impl Iterator<Item = &'static FunctionDoc> {
     REGISTRY.iter().map(|function| &function.doc)
+}
+
+/// All functions, sorted by name.
+pub fn functions() -> impl Iterator<Item = &'static Function> {
+    REGISTRY.iter().copied()
 }
 
 /// The function of that name, without regard to case.
@@ -305,6 +316,7 @@ static REGISTRY: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
         rounding::FUNCTIONS,
         similarity::FUNCTIONS,
         span::FUNCTIONS,
+        split::FUNCTIONS,
         strftime::FUNCTIONS,
         temporal::FUNCTIONS,
         text::FUNCTIONS,
@@ -414,6 +426,19 @@ mod tests {
     fn every_signature_starts_with_its_name() {
         for doc in all() {
             assert!(doc.signature.starts_with(doc.name), "{}", doc.signature);
+        }
+    }
+
+    #[test]
+    fn the_language_names_only_functions_that_exist() {
+        let language = include_str!("../LANGUAGE.md");
+        let (_, section) = language.split_once("## Functions\n").expect("a section");
+        let (_, listed) = section.split_once("Beyond those:").expect("a list");
+        let (listed, _) = listed.split_once('.').expect("its end");
+        let listed: Vec<&str> = listed.split('`').skip(1).step_by(2).collect();
+        assert!(listed.len() > 10);
+        for name in listed {
+            assert!(find(name).is_some(), "{name}");
         }
     }
 }

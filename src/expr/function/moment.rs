@@ -79,7 +79,7 @@ pub const FUNCTIONS: &[Function] = &[
                 "date_trunc('month', DATE '2024-05-17')",
                 "2024-05-01 00:00:00",
             ],
-            &[Parameter::Part, Parameter::Temporal],
+            &[Parameter::Part, Parameter::MomentOrInterval],
             Body::Prepared(truncated_type, &[0], |constants| {
                 let part = part_of(constants)?;
                 Ok(routine(move |cells, _| truncate(part, cells[1])))
@@ -183,10 +183,10 @@ pub fn part_of(constants: &[Option<Cell>]) -> Result<Part, Flaw> {
 
 /// A part of a moment, time or interval as the result of a function.
 pub fn answer<'a>(part: Part, cell: Cell) -> Result<Answer<'a>, Failure> {
-    let value = part.of(cell);
-    match part.has_fraction() {
-        true => double_answer(numbers::double_from_decimal(value, 6)),
-        false => bigint_answer(value),
+    match part {
+        Part::Julian => double_answer(Part::julian_day(super::temporal::moment_of(cell))),
+        Part::Epoch => double_answer(numbers::double_from_decimal(part.of(cell), 6)),
+        _ => bigint_answer(part.of(cell)),
     }
 }
 

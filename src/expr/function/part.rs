@@ -1,6 +1,7 @@
 //! The parts of moments, times and intervals: years, months, weeks and so on.
 
 use crate::expr::evaluate::cell::Cell;
+use crate::expr::numbers;
 use crate::record::calendar;
 use crate::record::text::{self, MICROS_PER_DAY};
 use crate::record::{DataType, Interval};
@@ -141,7 +142,15 @@ impl Part {
         matches!(self, Part::Epoch | Part::Julian)
     }
 
-    /// The part of a moment, time or interval that has it; of a part with a fraction, millionths.
+    /// The Julian day of a moment, with the part of the day that is over.
+    pub fn julian_day(micros: i64) -> f64 {
+        let day = numbers::double_from_bigint(MICROS_PER_DAY);
+        let days = micros.div_euclid(MICROS_PER_DAY) + JULIAN_EPOCH;
+        let over = numbers::double_from_bigint(micros.rem_euclid(MICROS_PER_DAY)) / day;
+        numbers::double_from_bigint(days) + over
+    }
+
+    /// The part of a moment, time or interval that has it; seconds since 1970 in millionths, Julian days whole.
     pub fn of(self, cell: Cell) -> i128 {
         match cell {
             Cell::Time(micros) => self.of_time(micros),
@@ -172,10 +181,7 @@ impl Part {
                 let (year, week) = calendar::iso_week(days);
                 year * 100 + week
             }
-            Part::Julian => {
-                let millionths = i128::from(of_day) * 1_000_000 / i128::from(MICROS_PER_DAY);
-                return i128::from(days + JULIAN_EPOCH) * 1_000_000 + millionths;
-            }
+            Part::Julian => days + JULIAN_EPOCH,
             Part::Timezone => 0,
             Part::Epoch | Part::EpochMillis | Part::EpochMicros => {
                 return self.of_time(micros);
@@ -194,7 +200,7 @@ impl Part {
             Part::Second => micros / MICROS_PER_SECOND % 60,
             Part::Millisecond => micros / 1_000 % 60_000,
             Part::Microsecond => micros % MICROS_PER_MINUTE,
-            Part::EpochMillis => micros.div_euclid(1_000),
+            Part::EpochMillis => return numbers::divide_rounding(i128::from(micros), 1_000),
             Part::Epoch | Part::EpochMicros => micros,
             _ => 0,
         })
@@ -267,6 +273,7 @@ impl Part {
             Part::Second | Part::Epoch => whole_micros(MICROS_PER_SECOND),
             Part::Millisecond | Part::EpochMillis => whole_micros(1_000),
             Part::Microsecond | Part::EpochMicros => interval,
+            Part::Week | Part::YearWeek => Interval { months, days: days / 7 * 7, micros: 0 },
             _ => Interval { months, days, micros: 0 },
         }
     }

@@ -85,7 +85,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 /// The characters that separate the parts of a path.
-fn separators(name: Option<&Cell>) -> Result<&'static [char], Failure> {
+pub fn separators(name: Option<&Cell>) -> Result<&'static [char], Failure> {
     match name.map(|name| str_of(*name)) {
         None | Some("both_slash") => Ok(&['/', '\\']),
         Some("forward_slash" | "system") => Ok(&['/']),

@@ -14,7 +14,7 @@ use crate::record::{DataType, Interval, IntervalUnit, calendar};
 const INTERVAL_OVERFLOW: &str = "interval overflow";
 const BIGINT: ResultType = |_| DataType::Bigint;
 const INTERVAL: ResultType = |_| DataType::Interval;
-const BETWEEN: &[Parameter] = &[Parameter::Part, Parameter::Temporal, Parameter::Temporal];
+const BETWEEN: &[Parameter] = &[Parameter::Part, Parameter::MomentOrTime, Parameter::MomentOrTime];
 
 /// 2000-01-03, a Monday: where buckets of days, hours and so on start.
 const MONDAY: i64 = 10_959 * MICROS_PER_DAY;

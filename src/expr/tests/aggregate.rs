@@ -27,7 +27,7 @@ fn items_are_named_by_alias_column_key_or_text() {
         })
         .collect();
     assert_eq!(names, ["number", "id", "name", "items", "id + 1"]);
-    let Some(Item::Star { exclude, replace }) = items.last() else {
+    let Some(Item::Star { exclude, replace, .. }) = items.last() else {
         unreachable!("the last item is a star");
     };
     assert_eq!(exclude, &["id", "day"]);

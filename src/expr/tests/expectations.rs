@@ -19,9 +19,11 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "casts"
     "choices"
     "comparisons"
+    "dates"
     "encodings"
     "formats"
     "hashes"
+    "intervals"
     "json"
     "lists"
     "logic"
@@ -29,9 +31,13 @@ const FAMILIES: &[(&str, &str)] = &families! {
     "moments"
     "nulls"
     "numbers"
+    "operators"
     "regex"
+    "splits"
+    "strftime"
     "text"
     "texts"
+    "zones"
 };
 
 /// Expression, row, our result, reason.

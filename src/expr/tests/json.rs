@@ -49,7 +49,7 @@ fn json_beside_json_needs_a_type() {
 
 #[test]
 fn paths_become_slots_once() {
-    let layout = Layout { fields: Vec::new(), rest: Rest::Json };
+    let layout = Layout::json();
     let mut slots = Slots::default();
     slots.declared.push(("user.age".to_string(), DataType::Bigint));
     let mut scope = scope(&layout, &mut slots);

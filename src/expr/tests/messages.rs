@@ -88,3 +88,18 @@ fn long_chains_are_bounded_and_long_conditions_are_not() {
     let condition = format!("1 = 1{}", " AND 1 = 1".repeat(400));
     assert_eq!(text_of(&condition), Ok("true".to_string()));
 }
+
+#[test]
+fn what_came_from_the_environment_is_not_repeated() {
+    let label = |sql: &Sql| {
+        let table = orders();
+        let mut slots = table.slots.clone();
+        let errors = bind_scalar(sql, &mut scope(&table.layout, &mut slots)).expect_err("a flaw");
+        errors[0].label.clone()
+    };
+    let mut sql = Sql::unplaced("regexp_matches(status, 'a(secret')");
+    assert_eq!(label(&sql), "here: a(secret");
+    // As if `secret` stood for `${NAME}` there: all of its bytes come from where that begins.
+    sql.offsets[26..32].fill(26);
+    assert_eq!(label(&sql), "");
+}

@@ -42,7 +42,7 @@ struct Table {
 impl Default for Table {
     fn default() -> Table {
         Table {
-            layout: Layout { fields: Vec::new(), rest: Rest::Closed },
+            layout: Layout::closed(Vec::new()),
             slots: Slots::default(),
             columns: Vec::new(),
         }

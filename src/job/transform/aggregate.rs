@@ -6,7 +6,8 @@ use crate::job::text::Text;
 use crate::transform::settings::{AggregateSettings, GroupOrder, TransformKind};
 use serde_json::{Value as Json, json};
 
-const ORDERS: &[(&str, GroupOrder)] =
+/// The orders in which groups can come.
+pub const ORDERS: &[(&str, GroupOrder)] =
     &[("first_seen", GroupOrder::FirstSeen), ("key", GroupOrder::Key)];
 
 /// Reads the settings.

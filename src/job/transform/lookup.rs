@@ -4,8 +4,8 @@ use super::{sqls, written};
 use crate::error::Diagnostic;
 use crate::job::format::{self, FormatName};
 use crate::job::section::{Placed, Section};
-use crate::job::source;
 use crate::job::text::Text;
+use crate::job::{source, types};
 use crate::source::settings::ReferenceSettings;
 use crate::transform::settings::{Duplicates, LookupKind, LookupSettings, TransformKind};
 use serde_json::{Map, Value as Json, json};
@@ -95,13 +95,18 @@ fn file(
 ) -> Option<ReferenceSettings> {
     let memory = memory(section);
     let format = format::format(section, &[from]);
-    let declared = source::types(section);
+    let declared = types::types(section);
     let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
     let source_format = source::source_format(section, "file", name, effective);
     effective.insert("format".into(), json!(format?.written));
     effective.insert("types".into(), Json::Object(declared.effective));
-    let (path, types) = (from.text.clone(), declared.types);
-    Some(ReferenceSettings { path, format: source_format, types, memory: memory? })
+    Some(ReferenceSettings {
+        path: from.text.clone(),
+        format: source_format,
+        types: declared.types,
+        readings: declared.readings,
+        memory: memory?,
+    })
 }
 
 /// No output byte depends on it, so the effective job does not name it.

@@ -2,11 +2,39 @@
 
 mod aggregate;
 
+mod assert;
+
 mod dedup;
+
+mod fill;
+
+mod flatten;
+
+mod frequency;
 
 mod lookup;
 
+mod pivot;
+
+mod sample;
+
+mod sessionize;
+
 mod sort;
+
+mod split;
+
+mod stretch;
+
+mod top;
+
+mod tumble;
+
+mod unnest;
+
+mod unpivot;
+
+mod window;
 
 use super::section::{Placed, Section};
 use super::text::Text;
@@ -18,8 +46,33 @@ use crate::transform::settings::{TransformKind, TransformSettings};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
-/// The kinds of steps, as messages list them.
-const KINDS: &[&str] = &["filter", "select", "compute", "limit", "dedup", "aggregate", "sort", "lookup"];
+/// The kinds of steps, as messages and guides list them.
+pub const KINDS: &[&str] = &[
+    "filter",
+    "select",
+    "compute",
+    "limit",
+    "dedup",
+    "aggregate",
+    "offset",
+    "unnest",
+    "split",
+    "unpivot",
+    "fill",
+    "sample",
+    "assert",
+    "sessionize",
+    "top",
+    "tumble",
+    "window",
+    "count",
+    "frequency",
+    "pivot",
+    "flatten",
+    "unflatten",
+    "sort",
+    "lookup",
+];
 
 /// One `[[transform]]` and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,6 +206,25 @@ fn kind_of(
         "aggregate" => aggregate::understand(section),
         "sort" => sort::understand(section),
         "lookup" => lookup::understand(section, references),
+        "count" => frequency::understand_count(section),
+        "frequency" => frequency::understand(section),
+        "pivot" => pivot::understand(section),
+        "offset" => {
+            let count = section.count(kind, 0)?;
+            Some((TransformKind::Offset(count), json!(count)))
+        }
+        "unnest" => unnest::understand(section),
+        "split" => split::understand(section),
+        "unpivot" => unpivot::understand(section),
+        "fill" => fill::understand(section),
+        "sample" => sample::understand(section),
+        "assert" => assert::understand(section),
+        "sessionize" => sessionize::understand(section),
+        "top" => top::understand(section),
+        "tumble" => tumble::understand(section),
+        "window" => window::understand(section),
+        "flatten" => flatten::flatten(section),
+        "unflatten" => flatten::unflatten(section),
         _ => unreachable!("`{kind}` is one of the kinds"),
     }
 }
@@ -167,6 +239,96 @@ fn optional<'a>(
         Some(_) => section.texts(key, instead_of_empty),
         None => Some(Vec::new()),
     }
+}
+
+/// A setting that may be left out, but not be wrong.
+fn maybe<T>(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    read: impl FnOnce(&mut Section<'_, '_>) -> Option<T>,
+) -> Option<Option<T>> {
+    match section.entry(key) {
+        Some(_) => read(section).map(Some),
+        None => Some(None),
+    }
+}
+
+/// A name or expression that may be left out.
+fn maybe_text<'a>(section: &mut Section<'a, '_>, key: &'static str) -> Option<Option<&'a Text>> {
+    match section.entry(key) {
+        Some(_) => section.text(key).map(Some),
+        None => Some(None),
+    }
+}
+
+/// A name or expression that must be there.
+fn needed<'a>(section: &mut Section<'a, '_>, key: &'static str, hint: &str) -> Option<&'a Text> {
+    match section.entry(key) {
+        Some(_) => section.text(key),
+        None => section.missing(key, hint),
+    }
+}
+
+/// A list that must be there.
+fn needed_list<'a>(
+    section: &mut Section<'a, '_>,
+    key: &'static str,
+    hint: &str,
+) -> Option<Vec<&'a Text>> {
+    match section.entry(key) {
+        Some(_) => section.texts(key, hint),
+        None => section.missing(key, hint),
+    }
+}
+
+/// `true` or `false`, or what holds where it is left out.
+fn flag(section: &mut Section<'_, '_>, key: &'static str, default: bool) -> Option<bool> {
+    match section.entry(key) {
+        Some(_) => section.boolean(key),
+        None => Some(default),
+    }
+}
+
+/// One of some words, or what holds where it is left out.
+fn word<T: Copy>(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    options: &[(&str, T)],
+    default: T,
+) -> Option<T> {
+    match section.entry(key) {
+        Some(_) => section.choice(key, options).map(|choice| choice.value),
+        None => Some(default),
+    }
+}
+
+/// Complains about keys that have no meaning beside another one.
+fn refuse_keys(section: &mut Section<'_, '_>, keys: &[&'static str], beside: &str) -> Option<()> {
+    let mut is_sound = Some(());
+    for key in keys {
+        if let Some(entry) = section.entry(key) {
+            let message = format!("`{key}` has no meaning beside `{beside}`");
+            let problem = Diagnostic::at(entry.key_place.clone(), message);
+            is_sound = section.refuse(problem.with_hint("leave one of them out"));
+        }
+    }
+    is_sound
+}
+
+/// A name that the job gives to a column, or else a usual one, which then stands for the whole table.
+fn column_name(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    usual: &str,
+    place: &Range<usize>,
+) -> Option<(Sql, Json)> {
+    if section.entry(key).is_some() {
+        let text = section.text(key)?;
+        return Some((text.sql(), json!(text.written)));
+    }
+    let mut offsets = vec![place.start; usual.len()];
+    offsets.push(place.end);
+    Some((Sql { text: usual.to_owned(), offsets }, json!(usual)))
 }
 
 fn sqls(texts: &[&Text]) -> Vec<Sql> {

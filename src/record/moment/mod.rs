@@ -149,6 +149,24 @@ impl Format {
             .any(|item| matches!(item, Item::Part(Specifier::Offset | Specifier::ZoneName, _)))
     }
 
+    /// Whether texts of this format say a year.
+    pub fn has_year(&self) -> bool {
+        let is_year = |item: &Item| {
+            matches!(
+                item,
+                Item::Part(Specifier::Year | Specifier::ShortYear | Specifier::IsoYear, _)
+            )
+        };
+        self.items.iter().any(is_year)
+    }
+
+    /// Whether texts of this format say an hour.
+    pub fn has_hour(&self) -> bool {
+        let is_hour =
+            |item: &Item| matches!(item, Item::Part(Specifier::Hour | Specifier::HalfDayHour, _));
+        self.items.iter().any(is_hour)
+    }
+
     /// Appends a moment. `zone` is what `%Z` says; the offset `%z` is always that of UTC.
     pub fn write(&self, out: &mut Vec<u8>, micros: i64, zone: &str) {
         let days = micros.div_euclid(MICROS_PER_DAY);

@@ -1,9 +1,7 @@
 //! The laws of all accumulators at once: any split into chunks, merged, written and read is one pass.
 
 use super::*;
-use crate::record::aggregation::{
-    Bits, Point, Points, Quantile, QuantileKind, Statistic,
-};
+use crate::record::aggregation::{Bits, Point, Points, Quantile, QuantileKind, Statistic};
 use crate::record::{Element, Text, Validity};
 use proptest::prelude::*;
 
@@ -200,7 +198,8 @@ fn kinds() -> Vec<AccumulatorKind> {
     }
     for data_type in [Bigint, DECIMAL, Double] {
         let sum = if data_type == Double { Double } else { DECIMAL };
-        let sum = if data_type == Bigint { DataType::Decimal { precision: 38, scale: 0 } } else { sum };
+        let sum =
+            if data_type == Bigint { DataType::Decimal { precision: 38, scale: 0 } } else { sum };
         kinds.push(kind(Aggregation::Sum, &[data_type], &[], sum));
         kinds.push(kind(Aggregation::Average, &[data_type], &[], Double));
         let direction = Direction::Ascending;

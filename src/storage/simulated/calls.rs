@@ -1,11 +1,11 @@
 //! The two storage traits on a simulated disk.
 
-use crate::storage::directories::{self, DirectoryCalls, Privacy};
+use crate::storage::directories::{self, DirectoryCalls};
 use crate::storage::simulated::faults::{Call, Errno};
 use crate::storage::simulated::image::{Body, Change, DataChange, Layers, NameChange, Names};
 use crate::storage::simulated::tree::Last;
 use crate::storage::simulated::{Fate, HeldLock, SimulatedFile, SimulatedStorage};
-use crate::storage::{Existing, File, Lock, Metadata, OpenMode, Storage};
+use crate::storage::{Existing, File, Lock, Metadata, OpenMode, Privacy, Storage};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -49,8 +49,8 @@ impl Storage for SimulatedStorage {
         })
     }
 
-    fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        directories::create(self, directory)
+    fn create_directory(&self, directory: &Path, privacy: Privacy) -> io::Result<()> {
+        directories::create(self, directory, privacy)
     }
 
     fn rename(&self, from: &Path, to: &Path, existing: Existing) -> io::Result<()> {

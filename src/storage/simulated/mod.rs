@@ -222,7 +222,7 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Existing, OpenMode, Storage};
+    use crate::storage::{Existing, OpenMode, Privacy, Storage};
 
     const PATH: &str = "/d/file";
 
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn directories_are_durable_when_they_are_made() {
         let storage = SimulatedStorage::new();
-        storage.create_directory(Path::new("/a/b/c")).expect("made");
+        storage.create_directory(Path::new("/a/b/c"), Privacy::Private).expect("made");
         let after = storage.power_cut(Cut::Prefix(0));
         assert!(after.metadata(Path::new("/a/b/c")).expect("there").mode == 0o700);
     }

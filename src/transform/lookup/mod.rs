@@ -161,14 +161,15 @@ fn taken(
     for item in expr::bind_items(sqls, file)? {
         match item {
             Item::Expression { name, expression } => taken.push((name, expression)),
-            Item::Star { exclude, replace } => {
+            Item::Star { exclude, replace, rename } => {
                 let is_excluded =
                     |name: &str| exclude.iter().any(|out| out.eq_ignore_ascii_case(name));
                 for field in file.layout.fields.iter().filter(|field| !is_excluded(&field.name)) {
                     let replaced = replace.iter().find(|(name, _)| *name == field.name);
                     let plain = || Expression::column(field.slot, field.data_type);
                     let value = replaced.map_or_else(plain, |(_, value)| value.clone());
-                    taken.push((field.name.clone(), value));
+                    let renamed = rename.iter().find(|(from, _)| *from == field.name);
+                    taken.push((renamed.map_or(&field.name, |(_, to)| to).clone(), value));
                 }
             }
         }

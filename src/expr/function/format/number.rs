@@ -208,7 +208,7 @@ fn grouped(number: &str, spec: &Spec) -> String {
     let (whole, rest) = number.split_at(whole);
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
             grouped.push(separator);
         }
         grouped.push(digit);

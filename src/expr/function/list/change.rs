@@ -162,7 +162,10 @@ pub const FUNCTIONS: &[Function] = &[
                 "[3,2,1]",
             ],
             |cells| match cells {
-                [list, nulls] => prepare_sort(&[*list, None, *nulls], Ordering::Greater),
+                [list, nulls] => {
+                    let sorted = prepare_sort(&[*list, None, *nulls], Ordering::Greater);
+                    sorted.map_err(|flaw| Flaw { argument: 1, ..flaw })
+                }
                 _ => prepare_sort(cells, Ordering::Greater),
             },
         )
@@ -350,10 +353,7 @@ fn prepare_sort(cells: &[Option<Cell>], default: Ordering) -> Result<Routine, Fl
     let nulls_first = match word(2).as_deref() {
         None | Some("DEFAULT" | "NULLS LAST") => false,
         Some("NULLS FIRST") => true,
-        Some(_) => {
-            let place = cells.len() - 1;
-            return Err(Flaw::new(place, "it is 'NULLS FIRST' or 'NULLS LAST'"));
-        }
+        Some(_) => return Err(Flaw::new(2, "it is 'NULLS FIRST' or 'NULLS LAST'")),
     };
     Ok(routine(move |cells, out| {
         let (bytes, element) = list_of(cells[0]);

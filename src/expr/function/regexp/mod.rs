@@ -14,7 +14,8 @@ use super::{
 };
 use crate::expr::evaluate::cell::{Answer, Cell};
 use crate::record::DataType;
-use pattern::{Extent, GlobalOption, Pattern, check_replacement};
+use pattern::check_replacement;
+pub use pattern::{Extent, GlobalOption, Pattern};
 
 const FAMILY: &str = "regular expression";
 const BOOLEAN: ResultType = |_| DataType::Boolean;
@@ -137,7 +138,8 @@ fn extract(constants: &[Option<Cell>]) -> Result<Routine, Flaw> {
     }))
 }
 
-fn check_group(group: i64) -> Result<usize, Flaw> {
+/// A group that may be asked for.
+pub fn check_group(group: i64) -> Result<usize, Flaw> {
     let number = usize::try_from(group).ok().filter(|_| group <= GROUP_MAX);
     number.ok_or_else(|| Flaw::new(2, "groups are 0 to 9"))
 }

@@ -1,0 +1,393 @@
+//! One output of a run: where it goes, what stands there, its staged file, and what a checkpoint says of it.
+//!
+//! Paths come from the job and from the names of partitions, never from a checkpoint.
+
+use super::summary::Written;
+use super::world::World;
+use crate::checkpoint::{OutputEntry, Standing};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::sink::settings::Target;
+use crate::sink::{
+    self, Inspected, Mark, Mismatch, Occupant, PartitionName, StagedFile, StagedName,
+};
+use crate::storage::{Existing, Metadata};
+use std::path::PathBuf;
+
+/// The name of the file of rejects in checkpoints.
+const REJECTS: &str = "rejects";
+
+/// Where an output goes, before anything is made.
+#[derive(Debug, Clone)]
+pub struct OutputPlan {
+    /// The sink's name, with a partition the name of that behind a slash; or `rejects`.
+    pub role: String,
+    /// The final name.
+    pub target: PathBuf,
+    /// Whether the job lets it replace what is not its own.
+    pub overwrite: bool,
+    /// Which output it is.
+    pub place: Place,
+}
+
+/// Which output it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The file of a sink, by its place in the job.
+    Sink(usize),
+    /// A partition of a sink.
+    Partition(usize, PartitionName),
+    /// The file of rejects.
+    Rejects,
+}
+
+/// What publishing may do with a file that stands at an output's final name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission {
+    /// Keep or replace it.
+    pub existing: Existing,
+    /// What of ours stood there when the job began.
+    pub ours: Option<Standing>,
+}
+
+impl Permission {
+    /// The user may allow later what the job did not allow when it began.
+    pub fn widened(self, overwrite: bool) -> Permission {
+        let existing = if overwrite { Existing::Replace } else { self.existing };
+        Permission { existing, ..self }
+    }
+}
+
+/// The single files that a job writes: those of the sinks in their order, then the rejects. Which partitions there are is
+/// only known from the records.
+pub fn planned(job: &Job) -> Vec<OutputPlan> {
+    let mut plans = Vec::new();
+    for (index, sink) in job.sinks.iter().enumerate() {
+        if let Target::File(target) = &sink.target {
+            let (role, target, place) = (sink.name.clone(), target.clone(), Place::Sink(index));
+            plans.push(OutputPlan { role, target, overwrite: sink.overwrite, place });
+        }
+    }
+    if let Some(target) = &job.rejects.path {
+        let overwrite = job.sinks.iter().all(|sink| sink.overwrite);
+        let (role, target) = (REJECTS.to_owned(), target.clone());
+        plans.push(OutputPlan { role, target, overwrite, place: Place::Rejects });
+    }
+    plans
+}
+
+/// The plan of a partition of a sink.
+pub fn partition(job: &Job, sink: usize, name: PartitionName) -> Option<OutputPlan> {
+    let settings = job.sinks.get(sink)?;
+    let Target::Partitions(partitions) = &settings.target else { return None };
+    let role = format!("{}/{}", settings.name, name.as_str());
+    let (target, overwrite) = (partitions.path.path(&name), settings.overwrite);
+    Some(OutputPlan { role, target, overwrite, place: Place::Partition(sink, name) })
+}
+
+/// All outputs that a job and a checkpoint of it name, each with what the checkpoint says of it.
+pub fn known<'m>(
+    job: &Job,
+    entries: &'m [OutputEntry],
+) -> Result<Vec<(OutputPlan, Option<&'m OutputEntry>)>> {
+    let entry_of = |plan: &OutputPlan| entries.iter().find(|entry| entry.name == plan.role);
+    let mut known: Vec<(OutputPlan, Option<&OutputEntry>)> = planned(job)
+        .into_iter()
+        .map(|plan| {
+            let entry = entry_of(&plan);
+            (plan, entry)
+        })
+        .collect();
+    for entry in entries {
+        let Some((sink, name)) = entry.name.split_once('/') else { continue };
+        let columns = |target: &Target| match target {
+            Target::Partitions(partitions) => partitions.by.len(),
+            Target::File(_) | Target::Stdout => 0,
+        };
+        let place = job.sinks.iter().position(|settings| settings.name == sink);
+        let plan = place.and_then(|place| {
+            let name = PartitionName::parse(name, columns(&job.sinks[place].target))?;
+            partition(job, place, name)
+        });
+        known.push((plan.ok_or_else(|| unreadable(entry))?, Some(entry)));
+    }
+    Ok(known)
+}
+
+impl OutputPlan {
+    /// The staged name of this output in a job with this id.
+    pub fn name(&self, instance: &str) -> StagedName {
+        StagedName::new(&self.target, instance)
+    }
+
+    /// Whether it is one of the files of a partitioned sink.
+    pub fn is_partition(&self) -> bool {
+        matches!(self.place, Place::Partition(..))
+    }
+
+    /// Checks that the output can be made, and says what publishing may do with a file that stands there: it is replaced
+    /// only where an earlier start of this job made it (`past` are the outputs of that), or the user wants it.
+    pub fn check(
+        &self,
+        world: &World,
+        instance: &str,
+        inputs: &[(PathBuf, Metadata)],
+        past: &[OutputEntry],
+        overwrite: bool,
+    ) -> Result<Permission> {
+        let occupant = sink::check_target(&*world.storage, &self.name(instance), inputs)?;
+        let entry = past.iter().find(|entry| entry.name == self.role);
+        let standings: Vec<Standing> = entry.map(standings).unwrap_or_default();
+        self.permission(world, occupant, &standings, overwrite)
+    }
+
+    /// The same for a partition, whose folder may be missing; `standings` is what an earlier start may have left there.
+    pub fn check_partition(
+        &self,
+        world: &World,
+        inputs: &[(PathBuf, Metadata)],
+        standings: &[Standing],
+        overwrite: bool,
+    ) -> Result<Permission> {
+        let occupant = sink::check_no_input(&*world.storage, &self.target, inputs)?;
+        self.permission(world, occupant, standings, overwrite)
+    }
+
+    fn permission(
+        &self,
+        world: &World,
+        occupant: Occupant,
+        standings: &[Standing],
+        overwrite: bool,
+    ) -> Result<Permission> {
+        let mut ours = None;
+        if let Occupant::File(_) = occupant {
+            for standing in standings {
+                let mark = Mark { length: standing.length, crc: standing.crc, tail: Vec::new() };
+                if sink::is_published(&*world.storage, &self.name(""), &mark)? {
+                    ours = Some(*standing);
+                }
+            }
+        }
+        match occupant {
+            _ if overwrite || ours.is_some() => {
+                Ok(Permission { existing: Existing::Replace, ours })
+            }
+            Occupant::Vacant => Ok(Permission { existing: Existing::Keep, ours }),
+            Occupant::File(_) => Err(self.not_ours()),
+        }
+    }
+
+    /// Checks that publishing will be able to give the output its name, so that this is known before the work.
+    pub fn check_vacant(&self, world: &World, existing: Existing) -> Result<()> {
+        let occupant = sink::occupant(&*world.storage, &self.target)?;
+        if existing == Existing::Keep && occupant != Occupant::Vacant {
+            return Err(self.not_ours());
+        }
+        Ok(())
+    }
+
+    fn not_ours(&self) -> Error {
+        let message = format!("`{}` exists, and this job did not make it", self.target.display());
+        Error::usage(message).with_hint("move it away, or replace it with `--overwrite`")
+    }
+
+    /// Looks whether the output can be rewound to what a checkpoint says. Changes nothing.
+    pub fn inspect(
+        &self,
+        world: &World,
+        instance: &str,
+        mark: &Mark,
+    ) -> Result<std::result::Result<Inspected, Mismatch>> {
+        StagedFile::inspect(&*world.storage, self.name(instance), mark)
+    }
+}
+
+/// What an output that a checkpoint knows may have left at its final name.
+pub fn standings(entry: &OutputEntry) -> Vec<Standing> {
+    let written = Standing { length: entry.length, crc: entry.crc };
+    [Some(written), entry.ours].into_iter().flatten().collect()
+}
+
+/// The mark that a checkpoint carries for an output that is being written.
+pub fn mark_of(entry: &OutputEntry) -> Result<Mark> {
+    if entry.tail.len() as u64 != sink::tail_length(entry.length) {
+        return Err(unreadable(entry));
+    }
+    Ok(Mark { length: entry.length, crc: entry.crc, tail: entry.tail.clone() })
+}
+
+/// That a checkpoint says of an output what cannot be.
+pub fn unreadable(entry: &OutputEntry) -> Error {
+    let message = format!("the checkpoint's entry of the {} is not readable", entry.name);
+    Error::refused(message)
+}
+
+/// An output that is being written.
+#[derive(Debug)]
+pub struct Output {
+    role: String,
+    stage: Stage,
+    /// What publishing does with a file of the final name.
+    permission: Permission,
+    records: u64,
+    /// How much of it is known to be durable.
+    length_synced: u64,
+    /// Whether its staged name is durable.
+    name_is_synced: bool,
+}
+
+/// Whether an output's staged file is there.
+#[derive(Debug)]
+enum Stage {
+    /// It is still to be made.
+    Planned(StagedName),
+    /// It is being written.
+    Open(StagedFile),
+    /// It is being written, and not open now.
+    Closed(StagedName, Mark),
+}
+
+/// What has to become durable of an output.
+pub struct Unsynced {
+    /// It has new bytes.
+    pub has_bytes: bool,
+    /// Its name is new.
+    pub has_name: bool,
+}
+
+impl Output {
+    /// An output that is not made before [`Output::open`].
+    pub fn planned(plan: &OutputPlan, instance: &str, permission: Permission) -> Output {
+        let (role, stage) = (plan.role.clone(), Stage::Planned(plan.name(instance)));
+        Output { role, stage, permission, records: 0, length_synced: 0, name_is_synced: false }
+    }
+
+    /// An output that was cut back to a checkpoint, which knows so many records in it.
+    pub fn rewound(
+        plan: &OutputPlan,
+        staged: StagedFile,
+        permission: Permission,
+        records: u64,
+    ) -> Output {
+        let length_synced = staged.length();
+        // The checkpoint of an empty output was saved before its file was made.
+        let name_is_synced = length_synced > 0;
+        let (role, stage) = (plan.role.clone(), Stage::Open(staged));
+        Output { role, stage, permission, records, length_synced, name_is_synced }
+    }
+
+    /// What checkpoints call it.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// Where it is staged and where it goes.
+    pub fn name(&self) -> &StagedName {
+        match &self.stage {
+            Stage::Planned(name) | Stage::Closed(name, _) => name,
+            Stage::Open(staged) => &staged.name,
+        }
+    }
+
+    /// Opens it, and makes it where it is not there yet.
+    pub fn open(&mut self, world: &World) -> Result<()> {
+        let storage = &*world.storage;
+        self.stage = Stage::Open(match &self.stage {
+            Stage::Planned(name) => StagedFile::create(storage, name.clone())?,
+            Stage::Closed(name, mark) => StagedFile::reopen(storage, name.clone(), mark)?,
+            Stage::Open(_) => return Ok(()),
+        });
+        Ok(())
+    }
+
+    /// Closes it, where it is open.
+    pub fn close(&mut self) {
+        let name = self.name().clone();
+        let stage = std::mem::replace(&mut self.stage, Stage::Planned(name));
+        self.stage = match stage {
+            Stage::Open(staged) => {
+                let (name, mark) = staged.close();
+                Stage::Closed(name, mark)
+            }
+            stage => stage,
+        };
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open(_))
+    }
+
+    /// Whether its file was never made.
+    pub fn is_planned(&self) -> bool {
+        matches!(self.stage, Stage::Planned(_))
+    }
+
+    /// The open file.
+    pub fn staged(&mut self) -> &mut StagedFile {
+        match &mut self.stage {
+            Stage::Open(staged) => staged,
+            Stage::Planned(_) | Stage::Closed(..) => {
+                unreachable!("an output is opened before it is written")
+            }
+        }
+    }
+
+    /// Bytes so far.
+    pub fn length(&self) -> u64 {
+        match &self.stage {
+            Stage::Planned(_) => 0,
+            Stage::Open(staged) => staged.length(),
+            Stage::Closed(_, mark) => mark.length,
+        }
+    }
+
+    /// Counts records that were appended.
+    pub fn count(&mut self, records: u64) {
+        self.records += records;
+    }
+
+    /// What publishing does with a file of the final name.
+    pub fn existing(&self) -> Existing {
+        self.permission.existing
+    }
+
+    /// How far it has come.
+    pub fn mark(&self) -> Mark {
+        match &self.stage {
+            Stage::Planned(_) => Mark::default(),
+            Stage::Open(staged) => staged.mark(),
+            Stage::Closed(_, mark) => mark.clone(),
+        }
+    }
+
+    /// What a checkpoint says of it.
+    pub fn entry(&self) -> OutputEntry {
+        let Mark { length, crc, tail } = self.mark();
+        let target = self.name().target.to_string_lossy().into_owned();
+        let Permission { existing, ours } = self.permission;
+        let replaces = existing == Existing::Replace;
+        let (name, records) = (self.role.clone(), self.records);
+        OutputEntry { name, target, length, crc, tail, records, replaces, ours }
+    }
+
+    /// Where it goes and what it holds.
+    pub fn written(&self) -> Written {
+        Written { target: self.name().target.clone(), records: self.records }
+    }
+
+    /// What has to become durable before a checkpoint refers to it; from now on counted as durable, since a failure of it
+    /// ends the run.
+    pub fn take_unsynced(&mut self) -> Unsynced {
+        if self.is_planned() {
+            return Unsynced { has_bytes: false, has_name: false };
+        }
+        let length = self.length();
+        let unsynced =
+            Unsynced { has_bytes: length > self.length_synced, has_name: !self.name_is_synced };
+        self.length_synced = length;
+        self.name_is_synced = true;
+        unsynced
+    }
+}

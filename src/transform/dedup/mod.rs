@@ -1,0 +1,184 @@
+//! `dedup`: keeps one record of each key, or marks the others.
+//!
+//! ```toml
+//! [[transform]]
+//! name  = "unique-orders"
+//! dedup = { key = ["order_id"] }
+//!
+//! [[transform]]
+//! name  = "latest-state"
+//! dedup = { key = ["order_id"], keep = "last" }
+//!
+//! [[transform]]
+//! name  = "repeats"
+//! dedup = { key = ["order_id"], mark = "is_repeat" }
+//! ```
+//!
+//! A NULL is a key like any other. Without `key` the whole record is the key. `keep = "first"`, the default, lets the first
+//! record of each key through at once. `keep = "last"` holds one record of each key and gives them when the input has
+//! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
+//! the first record of a key.
+
+mod last;
+
+use super::binder::{Binder, Bound, read_by};
+use super::{Action, Advanced, Context, Keeper, Stateful, groups};
+use crate::error::{Diagnostic, Result, Sql};
+use crate::expr::Expression;
+use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
+use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A `dedup` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Key expressions; none for the whole record's fields.
+    pub key: Vec<Sql>,
+    /// Which record of a key stays.
+    pub keep: Keep,
+    /// The name of the column that marks all others instead of dropping them.
+    pub mark: Option<Sql>,
+    /// Where it stands in the job file.
+    pub place: Range<usize>,
+}
+
+/// Which record of a key stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+}
+
+/// What makes records the same.
+#[derive(Debug)]
+enum Key {
+    /// The values of expressions.
+    Columns(Vec<Expression>),
+    /// The bytes of the record as it came, and what was computed since.
+    Record(Vec<Expression>),
+}
+
+/// Keeps the first record of each key.
+#[derive(Debug)]
+struct First {
+    key: Key,
+    /// Where all others are marked instead of dropped.
+    mark: Option<Slot>,
+}
+
+/// Binds a `dedup`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let (reads, key) = bind_key(settings, binder)?;
+    let action = match (settings.keep, &settings.mark) {
+        (Keep::Last, None) => {
+            let keeper = Keeper::new(&binder.layout, binder.slots);
+            Action::stateful(last::Last { key, keeper })
+        }
+        (Keep::Last, Some(mark)) => return Err(vec![marked_last(mark)]),
+        (Keep::First, None) => Action::stateful(First { key, mark: None }),
+        (Keep::First, Some(name)) => {
+            let slot = binder.new_column(name, DataType::Boolean)?;
+            Action::stateful(First { key, mark: Some(slot) })
+        }
+    };
+    Ok(Bound { reads, action })
+}
+
+fn bind_key(
+    settings: &Settings,
+    binder: &mut Binder<'_>,
+) -> Result<(Vec<Slot>, Key), Vec<Diagnostic>> {
+    if !settings.key.is_empty() {
+        let expressions = binder.scalars(&settings.key, "dedup")?;
+        return Ok((read_by(&expressions), Key::Columns(expressions)));
+    }
+    let layout = &binder.layout;
+    let column = |field: &Field| Expression::column(field.slot, field.data_type);
+    let expressions: Vec<Expression> = layout.fields.iter().map(column).collect();
+    let reads = read_by(&expressions);
+    match layout.rest {
+        Rest::Closed => Ok((reads, Key::Columns(expressions))),
+        Rest::Json if layout.left_out.is_empty() => Ok((reads, Key::Record(expressions))),
+        Rest::Json => {
+            let message = "JSON records that keys were taken out of cannot be compared as a whole";
+            let problem = Diagnostic::at(settings.place.clone(), message);
+            Err(vec![problem.with_hint("say what to compare: `dedup = { key = [\"id\"] }`")])
+        }
+    }
+}
+
+fn marked_last(mark: &Sql) -> Diagnostic {
+    let message = "with `keep = \"last\"` no record can be marked before the input has ended";
+    Diagnostic::at(mark.whole(), message)
+        .with_hint("leave out `keep`: then all but the first record of a key are marked")
+}
+
+impl Key {
+    /// The key of each selected row; rows whose key is faulty are rejected.
+    fn of(&self, step: &str, batch: &mut Batch) -> Keys {
+        match self {
+            Key::Record(expressions) => {
+                let columns = groups::evaluate_all(expressions, step, batch);
+                let bytes_of = |row| batch.records().record(row as usize);
+                Keys::of_records(&columns, &batch.selection, bytes_of)
+            }
+            Key::Columns(expressions) => {
+                let columns = groups::evaluate_all(expressions, step, batch);
+                Keys::of_columns(&columns, &batch.selection)
+            }
+        }
+    }
+}
+
+impl Stateful for First {
+    /// The keys seen.
+    type State = KeyTable;
+    /// The key of each selected row.
+    type Prepared = Keys;
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> KeyTable {
+        KeyTable::default()
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Keys {
+        self.key.of(context.step, batch)
+    }
+
+    fn advance(
+        &self,
+        _context: Context<'_>,
+        known: &mut KeyTable,
+        batch: &mut Batch,
+        keys: Keys,
+    ) -> Result<Advanced> {
+        let mut of_row = keys.iter();
+        let mut is_first = || {
+            let (hash, key) = of_row.next().expect("one key for each selected row");
+            matches!(known.insert(hash, key), Entry::New(_))
+        };
+        match self.mark {
+            None => batch.retain(|_| is_first()),
+            Some(slot) => {
+                let mut marks = vec![false; batch.rows];
+                for row in &batch.selection {
+                    marks[*row as usize] = !is_first();
+                }
+                batch.fill(slot, Arc::new(Column::new(Values::Boolean(marks))));
+            }
+        }
+        Ok(Advanced::default())
+    }
+
+    fn write(&self, _context: Context<'_>, keys: &mut KeyTable, out: &mut Writer) -> Result<()> {
+        keys.write(out);
+        Ok(())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<KeyTable, Unreadable> {
+        KeyTable::read(reader)
+    }
+}

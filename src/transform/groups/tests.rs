@@ -1,0 +1,217 @@
+//! Aggregates end to end: the examples of the documentation, and what DuckDB makes of many over one table.
+
+use super::*;
+use crate::error::Sql;
+use crate::expr::aggregate::{self, EXAMPLE_FIELDS, EXAMPLE_ROWS};
+use crate::expr::{Scope, bind_aggregate, bind_scalar};
+use crate::record::{Field, Layout, SlotOrigin, Slots, Text, Values};
+use std::collections::BTreeMap;
+
+/// A table, what DuckDB makes of many aggregates over it, and where we differ; `generate.py` is beside them.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/expressions/aggregates");
+
+/// Rows of texts, and what they are read as.
+struct Table {
+    layout: Layout,
+    slots: Slots,
+    /// The texts of each column.
+    columns: Vec<Vec<Option<String>>>,
+}
+
+/// Columns of NULL and texts are cast to their types, as in a job.
+fn table<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a str)>,
+    rows: &[Vec<Option<&str>>],
+) -> Table {
+    let mut table =
+        Table { layout: Layout::closed(Vec::new()), slots: Slots::default(), columns: Vec::new() };
+    for (index, (name, type_name)) in fields.enumerate() {
+        let data_type = DataType::parse(type_name).expect("a type");
+        let slot = table.slots.add(name, data_type, SlotOrigin::CsvField(index));
+        table.layout.fields.push(Field { name: name.to_owned(), data_type, slot });
+        let texts = rows.iter().map(|row| row[index].map(str::to_owned));
+        table.columns.push(texts.collect());
+    }
+    table
+}
+
+impl Table {
+    /// Some rows as a batch of at least so many slots.
+    fn batch(&self, rows: Range<usize>, slots: usize) -> Batch {
+        let mut batch = Batch::new(RawRecords::None, rows.len(), slots);
+        for (field, texts) in self.layout.fields.iter().zip(&self.columns) {
+            batch.fill(field.slot, cast(&texts[rows.clone()], field.data_type));
+        }
+        batch
+    }
+
+    /// The keys and the result of each group as texts, from the rows in parts of a size.
+    fn results(&self, by: &[&str], call: &str, part: usize) -> Result<Vec<Vec<String>>, String> {
+        let mut slots = self.slots.clone();
+        let layout = &self.layout;
+        let mut scope = Scope { layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
+        let by: Vec<Sql> = by.iter().map(|key| Sql::unplaced(*key)).collect();
+        let select = [Sql::unplaced(format!("{call} AS result"))];
+        let bound = bind_aggregate(&by, &select, None, &mut scope)
+            .map_err(|errors| errors[0].message.clone())?;
+        let grouping = Grouping::new(bound.keys.clone(), bound.calls);
+        let mut groups = grouping.new_groups();
+        let mut from = 0;
+        let rows = self.columns[0].len();
+        while from < rows {
+            let mut batch = self.batch(from..rows.min(from + part), slots.infos.len());
+            groups.merge(&grouping.groups_of("test", &mut batch));
+            if let Some(reject) = batch.rejects.first() {
+                return Err(reject.reason.to_string());
+            }
+            from += part;
+        }
+        let mut results = Vec::new();
+        // A few groups at a time, as if there were many.
+        while let Some(batch) =
+            grouping.next_groups(&mut groups, Giving::default(), 2, slots.infos.len())
+        {
+            let result = bound.outputs[0].1.evaluate(&batch, &batch.selection);
+            let mut columns: Vec<Arc<Column>> =
+                bound.keys.iter().map(|key| batch.column(key.slot).clone()).collect();
+            columns.push(result);
+            for row in &batch.selection {
+                results.push(columns.iter().map(|column| text_of(column, *row)).collect());
+            }
+        }
+        Ok(results)
+    }
+}
+
+fn cast(texts: &[Option<String>], data_type: DataType) -> Arc<Column> {
+    let mut slots = Slots::default();
+    let slot = slots.add("x", DataType::Text, SlotOrigin::Computed);
+    let fields = vec![Field { name: "x".to_owned(), data_type: DataType::Text, slot }];
+    let layout = Layout::closed(fields);
+    let mut scope =
+        Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
+    let cast = Sql::unplaced(format!("CAST(x AS {data_type})"));
+    let cast = bind_scalar(&cast, &mut scope).expect("a sound cast");
+    let mut text = Text::filled(Arc::default(), texts.len());
+    for (row, value) in texts.iter().enumerate() {
+        text.set(row, value.as_deref().unwrap_or_default().as_bytes());
+    }
+    let mut column = Column::new(Values::Text(text));
+    for (row, _) in texts.iter().enumerate().filter(|(_, value)| value.is_none()) {
+        column.validity.set_null(row, texts.len());
+    }
+    let mut batch = Batch::new(RawRecords::None, texts.len(), slots.infos.len());
+    batch.fill(slot, Arc::new(column));
+    let column = cast.evaluate(&batch, &batch.selection);
+    assert!(column.faults.is_empty(), "{:?} as {data_type}", column.faults);
+    column
+}
+
+/// The text form of a row; `NULL`, or `ERROR` for a fault.
+fn text_of(column: &Arc<Column>, row: u32) -> String {
+    if column.faults.get(row).is_some() {
+        return "ERROR".to_owned();
+    }
+    if !column.is_valid(row as usize) {
+        return "NULL".to_owned();
+    }
+    let mut slots = Slots::default();
+    let slot = slots.add("x", column.data_type(), SlotOrigin::Computed);
+    let fields = vec![Field { name: "x".to_owned(), data_type: column.data_type(), slot }];
+    let layout = Layout::closed(fields);
+    let mut scope =
+        Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
+    let cast = bind_scalar(&Sql::unplaced("CAST(x AS text)"), &mut scope).expect("a sound cast");
+    let mut batch = Batch::new(RawRecords::None, column.rows(), slots.infos.len());
+    batch.fill(slot, column.clone());
+    let texts = cast.evaluate(&batch, &[row]);
+    let Values::Text(text) = &texts.values else { panic!("a text") };
+    String::from_utf8(text.get(row as usize).to_vec()).expect("texts are UTF-8")
+}
+
+#[test]
+fn every_example_gives_its_result() {
+    let value = |text: &&'static str| (!text.is_empty()).then_some(*text);
+    let rows: Vec<Vec<Option<&str>>> =
+        EXAMPLE_ROWS.iter().map(|row| row.iter().map(value).collect()).collect();
+    let table = table(EXAMPLE_FIELDS.iter().copied(), &rows);
+    let mut problems = Vec::new();
+    for aggregate in aggregate::all() {
+        let doc = &aggregate.doc;
+        for part in [1, 3, 100] {
+            let found = table.results(&[], doc.example, part);
+            if found != Ok(vec![vec![doc.result.to_owned()]]) {
+                problems.push(format!("{}: {found:?} and not {}", doc.example, doc.result));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+/// Equal, or of two doubles (a last digit may differ where theirs are rounded on the way) almost so.
+fn is_same(found: &str, expected: &str) -> bool {
+    let numbers = found.parse::<f64>().ok().zip(expected.parse::<f64>().ok());
+    match numbers {
+        _ if found == expected => true,
+        Some((found, expected)) if found.is_nan() => expected.is_nan(),
+        Some((found, expected)) => (found - expected).abs() <= 1e-12 * expected.abs(),
+        None => false,
+    }
+}
+
+/// A file of the folder.
+fn file(name: &str) -> String {
+    std::fs::read_to_string(format!("{FOLDER}/{name}")).expect("a readable file")
+}
+
+/// The fields of the lines of a file, without comments.
+fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let is_data = |line: &&str| !line.starts_with('#') && !line.is_empty();
+    text.lines().filter(is_data).map(|line| line.split('\t').collect())
+}
+
+#[test]
+fn results_are_those_of_duckdb_but_for_the_listed_differences() {
+    let [rows, expected, listed] = ["table.tsv", "expected.tsv", "differences.tsv"].map(file);
+    let mut rows = lines(&rows);
+    let fields = rows.next().expect("a line of fields");
+    let fields = fields.iter().map(|field| field.split_once(' ').expect("name and type"));
+    let rows: Vec<Vec<Option<&str>>> = rows
+        .map(|row| row.iter().map(|field| (*field != "NULL").then_some(*field)).collect())
+        .collect();
+    let table = table(fields, &rows);
+    let mut differences: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for line in lines(&listed) {
+        let [call, group, ours, _reason] = line[..] else { panic!("four fields: {line:?}") };
+        differences.insert((call, group), ours);
+    }
+    let mut problems = Vec::new();
+    let mut known: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for line in lines(&expected) {
+        let [call, group, theirs] = line[..] else { panic!("three fields: {line:?}") };
+        let results = known.entry(call).or_insert_with(|| {
+            let part = call.len() % 7 + 2;
+            match table.results(&["g"], call, part) {
+                Ok(rows) => rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect(),
+                Err(message) => BTreeMap::from([("ERROR".to_owned(), message)]),
+            }
+        });
+        let found = match (results.get(group), results.get("ERROR")) {
+            (Some(found), _) => found.as_str(),
+            (None, Some(_)) => "ERROR",
+            (None, None) => "no group",
+        };
+        let listed = differences.remove(&(call, group));
+        match listed {
+            Some(ours) if ours == theirs => {
+                problems.push(format!("{call} of {group} is no difference"));
+            }
+            _ if is_same(found, listed.unwrap_or(theirs)) => {}
+            _ => problems.push(format!("{call} of {group}: {found}, theirs {theirs}")),
+        }
+    }
+    problems
+        .extend(differences.keys().map(|(call, group)| format!("{call} of {group} is unknown")));
+    assert!(known.len() > 150, "only {} aggregates", known.len());
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}

@@ -1,0 +1,320 @@
+//! Steps that keep state per key and in order, over random records: neither how these are split into batches nor where
+//! the state was written and read may change anything.
+
+use super::settings::{
+    DedupSettings, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings,
+    TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
+};
+use super::spills::Spills;
+use super::{Chain, Output, States, Tools};
+use crate::error::Sql;
+use crate::record::{
+    Batch, Column, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots, Validity,
+    Values,
+};
+use crate::state::Stored;
+use std::sync::Arc;
+
+/// The records: key, number, time in seconds.
+type Record = (Option<i64>, Option<i64>, Option<i64>);
+
+/// Everything that came of some records.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    rows: Vec<Vec<Stored>>,
+    /// By the record that they come from.
+    rejects: Vec<(usize, String)>,
+    filtered: u64,
+    remarks: Vec<String>,
+}
+
+/// Batches here hold computed columns only.
+struct NoFormat(usize);
+
+impl Tools for NoFormat {
+    fn fill(&self, _batch: &mut Batch, _slots: &[Slot]) {}
+
+    fn recut(&self, _records: Vec<u8>) -> RawRecords {
+        RawRecords::None
+    }
+
+    fn spills(&self) -> &dyn Spills {
+        unreachable!("no step of these tests spills")
+    }
+
+    fn slots(&self) -> usize {
+        self.0
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn maybe(&mut self, limit: i64, from: i64) -> Option<i64> {
+        let limit = limit.unsigned_abs();
+        (self.below(8) > 0).then(|| from + self.below(limit).cast_signed())
+    }
+
+    fn records(&mut self, count: i64) -> Vec<Record> {
+        (0..count).map(|at| (self.maybe(4, 0), self.maybe(9, -4), self.maybe(60, at * 5))).collect()
+    }
+}
+
+fn sqls(texts: &[&str]) -> Vec<Sql> {
+    texts.iter().map(|text| Sql::unplaced(*text)).collect()
+}
+
+fn steps() -> Vec<Vec<TransformKind>> {
+    let sql = |text: &str| Sql::unplaced(text);
+    let window = |items: &[&str]| {
+        let (by, compute) = (sqls(&["k"]), sqls(items));
+        TransformKind::Window(WindowSettings { by, compute, memory_bytes: WINDOW_MEMORY_BYTES })
+    };
+    let dedup = |keep, mark: Option<&str>| {
+        let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
+        TransformKind::Dedup(DedupSettings { key, keep, mark, place: 0..0 })
+    };
+    let tumble = |late| {
+        TransformKind::Tumble(TumbleSettings {
+            by: sqls(&["k"]),
+            time: sql("t"),
+            select: sqls(&["count(*) AS c", "sum(n) AS s", "min(10 // n) AS d", "first(n) AS f"]),
+            having: Some(sql("c <> 3")),
+            windows: Windows { size: 60_000_000, offset: 7_000_000, lateness: 20_000_000 },
+            names: [sql("from"), sql("to")],
+            late,
+        })
+    };
+    let session = || {
+        TransformKind::Sessionize(SessionizeSettings {
+            by: sqls(&["k"]),
+            time: sql("t"),
+            gap_micros: 15_000_000,
+            number: sql("session"),
+            start: Some(sql("began")),
+        })
+    };
+    let top = || {
+        let (by, order) = (sqls(&["k"]), sqls(&["n DESC", "t NULLS FIRST"]));
+        TransformKind::Top(TopSettings { by, order, records: 3 })
+    };
+    let back =
+        ["sum(n) AS s", "avg(n) AS a", "lag(n, 2, 0) AS l", "first_value(n) AS f", "max(t) AS m"];
+    let moving =
+        ["moving_sum(n, 3) AS s", "moving_min(n, 4) AS m", "ewma(n, 0.3) AS e", "count(n) AS c"];
+    let moving_doubles = [
+        "moving_avg(n / 7.0, 3) AS a",
+        "sum(n::double / 3) AS s",
+        "last_value(n IGNORE NULLS) AS v",
+    ];
+    let ahead = ["lead(n, 2, -1) AS l", "sum(n) AS s", "lead(t) - t AS d", "10 // lead(n) AS q"];
+    vec![
+        vec![dedup(Keep::First, None)],
+        vec![dedup(Keep::First, Some("again")), TransformKind::Filter(sql("NOT again OR n > 0"))],
+        vec![dedup(Keep::Last, None)],
+        vec![window(&back)],
+        vec![window(&moving)],
+        vec![window(&moving_doubles)],
+        vec![window(&ahead)],
+        vec![window(&ahead), TransformKind::Limit(25)],
+        vec![session()],
+        vec![top()],
+        vec![tumble(Late::Reject)],
+        vec![tumble(Late::Drop)],
+        vec![tumble(Late::Drop), top_of_windows()],
+    ]
+}
+
+fn top_of_windows() -> TransformKind {
+    let order = sqls(&["s DESC"]);
+    TransformKind::Top(TopSettings { by: sqls(&["k"]), order, records: 2 })
+}
+
+/// A bound chain over the records, with what runs it.
+struct Bench {
+    chain: Chain,
+    tools: NoFormat,
+}
+
+impl Bench {
+    fn new(kinds: Vec<TransformKind>) -> Bench {
+        let mut slots = Slots::default();
+        let mut fields = Vec::new();
+        for (name, data_type) in
+            [("k", DataType::Bigint), ("n", DataType::Bigint), ("t", DataType::Timestamp)]
+        {
+            let slot = slots.add(name, data_type, SlotOrigin::Computed);
+            fields.push(Field { name: name.to_owned(), data_type, slot });
+        }
+        let name = |(index, kind): (usize, TransformKind)| TransformSettings {
+            name: format!("step {index}"),
+            kind,
+        };
+        let settings: Vec<TransformSettings> = kinds.into_iter().enumerate().map(name).collect();
+        let layout = Layout::closed(fields);
+        let chain = Chain::bind(&settings, layout, &mut slots, 0, &[]).expect("a sound chain");
+        Bench { chain, tools: NoFormat(slots.infos.len()) }
+    }
+
+    fn batch(&self, records: &[Record]) -> Batch {
+        let mut batch = Batch::new(RawRecords::None, records.len(), self.tools.0);
+        let mut fill = |slot, values: Vec<Option<i64>>, data_type| {
+            let plain = values.iter().map(|value| value.unwrap_or(0)).collect();
+            let values_of = match data_type {
+                DataType::Bigint => Values::Bigint(plain),
+                _ => Values::Timestamp(plain),
+            };
+            let validity = Validity::from_flags(values.iter().map(Option::is_some).collect());
+            batch.fill(Slot(slot), Arc::new(Column { validity, ..Column::new(values_of) }));
+        };
+        fill(0, records.iter().map(|(k, ..)| *k).collect(), DataType::Bigint);
+        fill(1, records.iter().map(|(_, n, _)| *n).collect(), DataType::Bigint);
+        let seconds = |(_, _, t): &Record| t.map(|t| t * 1_000_000);
+        fill(2, records.iter().map(seconds).collect(), DataType::Timestamp);
+        batch
+    }
+
+    /// Writes and reads all states.
+    fn reborn(&self, states: &mut States) {
+        for (step, state) in states.iter_mut().enumerate() {
+            if let Some(written) = state {
+                let bytes = self.chain.write_state(step, written, &self.tools).expect("bytes");
+                let read = self.chain.read_state(step, &bytes, &self.tools);
+                *state = Some(read.expect("what was written"));
+            }
+        }
+    }
+
+    /// `record_of` says which record a row of the chunk was.
+    fn collect(&self, output: Output, record_of: impl Fn(usize) -> usize, outcome: &mut Outcome) {
+        let mut rejects = Vec::new();
+        for batch in output.batches {
+            for row in &batch.selection {
+                let cell = |field: &Field| Stored::of(batch.column(field.slot), *row as usize);
+                outcome.rows.push(self.chain.layout.fields.iter().map(cell).collect());
+            }
+            let reject =
+                |one: &crate::record::Reject| (record_of(one.row as usize), one.reason.to_string());
+            rejects.extend(batch.rejects.iter().map(reject));
+            outcome.filtered += batch.filtered.count;
+        }
+        rejects.sort_by_key(|(record, _)| *record);
+        outcome.rejects.extend(rejects);
+    }
+
+    /// Runs batches of these sizes; `reborn` says whether states are written and read behind each.
+    fn run(&self, records: &[Record], sizes: &mut dyn FnMut() -> usize, reborn: bool) -> Outcome {
+        let mut states = self.chain.new_states();
+        let mut outcome = Outcome::default();
+        let mut done = 0;
+        while done < records.len() && !self.chain.is_full(&states) {
+            let end = (done + sizes().max(1)).min(records.len());
+            let batch = self.batch(&records[done..end]);
+            let output = match self.chain.run_stateless(batch, 0, &self.tools) {
+                Ok(_) => panic!("the first step keeps a state"),
+                Err(staged) => self.chain.run_ordered(*staged, &mut states, &self.tools),
+            };
+            self.collect(output.expect("enough memory"), |row| done + row, &mut outcome);
+            done = end;
+            if reborn {
+                self.reborn(&mut states);
+            }
+        }
+        while let Some(output) =
+            self.chain.drain(&mut states, sizes().max(1), &self.tools).expect("held records")
+        {
+            self.collect(output, |_| records.len(), &mut outcome);
+            if reborn {
+                self.reborn(&mut states);
+            }
+        }
+        outcome.remarks = self.chain.remarks(&states);
+        outcome
+    }
+}
+
+#[test]
+fn any_split_into_batches_with_any_stops_gives_the_same() {
+    let mut dice = Dice(7);
+    for (index, kinds) in steps().into_iter().enumerate() {
+        let is_limited = kinds.iter().any(|kind| matches!(kind, TransformKind::Limit(_)));
+        let bench = Bench::new(kinds);
+        for _ in 0..6 {
+            let records = dice.records(90);
+            let mut expected = bench.run(&records, &mut || records.len(), false);
+            assert!(!expected.rows.is_empty());
+            for most in [1, 5, 40] {
+                let mut sizes = || usize::try_from(dice.below(most + 1)).expect("few");
+                let mut found = bench.run(&records, &mut sizes, most < 40);
+                if is_limited {
+                    // The engine forgets what lies behind the last record that mattered.
+                    (expected.filtered, found.filtered) = (0, 0);
+                    expected.rejects.clear();
+                    found.rejects.clear();
+                }
+                assert_eq!(found, expected, "chain {index}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_example_of_a_window_function_gives_its_results() {
+    for doc in crate::expr::window::all() {
+        let compute = vec![Sql::unplaced(format!("{} AS r", doc.example))];
+        let bench = Bench::new(vec![
+            TransformKind::Select(sqls(&["n AS x"])),
+            TransformKind::Window(WindowSettings {
+                by: Vec::new(),
+                compute,
+                memory_bytes: WINDOW_MEMORY_BYTES,
+            }),
+            TransformKind::Select(sqls(&["coalesce(CAST(r AS text), 'NULL') AS r"])),
+        ]);
+        let record = |text: &&str| (None, text.parse().ok(), None);
+        let records: Vec<Record> = crate::expr::window::EXAMPLE_ROWS.iter().map(record).collect();
+        let outcome = bench.run(&records, &mut || 1, true);
+        let text = |row: &Vec<Stored>| match &row[0] {
+            Stored::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            other => panic!("{other:?} is no text"),
+        };
+        let found: Vec<String> = outcome.rows.iter().map(text).collect();
+        assert_eq!(found.join(" "), doc.result, "{}", doc.example);
+    }
+}
+
+#[test]
+fn damaged_states_are_refused_or_harmless() {
+    let mut dice = Dice(3);
+    for kinds in steps() {
+        let bench = Bench::new(kinds);
+        let records = dice.records(40);
+        let mut states = bench.chain.new_states();
+        let batch = bench.batch(&records);
+        if let Err(staged) = bench.chain.run_stateless(batch, 0, &bench.tools) {
+            bench.chain.run_ordered(*staged, &mut states, &bench.tools).expect("enough memory");
+        }
+        let state = states[0].as_mut().expect("the first step keeps a state");
+        let bytes = bench.chain.write_state(0, state, &bench.tools).expect("bytes");
+        for length in 0..bytes.len() {
+            let read = bench.chain.read_state(0, &bytes[..length], &bench.tools);
+            assert!(read.is_err(), "{length} of {} bytes", bytes.len());
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << dice.below(8);
+            if let Ok(read) = bench.chain.read_state(0, &damaged, &bench.tools) {
+                // Checkpoints have checksums; what gets past them must still not bring the program down.
+                states[0] = Some(read);
+                while let Ok(Some(_)) = bench.chain.drain(&mut states, 7, &bench.tools) {}
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `sessionize`: numbers the sessions of each key; a session ends where nothing happened for a while.
+//!
+//! ```toml
+//! [[transform]]
+//! sessionize = { by = ["user"], time = "clicked_at", gap = "30m", as = "session", start = "session_start" }
+//! ```
+//!
+//! `as` (unless given, `session`) is the number of the record's session among those of its key: 1, 2, ... `start` adds
+//! the time of the session's first record. Records are taken in input order. A session goes on as long as a record is at
+//! most `gap` later than the latest one of it; one that is older than that belongs to the session, too, and moves neither
+//! its start nor its end. A record without a time belongs to no session: both columns are NULL.
+
+use super::binder::{Binder, Bound, read_by};
+use super::{Action, Advanced, Context, Stateful, event_time, groups};
+use crate::error::{Diagnostic, Result, Sql};
+use crate::expr::{self, Expression};
+use crate::record::{Batch, Column, DataType, Slot, Validity, Values};
+use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
+use std::sync::Arc;
+
+/// A `sessionize` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Key expressions; none for one key.
+    pub by: Vec<Sql>,
+    /// When it happened.
+    pub time: Sql,
+    /// The longest break within a session.
+    pub gap_micros: i64,
+    /// The name of the column with the number.
+    pub number: Sql,
+    /// The name of the column with the start, where it is wanted.
+    pub start: Option<Sql>,
+}
+
+#[derive(Debug)]
+struct Sessionize {
+    by: Vec<Expression>,
+    time: Expression,
+    gap_micros: i64,
+    number: Slot,
+    start: Option<Slot>,
+}
+
+/// The keys seen, and the session that each is in.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    keys: KeyTable,
+    of_key: Vec<Session>,
+}
+
+/// The latest session of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Session {
+    /// Counted from 1; 0 before the first record with a time.
+    number: u64,
+    start: i64,
+    latest: i64,
+}
+
+/// Binds a `sessionize`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let by = binder.scalars(&settings.by, "sessionize");
+    let time = expr::bind_moment(&settings.time, &mut binder.scope("sessionize"));
+    let (by, time) = match (by, time) {
+        (Ok(by), Ok(time)) => (by, time),
+        (by, time) => {
+            return Err([by.err(), time.err()].into_iter().flatten().flatten().collect());
+        }
+    };
+    let reads = read_by(by.iter().chain([&time]));
+    let number = binder.new_column(&settings.number, DataType::Bigint)?;
+    let start = match &settings.start {
+        Some(name) => Some(binder.new_column(name, time.data_type())?),
+        None => None,
+    };
+    let gap_micros = settings.gap_micros;
+    let action = Action::stateful(Sessionize { by, time, gap_micros, number, start });
+    Ok(Bound { reads, action })
+}
+
+impl Stateful for Sessionize {
+    type State = Sessions;
+    /// The keys of the selected rows, and the times of all rows.
+    type Prepared = (Keys, Arc<Column>);
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> Sessions {
+        Sessions::default()
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> (Keys, Arc<Column>) {
+        let expressions = self.by.iter().chain([&self.time]);
+        let mut columns = groups::evaluate_all(expressions, context.step, batch);
+        let times = columns.pop().expect("the time is the last expression");
+        (Keys::of_columns(&columns, &batch.selection), times)
+    }
+
+    fn advance(
+        &self,
+        _context: Context<'_>,
+        sessions: &mut Sessions,
+        batch: &mut Batch,
+        (keys, times): (Keys, Arc<Column>),
+    ) -> Result<Advanced> {
+        let mut numbers = vec![0; batch.rows];
+        let mut starts = vec![None; batch.rows];
+        for ((hash, key), row) in keys.iter().zip(&batch.selection) {
+            let row = *row as usize;
+            let session = sessions.of(hash, key);
+            if let Some(time) = event_time::micros_of(&times, row) {
+                session.take(time, self.gap_micros);
+                numbers[row] = i64::try_from(session.number).expect("fewer than 2^63 records");
+                starts[row] = Some(session.start);
+            }
+        }
+        let validity = Validity::from_flags(starts.iter().map(Option::is_some).collect());
+        let numbers = Column { validity, ..Column::new(Values::Bigint(numbers)) };
+        batch.fill(self.number, Arc::new(numbers));
+        if let Some(slot) = self.start {
+            let column = event_time::column_of(self.time.data_type(), &starts);
+            batch.fill(slot, Arc::new(column));
+        }
+        Ok(Advanced::default())
+    }
+
+    fn write(
+        &self,
+        _context: Context<'_>,
+        sessions: &mut Sessions,
+        out: &mut Writer,
+    ) -> Result<()> {
+        sessions.keys.write(out);
+        out.u64s(sessions.of_key.iter().map(|session| session.number));
+        out.u64s(sessions.of_key.iter().map(|session| session.start.cast_unsigned()));
+        out.u64s(sessions.of_key.iter().map(|session| session.latest.cast_unsigned()));
+        Ok(())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Sessions, Unreadable> {
+        let what = "sessions";
+        let keys = KeyTable::read(reader)?;
+        let mut column = || reader.u64s(keys.len(), what);
+        let (numbers, starts, latest) = (column()?, column()?, column()?);
+        let session = |((number, start), latest): ((u64, u64), u64)| Session {
+            number,
+            start: start.cast_signed(),
+            latest: latest.cast_signed(),
+        };
+        let of_key: Vec<Session> =
+            numbers.into_iter().zip(starts).zip(latest).map(session).collect();
+        // More sessions than records cannot be.
+        let is_sound = |one: &Session| i64::try_from(one.number).is_ok();
+        if !of_key.iter().all(is_sound) {
+            return Err(Unreadable { what });
+        }
+        Ok(Sessions { keys, of_key })
+    }
+}
+
+impl Sessions {
+    fn of(&mut self, hash: u32, key: &[u8]) -> &mut Session {
+        let entry = self.keys.insert(hash, key);
+        if let Entry::New(_) = entry {
+            self.of_key.push(Session::default());
+        }
+        &mut self.of_key[entry.id() as usize]
+    }
+}
+
+impl Session {
+    /// Goes on with a record, or begins again with it.
+    fn take(&mut self, time: i64, gap_micros: i64) {
+        if self.number == 0 || time.saturating_sub(self.latest) > gap_micros {
+            *self = Session { number: self.number + 1, start: time, latest: time };
+        } else {
+            self.latest = self.latest.max(time);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `top`: the first few records of each key in some order.
+//!
+//! ```toml
+//! [[transform]]
+//! top = { by = ["country"], order = ["amount DESC", "id"], n = 3 }
+//! ```
+//!
+//! Without `by` all records are of one key. Of records that are equal in that order the one that was read first comes first;
+//! NULLs come last unless an item says `NULLS FIRST`. The records leave whole when the input has ended: keys as they
+//! were first seen, the records of a key in order. So many records of each key are held.
+
+use super::binder::{Binder, Bound, read_by};
+use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
+use crate::error::{Diagnostic, Result, Sql};
+use crate::expr::{self, Expression};
+use crate::record::{Batch, Order};
+use crate::state::{KeyTable, Keys, OrderKeys, Reader, Unreadable, Writer};
+
+/// A `top` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Key expressions; none for one key.
+    pub by: Vec<Sql>,
+    /// Items of an ORDER BY.
+    pub order: Vec<Sql>,
+    /// How many records of each key stay.
+    pub records: usize,
+}
+
+#[derive(Debug)]
+struct Top {
+    by: Vec<Expression>,
+    order: Vec<(Expression, Order)>,
+    records: usize,
+    keeper: Keeper,
+}
+
+/// The first records so far of each key.
+#[derive(Debug, Default)]
+pub struct Best {
+    keys: KeyTable,
+    /// Of each key, in order.
+    of_key: Vec<Vec<Ranked>>,
+    /// Of each key, how many records it had so far, as far as that counts. Within a batch it can have fewer of them in
+    /// `of_key`: the better ones come behind.
+    counts: Vec<usize>,
+    /// Number of records so far.
+    seen: u64,
+    /// How many records were already passed on.
+    drained: usize,
+    /// The records one behind the other, as key and place; made when the first one is passed on.
+    places: Vec<(u32, u32)>,
+}
+
+/// A held record, first by its order key, then by when it was read.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    order: Box<[u8]>,
+    /// Which of all records it is.
+    number: u64,
+    record: Box<[u8]>,
+}
+
+/// The keys of a batch's selected rows, and order key and record of those that are among the first ones of the batch.
+#[derive(Debug)]
+pub struct Prepared {
+    keys: Keys,
+    records: Vec<Option<Candidate>>,
+}
+
+/// The order key and the bytes of a record.
+#[derive(Debug)]
+struct Candidate {
+    order: Box<[u8]>,
+    record: Box<[u8]>,
+}
+
+/// Binds a `top`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let by = binder.scalars(&settings.by, "top");
+    let order = expr::bind_order(&settings.order, &mut binder.scope("top"));
+    let (by, order) = match (by, order) {
+        (Ok(by), Ok(order)) => (by, order),
+        (by, order) => {
+            return Err([by.err(), order.err()].into_iter().flatten().flatten().collect());
+        }
+    };
+    let order: Vec<(Expression, Order)> =
+        order.into_iter().map(|key| (key.expression, key.order)).collect();
+    let reads = read_by(by.iter().chain(order.iter().map(|(expression, _)| expression)));
+    let keeper = Keeper::new(&binder.layout, binder.slots);
+    let top = Top { by, order, records: settings.records, keeper };
+    Ok(Bound { reads, action: Action::stateful(top) })
+}
+
+impl Stateful for Top {
+    type State = Best;
+    type Prepared = Prepared;
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> Best {
+        Best::default()
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
+        let by = groups::evaluate_all(&self.by, context.step, batch);
+        let order = self.order.iter().map(|(expression, _)| expression);
+        let columns = groups::evaluate_all(order, context.step, batch);
+        let orders: Vec<Order> = self.order.iter().map(|(_, order)| *order).collect();
+        let keys = Keys::of_columns(&by, &batch.selection);
+        let order_keys = OrderKeys::of_columns(&columns, &orders, &batch.selection);
+        let mut of_batch = KeyTable::default();
+        let mut places: Vec<Vec<usize>> = Vec::new();
+        for (place, (hash, key)) in keys.iter().enumerate() {
+            let id = of_batch.insert(hash, key).id() as usize;
+            places.resize_with(of_batch.len(), Vec::new);
+            places[id].push(place);
+        }
+        let mut records: Vec<Option<Candidate>> = (0..keys.len()).map(|_| None).collect();
+        for mut of_key in places {
+            // A stable sort: of equal ones the first stays first.
+            of_key.sort_by(|left, right| order_keys.get(*left).cmp(order_keys.get(*right)));
+            for place in of_key.into_iter().take(self.records) {
+                let mut record = Vec::new();
+                self.keeper.write(batch, batch.selection[place], &mut record);
+                records[place] =
+                    Some(Candidate { order: order_keys.get(place).into(), record: record.into() });
+            }
+        }
+        Prepared { keys, records }
+    }
+
+    /// Where a key has its records, each further one stands for the one that is let go because of it.
+    fn advance(
+        &self,
+        _context: Context<'_>,
+        best: &mut Best,
+        batch: &mut Batch,
+        prepared: Prepared,
+    ) -> Result<Advanced> {
+        let mut of_row = prepared.keys.iter().zip(prepared.records);
+        batch.retain(|_| {
+            let ((hash, key), candidate) = of_row.next().expect("one key for each selected row");
+            best.insert(hash, key, candidate, self.records)
+        });
+        batch.selection.clear();
+        Ok(Advanced::default())
+    }
+
+    fn drain(
+        &self,
+        context: Context<'_>,
+        best: &mut Best,
+        rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        best.settle_places();
+        let record =
+            |(key, place): &(u32, u32)| &*best.of_key[*key as usize][*place as usize].record;
+        let records = Keeper::first_batch(best.places[best.drained..].iter().map(record), rows_max);
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let batch = self.keeper.batch(&records, context.tools)?;
+        best.drained += records.len();
+        Ok(Some(batch))
+    }
+
+    fn drained(&self, best: &Best) -> Drained {
+        Drained(vec![best.drained as u64])
+    }
+
+    fn set_drained(&self, best: &mut Best, drained: &Drained) {
+        if let [count] = *drained.0 {
+            let held = best.of_key.iter().map(Vec::len).sum();
+            best.drained = usize::try_from(count).unwrap_or(usize::MAX).min(held);
+        }
+    }
+
+    fn write(&self, _context: Context<'_>, best: &mut Best, out: &mut Writer) -> Result<()> {
+        best.keys.write(out);
+        out.u64(best.seen);
+        out.u64s(best.of_key.iter().map(|records| records.len() as u64));
+        let all = || best.of_key.iter().flatten();
+        out.u64s(all().map(|one| one.number));
+        out.strings(all().map(|one| &*one.order));
+        out.strings(all().map(|one| &*one.record));
+        out.count(best.drained);
+        Ok(())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Best, Unreadable> {
+        let unreadable = Unreadable { what: "records" };
+        let keys = KeyTable::read(reader)?;
+        let seen = reader.u64(unreadable.what)?;
+        let counts = reader.u64s(keys.len(), unreadable.what)?;
+        let sum = counts.iter().try_fold(0_usize, |sum, count| {
+            let count = usize::try_from(*count).ok().filter(|count| *count <= self.records)?;
+            sum.checked_add(count)
+        });
+        let held = sum.ok_or(unreadable.clone())?;
+        let numbers = reader.u64s(held, unreadable.what)?;
+        let orders = reader.strings(held, unreadable.what)?;
+        let records = reader.strings(held, unreadable.what)?;
+        let mut all = numbers.into_iter().zip(orders).zip(records);
+        let mut of_key = Vec::with_capacity(counts.len());
+        for count in counts {
+            let count = usize::try_from(count).map_err(|_| unreadable.clone())?;
+            let ranked = all.by_ref().take(count).map(|((number, order), record)| Ranked {
+                order: order.into(),
+                number,
+                record: record.into(),
+            });
+            let ranked: Vec<Ranked> = ranked.collect();
+            let is_held = |one: &Ranked| one.number < seen && self.keeper.is_held(&one.record);
+            if !ranked.is_sorted() || !ranked.iter().all(is_held) {
+                return Err(unreadable);
+            }
+            of_key.push(ranked);
+        }
+        let drained = usize::try_from(reader.u64(unreadable.what)?)
+            .ok()
+            .filter(|drained| *drained <= held)
+            .ok_or(unreadable)?;
+        let counts = of_key.iter().map(Vec::len).collect();
+        Ok(Best { keys, of_key, counts, seen, drained, places: Vec::new() })
+    }
+}
+
+impl Best {
+    /// Takes in the next record: its order key and its bytes, unless there are enough better ones in its batch. Whether its
+    /// key had less than `most` records.
+    fn insert(&mut self, hash: u32, key: &[u8], candidate: Option<Candidate>, most: usize) -> bool {
+        let number = self.seen;
+        self.seen += 1;
+        let id = self.keys.insert(hash, key).id() as usize;
+        self.of_key.resize_with(self.keys.len(), Vec::new);
+        self.counts.resize(self.keys.len(), 0);
+        let had_room = self.counts[id] < most;
+        self.counts[id] += usize::from(had_room);
+        let ranked = &mut self.of_key[id];
+        if let Some(Candidate { order, record }) = candidate {
+            let place = ranked.partition_point(|one| one.order <= order);
+            if place < most {
+                ranked.insert(place, Ranked { order, number, record });
+                ranked.truncate(most);
+            }
+        }
+        had_room
+    }
+
+    fn settle_places(&mut self) {
+        if !self.places.is_empty() {
+            return;
+        }
+        for (key, ranked) in (0_u32..).zip(&self.of_key) {
+            let count = u32::try_from(ranked.len()).expect("a count of records of one key");
+            self.places.extend((0..count).map(|place| (key, place)));
+        }
+    }
+}

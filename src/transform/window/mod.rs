@@ -1,0 +1,338 @@
+//! `window`: adds columns that are computed from the records of the same key before, and a few behind, in input order.
+//!
+//! ```toml
+//! [[transform]]
+//! window = { by = ["user"], compute = [
+//!     "row_number() AS n",
+//!     "sum(amount) AS running",
+//!     "amount - lag(amount, 1, 0) AS change",
+//!     "moving_avg(amount, 7) AS weekly",
+//!     "lead(day) AS next_day",
+//! ] }
+//! ```
+//!
+//! Without `by` all records are of one key. The items of `compute` are expressions over window functions and the record's
+//! own columns; all of them see the record as it came to the step. A record that one of the items rejects was counted
+//! for those behind it all the same.
+//!
+//! Only `lead` looks ahead. A record then waits until it is known, and since records leave in input order, all records
+//! behind it wait with it: `memory` says how much they may take, and the step stops the run where that is not enough.
+
+mod memory;
+
+mod queue;
+
+use super::binder::{Binder, Bound, Projection, read_by};
+use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
+use crate::error::{Diagnostic, Error, Result, Sql};
+use crate::expr::window::{WindowCall, WindowFunction};
+use crate::expr::{self, Expression};
+use crate::record::{Batch, Column, Field, Slot, SlotOrigin, Values};
+use crate::state::{KeyTable, Keys, Reader, Stored, Unreadable, Writer};
+use memory::Memory;
+use queue::{Pending, Queue};
+use std::sync::Arc;
+
+/// A `window` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Key expressions; none for one key.
+    pub by: Vec<Sql>,
+    /// Select-list items made of window calls.
+    pub compute: Vec<Sql>,
+    /// How many bytes of records may wait.
+    pub memory_bytes: u64,
+}
+
+/// How many bytes of records may wait where the job does not say.
+pub const MEMORY_BYTES: u64 = 256 << 20;
+
+/// The most bytes of records that may wait: one record can release all of them, and they go on as one batch.
+pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
+
+#[derive(Debug)]
+struct Window {
+    by: Vec<Expression>,
+    calls: Vec<WindowCall>,
+    /// What is computed of the record and the calls, and the slot for it.
+    outputs: Vec<(Slot, Expression)>,
+    /// Where a call looks ahead.
+    ahead: Option<Ahead>,
+}
+
+/// What is needed where records have to wait.
+#[derive(Debug)]
+struct Ahead {
+    keeper: Keeper,
+    /// The farthest that a call looks.
+    reach: usize,
+    memory_bytes: u64,
+    /// What the outputs read of a record that waited.
+    reads: Vec<Slot>,
+}
+
+/// What is remembered.
+#[derive(Debug)]
+pub struct Remembered {
+    keys: KeyTable,
+    /// One for each call.
+    calls: Vec<Memory>,
+    queue: Queue,
+}
+
+/// What is known of a batch ahead of its turn.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The keys of the selected rows.
+    keys: Keys,
+    /// Of each call, its argument and its default.
+    columns: Vec<[Option<Arc<Column>>; 2]>,
+}
+
+/// Binds a `window`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let by = binder.scalars(&settings.by, "window");
+    let bound = expr::bind_window(&settings.compute, &mut binder.scope("window"));
+    let (by, bound) = match (by, bound) {
+        (Ok(by), Ok(bound)) => (by, bound),
+        (by, bound) => {
+            return Err([by.err(), bound.err()].into_iter().flatten().flatten().collect());
+        }
+    };
+    let calls = bound.calls;
+    let inputs = calls.iter().flat_map(|call| [&call.argument, &call.default]).flatten();
+    let mut reads = read_by(by.iter().chain(inputs));
+    let is_own = |slot: &Slot| calls.iter().any(|call| call.slot == *slot);
+    let mut of_outputs = read_by(bound.outputs.iter().map(|(_, expression)| expression));
+    of_outputs.retain(|slot| !is_own(slot));
+    let reach = calls.iter().filter_map(reach_ahead).max();
+    let ahead = reach.map(|reach| {
+        let mut held = binder.layout.clone();
+        for call in calls.iter().filter(|call| reach_ahead(call).is_none()) {
+            let (name, data_type, slot) = (String::new(), call.data_type, call.slot);
+            held.fields.push(Field { name, data_type, slot });
+        }
+        let keeper = Keeper::new(&held, binder.slots);
+        let is_read = |slot: &Slot| binder.slots.info(*slot).origin != SlotOrigin::Computed;
+        let reads = of_outputs.iter().copied().filter(is_read).collect();
+        Ahead { keeper, reach, memory_bytes: settings.memory_bytes, reads }
+    });
+    if ahead.is_none() {
+        reads.extend(of_outputs);
+        reads.sort_unstable();
+        reads.dedup();
+    }
+    let mut project = Projection::default();
+    let mut layout = binder.layout.clone();
+    for (name, expression) in bound.outputs {
+        project.add(&mut layout, name, expression, binder.slots);
+    }
+    binder.layout = layout;
+    binder.keep_json_keys();
+    let outputs = project.columns;
+    Ok(Bound { reads, action: Action::stateful(Window { by, calls, outputs, ahead }) })
+}
+
+fn reach_ahead(call: &WindowCall) -> Option<usize> {
+    match call.function {
+        WindowFunction::Lead(reach) => Some(reach),
+        _ => None,
+    }
+}
+
+impl Stateful for Window {
+    type State = Remembered;
+    type Prepared = Prepared;
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> Remembered {
+        let calls = self.calls.iter().map(Memory::new).collect();
+        Remembered { keys: KeyTable::default(), calls, queue: Queue::default() }
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
+        let by = groups::evaluate_all(&self.by, context.step, batch);
+        let mut evaluate = |one: &Option<Expression>| {
+            let column = groups::evaluate_all(one, context.step, batch).pop();
+            one.as_ref().and(column)
+        };
+        let columns =
+            self.calls.iter().map(|call| [evaluate(&call.argument), evaluate(&call.default)]);
+        let columns = columns.collect();
+        Prepared { keys: Keys::of_columns(&by, &batch.selection), columns }
+    }
+
+    fn advance(
+        &self,
+        context: Context<'_>,
+        state: &mut Remembered,
+        batch: &mut Batch,
+        prepared: Prepared,
+    ) -> Result<Advanced> {
+        let ids = prepared.keys.iter().map(|(hash, key)| state.keys.insert(hash, key).id());
+        let pairs: Vec<(u32, u32)> = ids.zip(batch.selection.iter().copied()).collect();
+        let keys = state.keys.len();
+        for ((call, memory), columns) in
+            self.calls.iter().zip(&mut state.calls).zip(&prepared.columns)
+        {
+            let column = memory.advance(call, keys, &pairs, columns, batch.rows);
+            batch.fill(call.slot, Arc::new(column));
+        }
+        for call in &self.calls {
+            // Nothing but a sum that does not fit.
+            let faults = batch.column(call.slot).faults.clone();
+            batch.reject_faults(context.step, &faults);
+        }
+        let Some(ahead) = &self.ahead else {
+            self.fill_outputs(context, batch);
+            return Ok(Advanced::default());
+        };
+        let released = self.wait(context, ahead, state, batch, &pairs, &prepared)?;
+        batch.selection.clear();
+        Ok(Advanced { released, ..Advanced::default() })
+    }
+
+    fn drain(
+        &self,
+        context: Context<'_>,
+        state: &mut Remembered,
+        rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        let Some(ahead) = &self.ahead else { return Ok(None) };
+        let left = state.queue.left();
+        let count = Keeper::first_batch(left.clone().map(|one| &*one.record), rows_max).len();
+        if count == 0 {
+            return Ok(None);
+        }
+        let next: Vec<&Pending> = left.take(count).collect();
+        let batch = self.batch_of(context, ahead, &next)?;
+        state.queue.drained += count;
+        Ok(Some(self.finished(context, batch)))
+    }
+
+    fn drained(&self, state: &Remembered) -> Drained {
+        Drained(vec![state.queue.drained as u64])
+    }
+
+    fn set_drained(&self, state: &mut Remembered, drained: &Drained) {
+        if let [count] = *drained.0 {
+            state.queue.set_drained(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+    }
+
+    fn write(&self, _context: Context<'_>, state: &mut Remembered, out: &mut Writer) -> Result<()> {
+        state.keys.write(out);
+        state.calls.iter().for_each(|memory| memory.write(out));
+        state.queue.write(out);
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Remembered, Unreadable> {
+        let mut state = self.new_state();
+        state.keys = KeyTable::read(reader)?;
+        for (call, memory) in self.calls.iter().zip(&mut state.calls) {
+            memory.read(call, reader, state.keys.len())?;
+        }
+        let leads: Vec<&WindowCall> = self.leads().map(|(call, _)| call).collect();
+        let reach = self.ahead.as_ref().map_or(0, |ahead| ahead.reach);
+        state.queue = Queue::read(reader, state.keys.len(), reach, &leads)?;
+        if let Some(ahead) = &self.ahead
+            && !state.queue.left().all(|one| ahead.keeper.is_held(&one.record))
+        {
+            return Err(Unreadable { what: "records" });
+        }
+        Ok(state)
+    }
+}
+
+impl Window {
+    /// The calls that look ahead, and how far.
+    fn leads(&self) -> impl Iterator<Item = (&WindowCall, usize)> {
+        self.calls.iter().filter_map(|call| Some((call, reach_ahead(call)?)))
+    }
+
+    /// Puts the selected rows behind those that wait, and releases those that wait no longer.
+    fn wait(
+        &self,
+        context: Context<'_>,
+        ahead: &Ahead,
+        state: &mut Remembered,
+        batch: &Batch,
+        pairs: &[(u32, u32)],
+        prepared: &Prepared,
+    ) -> Result<Option<Batch>> {
+        let (mut released, mut causes) = (Vec::new(), Vec::new());
+        let reaches: Vec<usize> = self.leads().map(|(_, reach)| reach).collect();
+        let columns = self.calls.iter().zip(&prepared.columns);
+        let columns: Vec<&[Option<Arc<Column>>; 2]> =
+            columns.filter(|(call, _)| reach_ahead(call).is_some()).map(|(_, one)| one).collect();
+        let value = |column: &Option<Arc<Column>>, row: usize| {
+            column.as_ref().map_or(Stored::Null, |column| Stored::of(column, row))
+        };
+        let is_selected = |(_, row): &&(u32, u32)| batch.selection.binary_search(row).is_ok();
+        for (id, row) in pairs.iter().filter(is_selected) {
+            let values: Vec<Stored> =
+                columns.iter().map(|[argument, _]| value(argument, *row as usize)).collect();
+            let leads: Box<[Stored]> =
+                columns.iter().map(|[_, default]| value(default, *row as usize)).collect();
+            let mut record = Vec::new();
+            ahead.keeper.write(batch, *row, &mut record);
+            let pending = Pending::new(*id, record.into_boxed_slice(), leads);
+            state.queue.push(pending, values, &reaches, ahead.reach);
+            while let Some(pending) = state.queue.pop() {
+                released.push(pending);
+                causes.push(*row);
+            }
+            if state.queue.bytes > ahead.memory_bytes {
+                return Err(too_many_wait(context.step, ahead.memory_bytes));
+            }
+        }
+        if released.is_empty() {
+            return Ok(None);
+        }
+        let released: Vec<&Pending> = released.iter().collect();
+        let released = self.batch_of(context, ahead, &released)?.released_by(batch, &causes);
+        Ok(Some(self.finished(context, released)))
+    }
+
+    /// Records that waited, with what the calls that look ahead came to.
+    fn batch_of(&self, context: Context<'_>, ahead: &Ahead, pending: &[&Pending]) -> Result<Batch> {
+        let records: Vec<&[u8]> = pending.iter().map(|one| &*one.record).collect();
+        let mut batch = ahead.keeper.batch(&records, context.tools)?;
+        for (place, (call, _)) in self.leads().enumerate() {
+            let mut column = Column::new(Values::filled(call.data_type, pending.len()));
+            for (row, one) in pending.iter().enumerate() {
+                one.leads[place].put(&mut column, row);
+            }
+            batch.fill(call.slot, Arc::new(column));
+        }
+        context.tools.fill(&mut batch, &ahead.reads);
+        Ok(batch)
+    }
+
+    fn finished(&self, context: Context<'_>, mut batch: Batch) -> Batch {
+        self.fill_outputs(context, &mut batch);
+        batch
+    }
+
+    /// Rows that are faulty in one output are rejected before the next is computed.
+    fn fill_outputs(&self, context: Context<'_>, batch: &mut Batch) {
+        for (slot, expression) in &self.outputs {
+            let column = expression.evaluate(batch, &batch.selection);
+            batch.reject_faults(context.step, &column.faults);
+            batch.fill(*slot, column);
+        }
+    }
+}
+
+fn too_many_wait(step: &str, bytes: u64) -> Error {
+    let message = format!(
+        "{step}: more than {bytes} bytes of records wait for later ones of their key, as `lead` asks"
+    );
+    Error::failed(message)
+        .with_hint("give the step more `memory`, then run the same command to go on")
+}

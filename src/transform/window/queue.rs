@@ -1,0 +1,150 @@
+//! The records that wait for later ones of their key, in input order.
+//!
+//! Invariant: a record is released as soon as it and all before it are complete, so the queue is a function of the records
+//! alone.
+
+use crate::error::Result;
+use crate::expr::window::WindowCall;
+use crate::state::{Reader, Stored, Unreadable, Writer};
+use std::collections::VecDeque;
+
+/// A record that waits.
+#[derive(Debug)]
+pub struct Pending {
+    key: u32,
+    /// The record as held.
+    pub record: Box<[u8]>,
+    /// What the calls that look ahead have found so far, or their defaults.
+    pub leads: Box<[Stored]>,
+    /// Whether all that the calls look for was found.
+    is_complete: bool,
+}
+
+/// The records that wait.
+#[derive(Debug, Default)]
+pub struct Queue {
+    pending: VecDeque<Pending>,
+    /// Number of records that were released.
+    released: u64,
+    /// Of each key, the numbers of its records that are not complete.
+    open: Vec<VecDeque<u64>>,
+    /// Bytes of the records and of what was found for them.
+    pub bytes: u64,
+    /// How many records were given after the last one of the input.
+    pub drained: usize,
+}
+
+impl Pending {
+    /// A record for which nothing was found yet.
+    pub fn new(key: u32, record: Box<[u8]>, leads: Box<[Stored]>) -> Pending {
+        Pending { key, record, leads, is_complete: false }
+    }
+
+    fn bytes(&self) -> u64 {
+        let leads: usize = self.leads.iter().map(Stored::heap_bytes).sum();
+        let own = size_of::<Pending>() + self.leads.len() * size_of::<Stored>();
+        (own + self.record.len() + leads) as u64
+    }
+}
+
+impl Queue {
+    /// Appends a record; `values` are what the calls look for, each so many records ahead of another as `reaches` says,
+    /// and none farther than `reach`.
+    pub fn push(&mut self, pending: Pending, values: Vec<Stored>, reaches: &[usize], reach: usize) {
+        let key = pending.key as usize;
+        if self.open.len() <= key {
+            self.open.resize_with(key + 1, VecDeque::new);
+        }
+        let open = &mut self.open[key];
+        for (lead, (value, distance)) in values.into_iter().zip(reaches).enumerate() {
+            let Some(place) = open.len().checked_sub(*distance) else { continue };
+            let waiting = &mut self.pending[index(open[place] - self.released)];
+            self.bytes -= waiting.leads[lead].heap_bytes() as u64;
+            self.bytes += value.heap_bytes() as u64;
+            waiting.leads[lead] = value;
+        }
+        if open.len() == reach
+            && let Some(number) = open.pop_front()
+        {
+            self.pending[index(number - self.released)].is_complete = true;
+        }
+        open.push_back(self.released + self.pending.len() as u64);
+        self.bytes += pending.bytes();
+        self.pending.push_back(pending);
+    }
+
+    /// Takes the first record, if it is complete.
+    pub fn pop(&mut self) -> Option<Pending> {
+        if !self.pending.front()?.is_complete {
+            return None;
+        }
+        let pending = self.pending.pop_front()?;
+        self.released += 1;
+        self.bytes -= pending.bytes();
+        Some(pending)
+    }
+
+    /// The records that were not yet given after the last one of the input.
+    pub fn left(&self) -> impl Iterator<Item = &Pending> + Clone {
+        self.pending.range(self.drained..)
+    }
+
+    /// Goes back to where it was.
+    pub fn set_drained(&mut self, drained: usize) {
+        self.drained = drained.min(self.pending.len());
+    }
+
+    /// Appends the queue.
+    pub fn write(&self, out: &mut Writer) {
+        out.count(self.pending.len());
+        out.u64s(self.pending.iter().map(|one| u64::from(one.key)));
+        out.flags(self.pending.iter().map(|one| one.is_complete));
+        out.strings(self.pending.iter().map(|one| &*one.record));
+        let leads = self.pending.iter().flat_map(|one| &one.leads);
+        leads.for_each(|value| value.write(out));
+        out.count(self.drained);
+    }
+
+    /// Reads what [`Queue::write`] wrote, for so many keys and these calls that look ahead.
+    pub fn read(
+        reader: &mut Reader<'_>,
+        keys: usize,
+        reach: usize,
+        leads: &[&WindowCall],
+    ) -> Result<Queue, Unreadable> {
+        let unreadable = Unreadable { what: "records" };
+        let count = reader.count(8, unreadable.what)?;
+        let key_of_each = reader.u64s(count, unreadable.what)?;
+        let complete = reader.flags(count, unreadable.what)?;
+        let records = reader.strings(count, unreadable.what)?;
+        let mut queue = Queue::default();
+        queue.open.resize_with(keys, VecDeque::new);
+        for ((key, is_complete), record) in key_of_each.into_iter().zip(complete).zip(records) {
+            let open = usize::try_from(key).ok().and_then(|key| queue.open.get_mut(key));
+            let open = open.ok_or(unreadable.clone())?;
+            if !is_complete {
+                open.push_back(queue.pending.len() as u64);
+            } else if !open.is_empty() {
+                return Err(unreadable);
+            }
+            if open.len() > reach {
+                return Err(unreadable);
+            }
+            let found = leads.iter().map(|call| Stored::read(reader, call.data_type));
+            let leads = found.collect::<Result<_, _>>()?;
+            let key = u32::try_from(key).map_err(|_| unreadable.clone())?;
+            let pending = Pending { key, record: record.into(), leads, is_complete };
+            queue.bytes += pending.bytes();
+            queue.pending.push_back(pending);
+        }
+        queue.drained = usize::try_from(reader.u64(unreadable.what)?)
+            .ok()
+            .filter(|drained| *drained <= count)
+            .ok_or(unreadable)?;
+        Ok(queue)
+    }
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).expect("the queue is in memory")
+}
