@@ -6,8 +6,9 @@ use onward::engine::{self, ChangeMode, Chunks, Outcome, Requests, RunOptions, St
 use onward::job;
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
-use onward::storage::simulated::{Cut, Fault, SimulatedStorage};
+use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation, SimulatedStorage};
 use onward::storage::{FileKind, Storage};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ struct Workload {
 
 const FOLDER: &str = "/job";
 
-const WORKLOADS: [Workload; 6] = [
+const WORKLOADS: [Workload; 7] = [
     Workload {
         name: "stateless with rejects",
         job: r#"
@@ -74,6 +75,25 @@ const WORKLOADS: [Workload; 6] = [
             path = "out.csv"
             [checkpoint]
             when = "id % 17 = 0"
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+    Workload {
+        name: "sort with spills",
+        job: r#"
+            [source]
+            path = "in.csv"
+            [[transform]]
+            sort = { by = ["name DESC", "amount"], memory = "1KiB" }
+            [[transform]]
+            name = "again"
+            sort = { by = ["amount"], memory = "1KiB" }
+            [sink]
+            path = "out.csv"
+            [checkpoint]
+            every_records = 20
+            keep = 2
         "#,
         inputs: &[("in.csv", orders)],
         outputs: &["out.csv"],
@@ -181,7 +201,11 @@ fn run(
     };
     let outcome = engine::run(&job, "onward run job.toml", &options, &world);
     let load = |number: &AtomicU64| number.load(Ordering::SeqCst);
-    (load(&watcher.saved), load(&watcher.resumed), outcome.map_err(|error| format!("{error}")))
+    (
+        load(&watcher.saved),
+        load(&watcher.resumed),
+        outcome.map_err(|error| format!("{:?}: {error}", error.kind)),
+    )
 }
 
 fn fresh(workload: &Workload) -> SimulatedStorage {
@@ -230,6 +254,9 @@ fn check(workload: &Workload, disk: &SimulatedStorage, announced: u64, place: &s
     run(workload, &undisturbed, 1).2.expect("an undisturbed run");
     assert!(outputs(workload, &undisturbed).iter().all(Option::is_some), "{name}");
     assert_eq!(outputs(workload, disk), outputs(workload, &undisturbed), "{name}, {place}");
+    let left = disk.list(&Path::new(FOLDER).join(".onward/job")).expect("the job's folder");
+    let is_spill = |name: &OsString| name.to_string_lossy().starts_with("spill-");
+    assert!(!left.iter().any(is_spill), "{name}, {place}: {left:?}");
 }
 
 fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {
@@ -281,4 +308,41 @@ fn a_second_power_cut_during_recovery_does_no_harm() {
             }
         }
     }
+}
+
+/// A full or failing disk at every call for a spill; threads decide which call is struck in the end.
+#[test]
+fn a_spill_that_fails_ends_the_run_and_the_same_command_goes_on() {
+    let workload = WORKLOADS.iter().find(|workload| workload.name == "sort with spills");
+    let workload = workload.expect("a workload");
+    let undisturbed = fresh(workload);
+    run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+    let is_spill = |operation: &Operation| operation.path.to_string_lossy().contains("/spill-");
+    let operations = undisturbed.operations();
+    let (mut faults, mut stopped) = (0, 0);
+    for (at, operation) in operations.iter().enumerate().filter(|(_, one)| is_spill(one)) {
+        for effect in [
+            Effect::Error(Errno::NOSPC),
+            Effect::Error(Errno::IO),
+            Effect::ErrorThoughDone(Errno::IO),
+            Effect::SyncLost,
+            Effect::Short(3),
+            Effect::Interrupted,
+        ] {
+            for lasting in [Lasting::Once, Lasting::Sticky] {
+                let disk = fresh(workload);
+                disk.plan(&[Fault { at, lasting, effect }]);
+                let (announced, _, outcome) = run(workload, &disk, 1);
+                let place = format!("{effect:?} {lasting:?} at {at}, {:?}", operation.call);
+                if let (Effect::Error(Errno::NOSPC), Err(problem)) = (effect, outcome) {
+                    assert!(problem.starts_with("StoppedEarly: "), "{place}: {problem}");
+                    stopped += 1;
+                }
+                check(workload, &disk.after_kill(), announced, &place);
+                check(workload, &disk.power_cut(Cut::Prefix(0)), announced, &place);
+                faults += 1;
+            }
+        }
+    }
+    assert!(faults > 400 && stopped > 20, "{faults} faults, {stopped} of them stopped the run");
 }

@@ -12,6 +12,10 @@ mod outputs;
 
 mod partitions;
 
+mod references;
+
+mod spills;
+
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward};

@@ -141,6 +141,13 @@ pub enum Invalid {
         /// Why.
         reason: Box<Invalid>,
     },
+    /// A file that a state refers to is not what it was.
+    Spill {
+        /// What the file is called.
+        name: String,
+        /// Why it is not usable.
+        reason: Box<Invalid>,
+    },
     /// It builds on more checkpoints than are ever chained.
     ChainTooLong {
         /// How many are allowed.
@@ -180,6 +187,9 @@ impl fmt::Display for Invalid {
             }
             Invalid::ParentInvalid { parent, reason } => {
                 write!(f, "it builds on checkpoint {parent}, which is invalid: {reason}")
+            }
+            Invalid::Spill { name, reason } => {
+                write!(f, "it needs the file `{name}`, which is not usable: {reason}")
             }
             Invalid::ChainTooLong { max } => {
                 write!(f, "it builds on more than {max} other checkpoints")

@@ -5,6 +5,7 @@
 //! bit in the header instead.
 
 use crate::checkpoint::id::{RunId, hex_bytes};
+use crate::checkpoint::spill::SpillEntry;
 use crate::record::{Fingerprint, Position};
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +41,20 @@ pub struct Manifest {
     pub position: Position,
     /// The inputs in the order in which they are read.
     pub inputs: Vec<InputEntry>,
+    /// The files that steps look things up in, in the order of the job.
+    #[serde(default)]
+    pub references: Vec<ReferenceEntry>,
     /// The steps that keep state, in the order of the job.
     #[serde(default)]
     pub steps: Vec<StepEntry>,
     /// The outputs.
     pub outputs: Vec<OutputEntry>,
+    /// The spills that the states refer to.
+    #[serde(default)]
+    pub spills: Vec<SpillEntry>,
+    /// The largest number that a spill had so far.
+    #[serde(default)]
+    pub spills_made: u64,
     /// Partitions that an earlier start of the job published and this one has not met yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierOutput>,
@@ -125,6 +135,17 @@ pub struct InputEntry {
     pub path: String,
     /// What its content was.
     pub fingerprint: Fingerprint,
+}
+
+/// One file that a step looks things up in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceEntry {
+    /// As the job names it; never opened from here.
+    pub path: String,
+    /// Bytes.
+    pub length: u64,
+    /// CRC-32 of all of them.
+    pub crc: u32,
 }
 
 /// One step that keeps state.

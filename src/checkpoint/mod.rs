@@ -28,6 +28,8 @@ mod samples;
 
 pub mod settings;
 
+pub mod spill;
+
 pub mod store;
 
 pub mod trigger;
@@ -36,9 +38,10 @@ pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
 pub use manifest::{
-    Counters, EarlierOutput, Form, InputEntry, Manifest, OutputEntry, Phase, Standing, StepEntry,
-    Trigger,
+    Counters, EarlierOutput, Form, InputEntry, Manifest, OutputEntry, Phase, ReferenceEntry,
+    Standing, StepEntry, Trigger,
 };
+pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
     Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,
     Trust, Usable,

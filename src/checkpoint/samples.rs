@@ -42,6 +42,7 @@ pub fn manifest(number: u64) -> Manifest {
                 segment_crcs: vec![3, 4_294_967_295],
             },
         }],
+        references: Vec::new(),
         steps: vec![StepEntry {
             name: "unique".into(),
             kind: "dedup".into(),
@@ -58,6 +59,8 @@ pub fn manifest(number: u64) -> Manifest {
             replaces: false,
             ours: None,
         }],
+        spills: Vec::new(),
+        spills_made: 0,
         earlier: Vec::new(),
         counters: Counters {
             records_read: 10 * number,

@@ -6,7 +6,7 @@ use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, thousands};
 use super::world::{Teller, looking, real};
-use crate::checkpoint::{Folder, Holder, Sequence, Trigger, Trust};
+use crate::checkpoint::{Folder, Holder, Manifest, Sequence, Trigger, Trust};
 use crate::engine::{self, Decision, World};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -157,6 +157,7 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
             (Ok((skimmed, read)), true) => json!({
                 "checkpoint": sequence,
                 "bytes": skimmed.length,
+                "spill_bytes": spill_bytes(&read.checkpoint.manifest),
                 "trigger": read.checkpoint.manifest.trigger,
                 "phase": read.checkpoint.manifest.phase,
                 "taken_at_micros": read.checkpoint.manifest.taken_at_micros,
@@ -171,8 +172,12 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
                 let manifest = &read.checkpoint.manifest;
                 let mut time = Vec::new();
                 crate::record::text::write_timestamp(&mut time, manifest.taken_at_micros);
+                let beside = match spill_bytes(manifest) {
+                    0 => String::new(),
+                    spilled => format!("  ({} in spills)", bytes(spilled)),
+                };
                 format!(
-                    "{sequence:>6}  {}  {:<10}  {:>10}  {}",
+                    "{sequence:>6}  {}  {:<10}  {:>10}  {}{beside}",
                     String::from_utf8_lossy(&time[..19]),
                     manifest.trigger.word(),
                     bytes(skimmed.length),
@@ -186,6 +191,11 @@ fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     }
     messages::answer(&text)?;
     Ok(Exit::Finished)
+}
+
+/// Bytes of the files beside a checkpoint that it needs.
+fn spill_bytes(manifest: &Manifest) -> u64 {
+    manifest.spills.iter().map(|spill| spill.length).fold(0, u64::saturating_add)
 }
 
 /// The checkpoint that the user names, or the newest.

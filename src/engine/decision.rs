@@ -1,7 +1,7 @@
 //! What a run of a job has to do: from facts to one decision, without any effect.
 
 use super::world::{ChangeMode, StartMode};
-use crate::checkpoint::Phase;
+use crate::checkpoint::{Phase, ReferenceEntry};
 use crate::error::Error;
 use crate::job::diff::{Change, ChangeClass};
 use crate::sink::Mismatch;
@@ -54,6 +54,8 @@ pub struct Found {
     pub unreadable_states: Vec<(String, String)>,
     /// The inputs that the checkpoint knows: name, bytes consumed, comparison; `None` where the file is gone.
     pub inputs: Vec<InputFinding>,
+    /// The files that steps look things up in which are not what they were: as the checkpoint has them, and now.
+    pub references: Vec<(ReferenceEntry, ReferenceEntry)>,
     /// Inputs that the job names now and the checkpoint does not know.
     pub new_inputs: Vec<PathBuf>,
     /// Outputs that cannot be rewound: their path and why.
@@ -149,6 +151,7 @@ fn refusal(facts: &Facts, found: &Found) -> Option<Error> {
     changed_job(facts, found)
         .or_else(|| unreadable_state(facts, found))
         .or_else(|| changed_inputs(&facts.command, found))
+        .or_else(|| changed_references(&facts.command, found))
         .or_else(|| new_input(facts, found))
         .or_else(|| broken_output(facts, found))
 }
@@ -227,6 +230,31 @@ fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<E
         Some(comparison) => {
             difference_of(&name.to_string(), *comparison, input.consumed, found.sequence)
         }
+    };
+    if found.phase == Phase::Done {
+        let message = format!("the job has finished, and since then {difference}");
+        let hint = format!("process it again with `{command} --fresh`");
+        return Some(Error::refused(message).with_hint(hint));
+    }
+    Some(
+        Error::refused(format!("cannot resume: {difference}"))
+            .with_hint(format!("restore the file, or {}", fresh_hint(command, found))),
+    )
+}
+
+/// The refusal where a file that a step looks things up in is not what it was.
+pub fn changed_references(command: &str, found: &Found) -> Option<Error> {
+    let (stored, now) = found.references.first()?;
+    let name = &now.path;
+    let difference = match stored.length == now.length {
+        true => format!(
+            "`{name}`, which a lookup reads, has changed (checksum {:08x}; it was {:08x})",
+            now.crc, stored.crc
+        ),
+        false => format!(
+            "`{name}`, which a lookup reads, has changed ({} bytes; it had {})",
+            now.length, stored.length
+        ),
     };
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");

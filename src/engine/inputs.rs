@@ -1,5 +1,6 @@
 //! The inputs of a job: found, opened, and their columns read.
 
+use super::references::ReferenceFile;
 use crate::decode::prologue::Prologue;
 use crate::decode::{RECORD_BYTES_MAX, prologue};
 use crate::error::{Error, Kind, Result};
@@ -9,6 +10,7 @@ use crate::source::Input;
 use crate::source::discover::discover;
 use crate::source::settings::SourceFormat;
 use crate::storage::{Metadata, Storage, read_full};
+use crate::transform::reference::Reference;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +23,8 @@ pub struct Inputs {
     pub names: Vec<String>,
     /// What a user should know about them.
     pub notes: Vec<String>,
+    /// The files that steps look things up in.
+    pub references: Vec<Arc<ReferenceFile>>,
 }
 
 /// One input.
@@ -53,7 +57,9 @@ impl Inputs {
 
     /// Opens all inputs once and reads their headers; CSV files must agree about their columns.
     pub fn open(job: &Job, storage: &dyn Storage, paths: &[PathBuf]) -> Result<Inputs> {
-        let mut inputs = Inputs { files: Vec::new(), names: Vec::new(), notes: Vec::new() };
+        let references = ReferenceFile::read_all(job, storage)?;
+        let mut inputs =
+            Inputs { files: Vec::new(), names: Vec::new(), notes: Vec::new(), references };
         let mut has_names = false;
         for path in paths {
             let input = Input::open(storage, path)?;
@@ -116,9 +122,17 @@ impl Inputs {
         Position { source: index, offset, records: 0, lines }
     }
 
+    /// The files that steps look things up in, for binding.
+    pub fn references(&self) -> Vec<Arc<dyn Reference>> {
+        let reference = |file: &Arc<ReferenceFile>| -> Arc<dyn Reference> { file.clone() };
+        self.references.iter().map(reference).collect()
+    }
+
     /// The paths of all inputs with what they were when they were opened.
     pub fn known(&self) -> Vec<(PathBuf, Metadata)> {
-        self.files.iter().map(|file| (file.path.clone(), file.metadata)).collect()
+        let files = self.files.iter().map(|file| (file.path.clone(), file.metadata));
+        let references = self.references.iter().map(|file| (file.path.clone(), file.metadata));
+        files.chain(references).collect()
     }
 
     /// Bytes of all inputs.
@@ -163,7 +177,11 @@ fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue
 }
 
 /// JSONL has no header: the keys of its first record stand in for one.
-fn prologue_of(format: &SourceFormat, bytes: &[u8], is_whole: bool) -> Result<Option<Prologue>> {
+pub(super) fn prologue_of(
+    format: &SourceFormat,
+    bytes: &[u8],
+    is_whole: bool,
+) -> Result<Option<Prologue>> {
     let Some(mut prologue) = prologue::read(format, bytes, is_whole)? else { return Ok(None) };
     if *format == SourceFormat::Jsonl {
         match prologue::first_keys(bytes) {

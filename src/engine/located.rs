@@ -4,6 +4,7 @@ use super::plan::Plan;
 use super::worker::{Extent, chunk_bytes};
 use crate::record::{Batch, Lineage, RawRecords, Slot};
 use crate::transform::Tools;
+use crate::transform::spills::Spills;
 use std::path::Path;
 
 /// The tools of one piece.
@@ -41,6 +42,10 @@ impl Tools for Located<'_> {
         let before = &chunk_bytes(&batch.raw)[self.extent.start as usize..start];
         let line = self.lines + self.plan.decoder.count_lines(before) + 1;
         Some(format!("`{}` line {line}", source.display()))
+    }
+
+    fn spills(&self) -> &dyn Spills {
+        self.plan.spills()
     }
 
     fn slots(&self) -> usize {

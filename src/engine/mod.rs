@@ -37,6 +37,8 @@ mod queue;
 
 mod recheck;
 
+mod references;
+
 mod rejected;
 
 mod rewinding;
@@ -46,6 +48,8 @@ mod routes;
 mod saver;
 
 mod schedule;
+
+mod spills;
 
 mod summary;
 

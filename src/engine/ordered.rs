@@ -12,6 +12,7 @@ use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
 use super::saver::sync;
+use super::spills::{FolderSpills, entry_of};
 use super::summary::Written;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
@@ -44,6 +45,7 @@ pub struct Ordered<'a> {
     outputs: Outputs,
     states: States,
     tracking: Tracking<'a>,
+    spills: Option<FolderSpills>,
     /// Whether the job has just begun.
     pub is_new: bool,
     /// When this run began, and how long those before it worked.
@@ -95,6 +97,7 @@ impl<'a> Ordered<'a> {
         plan: &'a Plan,
         inputs: &'a Inputs,
         tracking: Tracking<'a>,
+        spills: Option<FolderSpills>,
         beginning: Beginning,
     ) -> Self {
         let Beginning { identity, position, counters, phase, states, outputs, is_new } = beginning;
@@ -110,6 +113,7 @@ impl<'a> Ordered<'a> {
             outputs,
             states,
             tracking,
+            spills,
             is_new,
             started: world.clock.monotonic(),
             millis_before: counters.active_millis,
@@ -348,6 +352,7 @@ impl<'a> Ordered<'a> {
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let mut sections = Vec::new();
         let mut steps = Vec::new();
+        let mut spills = Vec::new();
         let (plan, chain) = (self.plan, &self.plan.chain);
         for (index, state) in self.states.iter_mut().enumerate() {
             let step = &chain.steps[index];
@@ -358,6 +363,7 @@ impl<'a> Ordered<'a> {
             let kind = step.kind.to_owned();
             steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
             let bytes = chain.write_state(index, state, plan)?;
+            spills.extend(code.spills(state).into_iter().map(entry_of));
             sections.push(Section { name, form, version, bytes });
         }
         let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
@@ -384,13 +390,20 @@ impl<'a> Ordered<'a> {
             phase: self.phase,
             position: self.position,
             inputs: self.tracking.entries(self.position)?,
+            references: self.inputs.references.iter().map(|file| file.entry()).collect(),
             steps,
             outputs,
+            spills,
+            spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
             earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
         };
-        let syncs = self.outputs.syncs();
+        // Last: what was handed out to be synced is not handed out again, so nothing may fail behind it.
+        let mut syncs = self.outputs.syncs();
+        if let Some(folder) = &self.spills {
+            folder.add_syncs(&manifest.spills, &mut syncs);
+        }
         Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
     }
 

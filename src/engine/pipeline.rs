@@ -42,9 +42,9 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
     };
-    let Ready { plan, inputs, beginning, known, store, resumed } = *ready;
+    let Ready { plan, inputs, beginning, known, store, spills, resumed } = *ready;
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
-    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, beginning);
+    let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));

@@ -12,6 +12,7 @@ use crate::record::{
     SlotOrigin, Slots,
 };
 use crate::source::settings::SourceFormat;
+use crate::transform::spills::{MemorySpills, Spills};
 use crate::transform::{Chain, Tools};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -42,6 +43,8 @@ pub struct Plan {
     pub rewriter: Decoder,
     /// Which records go where, and how they are written.
     pub routes: Routes,
+    /// Where states put what they have no room for; in memory, unless a run says otherwise.
+    pub spills: Arc<dyn Spills>,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -68,7 +71,10 @@ impl Plan {
             problems.extend(more);
             None
         });
-        let chain = Chain::bind(&job.transforms, layout, &mut slots, now_micros);
+        let chain = {
+            let references = inputs.references();
+            Chain::bind(&job.transforms, layout, &mut slots, now_micros, &references)
+        };
         let mut chain = match chain {
             Ok(chain) if problems.is_empty() => chain,
             chain => {
@@ -91,7 +97,8 @@ impl Plan {
             decoder = decoder.with_known_keys(keys);
         }
         let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
-        Ok(Plan { slots, chain, decoder, rewriter, routes, when })
+        let spills = Arc::new(MemorySpills::default());
+        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -112,6 +119,10 @@ impl Tools for Plan {
 
     fn rewritten(&self, records: Vec<u8>) -> RawRecords {
         recut(&self.rewriter, records)
+    }
+
+    fn spills(&self) -> &dyn Spills {
+        &*self.spills
     }
 
     fn slots(&self) -> usize {

@@ -11,6 +11,7 @@ use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::rewinding::{
     check_leftover_partitions, patterns, rewind_all, sweep_partitions, tell_leftovers,
 };
+use super::spills::FolderSpills;
 use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
@@ -25,6 +26,7 @@ use crate::record::Fingerprint;
 use crate::sink::{PathPattern, discard, refuse_other_writers};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What preparing came to.
@@ -47,6 +49,8 @@ pub struct Ready {
     pub known: Option<Vec<Fingerprint>>,
     /// The job's locked folder; `None` where the run cannot be resumed.
     pub store: Option<Store>,
+    /// Where the plan puts spills; `None` where that is in memory.
+    pub spills: Option<FolderSpills>,
     /// What it goes on from.
     pub resumed: Option<Resumed>,
 }
@@ -83,6 +87,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     store.sweep()?;
     tell_durability(job, world);
     let loaded = store.load()?;
+    store.sweep_spills(&loaded)?;
     for refused in &loaded.refused {
         let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
         world.observer.event(Event::Refused { file, reason });
@@ -203,7 +208,8 @@ fn start(
         give_up(job, world, store, past.as_ref())?;
     }
     // `now()` was bound to another moment when the job was looked at.
-    let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
+    let mut plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
+    let spills = store.as_ref().map(|store| lend_spills(world, &mut plan, store, instance));
     let beginning = Beginning {
         identity: Identity {
             instance,
@@ -219,7 +225,7 @@ fn start(
         is_new: true,
     };
     show_totals(world, &inputs, 0);
-    let ready = Ready { plan, inputs, beginning, known: None, store, resumed: None };
+    let ready = Ready { plan, inputs, beginning, known: None, store, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -243,7 +249,7 @@ fn resume(
     store: Store,
 ) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
-    let Survey { inputs, plan, .. } = Survey { newest: None, ..survey };
+    let Survey { inputs, mut plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
     let instance = manifest.instance.to_string();
     let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
@@ -276,8 +282,18 @@ fn resume(
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
     let resumed = Some(Resumed { sequence, records });
+    let spills = Some(lend_spills(world, &mut plan, &store, manifest.instance));
     let (known, store) = (Some(known), Some(store));
-    Ok(Prepared::Ready(Box::new(Ready { plan, inputs, beginning, known, store, resumed })))
+    let ready = Ready { plan, inputs, beginning, known, store, spills, resumed };
+    Ok(Prepared::Ready(Box::new(ready)))
+}
+
+/// From now on the states of a plan put their spills into the job's folder.
+fn lend_spills(world: &World, plan: &mut Plan, store: &Store, instance: RunId) -> FolderSpills {
+    let number_max = store.spill_number_max();
+    let spills = FolderSpills::new(world, store.folder().clone(), instance, number_max);
+    plan.spills = Arc::new(spills.clone());
+    spills
 }
 
 /// Finishes publishing, which an earlier run began.
@@ -294,6 +310,7 @@ fn publish(
     manifest.trigger = Trigger::Final;
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.steps.clear();
+    manifest.spills.clear();
     save_done(&mut store, &manifest)?;
     Ok(Prepared::Finished(Box::new(manifest)))
 }

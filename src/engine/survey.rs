@@ -1,19 +1,21 @@
 //! Looks at the job, its inputs, its checkpoints and its outputs, and changes nothing.
 
-use super::decision::{Facts, Found, InputFinding, Past, changed_inputs};
+use super::decision::{Facts, Found, InputFinding, Past, changed_inputs, changed_references};
 use super::inputs::Inputs;
 use super::output::{OutputPlan, Permission, known, mark_of, planned};
 use super::partitions::attach_tails;
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
-use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase};
+use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
 use crate::sink::{Inspected, Mark, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
-use crate::transform::States;
+use crate::transform::spills::Spill;
+use crate::transform::{AnyStateful, State, States};
 use std::path::{Path, PathBuf};
 
 /// All that can be known before anything is changed.
@@ -120,7 +122,16 @@ pub fn survey(
     if let Some(refusal) = found.as_ref().and_then(|found| changed_inputs(command, found)) {
         return Err(refusal);
     }
-    let inputs = Inputs::open(job, storage, &chosen.paths)?;
+    let inputs = Inputs::open(job, storage, &chosen.paths).map_err(|error| match known {
+        Some(known) if error.kind == Kind::NoInput => gone(command, error, known.phase),
+        _ => error,
+    })?;
+    if let Some((found, known)) = found.as_mut().zip(known) {
+        found.references = compare_references(&inputs, known);
+        if let Some(refusal) = changed_references(command, found) {
+            return Err(refusal);
+        }
+    }
     let now = known.map_or(world.clock.wall_micros(), |known| known.first_started_at_micros);
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
 
@@ -232,6 +243,7 @@ fn compare_job(
         changes: changes(job, manifest),
         unreadable_states: Vec::new(),
         inputs: compare_inputs(job, world, manifest, chosen)?,
+        references: Vec::new(),
         new_inputs: chosen.new.clone(),
         broken_outputs: Vec::new(),
         lost_outputs: Vec::new(),
@@ -338,6 +350,17 @@ fn compare_inputs(
     Ok(findings)
 }
 
+/// The files that steps look things up in and that are not what they were. A job that names others has changed, which is
+/// told as such.
+fn compare_references(
+    inputs: &Inputs,
+    manifest: &Manifest,
+) -> Vec<(ReferenceEntry, ReferenceEntry)> {
+    let now = inputs.references.iter().map(|file| file.entry());
+    let pairs = manifest.references.iter().cloned().zip(now);
+    pairs.filter(|(stored, now)| stored.path == now.path && stored != now).collect()
+}
+
 fn restore_states(
     plan: &Plan,
     saved: &[checkpoint::State],
@@ -358,6 +381,9 @@ fn restore_states(
             }
             (Some([base]), Some(_)) if base.version == code.version() => {
                 match plan.chain.read_state(index, &base.bytes, plan) {
+                    Ok(state) if !has_its_spills(code, &state, manifest) => {
+                        Some("it refers to files that the checkpoint does not name".to_owned())
+                    }
                     Ok(state) => {
                         states[index] = Some(state);
                         None
@@ -374,4 +400,10 @@ fn restore_states(
         unreadable.extend(problem.map(|problem| (step.name.clone(), problem)));
     }
     states
+}
+
+/// Whether the checkpoint names all spills that a state refers to: only those were checked.
+fn has_its_spills(code: &dyn AnyStateful, state: &State, manifest: &Manifest) -> bool {
+    let known = |spill: Spill| manifest.spills.contains(&entry_of(spill));
+    code.spills(state).into_iter().all(known)
 }

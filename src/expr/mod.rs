@@ -32,9 +32,9 @@ mod words;
 pub use evaluate::cell::TOO_MUCH_TEXT;
 
 pub use bind::{
-    AggregateCall, BoundAggregate, BoundWindow, Item, KeyColumn, OrderKey, bind_aggregate, bind_as,
-    bind_items, bind_moment, bind_order, bind_pivot, bind_predicate, bind_scalar, bind_window,
-    closest,
+    AggregateCall, BoundAggregate, BoundWindow, Item, JoinKey, KeyColumn, OrderKey, bind_aggregate,
+    bind_as, bind_items, bind_join, bind_moment, bind_order, bind_pivot, bind_predicate,
+    bind_scalar, bind_window, closest,
 };
 pub use evaluate::list::{column_of_elements, write_json};
 

@@ -24,7 +24,7 @@ pub fn understand(
 ) -> Understood<CheckpointSettings> {
     let (interval, interval_written) = interval(&mut section).unzip();
     let every_records = section.count("every_records", 1);
-    let (every_bytes, every_bytes_written) = every_bytes(&mut section).unzip();
+    let (every_bytes, every_bytes_written) = section.size("every_bytes", 1).unzip();
     let at_file_end = section.boolean("at_file_end").unwrap_or(false);
     let when = section.text("when");
     let default_directory = format!(".onward/{name}");
@@ -78,23 +78,6 @@ fn interval(section: &mut Section<'_, '_>) -> Option<(Duration, Json)> {
             let message = format!("`{}` is no duration", text.text);
             section.refuse(Diagnostic::at(text.place.clone(), message).with_hint(hint))
         }
-    }
-}
-
-fn every_bytes(section: &mut Section<'_, '_>) -> Option<(u64, Json)> {
-    let entry = section.entry("every_bytes")?;
-    match &entry.node.value {
-        Value::Integer(_) => section.count("every_bytes", 1).map(|bytes| (bytes, json!(bytes))),
-        Value::Text(text) => match units::size(&text.text) {
-            Some(bytes) if bytes > 0 => Some((bytes, json!(text.written))),
-            _ => {
-                let message = format!("`{}` is no number of bytes", text.text);
-                let problem = Diagnostic::at(text.place.clone(), message)
-                    .with_hint("write it like \"4GiB\", \"64KiB\" or \"10MB\"");
-                section.refuse(problem)
-            }
-        },
-        _ => section.wrong_kind("every_bytes", &entry.node, "a number of bytes such as \"4GiB\""),
     }
 }
 

@@ -24,8 +24,8 @@ pub struct Change {
 pub enum ChangeClass {
     /// No output byte depends on it: go on.
     ///
-    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `sink.partitions_max`, `source.verify`, and the name of
-    /// a step without state.
+    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `sink.partitions_max`, `source.verify`, the `memory` of
+    /// a `sort`, and the name of a step without state.
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
     ///
@@ -131,7 +131,8 @@ impl Chain<'_> {
             | ["rejects", "limit"]
             | ["sink", "overwrite" | "partitions_max"]
             | ["sink", _, "overwrite" | "partitions_max"]
-            | ["source", "verify"] => ChangeClass::Cosmetic,
+            | ["source", "verify"]
+            | ["transform", _, "sort", "memory"] => ChangeClass::Cosmetic,
             ["transform", index, "assert", _] => match index.parse() {
                 Ok(index) => self.class_of_step(index, "assert"),
                 Err(_) => ChangeClass::Incompatible,
@@ -232,7 +233,7 @@ fn kind(step: &Json) -> Option<&str> {
 /// Whether a step may remember something from record to record; what is not known to have no state may.
 fn has_state(step: &Json) -> bool {
     match kind(step) {
-        Some("filter" | "select" | "compute") => false,
+        Some("filter" | "select" | "compute" | "lookup") => false,
         Some("unnest" | "split" | "unpivot" | "flatten" | "unflatten") => false,
         Some("assert") => step["assert"]["otherwise"] == "warn",
         Some("fill") => step["fill"].get("value").is_none(),

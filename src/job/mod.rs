@@ -45,7 +45,7 @@ pub use units::{duration, size};
 use crate::checkpoint::settings::CheckpointSettings;
 use crate::error::Diagnostic;
 use crate::sink::settings::{RejectSettings, Target};
-use crate::source::settings::SourceSettings;
+use crate::source::settings::{ReferenceSettings, SourceSettings};
 use crate::transform::settings::TransformSettings;
 use section::{Placed, Section};
 use serde_json::{Value as Json, json};
@@ -73,6 +73,8 @@ pub struct Job {
     pub source: SourceSettings,
     /// `[[transform]]`, in order.
     pub transforms: Vec<TransformSettings>,
+    /// The files that steps look things up in.
+    pub references: Vec<ReferenceSettings>,
     /// `[sink]`, or each `[[sink]]`, in order; at least one.
     pub sinks: Vec<SinkSettings>,
     /// `[rejects]`
@@ -144,6 +146,7 @@ struct Parts {
     name: Option<Understood<String>>,
     source: Option<source::SourceUnderstood>,
     steps: Vec<transform::Step>,
+    references: Vec<Placed<ReferenceSettings>>,
     sinks: Option<sinks::Sinks>,
     rejects: output::OutputUnderstood<RejectSettings>,
     checkpoint: Understood<CheckpointSettings>,
@@ -182,6 +185,7 @@ fn understand(
         folder,
         source: source.understood.settings,
         transforms: steps.into_iter().map(settings).collect(),
+        references: parts.references.into_iter().map(|reference| reference.value).collect(),
         sinks: sinks.into_iter().map(|sink| sink.sink.understood.settings).collect(),
         rejects: parts.rejects.understood.settings,
         checkpoint: parts.checkpoint.settings,
@@ -204,7 +208,8 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
         let section = Section::new("[source]", Some(table.place), table.value, problems);
         source::understand(section)
     });
-    let steps = transform::understand(transforms, problems);
+    let mut references = Vec::new();
+    let steps = transform::understand(transforms, &mut references, problems);
     let sinks = sinks::understand(sinks, folder, problems);
     let empty = Table::default();
     let rejects = rejects.map_or(&empty, |table| table.value);
@@ -213,7 +218,7 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     let section = Section::new("[checkpoint]", None, checkpoint, problems);
     let job_name = name.as_ref().map_or("", |name| &name.settings);
     let checkpoint = checkpoint::understand(section, folder, job_name);
-    Parts { name, source, steps, sinks, rejects, checkpoint }
+    Parts { name, source, steps, references, sinks, rejects, checkpoint }
 }
 
 /// One of the top tables; `required` is an example of a key of a table that must be there.
@@ -262,7 +267,9 @@ fn name(top: &mut Section<'_, '_>, file: &Path) -> Option<Understood<String>> {
 /// Complains where an output is something else too.
 fn check_paths(parts: &Parts, folder: &Path, file: &Path, problems: &mut Vec<Diagnostic>) {
     let paths = parts.source.iter().flat_map(|source| &source.understood.settings.paths);
-    let inputs: Vec<PathBuf> = paths.map(|path| paths::resolve(folder, path)).collect();
+    let references = parts.references.iter().map(|reference| &reference.value.path);
+    let inputs = paths.chain(references).map(|path| paths::resolve(folder, path));
+    let inputs: Vec<PathBuf> = inputs.collect();
     let mut outputs = Vec::new();
     let sinks = parts.sinks.as_deref().unwrap_or_default();
     for sink in sinks {

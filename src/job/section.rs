@@ -4,9 +4,11 @@
 //! method returns `None` where the key is missing or wrong; wrong ones are already among the problems then.
 
 use super::text::Text;
+use super::units;
 use super::written::{Entry, Node, Table, Value};
 use crate::error::Diagnostic;
 use crate::expr::closest;
+use serde_json::{Value as Json, json};
 use std::ops::Range;
 
 /// One table of the job file, being read.
@@ -95,6 +97,28 @@ impl<'a, 'p> Section<'a, 'p> {
                 }
             },
             _ => self.wrong_kind(key, &entry.node, &wanted),
+        }
+    }
+
+    /// A number of bytes of at least `least`, with or without unit, and as it is written.
+    pub fn size(&mut self, key: &'static str, least: u64) -> Option<(u64, Json)> {
+        let entry = self.entry(key)?;
+        match &entry.node.value {
+            Value::Integer(_) => self.count(key, least).map(|bytes| (bytes, json!(bytes))),
+            Value::Text(text) => match units::size(&text.text) {
+                Some(bytes) if bytes >= least => Some((bytes, json!(text.written))),
+                Some(bytes) if bytes > 0 => {
+                    let message = format!("`{key}` in {} must be {least} bytes or more", self.name);
+                    self.refuse(Diagnostic::at(text.place.clone(), message))
+                }
+                _ => {
+                    let message = format!("`{}` is no number of bytes", text.text);
+                    let problem = Diagnostic::at(text.place.clone(), message)
+                        .with_hint("write it like \"4GiB\", \"64KiB\" or \"10MB\"");
+                    self.refuse(problem)
+                }
+            },
+            _ => self.wrong_kind(key, &entry.node, "a number of bytes such as \"4GiB\""),
         }
     }
 

@@ -42,15 +42,9 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
     let format = format::format(&mut section, paths.as_deref().unwrap_or_default());
     let declared = types::types(&mut section);
     let verify = section.choice("verify", VERIFY);
-    let is_jsonl = matches!(&format, Some(format) if format.value == FormatName::Jsonl);
     let mut effective = Map::new();
-    let source_format = if is_jsonl {
-        format::refuse_csv_keys(&mut section, "source", CSV_KEYS);
-        SourceFormat::Jsonl
-    } else {
-        let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
-        SourceFormat::Csv(csv(&mut section, name, &mut effective))
-    };
+    let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
+    let source_format = source_format(&mut section, "source", name, &mut effective);
     section.finish();
     let (paths, format) = (paths?, format?);
     effective.insert("path".into(), written(&paths));
@@ -98,6 +92,22 @@ fn paths<'a>(section: &mut Section<'a, '_>) -> Option<Vec<&'a Text>> {
         }
     }
     Some(paths)
+}
+
+/// How the bytes of a file are to be read; its keys that only csv and tsv have go into the effective job.
+pub(super) fn source_format(
+    section: &mut Section<'_, '_>,
+    side: &str,
+    name: FormatName,
+    effective: &mut Map<String, Json>,
+) -> SourceFormat {
+    match name {
+        FormatName::Jsonl => {
+            format::refuse_csv_keys(section, side, CSV_KEYS);
+            SourceFormat::Jsonl
+        }
+        FormatName::Csv | FormatName::Tsv => SourceFormat::Csv(csv(section, name, effective)),
+    }
 }
 
 /// The keys that csv and tsv have.

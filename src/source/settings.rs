@@ -17,6 +17,21 @@ pub struct SourceSettings {
     pub verify: Verify,
 }
 
+/// A file that a step looks things up in, validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceSettings {
+    /// As written; a relative path counts from the job file's folder.
+    pub path: String,
+    /// How the bytes are to be read.
+    pub format: SourceFormat,
+    /// Declared types: CSV columns by name, JSON paths by text.
+    pub types: Vec<(String, DataType)>,
+    /// How the texts of some of them are read.
+    pub readings: Vec<(String, Reading)>,
+    /// The most bytes that it may have: it is held in memory.
+    pub memory: u64,
+}
+
 /// The format of all inputs of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceFormat {

@@ -85,6 +85,28 @@ impl KeyTable {
         }
     }
 
+    /// Finds a key. `hash` must be the one of [`super::key::hash`].
+    pub fn find(&self, hash: u32, key: &[u8]) -> Option<u32> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let mask = self.words.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let word = self.words[at];
+            if word == 0 {
+                return None;
+            }
+            if (word >> 32) as u32 == hash {
+                let id = (word & 0xffff_ffff) as u32 - 1;
+                if self.key(id) == key {
+                    return Some(id);
+                }
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
     fn push(&mut self, hash: u32, key: &[u8]) -> u32 {
         let id = u32::try_from(self.len()).expect("a table holds less than 2^32 keys");
         self.bytes.extend_from_slice(key);
@@ -143,6 +165,12 @@ mod tests {
                 assert_eq!(entry, expected);
             }
         }
+        for number in 0..5_100_u32 {
+            let key = format!("key {number}");
+            let found = table.find(hash(key.as_bytes()), key.as_bytes());
+            assert_eq!(found, (number < 5_000).then_some(number));
+        }
+        assert_eq!(KeyTable::default().find(7, b"a"), None);
         let mut out = Writer::default();
         table.write(&mut out);
         let read = KeyTable::read(&mut Reader::new(&out.bytes)).expect("what was written");

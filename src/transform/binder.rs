@@ -1,14 +1,16 @@
 //! Binding steps one after the other: what a step may name, and what the next one sees.
 
 use super::Action;
+use super::reference::Reference;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
-    Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, offset, pivot,
-    project, sample, sessionize, split, top, tumble, unflatten, unnest, unpivot, window,
+    Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, lookup, offset,
+    pivot, project, sample, sessionize, sort, split, top, tumble, unflatten, unnest, unpivot, window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
 use crate::record::{DataType, Field, JsonPath, Layout, Rest, Slot, SlotOrigin, Slots};
+use std::sync::Arc;
 
 /// What a step is given to bind its expressions, and what it changes for the next one.
 pub struct Binder<'a> {
@@ -18,6 +20,8 @@ pub struct Binder<'a> {
     pub slots: &'a mut Slots,
     /// What `now()` is.
     pub now_micros: i64,
+    /// The files that steps look things up in, by their number.
+    pub references: &'a [Arc<dyn Reference>],
 }
 
 /// A bound step, as far as its kind knows it.
@@ -39,6 +43,8 @@ impl Binder<'_> {
             TransformKind::Limit(records) => limit::bind(*records),
             TransformKind::Dedup(settings) => dedup::bind(settings, self)?,
             TransformKind::Aggregate(settings) => aggregate::bind(settings, self)?,
+            TransformKind::Sort(settings) => sort::bind(settings, self)?,
+            TransformKind::Lookup(settings) => lookup::bind(settings, self)?,
             TransformKind::Count(name) => count::bind(name, self)?,
             TransformKind::Frequency(settings) => frequency::bind(settings, self)?,
             TransformKind::Pivot(settings) => pivot::bind(settings, self)?,

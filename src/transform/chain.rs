@@ -1,11 +1,13 @@
 //! The whole chain: binding it to the columns of the input, and running batches through it.
 
 use super::binder::Binder;
+use super::reference::Reference;
 use super::settings::TransformSettings;
 use super::{Action, AnyStateful, Context, Drained, Flow, Prepared, State, Step, Tools};
 use crate::error::{Diagnostic, Result};
 use crate::record::{Batch, Layout, Slots};
 use crate::state::Unreadable;
+use std::sync::Arc;
 
 /// The bound steps in order.
 #[derive(Debug)]
@@ -49,8 +51,9 @@ impl Chain {
         layout: Layout,
         slots: &mut Slots,
         now_micros: i64,
+        references: &[Arc<dyn Reference>],
     ) -> Result<Chain, Vec<Diagnostic>> {
-        let mut binder = Binder { layout, slots, now_micros };
+        let mut binder = Binder { layout, slots, now_micros, references };
         let mut steps = Vec::new();
         let mut layouts = Vec::new();
         let mut problems = Vec::new();

@@ -5,6 +5,7 @@ use super::settings::{
     DedupSettings, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings,
     TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
+use super::spills::Spills;
 use super::{Chain, Output, States, Tools};
 use crate::error::Sql;
 use crate::record::{
@@ -35,6 +36,10 @@ impl Tools for NoFormat {
 
     fn recut(&self, _records: Vec<u8>) -> RawRecords {
         RawRecords::None
+    }
+
+    fn spills(&self) -> &dyn Spills {
+        unreachable!("no step of these tests spills")
     }
 
     fn slots(&self) -> usize {
@@ -154,7 +159,7 @@ impl Bench {
         };
         let settings: Vec<TransformSettings> = kinds.into_iter().enumerate().map(name).collect();
         let layout = Layout::closed(fields);
-        let chain = Chain::bind(&settings, layout, &mut slots, 0).expect("a sound chain");
+        let chain = Chain::bind(&settings, layout, &mut slots, 0, &[]).expect("a sound chain");
         Bench { chain, tools: NoFormat(slots.infos.len()) }
     }
 

@@ -38,6 +38,8 @@ mod held;
 
 mod limit;
 
+mod lookup;
+
 mod multiply;
 
 mod offset;
@@ -46,6 +48,8 @@ mod pivot;
 
 mod project;
 
+pub mod reference;
+
 mod rewrite;
 
 mod sample;
@@ -53,6 +57,10 @@ mod sample;
 mod sessionize;
 
 pub mod settings;
+
+mod sort;
+
+pub mod spills;
 
 mod split;
 

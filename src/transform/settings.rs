@@ -10,6 +10,8 @@ pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Wri
 pub use super::flatten::Settings as FlattenSettings;
 pub use super::frequency::Settings as FrequencySettings;
 pub use super::groups::GroupOrder;
+pub use super::lookup::{Duplicates, Kind as LookupKind, Settings as LookupSettings};
+pub use super::sort::Settings as SortSettings;
 pub use super::pivot::Settings as PivotSettings;
 pub use super::sample::{Settings as SampleSettings, Share};
 pub use super::sessionize::Settings as SessionizeSettings;
@@ -49,6 +51,10 @@ pub enum TransformKind {
     Dedup(DedupSettings),
     /// One record per group.
     Aggregate(AggregateSettings),
+    /// All records in another order.
+    Sort(SortSettings),
+    /// Each record joined to the records of a file.
+    Lookup(LookupSettings),
     /// The number of records as the only record, in a field of this name.
     Count(String),
     /// How often each value occurs.
@@ -117,6 +123,8 @@ impl TransformKind {
                 None => ("dedup", Columns::Same, Memory::State),
             },
             TransformKind::Aggregate(_) => ("aggregate", Columns::Other, Memory::State),
+            TransformKind::Sort(_) => ("sort", Columns::Same, Memory::State),
+            TransformKind::Lookup(_) => ("lookup", Columns::Other, Memory::None),
             TransformKind::Count(_) => ("count", Columns::Other, Memory::State),
             TransformKind::Frequency(_) => ("frequency", Columns::Other, Memory::State),
             TransformKind::Pivot(_) => ("pivot", Columns::Other, Memory::State),

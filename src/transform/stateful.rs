@@ -1,6 +1,7 @@
 //! What a kind of step has to know to keep a state, and the erasure of its types, so that a chain can hold steps of any kind.
 
 use super::Tools;
+use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
@@ -69,6 +70,11 @@ pub trait Stateful: fmt::Debug + Send + Sync {
 
     /// Goes back to where [`Stateful::drained`] was.
     fn set_drained(&self, _state: &mut Self::State, _drained: &Drained) {}
+
+    /// The spills that the state refers to; what [`Stateful::write`] wrote last names just these.
+    fn spills(&self, _state: &Self::State) -> Vec<Spill> {
+        Vec::new()
+    }
 
     /// Appends the whole state.
     fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()>;
@@ -182,6 +188,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn drained(&self, state: &State) -> Drained;
     /// See [`Stateful::set_drained`].
     fn set_drained(&self, state: &mut State, drained: &Drained);
+    /// See [`Stateful::spills`].
+    fn spills(&self, state: &State) -> Vec<Spill>;
     /// The whole state as bytes.
     fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>>;
     /// See [`Stateful::read`]; bytes left over are refused.
@@ -255,6 +263,10 @@ impl<S: Stateful> AnyStateful for S {
 
     fn set_drained(&self, state: &mut State, drained: &Drained) {
         Stateful::set_drained(self, state.as_mut::<S>(), drained);
+    }
+
+    fn spills(&self, state: &State) -> Vec<Spill> {
+        Stateful::spills(self, state.as_ref::<S>())
     }
 
     fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! What the chain lends to its steps at run time, since they know neither formats nor files.
 
+use super::spills::Spills;
 use crate::record::{Batch, RawRecords, Slot};
 
 /// What a step may ask for.
@@ -9,6 +10,9 @@ pub trait Tools: Sync {
 
     /// Finds the records in bytes that a [`super::Keeper`] put together: each as it came, with a line feed behind it.
     fn recut(&self, records: Vec<u8>) -> RawRecords;
+
+    /// Where a state puts what it has no room for.
+    fn spills(&self) -> &dyn Spills;
 
     /// Finds the records in JSON lines that a step wrote, one for each line.
     fn rewritten(&self, records: Vec<u8>) -> RawRecords {

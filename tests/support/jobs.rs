@@ -22,13 +22,15 @@ pub enum Shape {
     Several,
     /// Dedup, limit and aggregate one after the other.
     Chain,
+    /// Sorts with little memory, and looks up a day's name.
+    Sort,
     /// Several sinks, one of them with more partitions than files are open.
     Partitions,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Shape; 8] = [
+    pub const ALL: [Shape; 9] = [
         Shape::Plain,
         Shape::Jsonl,
         Shape::Dedup,
@@ -36,6 +38,7 @@ impl Shape {
         Shape::Rejects,
         Shape::Several,
         Shape::Chain,
+        Shape::Sort,
         Shape::Partitions,
     ];
 
@@ -52,6 +55,9 @@ impl Shape {
             Shape::Rejects => input("in.csv", csv(records, Numbers::SomeBad, random)),
             _ => input("in.csv", csv(records, Numbers::Good, random)),
         }
+        if self == Shape::Sort {
+            input("days.csv", "day,name\n2024-01-01,Monday\n2024-01-02,Tuesday\n".to_owned());
+        }
         input("job.toml", self.job().to_owned() + pace.checkpoints());
     }
 
@@ -64,6 +70,7 @@ impl Shape {
             Shape::Rejects => REJECTS,
             Shape::Several => SEVERAL,
             Shape::Chain => CHAIN,
+            Shape::Sort => SORT,
             Shape::Partitions => PARTITIONS,
         }
     }
@@ -186,6 +193,21 @@ filter = "total > 50"
 
 [sink]
 path = "out.tsv"
+"#;
+
+const SORT: &str = r#"
+[source]
+path = "in.csv"
+types = { amount = "decimal(12,2)" }
+
+[[transform]]
+lookup = { from = "days.csv", on = ["day"], select = ["name AS day_name"] }
+
+[[transform]]
+sort = { by = ["day DESC", "amount", "note"], memory = "16KiB" }
+
+[sink]
+path = "out.csv"
 "#;
 
 const PARTITIONS: &str = r#"

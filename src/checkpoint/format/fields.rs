@@ -3,12 +3,28 @@
 /// The masked CRC-32 of some bytes. A CRC over bytes that contain their own plain CRC does not
 /// depend on the bytes; masking (rotate right by 15, add a constant) keeps digests of digests
 /// meaningful.
-pub(super) fn masked_crc(parts: &[&[u8]]) -> u32 {
+pub fn masked_crc(parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     for part in parts {
         hasher.update(part);
     }
     mask(hasher.finalize())
+}
+
+/// The masked CRC-32 of bytes that come piece by piece.
+#[derive(Debug, Clone, Default)]
+pub struct Masked(crc32fast::Hasher);
+
+impl Masked {
+    /// Takes in the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all.
+    pub fn finish(self) -> u32 {
+        mask(self.0.finalize())
+    }
 }
 
 fn mask(crc: u32) -> u32 {
@@ -17,43 +33,51 @@ fn mask(crc: u32) -> u32 {
 
 /// Reads fields one after the other; every read past the end is `None`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
+    /// Starts at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Fields { rest: bytes }
     }
 
+    /// The next `count` bytes.
     pub fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(taken)
     }
 
+    /// The next N bytes.
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*taken)
     }
 
+    /// The next byte.
     pub fn u8(&mut self) -> Option<u8> {
         self.array().map(|[byte]| byte)
     }
 
+    /// The next 2 bytes.
     pub fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
+    /// The next 4 bytes.
     pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
+    /// The next 8 bytes.
     pub fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// Whether all was read.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

@@ -6,7 +6,7 @@
 
 mod ends;
 
-mod fields;
+pub(super) mod fields;
 
 mod frame;
 

@@ -3,6 +3,7 @@
 use super::load::{self, Durability};
 use super::names::{self, Name};
 use super::read::{self, Problem};
+use super::spills::Depth;
 use super::{Listed, Loaded, Restored};
 use crate::checkpoint::format::Limits;
 use crate::checkpoint::id::Sequence;
@@ -106,7 +107,7 @@ impl Folder {
     /// Checks one checkpoint wholly, with those that it builds on.
     pub fn verify(&self, sequence: Sequence) -> Result<Result<Restored, Invalid>> {
         let listed = self.list()?;
-        load::restore(self, sequence, &listed, Durability::AsItIs)
+        load::restore(self, sequence, &listed, Durability::AsItIs, Depth::Whole)
     }
 
     /// Reads one checkpoint without those that it builds on.

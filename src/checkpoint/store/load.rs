@@ -7,6 +7,7 @@
 use super::folder::Folder;
 use super::names::Name;
 use super::read::{self, Problem};
+use super::spills::Depth;
 use super::{Listed, Loaded, Refused, Restored, State};
 use crate::checkpoint::format::{Decoded, Skimmed};
 use crate::checkpoint::id::{CheckpointId, Sequence};
@@ -35,7 +36,7 @@ pub(super) fn load(folder: &Folder, durability: Durability) -> Result<(Loaded, L
     let mut loaded =
         Loaded { newest: None, refused: Vec::new(), sequence_max: sequence_max(folder)? };
     for sequence in listed.keys().rev().copied() {
-        match restore(folder, sequence, &listed, durability)? {
+        match restore(folder, sequence, &listed, durability, Depth::Ends)? {
             Ok(restored) => {
                 loaded.newest = Some(restored);
                 break;
@@ -54,7 +55,7 @@ pub(super) fn load(folder: &Folder, durability: Durability) -> Result<(Loaded, L
 pub(super) fn sequence_max(folder: &Folder) -> Result<Sequence> {
     let numbers = folder.names()?.into_iter().filter_map(|name| match name {
         Name::Checkpoint(sequence) | Name::Temporary(sequence) => Some(sequence),
-        Name::TemporaryInfo => None,
+        Name::TemporaryInfo | Name::Spill(_) => None,
     });
     Ok(numbers.max().unwrap_or_default())
 }
@@ -65,12 +66,17 @@ pub(super) fn restore(
     sequence: Sequence,
     listed: &Listed,
     durability: Durability,
+    depth: Depth,
 ) -> Result<Result<Restored, Invalid>> {
     let chain = match chain_of(sequence, listed) {
         Ok(chain) => chain,
         Err(invalid) => return Ok(Err(invalid)),
     };
-    match read_chain(folder, &chain, durability) {
+    let restored = read_chain(folder, &chain, durability).and_then(|restored| {
+        folder.check_spills(&restored.manifest, depth, durability)?;
+        Ok(restored)
+    });
+    match restored {
         Ok(restored) => Ok(Ok(restored)),
         Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
         Err(Problem::Gone) => Ok(Err(Invalid::Missing)),

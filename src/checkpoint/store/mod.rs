@@ -25,6 +25,8 @@ mod read;
 
 mod save;
 
+mod spills;
+
 #[cfg(test)]
 mod crash_tests;
 
@@ -42,12 +44,13 @@ use crate::checkpoint::format::Skimmed;
 use crate::checkpoint::id::{CheckpointId, Sequence};
 use crate::checkpoint::manifest::{Form, Manifest};
 use crate::checkpoint::retention::{self, Chain, Link};
+use crate::checkpoint::spill::SpillName;
 use crate::checkpoint::{Invalid, Section};
 use crate::error::{Error, Result};
 use crate::storage::{FileKind, Lock};
 use load::Durability;
 use names::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,6 +66,11 @@ pub struct Store {
     /// known.
     known: BTreeMap<Sequence, Skimmed>,
     head: Option<Head>,
+    /// The spills that the known files need, as far as they were read.
+    spills_of: BTreeMap<Sequence, Vec<SpillName>>,
+    /// The spills up to this number were there when the last checkpoint was taken.
+    spills_made: u64,
+    spill_number_max: u64,
     is_poisoned: bool,
     _lock: Lock,
 }
@@ -181,9 +189,12 @@ impl Folder {
         let lock = self.take_lock(us, pause)?;
         Ok(Store {
             sequence_max: load::sequence_max(&self)?,
+            spill_number_max: spills::number_max(&self)?,
             folder: self,
             known: BTreeMap::new(),
             head: None,
+            spills_of: BTreeMap::new(),
+            spills_made: 0,
             is_poisoned: false,
             _lock: lock,
         })
@@ -222,6 +233,10 @@ impl Store {
         for refused in &loaded.refused {
             self.known.remove(&refused.sequence);
         }
+        self.spills_of.clear();
+        if let Some(newest) = &loaded.newest {
+            self.note_spills(newest.id.sequence, &newest.manifest);
+        }
         self.head =
             loaded.newest.as_ref().map(|newest| Head { id: newest.id, chain: newest.chain });
         Ok(loaded)
@@ -232,8 +247,9 @@ impl Store {
         self.head.map_or(Form::Base, |head| head.chain.next_form())
     }
 
-    /// Deletes old checkpoints so that `keep` complete ones stay; returns the deleted ones. Not
-    /// synced: one that comes back after a power cut does no harm.
+    /// Deletes old checkpoints so that `keep` complete ones stay, and the spills that none needs any
+    /// more; returns the deleted checkpoints. Not synced: one that comes back after a power cut does
+    /// no harm.
     pub fn retire(&mut self, permission: &Saved, keep: usize) -> Result<Vec<Sequence>> {
         self.check_health()?;
         if self.head.is_none_or(|head| head.id != permission.id) {
@@ -246,6 +262,7 @@ impl Store {
             self.known.remove(&sequence);
             deleted.push(sequence);
         }
+        self.retire_spills(permission)?;
         Ok(deleted)
     }
 
@@ -264,7 +281,9 @@ impl Store {
                 removed += 1;
             }
         }
+        self.remove_spills(&BTreeSet::new(), u64::MAX)?;
         self.known.clear();
+        self.spills_of.clear();
         self.head = None;
         let synced = self.folder.storage.sync_directory(&self.folder.directory);
         synced.map_err(|cause| Error::io("sync the folder", &self.folder.directory, cause))?;

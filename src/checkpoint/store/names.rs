@@ -2,6 +2,7 @@
 //! touched.
 
 use crate::checkpoint::id::Sequence;
+use crate::checkpoint::spill::SpillName;
 use std::ffi::OsStr;
 
 /// The file that the lock is on; never removed.
@@ -19,6 +20,8 @@ pub(super) enum Name {
     Temporary(Sequence),
     /// `.lock-info.<random>.tmp`: a `LOCK.info` that is being written.
     TemporaryInfo,
+    /// `spill-<number>-<random>.onw`: what a state had no room for.
+    Spill(SpillName),
 }
 
 /// Understands a name; `None` for those of others.
@@ -26,6 +29,9 @@ pub(super) fn parse(name: &OsStr) -> Option<Name> {
     let name = name.to_str()?;
     if let Some(rest) = name.strip_prefix("ckpt-") {
         return Some(Name::Checkpoint(Sequence(parse_hex(rest.strip_suffix(".onw")?)?)));
+    }
+    if let Some(spill) = SpillName::parse(name) {
+        return Some(Name::Spill(spill));
     }
     let inner = name.strip_prefix('.')?.strip_suffix(".tmp")?;
     if let Some(random) = inner.strip_prefix("lock-info.") {
@@ -40,6 +46,11 @@ pub(super) fn parse(name: &OsStr) -> Option<Name> {
 /// The name of a checkpoint.
 pub(super) fn checkpoint(sequence: Sequence) -> String {
     format!("ckpt-{:016x}.onw", sequence.0)
+}
+
+/// The name of a spill.
+pub(super) fn spill(spill: SpillName) -> String {
+    spill.to_string()
 }
 
 /// A name for a checkpoint that is being written.
@@ -65,11 +76,17 @@ mod tests {
 
     #[test]
     fn only_our_own_names_are_understood() {
+        const SPILL: SpillName = SpillName { number: 2, random: 0xab };
         let sequence = Sequence(0xab);
         let cases = [
             (checkpoint(sequence), Some(Name::Checkpoint(sequence))),
             (temporary(sequence, 7), Some(Name::Temporary(sequence))),
             (temporary_info(7), Some(Name::TemporaryInfo)),
+            (SPILL.to_string(), Some(Name::Spill(SPILL))),
+            (SPILL.to_string().to_uppercase(), None),
+            ("spill-2-3.onw".into(), None),
+            ("spill-0000000000000002-../../../etc/pass.onw".into(), None),
+            ("spill-+000000000000002-0000000000000003.onw".into(), None),
             ("LOCK".into(), None),
             ("ckpt-00000000000000AB.onw".into(), None),
             ("ckpt-ab.onw".into(), None),

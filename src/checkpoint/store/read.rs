@@ -89,7 +89,7 @@ fn open(folder: &Folder, sequence: Sequence) -> Result<(Arc<dyn File>, Metadata)
     Ok((file, metadata))
 }
 
-fn check_access(metadata: &Metadata) -> Result<(), Invalid> {
+pub(super) fn check_access(metadata: &Metadata) -> Result<(), Invalid> {
     if !metadata.is_ours {
         return Err(Invalid::NotOurs);
     }

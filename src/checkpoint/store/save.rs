@@ -139,6 +139,7 @@ impl Store {
         let before = self.head.map_or_else(Chain::default, |head| head.chain);
         let chain = before.with(form, bytes);
         let instance = checkpoint.manifest.instance;
+        self.note_spills(id.sequence, &checkpoint.manifest);
         self.known.insert(id.sequence, Skimmed { id, parent, instance, length: bytes });
         self.head = Some(Head { id, chain });
         Saved { id, form, bytes, path, next_form: chain.next_form(), seal: () }

@@ -15,6 +15,8 @@ mod json;
 
 mod lists;
 
+mod join;
+
 mod literals;
 
 mod matching;
@@ -34,6 +36,7 @@ mod types;
 mod window;
 
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
+pub use join::{JoinKey, bind_join};
 pub use names::closest;
 pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};

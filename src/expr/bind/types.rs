@@ -333,7 +333,8 @@ fn own_type(node: &Node) -> DataType {
     }
 }
 
-fn wider(left: DataType, right: DataType) -> Option<DataType> {
+/// The type that holds all values of two types; `None` where none does.
+pub fn wider(left: DataType, right: DataType) -> Option<DataType> {
     match (left, right) {
         _ if left == right => Some(left),
         (DataType::Double, other) | (other, DataType::Double) if other.is_numeric() => {

@@ -12,11 +12,15 @@ mod flatten;
 
 mod frequency;
 
+mod lookup;
+
 mod pivot;
 
 mod sample;
 
 mod sessionize;
+
+mod sort;
 
 mod split;
 
@@ -32,11 +36,12 @@ mod unpivot;
 
 mod window;
 
-use super::section::Section;
+use super::section::{Placed, Section};
 use super::text::Text;
 use super::written::{Node, Table, Value};
 use super::{Understood, is_sound_name};
 use crate::error::{Diagnostic, Sql};
+use crate::source::settings::ReferenceSettings;
 use crate::transform::settings::{TransformKind, TransformSettings};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
@@ -65,6 +70,8 @@ pub const KINDS: &[&str] = &[
     "pivot",
     "flatten",
     "unflatten",
+    "sort",
+    "lookup",
 ];
 
 /// One `[[transform]]` and where it stands.
@@ -79,7 +86,13 @@ pub struct Step {
 }
 
 /// Reads all `[[transform]]`; those with problems are left out.
-pub fn understand(node: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Vec<Step> {
+///
+/// The files that steps look things up in are added to `references`.
+pub fn understand(
+    node: Option<&Node>,
+    references: &mut Vec<Placed<ReferenceSettings>>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Step> {
     let mut steps = Vec::new();
     let Some(node) = node else { return steps };
     let Value::List(items) = &node.value else {
@@ -93,7 +106,7 @@ pub fn understand(node: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Vec<St
     for item in items {
         match &item.value {
             Value::Table(table) => {
-                steps.extend(step(table, item.place.clone(), problems));
+                steps.extend(step(table, item.place.clone(), references, problems));
             }
             other => {
                 let message = "a step of the chain must be a table";
@@ -107,14 +120,19 @@ pub fn understand(node: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Vec<St
     steps
 }
 
-fn step(table: &Table, place: Range<usize>, problems: &mut Vec<Diagnostic>) -> Option<Step> {
+fn step(
+    table: &Table,
+    place: Range<usize>,
+    references: &mut Vec<Placed<ReferenceSettings>>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Step> {
     let mut section = Section::new("[[transform]]", Some(place.clone()), table, problems);
     let name = section.text("name");
     let name_is_sound = name.is_none_or(|name| check_name(&mut section, name));
     let given: Vec<&'static str> =
         KINDS.iter().copied().filter(|kind| section.entry(kind).is_some()).collect();
     let understood = match given.as_slice() {
-        [kind] => kind_of(&mut section, kind),
+        [kind] => kind_of(&mut section, kind, references),
         [] => {
             let is_mistyped = table.entries.iter().any(|entry| entry.key != "name");
             if !is_mistyped {
@@ -162,7 +180,11 @@ fn check_name(section: &mut Section<'_, '_>, name: &Text) -> bool {
 }
 
 /// What one kind of step does, and what the effective job says of it.
-fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(TransformKind, Json)> {
+fn kind_of(
+    section: &mut Section<'_, '_>,
+    kind: &'static str,
+    references: &mut Vec<Placed<ReferenceSettings>>,
+) -> Option<(TransformKind, Json)> {
     match kind {
         "filter" => {
             let text = section.text(kind)?;
@@ -182,6 +204,8 @@ fn kind_of(section: &mut Section<'_, '_>, kind: &'static str) -> Option<(Transfo
         }
         "dedup" => dedup::understand(section),
         "aggregate" => aggregate::understand(section),
+        "sort" => sort::understand(section),
+        "lookup" => lookup::understand(section, references),
         "count" => frequency::understand_count(section),
         "frequency" => frequency::understand(section),
         "pivot" => pivot::understand(section),

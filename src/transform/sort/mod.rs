@@ -1,0 +1,129 @@
+//! `sort`: all records in another order; equal ones stay in the order of the input.
+//!
+//! ```toml
+//! [[transform]]
+//! sort = { by = ["day", "amount DESC NULLS FIRST"], memory = "1GiB" }
+//! ```
+//!
+//! The records come when the input has ended. A worker sorts the records of its chunk; the ordered stage collects the
+//! pieces, and merges them into a spill when they take more than `memory`. A checkpoint names the spills, so that what
+//! was sorted is never sorted again, and a run that goes on in the middle of giving begins at the record behind.
+
+mod entries;
+
+mod merge;
+
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use super::binder::{Binder, Bound, read_by};
+use super::spills::Spill;
+use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
+use crate::error::{Diagnostic, Result, Sql};
+use crate::expr::{self, OrderKey};
+use crate::record::{Batch, Order};
+use crate::state::{OrderKeys, Reader, Unreadable, Writer};
+use state::Sorting;
+
+/// A `sort` as the job file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Items of an ORDER BY.
+    pub by: Vec<Sql>,
+    /// Bytes of sorted records that are held in memory.
+    pub memory: u64,
+}
+
+impl Settings {
+    /// What is held in memory where the job does not say.
+    pub const MEMORY: u64 = 256 << 20;
+    /// The least that makes sense; every piece more would be a spill of its own.
+    pub const MEMORY_MIN: u64 = 1 << 10;
+}
+
+#[derive(Debug)]
+struct Sort {
+    keys: Vec<OrderKey>,
+    orders: Vec<Order>,
+    keeper: Keeper,
+    memory: u64,
+}
+
+/// Binds a `sort`.
+pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
+    let keys = expr::bind_order(&settings.by, &mut binder.scope("sort"))?;
+    let reads = read_by(keys.iter().map(|key| &key.expression));
+    let orders = keys.iter().map(|key| key.order).collect();
+    let keeper = Keeper::new(&binder.layout, binder.slots);
+    let sort = Sort { keys, orders, keeper, memory: settings.memory };
+    Ok(Bound { reads, action: Action::stateful(sort) })
+}
+
+impl Stateful for Sort {
+    type State = Sorting;
+    /// The records of the batch as sorted entries.
+    type Prepared = Vec<u8>;
+    const VERSION: u32 = 1;
+
+    fn new_state(&self) -> Sorting {
+        Sorting::default()
+    }
+
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Vec<u8> {
+        let keys = self.keys.iter().map(|key| &key.expression);
+        let columns = groups::evaluate_all(keys, context.step, batch);
+        let keys = OrderKeys::of_columns(&columns, &self.orders, &batch.selection);
+        entries::sorted(batch, &keys, &self.keeper)
+    }
+
+    fn advance(
+        &self,
+        context: Context<'_>,
+        sorting: &mut Sorting,
+        batch: &mut Batch,
+        sorted: Vec<u8>,
+    ) -> Result<Advanced> {
+        sorting.add(sorted, self.memory, context.tools.spills())?;
+        batch.selection.clear();
+        Ok(Advanced::default())
+    }
+
+    fn drain(
+        &self,
+        context: Context<'_>,
+        sorting: &mut Sorting,
+        rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        let spills = context.tools.spills();
+        let (bytes, ends) = sorting.give(rows_max, Keeper::BATCH_BYTES, spills)?;
+        if ends.is_empty() {
+            return Ok(None);
+        }
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let records: Vec<&[u8]> =
+            starts.zip(&ends).map(|(start, end)| &bytes[start..*end]).collect();
+        self.keeper.batch(&records, context.tools).map(Some)
+    }
+
+    fn drained(&self, sorting: &Sorting) -> Drained {
+        sorting.drained()
+    }
+
+    fn set_drained(&self, sorting: &mut Sorting, drained: &Drained) {
+        sorting.set_drained(drained);
+    }
+
+    fn spills(&self, sorting: &Sorting) -> Vec<Spill> {
+        sorting.spills()
+    }
+
+    fn write(&self, context: Context<'_>, sorting: &mut Sorting, out: &mut Writer) -> Result<()> {
+        sorting.write(out, context.tools.spills())
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Sorting, Unreadable> {
+        Sorting::read(reader)
+    }
+}
