@@ -5,7 +5,8 @@ use super::reference::Reference;
 use super::settings::{TransformKind, TransformSettings};
 use super::{
     Step, aggregate, assert, count, dedup, fill, filter, flatten, frequency, limit, lookup, offset,
-    pivot, project, sample, sessionize, sort, split, top, tumble, unflatten, unnest, unpivot, window,
+    pivot, project, sample, sessionize, sort, split, top, tumble, unflatten, unnest, unpivot,
+    window,
 };
 use crate::error::{Diagnostic, Sql};
 use crate::expr::{self, Expression, Item, Scope};
@@ -155,7 +156,7 @@ impl Binder<'_> {
         }
         self.keep_json_keys();
         slot
-}
+    }
 
     /// Adds a column that a step makes by itself, under the name that the job gives it.
     pub fn new_column(&mut self, name: &Sql, data_type: DataType) -> Result<Slot, Vec<Diagnostic>> {
