@@ -116,7 +116,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
         2 => Just(Condition::Fragile),
     ];
     leaf.prop_recursive(4, 24, 3, |inner| {
-        let one = inner.clone().prop_map(Box::new);
+        let one = inner.prop_map(Box::new);
         let two = (one.clone(), one.clone());
         prop_oneof![
             one.clone().prop_map(Condition::Not),

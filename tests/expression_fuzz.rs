@@ -187,7 +187,8 @@ fn check(text: &str) {
         }
     };
     let as_condition = with_scope(|scope| bind_predicate(&sql, scope).err().unwrap_or_default());
-    let as_item = with_scope(|scope| bind_items(&[sql.clone()], scope).err().unwrap_or_default());
+    let as_item =
+        with_scope(|scope| bind_items(std::slice::from_ref(&sql), scope).err().unwrap_or_default());
     for error in errors.iter().chain(&as_condition).chain(&as_item) {
         let place = error.place.clone().unwrap_or_else(|| panic!("no place: {text}: {error:?}"));
         assert!(text.get(place.clone()).is_some(), "{place:?} is no part of: {text}: {error:?}");

@@ -69,10 +69,10 @@ fn every_kind_of_step_has_an_example_that_is_a_job() {
     }
     for kind in job::step_kinds() {
         let is_shown = |example: &&str| {
-            example.lines().any(|line| {
-                line.split_once('=').is_some_and(|(key, _)| key.trim() == *kind)
-            })
+            example
+                .lines()
+                .any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == *kind))
         };
-        assert!(examples.iter().any(|example| is_shown(&example)), "no example of `{kind}`");
+        assert!(examples.iter().any(|example| is_shown(example)), "no example of `{kind}`");
     }
 }

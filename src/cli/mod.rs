@@ -79,9 +79,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Preview(arguments) => preview::preview(arguments),
         Command::Status(arguments) => status::status(arguments),
         Command::Checkpoint(command) => checkpoint::checkpoint(command),
-        Command::Functions(arguments) => {
-            functions::functions(arguments).map_err(Failure::Error)
-        }
+        Command::Functions(arguments) => functions::functions(arguments).map_err(Failure::Error),
         Command::Help(arguments) => help::help(arguments).map_err(Failure::Error),
     }
 }

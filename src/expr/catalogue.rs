@@ -30,17 +30,11 @@ pub enum Kind {
 /// Everything, kind by kind, sorted by name within each.
 pub fn all() -> impl Iterator<Item = Entry> {
     let functions = function::functions();
-    let functions = functions.map(|one| Entry {
-        doc: &one.doc,
-        aliases: one.aliases,
-        kind: Kind::Function,
-    });
+    let functions =
+        functions.map(|one| Entry { doc: &one.doc, aliases: one.aliases, kind: Kind::Function });
     let aggregates = aggregate::all();
-    let aggregates = aggregates.map(|one| Entry {
-        doc: &one.doc,
-        aliases: one.aliases,
-        kind: Kind::Aggregate,
-    });
+    let aggregates =
+        aggregates.map(|one| Entry { doc: &one.doc, aliases: one.aliases, kind: Kind::Aggregate });
     let windows = window::all().map(|doc| Entry { doc, aliases: &[], kind: Kind::Window });
     functions.chain(aggregates).chain(windows)
 }

@@ -153,7 +153,9 @@ impl IntervalUnit {
     /// Reads a unit's name: `day`, `days`, `d`, `DAY`.
     pub fn parse(name: &str) -> Option<IntervalUnit> {
         Some(match &*name.to_ascii_lowercase() {
-            "millennium" | "millennia" | "millenniums" | "mil" | "mils" => IntervalUnit::Months(12_000),
+            "millennium" | "millennia" | "millenniums" | "mil" | "mils" => {
+                IntervalUnit::Months(12_000)
+            }
             "century" | "centuries" | "cent" | "c" => IntervalUnit::Months(1_200),
             "decade" | "decades" | "dec" | "decs" => IntervalUnit::Months(120),
             "year" | "years" | "yr" | "yrs" | "y" => IntervalUnit::Months(12),
@@ -207,8 +209,8 @@ impl IntervalUnit {
                 let mut sum = IntervalUnit::Days(1).times(0, 0)?;
                 if months == 1 {
                     let days = rest * DAYS_PER_MONTH;
-                    sum =
-                        IntervalUnit::Days(1).times(days / MICROS_PER_SECOND, days % MICROS_PER_SECOND)?;
+                    sum = IntervalUnit::Days(1)
+                        .times(days / MICROS_PER_SECOND, days % MICROS_PER_SECOND)?;
                 } else {
                     sum.days = i32::try_from(round_millionths(rest * DAYS_PER_MONTH)).ok()?;
                 }

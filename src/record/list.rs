@@ -124,11 +124,11 @@ impl<'o> ListWriter<'o> {
 
     /// Appends an element that is already in its form: one of another list of the same type, or `null`.
     pub fn push(&mut self, element: &[u8]) {
-        self.next().extend_from_slice(element);
+        self.element().extend_from_slice(element);
     }
 
     /// Starts another element; its text is to be appended to the buffer.
-    pub fn next(&mut self) -> &mut Vec<u8> {
+    pub fn element(&mut self) -> &mut Vec<u8> {
         if !std::mem::take(&mut self.is_empty) {
             self.out.push(b',');
         }
@@ -153,7 +153,7 @@ pub fn read_json(array: &[u8], element: Element, out: &mut Vec<u8>) -> Result<()
         if source == b"null" {
             list.push(source);
         } else {
-            read_element(source, element, list.next())?;
+            read_element(source, element, list.element())?;
         }
     }
     list.finish();

@@ -27,8 +27,8 @@ pub mod list;
 
 pub mod literal;
 
-mod order;
 pub mod moment;
+mod order;
 
 pub mod object;
 

@@ -58,7 +58,7 @@ pub fn write_string(out: &mut Vec<u8>, column: &Column, row: usize) {
 pub fn write_list(out: &mut Vec<u8>, column: &Column) {
     let mut list = ListWriter::new(out);
     for row in 0..column.rows() {
-        write_json(list.next(), column, row);
+        write_json(list.element(), column, row);
     }
     list.finish();
 }

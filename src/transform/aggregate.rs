@@ -47,7 +47,7 @@ struct Aggregate {
 }
 
 /// What a step gives of its groups besides the bound outputs.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Extras<'a> {
     /// Which groups.
     pub giving: Giving,

@@ -12,8 +12,8 @@
 //! first value there is nothing to take. `value` is a constant: a string that is read as the column's type, a whole
 //! number, true or false. With `empty = true` the empty text is filled like NULL.
 
-use super::groups::evaluate_all;
 use super::binder::{Binder, Bound, Target, all, check_names, read_by};
+use super::groups::evaluate_all;
 use super::{Action, Advanced, Context, Stateful, Stateless};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::{self, Expression};

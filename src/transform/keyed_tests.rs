@@ -9,8 +9,7 @@ use super::spills::Spills;
 use super::{Chain, Output, States, Tools};
 use crate::error::Sql;
 use crate::record::{
-    Batch, Column, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots, Validity,
-    Values,
+    Batch, Column, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots, Validity, Values,
 };
 use crate::state::Stored;
 use std::sync::Arc;

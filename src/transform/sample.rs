@@ -15,8 +15,8 @@
 //! record is kept if the hash, as a fraction of 2^64, is less than `fraction`. So what a smaller fraction keeps, a greater
 //! one keeps, too. A key of another type is another key.
 
-use super::groups::evaluate_all;
 use super::binder::{Binder, Bound, read_by};
+use super::groups::evaluate_all;
 use super::{Action, Advanced, Context, Stateful, Stateless};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;

@@ -38,8 +38,8 @@ mod window;
 pub use aggregate::{AggregateCall, BoundAggregate, KeyColumn, bind_aggregate};
 pub use join::{JoinKey, bind_join};
 pub use names::closest;
-pub use pivot::bind_pivot;
 pub use order::{OrderKey, bind_order};
+pub use pivot::bind_pivot;
 pub use window::{BoundWindow, bind_window};
 
 use super::{Expression, Scope};

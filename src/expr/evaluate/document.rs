@@ -129,14 +129,14 @@ impl Path {
     pub fn all<'a>(&self, document: &'a [u8]) -> Vec<&'a [u8]> {
         let mut places = vec![document];
         for step in &self.0 {
-            places = places.into_iter().flat_map(|place| step.into_parts(place)).collect();
+            places = places.into_iter().flat_map(|place| step.parts_of(place)).collect();
         }
         places
     }
 }
 
 impl Step {
-    fn into_parts<'a>(&self, value: &'a [u8]) -> Vec<&'a [u8]> {
+    fn parts_of<'a>(&self, value: &'a [u8]) -> Vec<&'a [u8]> {
         let is_object = value.first() == Some(&b'{');
         let is_array = value.first() == Some(&b'[');
         let one = match self {

@@ -117,7 +117,7 @@ pub fn cast<'a>(
         let item = Item::read(source, from);
         text.clear();
         let answer = convert(item.cell(), to.data_type(), Conversion::Explicit, &mut text);
-        write_answer(list.next(), &or_null(answer, conversion)?, &text, to);
+        write_answer(list.element(), &or_null(answer, conversion)?, &text, to);
     }
     list.finish();
     Ok(Answer::Written)
@@ -145,7 +145,7 @@ pub fn read_array<'a>(
             (_, Element::Json) => Ok(Answer::Cell(Cell::Json(source))),
             _ => json::read(source, element.data_type(), conversion, &mut text),
         };
-        write_answer(list.next(), &or_null(answer, conversion)?, &text, element);
+        write_answer(list.element(), &or_null(answer, conversion)?, &text, element);
     }
     list.finish();
     Ok(Answer::Written)

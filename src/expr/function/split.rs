@@ -96,7 +96,7 @@ fn written<'a, 't>(
 ) -> Result<Answer<'a>, Failure> {
     let mut list = ListWriter::new(out);
     for text in texts {
-        write_json_string(list.next(), text);
+        write_json_string(list.element(), text);
     }
     list.finish();
     Ok(Answer::Written)
@@ -150,7 +150,7 @@ fn extract_all(constants: &[Option<Cell>]) -> Result<Routine, Flaw> {
                 let mut list = ListWriter::new(out);
                 for found in regex.captures_iter(text) {
                     match found.get(group) {
-                        Some(group) => write_json_string(list.next(), group.as_str()),
+                        Some(group) => write_json_string(list.element(), group.as_str()),
                         None => list.push(b"null"),
                     }
                 }

@@ -41,11 +41,7 @@ struct Table {
 
 impl Default for Table {
     fn default() -> Table {
-        Table {
-            layout: Layout::closed(Vec::new()),
-            slots: Slots::default(),
-            columns: Vec::new(),
-        }
+        Table { layout: Layout::closed(Vec::new()), slots: Slots::default(), columns: Vec::new() }
     }
 }
 

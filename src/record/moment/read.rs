@@ -80,12 +80,11 @@ fn number(rest: &str, width: usize) -> Option<(i64, usize, &str)> {
 
 /// Which of some names a text starts with, and what follows; names may be cut to three letters.
 fn name<'a>(rest: &'a str, names: &[&str], length: Option<usize>) -> Option<(i64, &'a str)> {
-    let found = (1_i64..).zip(names).find_map(|(index, name)| {
+    (1_i64..).zip(names).find_map(|(index, name)| {
         let name = &name[..length.unwrap_or(name.len())];
         let start = rest.get(..name.len())?;
         start.eq_ignore_ascii_case(name).then(|| (index, &rest[name.len()..]))
-    });
-    found
+    })
 }
 
 impl Found {
@@ -127,7 +126,7 @@ impl Found {
             Specifier::Day => self.day = Some(within(1, 31)?),
             Specifier::Month => self.month = Some(within(1, 12)?),
             Specifier::ShortYear => {
-                self.year = Some(value + if value < 69 { 2_000 } else { 1_900 })
+                self.year = Some(value + if value < 69 { 2_000 } else { 1_900 });
             }
             Specifier::Year => self.year = Some(within(1, 9_999)?),
             Specifier::IsoYear => self.iso_year = Some(within(1, 9_999)?),

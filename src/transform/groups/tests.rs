@@ -7,8 +7,12 @@ use crate::expr::{Scope, bind_aggregate, bind_scalar};
 use crate::record::{Field, Layout, SlotOrigin, Slots, Text, Values};
 use std::collections::BTreeMap;
 
-/// A table, what DuckDB makes of many aggregates over it, and where we differ; `generate.py` is beside them.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/expressions/aggregates");
+/// A table of records; `generate.py` is beside it.
+const TABLE: &str = include_str!("../../../fixtures/expressions/aggregates/table.tsv");
+/// What DuckDB makes of many aggregates over it.
+const EXPECTED: &str = include_str!("../../../fixtures/expressions/aggregates/expected.tsv");
+/// Where we differ.
+const DIFFERENCES: &str = include_str!("../../../fixtures/expressions/aggregates/differences.tsv");
 
 /// Rows of texts, and what they are read as.
 struct Table {
@@ -159,11 +163,6 @@ fn is_same(found: &str, expected: &str) -> bool {
     }
 }
 
-/// A file of the folder.
-fn file(name: &str) -> String {
-    std::fs::read_to_string(format!("{FOLDER}/{name}")).expect("a readable file")
-}
-
 /// The fields of the lines of a file, without comments.
 fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
     let is_data = |line: &&str| !line.starts_with('#') && !line.is_empty();
@@ -172,8 +171,7 @@ fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
 
 #[test]
 fn results_are_those_of_duckdb_but_for_the_listed_differences() {
-    let [rows, expected, listed] = ["table.tsv", "expected.tsv", "differences.tsv"].map(file);
-    let mut rows = lines(&rows);
+    let mut rows = lines(TABLE);
     let fields = rows.next().expect("a line of fields");
     let fields = fields.iter().map(|field| field.split_once(' ').expect("name and type"));
     let rows: Vec<Vec<Option<&str>>> = rows
@@ -181,13 +179,13 @@ fn results_are_those_of_duckdb_but_for_the_listed_differences() {
         .collect();
     let table = table(fields, &rows);
     let mut differences: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for line in lines(&listed) {
+    for line in lines(DIFFERENCES) {
         let [call, group, ours, _reason] = line[..] else { panic!("four fields: {line:?}") };
         differences.insert((call, group), ours);
     }
     let mut problems = Vec::new();
     let mut known: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
-    for line in lines(&expected) {
+    for line in lines(EXPECTED) {
         let [call, group, theirs] = line[..] else { panic!("three fields: {line:?}") };
         let results = known.entry(call).or_insert_with(|| {
             let part = call.len() % 7 + 2;

@@ -49,7 +49,7 @@ pub const FUNCTIONS: &[Function] = &[
             |cells, out| {
                 let mut array = ListWriter::new(out);
                 for cell in cells {
-                    write_value(array.next(), *cell)?;
+                    write_value(array.element(), *cell)?;
                 }
                 array.finish();
                 Ok(Answer::Written)

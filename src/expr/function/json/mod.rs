@@ -108,7 +108,7 @@ pub const FUNCTIONS: &[Function] = &[
                 let mut keys = ListWriter::new(out);
                 for (key, _) in members(value) {
                     let key = unescape_json(key).ok_or("JSON string with a wrong escape")?;
-                    write_element(keys.next(), Cell::Text(&key));
+                    write_element(keys.element(), Cell::Text(&key));
                 }
                 keys.finish();
                 Ok(Answer::Written)
@@ -250,8 +250,8 @@ fn prepare_places(cells: &[Option<Cell>], inspect: Inspect) -> Result<Routine, F
         for value in path.all(document_of(cells[0])) {
             text.clear();
             match inspect(value, &mut text)? {
-                Answer::Cell(cell) => write_element(places.next(), cell),
-                Answer::Written => write_element(places.next(), Cell::Text(&text)),
+                Answer::Cell(cell) => write_element(places.element(), cell),
+                Answer::Written => write_element(places.element(), Cell::Text(&text)),
             }
         }
         places.finish();

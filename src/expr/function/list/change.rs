@@ -64,7 +64,7 @@ pub const FUNCTIONS: &[Function] = &[
             list_type,
             |cells, out| {
                 let mut writer = copied(cells[0], out);
-                write_element(writer.next(), cells[1]);
+                write_element(writer.element(), cells[1]);
                 writer.finish();
                 Ok(Answer::Written)
             },
@@ -278,7 +278,7 @@ fn copied<'o>(list: Cell, out: &'o mut Vec<u8>) -> ListWriter<'o> {
 
 fn prepend<'a>(value: Cell, list: Cell, out: &mut Vec<u8>) -> Result<Answer<'a>, Failure> {
     let mut writer = ListWriter::new(out);
-    write_element(writer.next(), value);
+    write_element(writer.element(), value);
     for element in Elements::of(list_of(list).0) {
         writer.push(element);
     }

@@ -34,7 +34,7 @@ pub const FUNCTIONS: &[Function] = &[
             |cells, out| {
                 let mut list = ListWriter::new(out);
                 for cell in cells {
-                    write_element(list.next(), *cell);
+                    write_element(list.element(), *cell);
                 }
                 list.finish();
                 Ok(Answer::Written)
@@ -99,14 +99,15 @@ fn series<'a>(cells: &[Cell<'a>], out: &mut Vec<u8>, end: End) -> Result<Answer<
     let mut count = 0;
     while let Some(number) = next {
         let is_before = if step > 0 { number < last } else { number > last };
-        if !is_before && !(end == End::Included && number == last) {
+        let is_last = number == last && end == End::Included;
+        if !is_before && !is_last {
             break;
         }
         count += 1;
         if count > SERIES_MAX {
             return Err("a series of more than 100,000 numbers".into());
         }
-        text::write_bigint(list.next(), number);
+        text::write_bigint(list.element(), number);
         next = number.checked_add(step);
     }
     list.finish();
