@@ -5,6 +5,7 @@
 
 use crate::record::literal::unescape_json;
 use crate::record::moment::Format;
+use crate::record::reading::NumberFormat;
 use crate::record::{
     Batch, Column, CsvRecords, DataType, Element, Interval, JsonRecords, RawRecords, Reading,
     Reason, SlotInfo, Span, Text, Values, list, reading, text,
@@ -47,7 +48,7 @@ pub(super) fn csv_column(
     };
     build(&records.chunk, records.starts.len(), target, |row| {
         let span = records.field_span(row, field);
-        let raw = records.field(row, field);
+        let raw = &records.chunk[span.start as usize..(span.start + span.length) as usize];
         if records.dialect.is_quoted(raw) {
             let said = records.dialect.unquote(raw);
             let inner = matches!(said, Cow::Borrowed(_))
@@ -119,10 +120,15 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
 }
 
 /// The text of a value, of a number with a point and without separators.
+#[inline]
 fn plain<'a>(said: Cow<'a, [u8]>, span: Option<Span>, reading: &Reading) -> Raw<'a> {
-    let Reading::Number(format) = reading else {
-        return Raw::Text(said, span);
-    };
+    match reading {
+        Reading::Number(format) => plain_number(said, format),
+        Reading::Usual | Reading::Moment(_) => Raw::Text(said, span),
+    }
+}
+
+fn plain_number<'a>(said: Cow<'a, [u8]>, format: &NumberFormat) -> Raw<'a> {
     match said {
         Cow::Borrowed(said) => match format.plain(said.trim_ascii()) {
             Some(plain) => Raw::Text(plain, None),
@@ -171,6 +177,12 @@ fn build<'a>(
         column.set_fault(row, &reason);
     }
     column
+}
+
+/// Most texts are short and ASCII, which is seen at once.
+#[inline]
+fn is_utf8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 /// A double; digits never mean infinity.
@@ -242,11 +254,9 @@ impl<'a> Builder<'a> {
             match read(*row as usize) {
                 Raw::Null => self.nulls.push(*row as usize),
                 Raw::Fault(what) => self.fault(*row, what),
-                Raw::Text(bytes, span) => match (std::str::from_utf8(&bytes), span) {
-                    (Err(_), _) => self.fault(*row, "is not valid UTF-8"),
-                    (Ok(_), Some(span)) => texts.set_span(*row as usize, span),
-                    (Ok(_), None) => texts.set(*row as usize, &bytes),
-                },
+                Raw::Text(bytes, _) if !is_utf8(&bytes) => self.fault(*row, "is not valid UTF-8"),
+                Raw::Text(_, Some(span)) => texts.set_span(*row as usize, span),
+                Raw::Text(bytes, None) => texts.set(*row as usize, &bytes),
             }
         }
         texts
