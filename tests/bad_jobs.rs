@@ -31,7 +31,9 @@ fn message(path: &Path) -> String {
         .collect();
     match job::load(&text, name, &|_| None, &overrides) {
         Ok(_) => "nothing\n".to_owned(),
-        Err(problems) => messages::problems(name, &Document::new(&text, &overrides), &problems),
+        Err(flawed) => {
+            messages::problems(name, &Document::new(&text, &overrides), &flawed.problems)
+        }
     }
 }
 

@@ -64,7 +64,7 @@ fn every_kind_of_step_has_an_example_that_is_a_job() {
     for example in &examples {
         let job = format!("{example}\n[source]\npath = \"a.csv\"\n[sink]\npath = \"b.csv\"\n");
         let loaded = job::load(&job, Path::new("example.toml"), &|_| None, &[]);
-        let problems = loaded.err().unwrap_or_default();
+        let problems = loaded.err().map_or(Vec::new(), |flawed| flawed.problems);
         assert!(problems.is_empty(), "{example}\n{problems:#?}");
     }
     for kind in job::step_kinds() {

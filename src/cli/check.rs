@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let CheckArguments { job: arguments, explain } = arguments;
     let world = real(Arc::new(Teller::default()));
-    let loaded = job_file::load(&*world.storage, arguments)?;
+    let loaded = job_file::load(&world, arguments)?;
     let bound =
         engine::bind(&loaded.job, &world).map_err(|error| loaded.explain(&arguments.job, error))?;
     let command = format!("onward run {}", arguments.job.display());

@@ -37,7 +37,7 @@ pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, Failure> {
 
 /// The job and its folder, which must be there.
 fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), Failure> {
-    let job = job_file::load(&*world.storage, arguments)?.job;
+    let job = job_file::load(world, arguments)?.job;
     let folder = engine::folder(&job, world, Trust::Anyones)?;
     let missing = || {
         let message = format!("`{}` has no checkpoints: it was never started", job.name);

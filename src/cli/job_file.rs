@@ -3,7 +3,8 @@
 use super::args::JobArguments;
 use super::messages;
 use crate::error::Error;
-use crate::job::{self, Document, Job};
+use crate::engine::{self, World};
+use crate::job::{self, Document, Flawed, Job};
 use crate::storage::{self, OpenMode, Storage};
 use std::path::Path;
 
@@ -49,13 +50,19 @@ impl From<Error> for Failure {
 ///
 /// # Errors
 /// Where the file cannot be read, or with everything that is wrong in it.
-pub fn load(storage: &dyn Storage, arguments: &JobArguments) -> Result<Loaded, Failure> {
+pub fn load(world: &World, arguments: &JobArguments) -> Result<Loaded, Failure> {
     let file = &arguments.job;
-    let text = read(storage, file)?;
+    let text = read(&*world.storage, file)?;
     let document = Document::new(&text, &arguments.overrides);
     match job::load(&text, file, &environment, &arguments.overrides) {
         Ok(job) => Ok(Loaded { job, document }),
-        Err(problems) => {
+        Err(Flawed { mut problems, sound }) => {
+            // What is wrong with the expressions of the sound steps need not wait until the others are mended.
+            let bound = sound.map(|job| engine::bind(&job, world));
+            if let Some(Err(error)) = bound {
+                problems.extend(error.problems);
+                job::sort_by_place(&mut problems);
+            }
             let shown = messages::problems(file, &document, &problems);
             Err(Failure::Told(shown))
         }

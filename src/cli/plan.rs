@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Where the job is wrong, or its files cannot be read.
 pub fn plan(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
-    let loaded = job_file::load(&*world.storage, &arguments.job)?;
+    let loaded = job_file::load(&world, &arguments.job)?;
     let command = format!("onward run {}", arguments.job.job.display());
     let outlook = engine::outlook(&loaded.job, &command, &looking(), &world)
         .map_err(|error| loaded.explain(&arguments.job.job, error))?;

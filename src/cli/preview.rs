@@ -22,7 +22,7 @@ const REJECTS_SHOWN: usize = 5;
 /// Where the job is wrong, or its files cannot be read.
 pub fn preview(arguments: &PreviewArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
-    let loaded = job_file::load(&*world.storage, &arguments.job)?;
+    let loaded = job_file::load(&world, &arguments.job)?;
     let preview = engine::preview(&loaded.job, arguments.records, &world)
         .map_err(|error| loaded.explain(&arguments.job.job, error))?;
     let rows = rows(&preview, arguments.records)?;

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
     let teller = Arc::new(Teller::default());
     let world = real(teller.clone());
-    let loaded = job_file::load(&*world.storage, &arguments.job)?;
+    let loaded = job_file::load(&world, &arguments.job)?;
     let options = options(arguments);
     let command = format!("onward run {}", arguments.job.job.display());
 

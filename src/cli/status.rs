@@ -31,7 +31,7 @@ struct Status {
 /// Where the job file is wrong, or the job's folder cannot be read.
 pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
-    let job = job_file::load(&*world.storage, &arguments.job)?.job;
+    let job = job_file::load(&world, &arguments.job)?.job;
     let mut status = Status {
         running: None,
         newest: None,

@@ -125,7 +125,7 @@ pub fn load(
     file: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
     overrides: &[(String, String)],
-) -> Result<Job, Vec<Diagnostic>> {
+) -> Result<Job, Flawed> {
     let document = Document::new(text, overrides);
     let mut problems = Vec::new();
     let mut used = EnvironmentUse::new();
@@ -133,19 +133,34 @@ pub fn load(
     let job = root.and_then(|root| understand(&root, file, &used, &mut problems));
     match job {
         Some(job) if problems.is_empty() => Ok(job),
-        _ => {
-            let place = |problem: &Diagnostic| problem.place.as_ref().map(|place| place.start);
-            problems.sort_by_key(|problem| (place(problem).is_none(), place(problem)));
-            Err(problems)
+        sound => {
+            sort_by_place(&mut problems);
+            Err(Flawed { problems, sound: sound.map(Box::new) })
         }
     }
+}
+
+/// Puts problems into the order of the [`Document`]; those without a place come last.
+pub fn sort_by_place(problems: &mut [Diagnostic]) {
+    let place = |problem: &Diagnostic| problem.place.as_ref().map(|place| place.start);
+    problems.sort_by_key(|problem| (place(problem).is_none(), place(problem)));
+}
+
+/// What is wrong with the form of a job.
+#[derive(Debug)]
+pub struct Flawed {
+    /// All problems at once, in the order of the [`Document`].
+    pub problems: Vec<Diagnostic>,
+    /// The job without its steps from the first bad one on: its expressions may be wrong, too. `None` where more
+    /// than steps is bad.
+    pub sound: Option<Box<Job>>,
 }
 
 /// The parts of a job file, each understood for itself.
 struct Parts {
     name: Option<Understood<String>>,
     source: Option<source::SourceUnderstood>,
-    steps: Vec<transform::Step>,
+    steps: transform::Steps,
     references: Vec<Placed<ReferenceSettings>>,
     sinks: Option<sinks::Sinks>,
     rejects: output::OutputUnderstood<RejectSettings>,
@@ -162,7 +177,8 @@ fn understand(
     let parts = parts(root, file, &folder, problems);
     check_paths(&parts, &folder, file, problems);
     let (name, source, sinks) = (parts.name?, parts.source?, parts.sinks?);
-    let steps = parts.steps;
+    let mut steps = parts.steps.list;
+    steps.truncate(parts.steps.sound);
     let effective = json!({
         "name": name.effective,
         "source": source.understood.effective,
@@ -344,7 +360,7 @@ path = "daily.csv"
         (name == "DAY").then(|| "monday".to_owned())
     }
 
-    fn load_daily(overrides: &[(&str, &str)]) -> Result<Job, Vec<Diagnostic>> {
+    fn load_daily(overrides: &[(&str, &str)]) -> Result<Job, Flawed> {
         let overrides: Vec<(String, String)> =
             overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         load(DAILY, Path::new("jobs/daily.toml"), &environment, &overrides)
@@ -438,7 +454,7 @@ path = "daily.csv"
     #[test]
     fn problems_come_in_the_order_of_the_file() {
         let text = "[sink]\npath='-'\nformat='xml'\n[rejects]\nlimit=-1\n[source]\npath=1\n";
-        let problems = load(text, Path::new("x.toml"), &environment, &[]).expect_err("bad");
+        let problems = load(text, Path::new("x.toml"), &environment, &[]).expect_err("bad").problems;
         let places: Vec<usize> = problems
             .iter()
             .filter_map(|problem| problem.place.as_ref().map(|place| place.start))

@@ -85,25 +85,36 @@ pub struct Step {
     pub name_place: Option<Range<usize>>,
 }
 
-/// Reads all `[[transform]]`; those with problems are left out.
+/// The steps of a job, without those with problems.
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// The steps.
+    pub list: Vec<Step>,
+    /// How many of them come before the first one with a problem.
+    pub sound: usize,
+}
+
+/// Reads all `[[transform]]`.
 ///
 /// The files that steps look things up in are added to `references`.
 pub fn understand(
     node: Option<&Node>,
     references: &mut Vec<Placed<ReferenceSettings>>,
     problems: &mut Vec<Diagnostic>,
-) -> Vec<Step> {
+) -> Steps {
     let mut steps = Vec::new();
-    let Some(node) = node else { return steps };
+    let Some(node) = node else { return Steps::default() };
     let Value::List(items) = &node.value else {
         let message = "each step of the chain is a table of its own";
         let problem = Diagnostic::at(node.place.clone(), message)
             .with_label(format!("this is {}", node.value.kind()))
             .with_hint("write `[[transform]]` above each step");
         problems.push(problem);
-        return steps;
+        return Steps::default();
     };
+    let mut sound = None;
     for item in items {
+        let (before, found_before) = (steps.len(), problems.len());
         match &item.value {
             Value::Table(table) => {
                 steps.extend(step(table, item.place.clone(), references, problems));
@@ -115,9 +126,12 @@ pub fn understand(
                 problems.push(problem);
             }
         }
+        if problems.len() > found_before {
+            sound.get_or_insert(before);
+        }
     }
     check_names(&steps, problems);
-    steps
+    Steps { sound: sound.unwrap_or(steps.len()), list: steps }
 }
 
 fn step(
