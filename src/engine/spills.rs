@@ -103,8 +103,10 @@ impl Spills for FolderSpills {
         Ok(Box::new(OpenFile { reader, path }))
     }
 
-    /// The file stays as long as a checkpoint may need it.
-    fn forget(&self, _spill: &Spill) {}
+    /// The file stays as long as a checkpoint may need it, but is not held open any more: no later one will.
+    fn forget(&self, spill: &Spill) {
+        self.made_mut(|made| made.unsynced.retain(|(name, ..)| *name != spill.name));
+    }
 }
 
 impl NewSpill for NewFile {

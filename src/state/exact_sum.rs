@@ -28,8 +28,8 @@ const HUGE: f64 = f64::from_bits((1023 + 900) << 52);
 const SCALE: f64 = f64::from_bits((1023 - 200) << 52);
 /// 2^200.
 const UNSCALE: f64 = f64::from_bits((1023 + 200) << 52);
-/// More partials than non-overlapping doubles can be: 2,100 bits by 53, and one.
-const PARTIALS_MAX: usize = 41;
+/// As many partials as can be: they do not overlap, so each has one of the bits of a double's range for itself.
+const PARTIALS_MAX: usize = 2_098;
 
 impl ExactSum {
     /// Adds a value.
@@ -228,5 +228,18 @@ mod tests {
         ExactSum::write_all(&[sum.clone(), ExactSum::default()], &mut out);
         let read = ExactSum::read_all(&mut Reader::new(&out.bytes), 2).expect("what was written");
         assert_eq!(read, [sum, ExactSum::default()]);
+    }
+
+    #[test]
+    fn a_sum_of_many_sizes_survives_a_round_trip() {
+        let mut sum = ExactSum::default();
+        for exponent in (-1000..890).step_by(27) {
+            sum.add((1.0 + f64::EPSILON) * 2.0_f64.powi(exponent));
+        }
+        assert!(sum.partials.len() > 2_100 / 53, "{} partials", sum.partials.len());
+        let mut out = Writer::default();
+        ExactSum::write_all(std::slice::from_ref(&sum), &mut out);
+        let read = ExactSum::read_all(&mut Reader::new(&out.bytes), 1).expect("what was written");
+        assert_eq!(read, [sum]);
     }
 }

@@ -152,7 +152,7 @@ fn entropy(counts: impl Iterator<Item = u64>) -> f64 {
     let mut sum = ExactSum::default();
     for count in counts {
         let share = count as f64 / total;
-        sum.add(-share * share.log2());
+        sum.add(-share * libm::log2(share));
     }
     // Of a single value there would be a negative zero.
     sum.value() + 0.0

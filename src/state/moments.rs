@@ -343,7 +343,10 @@ fn of_pairs(statistic: Statistic, n: f64, count: &Number, sums: &[Number]) -> Ou
         _ if sxx == 0.0 => return Outcome::Null,
         Statistic::RegressionIntercept => (y.rounded() - sxy / sxx * x.rounded()) / n,
         _ if syy == 0.0 => 1.0,
-        _ => correlation(sxy, sxx, syy).powi(2),
+        _ => {
+            let correlation = correlation(sxy, sxx, syy);
+            correlation * correlation
+        }
     })
 }
 

@@ -16,7 +16,7 @@
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, Grouping, Groups, Inputs, evaluate_all};
-use super::{Action, Advanced, Context, Drained, Stateful, event_time};
+use super::{Action, Advanced, Context, Drained, Flow, Stateful, event_time};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, Expression};
 use crate::record::text::{MICROS_PER_DAY, days_from_civil};
@@ -87,6 +87,8 @@ pub struct Open {
     latest: Option<i64>,
     /// How many late records were let go.
     dropped: u64,
+    /// The rows of the chunk with those of the piece that the chain is at: they count when all steps have done with it.
+    recent: Vec<u32>,
     /// The groups that were open when the input ended, once the first of them is given.
     rest: Option<Groups>,
 }
@@ -238,6 +240,14 @@ impl Stateful for Tumble {
         Ok(Advanced { released, ..Advanced::default() })
     }
 
+    fn settle(&self, open: &mut Open, flow: Flow) {
+        let mut rows = std::mem::take(&mut open.recent);
+        if let Flow::Full { last_row } = flow {
+            rows.retain(|row| last_row.is_some_and(|last| *row <= last));
+        }
+        open.dropped += rows.len() as u64;
+    }
+
     fn drain(
         &self,
         context: Context<'_>,
@@ -295,7 +305,7 @@ impl Stateful for Tumble {
             windows.insert(start, self.grouping.read(reader)?);
         }
         let rest = if flags[1] { Some(self.grouping.read(reader)?) } else { None };
-        Ok(Open { windows, latest, dropped, rest })
+        Ok(Open { windows, latest, dropped, recent: Vec::new(), rest })
     }
 
     fn remarks(&self, open: &Open) -> Vec<String> {
@@ -319,7 +329,7 @@ impl Tumble {
             }
             Late::Drop => {
                 batch.retain(|row| late.binary_search(&row).is_err());
-                open.dropped += late.len() as u64;
+                open.recent.extend(late.iter().map(|row| batch.input_row(*row)));
             }
         }
     }
@@ -346,14 +356,17 @@ impl Windows {
         (time - self.offset).div_euclid(self.size) * self.size + self.offset
     }
 
-    /// Whether the window of a moment begins and ends in years that can be written.
+    /// Whether a moment and the window that it is in lie in years that can be written.
     fn is_in_calendar(&self, time: i64) -> bool {
         let day = |year, month, day| {
             let days = days_from_civil(year, month, day).expect("a day of the calendar");
             i64::from(days) * MICROS_PER_DAY
         };
-        let start = self.start_of(time);
-        start >= day(1, 1, 1) && start + self.size < day(9999, 12, 31) + MICROS_PER_DAY
+        let calendar = day(1, 1, 1)..day(9999, 12, 31) + MICROS_PER_DAY;
+        let is_within =
+            |start: i64| calendar.contains(&start) && calendar.contains(&(start + self.size));
+        // Of any other moment the window cannot be computed.
+        calendar.contains(&time) && is_within(self.start_of(time))
     }
 
     /// Goes through rows in order, of which each has a time, and says what becomes of them.
