@@ -107,7 +107,8 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
             };
             check_names(&std::iter::once(&name).chain(index).collect::<Vec<_>>())?;
             let part = binder.put(&name.text, DataType::Text);
-            let index = index.as_ref().map(|index| binder.put(&index.text, DataType::Bigint));
+            let index = index.as_ref().map(|index| binder.new_column(index, DataType::Bigint));
+            let index = index.transpose()?;
             Action::stateless(IntoRecords { text, separator, part, index, empty: *empty })
         }
     };

@@ -94,7 +94,8 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         other => return Err(vec![not_a_list(&settings.column, other)]),
     };
     let item = binder.put(&name, element.data_type());
-    let index = settings.index.as_ref().map(|index| binder.put(&index.text, DataType::Bigint));
+    let index = settings.index.as_ref().map(|index| binder.new_column(index, DataType::Bigint));
+    let index = index.transpose()?;
     let not_an_array = format!("`{}` is not an array", settings.column.text.trim());
     let (reads, empty) = (list.reads(), settings.empty);
     let unnest = Unnest { list, element, item, index, empty, json, not_an_array };

@@ -58,8 +58,10 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         binder.take_out(&mut layout, &target.name);
     }
     binder.layout = layout;
-    let name = binder.put(&settings.name.text, DataType::Text);
-    let value = binder.put(&settings.value.text, data_type);
+    let name = binder.new_column(&settings.name, DataType::Text);
+    let value = binder.new_column(&settings.value, data_type);
+    let made = all([name, value])?;
+    let (name, value) = (made[0], made[1]);
     let names = targets.into_iter().map(|target| target.name).collect();
     let (reads, nulls) = (read_by(&values), settings.nulls);
     let unpivot = Unpivot { names, values, name, value, nulls };

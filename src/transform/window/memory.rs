@@ -1,5 +1,6 @@
 //! What one window call remembers of each key, and what it comes to for the next records.
 
+use super::extremes::{Extremes, Wanted};
 use crate::error::Result;
 use crate::expr::window::{Moving, Nulls, WindowCall, WindowFunction};
 use crate::expr::{Expression, TOO_MUCH_TEXT};
@@ -21,8 +22,10 @@ pub enum Memory {
     Sums(Vec<Sum>),
     /// The smallest, largest, first or last value; `None` before the first record.
     Values(Vec<Option<Stored>>),
-    /// The last values.
+    /// The last values, for a call that gives the one at the far end.
     Last(Vec<VecDeque<Stored>>),
+    /// The last values, with the smallest or largest at hand.
+    Extremes(Vec<Extremes>),
     /// The last values and their sum.
     LastSums(Vec<(VecDeque<Stored>, Sum)>),
     /// Weighted means.
@@ -52,9 +55,8 @@ impl Memory {
             WindowFunction::Moving(Moving::Sum | Moving::Average | Moving::Count, _) => {
                 Memory::LastSums(Vec::new())
             }
-            WindowFunction::Lag(_) | WindowFunction::Moving(Moving::Min | Moving::Max, _) => {
-                Memory::Last(Vec::new())
-            }
+            WindowFunction::Moving(Moving::Min | Moving::Max, _) => Memory::Extremes(Vec::new()),
+            WindowFunction::Lag(_) => Memory::Last(Vec::new()),
             WindowFunction::Ewma(_) => Memory::Weighted(Vec::new()),
             WindowFunction::Lead(_) => Memory::Nothing,
         }
@@ -66,6 +68,7 @@ impl Memory {
             Memory::Sums(sums) => sums.resize_with(keys, Sum::default),
             Memory::Values(values) => values.resize(keys, None),
             Memory::Last(rings) => rings.resize_with(keys, VecDeque::new),
+            Memory::Extremes(rings) => rings.resize_with(keys, Extremes::default),
             Memory::LastSums(rings) => rings.resize_with(keys, Default::default),
             Memory::Weighted(means) => means.resize(keys, None),
             Memory::Nothing => {}
@@ -118,8 +121,15 @@ impl Memory {
                 let default =
                     |row: u32| default.as_ref().map(|column| Stored::of(column, row as usize));
                 for (key, row) in pairs {
-                    let (ring, value) = (&mut rings[key], value(row));
-                    look_back(ring, value, call, &mut results, row, default);
+                    let before = lag(&mut rings[key], value(row), reach_of(call));
+                    results.put(row, &before.or_else(|| default(row)).unwrap_or_default());
+                }
+            }
+            Memory::Extremes(rings) => {
+                for (key, row) in pairs {
+                    let ring = &mut rings[key];
+                    ring.push(value(row), reach_of(call), wanted_by(call), call.data_type);
+                    results.put(row, ring.best());
                 }
             }
             Memory::LastSums(rings) => {
@@ -155,6 +165,9 @@ impl Memory {
                 values.iter().flatten().for_each(|value| value.write(out));
             }
             Memory::Last(rings) => rings.iter().for_each(|ring| write_ring(ring, out)),
+            Memory::Extremes(rings) => {
+                rings.iter().for_each(|ring| write_ring(ring.values(), out));
+            }
             Memory::LastSums(rings) => rings.iter().for_each(|(ring, _)| write_ring(ring, out)),
             Memory::Weighted(means) => {
                 out.flags(means.iter().map(Option::is_some));
@@ -193,6 +206,16 @@ impl Memory {
             Memory::Last(rings) => {
                 let ring = |_| read_ring(reader, data_type, reach_of(call));
                 *rings = (0..keys).map(ring).collect::<Result<_, _>>()?;
+            }
+            Memory::Extremes(rings) => {
+                let ring = |_| {
+                    let mut ring = Extremes::default();
+                    for value in read_ring(reader, data_type, reach_of(call))? {
+                        ring.push(value, reach_of(call), wanted_by(call), call.data_type);
+                    }
+                    Ok(ring)
+                };
+                *rings = (0..keys).map(ring).collect::<Result<_, Unreadable>>()?;
             }
             Memory::LastSums(rings) => {
                 let ring = |_| {
@@ -341,24 +364,6 @@ fn take(kept: &mut Option<Stored>, value: Stored, function: WindowFunction, data
     }
 }
 
-/// What a call that remembers the last values comes to for the next one.
-fn look_back(
-    ring: &mut VecDeque<Stored>,
-    value: Stored,
-    call: &WindowCall,
-    results: &mut Results,
-    row: u32,
-    default: impl Fn(u32) -> Option<Stored>,
-) {
-    if let WindowFunction::Lag(reach) = call.function {
-        let before = lag(ring, value, reach).or_else(|| default(row));
-        results.put(row, &before.unwrap_or_default());
-    } else {
-        push(ring, value, reach_of(call));
-        results.put(row, extreme(ring, call));
-    }
-}
-
 /// Appends a value to a ring; the one that is so many records before it, where there is one.
 fn lag(ring: &mut VecDeque<Stored>, value: Stored, reach: usize) -> Option<Stored> {
     let before = if ring.len() == reach { ring.pop_front() } else { None };
@@ -373,15 +378,12 @@ fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) {
     }
 }
 
-/// The smallest or largest value of a ring.
-fn extreme<'r>(ring: &'r VecDeque<Stored>, call: &WindowCall) -> &'r Stored {
-    let values = ring.iter().filter(|value| !value.is_null());
-    let order = |left: &&Stored, right: &&Stored| left.order(right, call.data_type);
-    let best = match call.function {
-        WindowFunction::Moving(Moving::Min, _) => values.min_by(order),
-        _ => values.max_by(order),
-    };
-    best.unwrap_or(&Stored::Null)
+/// Which of the last values a call wants.
+fn wanted_by(call: &WindowCall) -> Wanted {
+    match call.function {
+        WindowFunction::Moving(Moving::Min, _) => Wanted::Smallest,
+        _ => Wanted::Largest,
+    }
 }
 
 /// How many values a ring holds.

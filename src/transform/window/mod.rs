@@ -18,8 +18,8 @@
 //! Only `lead` looks ahead. A record then waits until it is known, and since records leave in input order, all records
 //! behind it wait with it: `memory` says how much they may take, and the step stops the run where that is not enough.
 
+mod extremes;
 mod memory;
-
 mod queue;
 
 use super::binder::{Binder, Bound, Projection, read_by};
