@@ -2,8 +2,8 @@
 
 use super::args::JobArguments;
 use super::messages;
-use crate::error::Error;
 use crate::engine::{self, World};
+use crate::error::Error;
 use crate::job::{self, Document, Flawed, Job};
 use crate::storage::{self, OpenMode, Storage};
 use std::path::Path;

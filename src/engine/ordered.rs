@@ -219,10 +219,10 @@ impl<'a> Ordered<'a> {
 
     fn check_rejects(&self, encoded: &Encoded) -> Result<()> {
         if encoded.has_too_much_text() {
-            // Behind a step with state a batch cannot be done again in smaller pieces. What a record comes to must not
+            // A step with state has advanced and cannot be done again in smaller pieces. What a record comes to must not
             // depend on its neighbours, so this is no reject.
-            let message = "a step behind one with state makes more than 256 MiB of text at a time";
-            return Err(Error::failed(message).with_hint("move it before the step with state"));
+            let message = "a step with state makes more than 256 MiB of text of one chunk";
+            return Err(Error::failed(message).with_hint("let it make shorter texts"));
         }
         let rejects = &encoded.rejects;
         for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {

@@ -95,7 +95,7 @@ impl Admission {
             "`{role}` and `{other}` would be one file, `{target}`, where upper and lower case are not told apart"
         );
         Err(Error::failed(message).with_hint(
-            "make the values alike with a `compute` such as `lower(country) AS country`, and start over with `--fresh`",
+            "give one of them another path, or make the values alike before with `lower(...)`; then start over with `--fresh`",
         ))
     }
 

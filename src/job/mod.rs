@@ -454,7 +454,8 @@ path = "daily.csv"
     #[test]
     fn problems_come_in_the_order_of_the_file() {
         let text = "[sink]\npath='-'\nformat='xml'\n[rejects]\nlimit=-1\n[source]\npath=1\n";
-        let problems = load(text, Path::new("x.toml"), &environment, &[]).expect_err("bad").problems;
+        let problems =
+            load(text, Path::new("x.toml"), &environment, &[]).expect_err("bad").problems;
         let places: Vec<usize> = problems
             .iter()
             .filter_map(|problem| problem.place.as_ref().map(|place| place.start))

@@ -219,6 +219,14 @@ fn partitions(
             (format!("the path does not say where the values of `{name}` go"), vec![name])
         }
         Err(PatternProblem::Open) => ("a `{` of the path is not closed".to_owned(), columns),
+        Err(PatternProblem::Long) => {
+            let message =
+                "a name of the path can become longer than the 255 bytes that file systems take";
+            let problem = Diagnostic::at(path.place.clone(), message);
+            let hint =
+                "a value takes up to 64 of them: put some into the names of folders, `{a}/{b}.csv`";
+            return section.refuse(problem.with_hint(hint));
+        }
     };
     let shown: Vec<String> = hint.iter().map(|name| format!("`{{{name}}}`")).collect();
     let hint = format!("the path must hold {} and no other braces", shown.join(", "));

@@ -115,6 +115,33 @@ pub enum PatternProblem {
     Missing(String),
     /// A brace is not closed.
     Open,
+    /// A name in the path could become longer than file systems take.
+    Long,
+}
+
+/// The longest name of a file or folder that file systems take.
+const NAME_BYTES_MAX: usize = 255;
+
+/// What a staged name has more than the final one: `.`, `.onward-`, 32 digits and `.partial`.
+const STAGED_BYTES: usize = 49;
+
+/// Bytes of the longest name between slashes that a pattern can come to.
+fn longest_name(pieces: &[Piece]) -> usize {
+    let (mut longest, mut length) = (0, 0);
+    for piece in pieces {
+        match piece {
+            Piece::Column(_) => length += VALUE_BYTES_MAX,
+            Piece::Text(text) => {
+                let mut names = text.split('/');
+                length += names.next().map_or(0, str::len);
+                for name in names {
+                    longest = longest.max(length);
+                    length = name.len();
+                }
+            }
+        }
+    }
+    longest.max(length)
 }
 
 impl PathPattern {
@@ -142,6 +169,9 @@ impl PathPattern {
         let is_missing = |index: &usize| !pieces.contains(&Piece::Column(*index));
         match (0..columns.len()).find(is_missing) {
             Some(index) => Err(PatternProblem::Missing(columns[index].clone())),
+            None if longest_name(&pieces) + STAGED_BYTES > NAME_BYTES_MAX => {
+                Err(PatternProblem::Long)
+            }
             None => {
                 let (folder, written) = (folder.to_path_buf(), text.to_owned());
                 Ok(PathPattern { folder, written, pieces })

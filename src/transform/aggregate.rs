@@ -145,7 +145,7 @@ impl Stateful for Aggregate {
             batch.fill(*slot, column);
         }
         if let Some(share) = self.share {
-            let total = groups.counts().iter().sum::<u64>() as f64;
+            let total = groups.total() as f64;
             let counts = batch.column(self.grouping.first_call());
             if let Values::Bigint(counts) = &counts.values {
                 let shares = counts.iter().map(|count| *count as f64 / total).collect();

@@ -5,6 +5,7 @@ use super::reference::Reference;
 use super::settings::TransformSettings;
 use super::{Action, AnyStateful, Context, Drained, Flow, Prepared, State, Step, Tools};
 use crate::error::{Diagnostic, Result};
+use crate::expr::TOO_MUCH_TEXT;
 use crate::record::{Batch, Layout, Slots};
 use crate::state::Unreadable;
 use std::sync::Arc;
@@ -161,12 +162,17 @@ impl Chain {
     ) -> Result<Output> {
         let mut output = Output { batches: Vec::new(), flow: Flow::Open };
         self.run_rest(staged, states, tools, &mut output)?;
+        self.settle(states, output.flow);
+        Ok(output)
+    }
+
+    /// Lets the steps know whether what they saw last was needed.
+    fn settle(&self, states: &mut [Option<State>], flow: Flow) {
         for (step, state) in self.steps.iter().zip(states) {
             if let (Some(step), Some(state)) = (step.stateful(), state) {
-                step.settle(state, output.flow);
+                step.settle(state, flow);
             }
         }
-        Ok(output)
     }
 
     fn run_rest(
@@ -182,10 +188,35 @@ impl Chain {
         let advanced = code.advance(self.context(step, tools), state, &mut batch, prepared)?;
         output.flow = output.flow.and(advanced.flow);
         for batch in std::iter::once(batch).chain(advanced.released) {
-            match self.run_stateless(batch, step + 1, tools) {
-                Ok(batch) => output.batches.push(batch),
-                Err(staged) => self.run_rest(*staged, states, tools, output)?,
+            self.run_behind(batch, step + 1, states, tools, output)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a batch from step `from` to the end of the chain. Where its records come to too much text at a time they are
+    /// run in ever smaller parts, until a record is by itself: what a record comes to does not depend on its neighbours.
+    fn run_behind(
+        &self,
+        batch: Batch,
+        from: usize,
+        states: &mut [Option<State>],
+        tools: &dyn Tools,
+        output: &mut Output,
+    ) -> Result<()> {
+        let whole = (batch.selection.len() > 1).then(|| batch.clone());
+        let run = self.run_stateless(batch, from, tools);
+        let seen = match &run {
+            Ok(batch) => batch,
+            Err(staged) => &staged.batch,
+        };
+        match (whole.filter(|_| has_too_much_text(seen)), run) {
+            (Some(whole), _) => {
+                for part in parts(whole) {
+                    self.run_behind(part, from, states, tools, output)?;
+                }
             }
+            (None, Ok(batch)) => output.batches.push(batch),
+            (None, Err(staged)) => self.run_rest(*staged, states, tools, output)?,
         }
         Ok(())
     }
@@ -228,11 +259,35 @@ impl Chain {
             let Some(batch) = step.drain(self.context(index, tools), state, rows_max)? else {
                 continue;
             };
-            return match self.run_stateless(batch, index + 1, tools) {
-                Ok(batch) => Ok(Some(Output { batches: vec![batch], flow: Flow::Open })),
-                Err(staged) => self.run_ordered(*staged, states, tools).map(Some),
-            };
+            let mut output = Output { batches: Vec::new(), flow: Flow::Open };
+            self.run_behind(batch, index + 1, states, tools, &mut output)?;
+            self.settle(states, output.flow);
+            return Ok(Some(output));
         }
         Ok(None)
     }
+}
+
+/// Into so many parts a batch is cut whose records come to too much text.
+const PARTS: usize = 4;
+
+/// Whether a row was rejected only because of what its neighbours took.
+fn has_too_much_text(batch: &Batch) -> bool {
+    batch.rejects.iter().any(|reject| reject.reason.ends_with(TOO_MUCH_TEXT))
+}
+
+/// The selected rows of a batch in a few batches; its rejects and what was let go stay with the first.
+fn parts(batch: Batch) -> Vec<Batch> {
+    let rows = batch.selection.len().div_ceil(PARTS);
+    let selections: Vec<Vec<u32>> = batch.selection.chunks(rows).map(<[u32]>::to_vec).collect();
+    let mut parts = Vec::new();
+    let mut rest = Some(batch);
+    for selection in selections {
+        let mut part = rest.take().unwrap_or_else(|| unreachable!("there is always a rest"));
+        let filtered = part.filtered.like();
+        rest = Some(Batch { rejects: Vec::new(), filtered, selection: Vec::new(), ..part.clone() });
+        part.selection = selection;
+        parts.push(part);
+    }
+    parts
 }

@@ -77,6 +77,8 @@ pub struct Groups {
     drained: usize,
     /// Those that are given out, in their order, once that has begun; none for all as they were first seen.
     order: Option<Vec<u32>>,
+    /// What the first call counted in all groups, once they are given out and somebody asked.
+    total: Option<u64>,
 }
 
 impl Grouping {
@@ -100,8 +102,13 @@ impl Grouping {
     /// No groups; the one group of everything is there from the start.
     pub fn new_groups(&self) -> Groups {
         let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
-        let mut groups =
-            Groups { keys: KeyTable::default(), accumulators, drained: 0, order: None };
+        let mut groups = Groups {
+            keys: KeyTable::default(),
+            accumulators,
+            drained: 0,
+            order: None,
+            total: None,
+        };
         if self.keys.is_empty() {
             groups.keys.insert(key::hash(b""), b"");
             groups.accumulators.iter_mut().for_each(|one| one.grow(1));
@@ -287,6 +294,12 @@ impl Groups {
             Some(Accumulator::Count(counts)) => counts,
             _ => unreachable!("what is ordered by counts begins with a count"),
         }
+    }
+
+    /// What the first call counted in all groups; asked only when no more records come.
+    pub fn total(&mut self) -> u64 {
+        let total = self.total.unwrap_or_else(|| self.counts().iter().sum());
+        *self.total.insert(total)
     }
 
     /// How many groups were already given out.

@@ -9,7 +9,8 @@
 //! moment and the first one behind them (unless given, `window_start` and `window_end`), which come before the keys. A
 //! window closes when a record comes whose time is at least its end plus `lateness`; its groups are given then, windows in
 //! order of time, groups as they were first seen. What is still open when the input has ended is given then. A record
-//! whose window is closed is late: `late = "reject"`, the default, or `"drop"`. One without a time is rejected.
+//! whose window is closed is late: `late = "reject"`, the default, or `"drop"`. One without a time is rejected. There is one
+//! clock for all keys: a file that is in order of time only key by key is to be put in order before, with `sort`.
 //!
 //! Invariant: what is late and when a window closes depends on the records alone, each by itself in input order. A worker
 //! groups the records of its batch by window as if no earlier record closed one; where it was wrong they are grouped again.

@@ -149,3 +149,37 @@ fn what_an_assert_stopped_goes_on_when_the_job_is_mended() {
     assert!(text.contains("read 100 records, wrote 100,"), "{text}");
     assert!(text.contains("resumed from checkpoint"), "{text}");
 }
+
+#[test]
+fn a_step_behind_one_with_state_may_make_more_text_than_fits_at_a_time() {
+    let job = job(r#"
+[[transform]]
+dedup = { key = ["id"] }
+
+[[transform]]
+compute = ["length(repeat(note, 300000)) AS n"]
+"#);
+    let scratch = job_of(&job, 3);
+    let mut input = String::from("id,note\n");
+    for id in 0..310 {
+        input.push_str(&format!("{id},abc\n"));
+    }
+    fs::write(scratch.path().join("in.csv"), input).expect("a writable folder");
+    said(scratch.path(), &["run", "job.toml"], 0);
+    let output = fs::read_to_string(scratch.path().join("out.jsonl")).expect("the output");
+    assert_eq!(output.lines().count(), 310);
+    assert!(output.lines().all(|line| line.ends_with(r#","n":900000}"#)), "{output}");
+}
+
+#[test]
+fn what_is_wrong_in_form_hides_nothing_that_is_wrong_with_names() {
+    let steps = "[[transform]]\nfilter = \"amuont > '1'\"\n\n[[transform]]\nlimt = 3";
+    let scratch = job_of(&job(steps), 3);
+    assert_eq!(
+        said(scratch.path(), &["check", "job.toml"], 2),
+        "onward: error: job.toml:6: unknown column `amuont` in filter\n    6 |  filter = \"amuont > '1'\"\n      \
+         |            ^^^^^^ columns are: id, amount, note\n   hint: did you mean `amount`?\n\
+         onward: error: job.toml:9: unknown key `limt` in [[transform]]\n    9 |  limt = 3\n      \
+         |  ^^^^\n   hint: did you mean `limit`?\n"
+    );
+}

@@ -87,16 +87,11 @@ impl Memory {
     ) -> Column {
         self.grow(keys);
         let mut results = Results::new(call.data_type, rows);
-        let pairs = pairs.iter().map(|(key, row)| (*key as usize, *row));
         let Some(column) = argument else {
-            if let Memory::Counts(counts) = self {
-                for (key, row) in pairs {
-                    counts[key] += 1;
-                    results.count(row, counts[key]);
-                }
-            }
+            self.count_records(pairs, &mut results);
             return results.column;
         };
+        let pairs = pairs.iter().map(|(key, row)| (*key as usize, *row));
         let value = |row: u32| Stored::of(column, row as usize);
         match self {
             Memory::Counts(counts) => {
@@ -134,12 +129,7 @@ impl Memory {
             }
             Memory::LastSums(rings) => {
                 for (key, row) in pairs {
-                    let (ring, sum) = &mut rings[key];
-                    let new = value(row);
-                    sum.add(&new);
-                    if let Some(old) = push(ring, new, reach_of(call)) {
-                        sum.subtract(&old, ring);
-                    }
+                    let sum = moving_sum(&mut rings[key], value(row), reach_of(call));
                     results.sum(row, call, column.data_type(), sum);
                 }
             }
@@ -153,6 +143,15 @@ impl Memory {
             Memory::Nothing => {}
         }
         results.column
+    }
+
+    fn count_records(&mut self, pairs: &[(u32, u32)], results: &mut Results) {
+        let Memory::Counts(counts) = self else { return };
+        for (key, row) in pairs {
+            let count = &mut counts[*key as usize];
+            *count += 1;
+            results.count(*row, *count);
+        }
     }
 
     /// Appends what is remembered of all keys.
@@ -362,6 +361,19 @@ fn take(kept: &mut Option<Stored>, value: Stored, function: WindowFunction, data
     if is_taken {
         *kept = Some(value);
     }
+}
+
+/// The sum of the last values with this one, the oldest of them taken out.
+fn moving_sum<'m>(
+    (ring, sum): &'m mut (VecDeque<Stored>, Sum),
+    value: Stored,
+    reach: usize,
+) -> &'m Sum {
+    sum.add(&value);
+    if let Some(old) = push(ring, value, reach) {
+        sum.subtract(&old, ring);
+    }
+    sum
 }
 
 /// Appends a value to a ring; the one that is so many records before it, where there is one.
