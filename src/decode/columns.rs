@@ -149,26 +149,28 @@ fn build<'a>(
     read: impl Fn(usize) -> Raw<'a>,
 ) -> Column {
     let mut builder = Builder::new(chunk, rows, target);
-    let mut column = match target.data_type {
-        moment if let Reading::Moment(format) = target.reading => {
-            builder.formatted(read, moment, format)
-        }
-        DataType::Boolean => builder.typed(read, text::parse_boolean, Values::Boolean),
-        DataType::Bigint => builder.typed(read, text::parse_bigint, Values::Bigint),
-        DataType::Decimal { precision, scale } => builder.typed(
+    let mut column = match (target.data_type, target.reading) {
+        (moment, Reading::Moment(format)) => builder.formatted(read, moment, format),
+        (DataType::Boolean, _) => builder.typed(read, text::parse_boolean, Values::Boolean),
+        (DataType::Bigint, _) => builder.typed(read, text::parse_bigint, Values::Bigint),
+        (DataType::Decimal { precision, scale }, _) => builder.typed(
             read,
             |bytes| text::parse_decimal(bytes, precision, scale),
             |units| Values::Decimal { units, precision, scale },
         ),
-        DataType::Double => builder.typed(read, parse_finite, Values::Double),
-        DataType::Date => builder.typed(read, text::parse_date, Values::Date),
-        DataType::Time => builder.typed(read, text::parse_time, Values::Time),
-        DataType::Timestamp => builder.typed(read, text::parse_timestamp, Values::Timestamp),
-        DataType::Timestamptz => builder.typed(read, text::parse_timestamptz, Values::Timestamptz),
-        DataType::Interval => builder.typed(read, Interval::parse, Values::Interval),
-        DataType::Text => Column::new(Values::Text(builder.text(read))),
-        DataType::Json => Column::new(Values::Json(builder.text(read))),
-        DataType::List(element) => Column::new(Values::List(builder.list(read, element), element)),
+        (DataType::Double, _) => builder.typed(read, parse_finite, Values::Double),
+        (DataType::Date, _) => builder.typed(read, text::parse_date, Values::Date),
+        (DataType::Time, _) => builder.typed(read, text::parse_time, Values::Time),
+        (DataType::Timestamp, _) => builder.typed(read, text::parse_timestamp, Values::Timestamp),
+        (DataType::Timestamptz, _) => {
+            builder.typed(read, text::parse_timestamptz, Values::Timestamptz)
+        }
+        (DataType::Interval, _) => builder.typed(read, Interval::parse, Values::Interval),
+        (DataType::Text, _) => Column::new(Values::Text(builder.text(read))),
+        (DataType::Json, _) => Column::new(Values::Json(builder.text(read))),
+        (DataType::List(element), _) => {
+            Column::new(Values::List(builder.list(read, element), element))
+        }
     };
     for row in builder.nulls {
         column.validity.set_null(row, rows);

@@ -364,11 +364,7 @@ fn take(kept: &mut Option<Stored>, value: Stored, function: WindowFunction, data
 }
 
 /// The sum of the last values with this one, the oldest of them taken out.
-fn moving_sum<'m>(
-    (ring, sum): &'m mut (VecDeque<Stored>, Sum),
-    value: Stored,
-    reach: usize,
-) -> &'m Sum {
+fn moving_sum((ring, sum): &mut (VecDeque<Stored>, Sum), value: Stored, reach: usize) -> &Sum {
     sum.add(&value);
     if let Some(old) = push(ring, value, reach) {
         sum.subtract(&old, ring);
