@@ -41,7 +41,10 @@ impl Store {
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
         self.check_health().map_err(SaveError::Poisoned)?;
         self.check_parent(checkpoint).map_err(SaveError::Failed)?;
-        self.check_folder().map_err(SaveError::Failed)?;
+        self.check_folder().map_err(|error| match error.kind {
+            Kind::StoppedEarly => SaveError::OutOfRoom(error),
+            _ => SaveError::Failed(error),
+        })?;
         let sequence = self.sequence_max.next().ok_or_else(|| {
             SaveError::Failed(Error::failed("the numbers of checkpoints are used up"))
         })?;
