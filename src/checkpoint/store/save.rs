@@ -169,7 +169,10 @@ impl Store {
 
     /// Step 1. A folder that was fine at the start is no longer a matter of the command line.
     fn check_folder(&self) -> Result<()> {
-        let present = self.folder.check().map_err(|error| Error { kind: Kind::Failed, ..error })?;
+        let present = self.folder.check().map_err(|error| match error.kind {
+            Kind::StoppedEarly => error,
+            _ => Error { kind: Kind::Failed, ..error },
+        })?;
         let gone = || Error::io("find", &self.folder.directory, io::ErrorKind::NotFound.into());
         if present { Ok(()) } else { Err(gone()) }
     }
