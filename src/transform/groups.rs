@@ -152,8 +152,7 @@ impl Grouping {
         let group_of_row: Vec<u32> = if keys.is_empty() {
             vec![0; rows.len()]
         } else {
-            let keys = Keys::of_columns(keys, rows);
-            keys.iter().map(|(hash, key)| groups.keys.insert(hash, key).id()).collect()
+            groups.keys.insert_all(&Keys::of_columns(keys, rows))
         };
         for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
             accumulator.grow(groups.keys.len());
@@ -258,8 +257,7 @@ impl Grouping {
         groups.keys = KeyTable::read(reader)?;
         let count = groups.keys.len();
         let types = self.key_types();
-        let mut keys = (0..count).map(|id| groups.keys.entry(id).1);
-        if !keys.all(|key| key::is_made_of(&types, key)) {
+        if !groups.keys.keys().all(|key| key::is_made_of(&types, key)) {
             return Err(Unreadable { what: "keys" });
         }
         groups.drained = usize::try_from(reader.u64("numbers")?)
@@ -276,12 +274,7 @@ impl Grouping {
 impl Groups {
     /// Takes in the groups of the next batch.
     pub fn merge(&mut self, other: &Groups) {
-        let ids: Vec<u32> = (0..other.keys.len())
-            .map(|id| {
-                let (hash, key) = other.keys.entry(id);
-                self.keys.insert(hash, key).id()
-            })
-            .collect();
+        let ids = self.keys.insert_all(&Keys::of_bytes(other.keys.keys()));
         for (mine, others) in self.accumulators.iter_mut().zip(&other.accumulators) {
             mine.grow(self.keys.len());
             mine.merge(&ids, others);
