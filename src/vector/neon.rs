@@ -3,7 +3,10 @@
 
 use super::plain::{find_places, prefix_xor};
 use super::{BLOCK_BYTES, Bytes, Level, Work};
-use std::arch::aarch64::*;
+use std::arch::aarch64::{
+    uint8x16_t, vandq_u8, vceqq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vorrq_u8,
+    vpaddq_u8, vreinterpretq_u64_u8,
+};
 
 /// The first level of 64-bit ARM.
 #[derive(Debug, Clone, Copy)]

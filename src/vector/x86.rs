@@ -3,7 +3,16 @@
 
 use super::plain::{find_places, prefix_xor};
 use super::{BLOCK_BYTES, Bytes, Level, Work};
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m128i, __m256i, __m512i, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi128_si64,
+    _mm_loadl_epi64, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+    _mm_set_epi64x, _mm_set1_epi8, _mm256_add_epi32, _mm256_cmpeq_epi8, _mm256_cvtepu8_epi32,
+    _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_set1_epi32, _mm256_storeu_si256, _mm512_add_epi32, _mm512_cmpeq_epi8_mask,
+    _mm512_cmple_epu8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32, _mm512_loadu_si512,
+    _mm512_maskz_compress_epi8, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_storeu_si512,
+};
 
 /// The first level of x86-64.
 #[derive(Debug, Clone, Copy)]
