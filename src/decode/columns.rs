@@ -41,6 +41,9 @@ trait Source<'a> {
     /// Whether what can be parsed as it stands is that value, so that nothing else need be looked at.
     fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool;
 
+    /// Where a text stands that says what it is, if that is seen at once.
+    fn plain_text(&self, row: usize) -> Option<Span>;
+
     /// What a value says.
     fn read(&self, row: usize) -> Raw<'a>;
 }
@@ -53,6 +56,8 @@ struct CsvField<'a> {
     /// Kept apart, because the C library compares two empty slices that point nowhere very slowly.
     empty_is_null: bool,
     is_text: bool,
+    /// Whether no text but the empty one means NULL, and texts are not read in a way of their own.
+    has_plain_texts: bool,
     reading: &'a Reading,
 }
 
@@ -76,6 +81,7 @@ pub(super) fn csv_column(
         null,
         empty_is_null: null.iter().any(Vec::is_empty),
         is_text: matches!(target.data_type, DataType::Text | DataType::Json),
+        has_plain_texts: null.iter().all(Vec::is_empty) && *target.reading == Reading::Usual,
         reading: target.reading,
     };
     build(&records.chunk, records.starts.len(), target, &source)
@@ -95,6 +101,17 @@ impl<'a> Source<'a> for CsvField<'a> {
 
     fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool {
         !self.null.iter().any(|text| can_parse(text))
+    }
+
+    #[inline]
+    fn plain_text(&self, row: usize) -> Option<Span> {
+        let span = self.records.field_span(row, self.field);
+        let raw = &self.records.chunk[span.start as usize..(span.start + span.length) as usize];
+        let is_plain = self.has_plain_texts
+            && !raw.is_empty()
+            && !self.records.dialect.is_quoted(raw)
+            && raw.is_ascii();
+        is_plain.then_some(span)
     }
 
     #[inline]
@@ -135,6 +152,11 @@ impl<'a> Source<'a> for JsonValue<'a> {
             self.target.data_type,
             DataType::Bigint | DataType::Decimal { .. } | DataType::Double
         )
+    }
+
+    #[inline]
+    fn plain_text(&self, _row: usize) -> Option<Span> {
+        None
     }
 
     #[inline]
@@ -332,6 +354,10 @@ impl<'a> Builder<'a> {
     fn text<'r>(&mut self, source: &impl Source<'r>) -> Text {
         let mut texts = Text::filled(self.chunk.clone(), self.rows);
         for row in self.target.selection {
+            if let Some(span) = source.plain_text(*row as usize) {
+                texts.set_span(*row as usize, span);
+                continue;
+            }
             match source.read(*row as usize) {
                 Raw::Null => self.nulls.push(*row as usize),
                 Raw::Fault(what) => self.fault(*row, what),
