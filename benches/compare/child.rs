@@ -1,7 +1,8 @@
 //! Runs a child process and measures it: time from start to end, processor time, peak memory.
 //!
 //! All of it is read from `/proc`, so this is for Linux. The peak is what the kernel noted as the process's highest
-//! (`VmHWM`), asked for every few milliseconds: only growth in the last of them can be missed.
+//! (`VmHWM`), asked for every few milliseconds: only growth in the last of them can be missed. Where the child has children
+//! theirs are added.
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs::{self, File};
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Between two looks at the memory of a child: rare enough to take no measurable part of a processor.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+const LOOK_INTERVAL: Duration = Duration::from_millis(8);
 
 /// Clock ticks per second in `/proc`; the same on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -52,7 +53,7 @@ pub fn run(command: &mut Command, output: &Path) -> Result<Usage, String> {
         match ended.recv_timeout(LOOK_INTERVAL) {
             Ok(end) => break end,
             Err(RecvTimeoutError::Timeout) => {
-                peak_bytes = memory_peak(child.id()).unwrap_or(peak_bytes).max(peak_bytes);
+                peak_bytes = peak_bytes.max(memory_peak(child.id()));
             }
             Err(RecvTimeoutError::Disconnected) => unreachable!("it sends before it ends"),
         }
@@ -67,22 +68,36 @@ pub fn run(command: &mut Command, output: &Path) -> Result<Usage, String> {
     Ok(Usage { seconds: elapsed.as_secs_f64(), processor_seconds, peak_bytes })
 }
 
-/// The most resident memory that a living process had.
-fn memory_peak(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kibibytes * 1024)
+/// The most resident memory that a living process and each of its living descendants had; 0 of one that just ended.
+fn memory_peak(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let own = kibibytes.map_or(0, |kibibytes| kibibytes * 1024);
+    own + children(pid).into_iter().map(memory_peak).sum::<u64>()
 }
 
-/// The processor time of a process that ended and was not waited for yet.
+/// The children of all threads of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<u32>>()
+        })
+        .collect()
+}
+
+/// The processor time of a process that ended and was not waited for yet, with that of its children.
 fn processor_seconds(pid: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in brackets may hold anything; behind it are the fields from the third on.
     let (_, fields) = stat.rsplit_once(") ")?;
-    let mut ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
-    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
-    Some((user + system) / TICKS_PER_SECOND)
+    // In user mode and in the system, by itself and by children.
+    let ticks = fields.split(' ').skip(11).take(4).map(str::parse::<f64>);
+    Some(ticks.sum::<Result<f64, _>>().ok()? / TICKS_PER_SECOND)
 }
 
 /// The end of what a child wrote to its standard error.

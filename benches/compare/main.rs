@@ -26,6 +26,8 @@ mod race;
 
 mod same;
 
+mod agree;
+
 mod compare;
 
 mod table;

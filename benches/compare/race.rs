@@ -38,8 +38,8 @@ pub struct Entry {
     pub problem: Option<String>,
 }
 
-/// Looks at the output of a contestant's first run: its index and the file; what is wrong with it.
-pub type Inspect<'a> = dyn FnMut(usize, &Path) -> Result<(), String> + 'a;
+/// Looks at the output of a contestant's first run, that of the first contestant first, and says what is wrong with it.
+pub type Inspect<'a> = dyn FnMut(&Path) -> Result<(), String> + 'a;
 
 impl Course {
     /// Runs all contestants; the first result is that of the first one, with all its runs.
@@ -89,7 +89,7 @@ impl Course {
             Some(Ok(run)) => {
                 let is_first = entry.runs.is_empty();
                 entry.runs.push(run);
-                if is_first && let Err(problem) = inspect(index, &output) {
+                if is_first && let Err(problem) = inspect(&output) {
                     entry.problem = Some(problem);
                 }
             }

@@ -45,3 +45,8 @@ impl Table {
 pub fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
+
+/// Bytes in millions.
+pub fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

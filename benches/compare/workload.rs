@@ -98,7 +98,11 @@ impl Workload {
     pub fn numbers(self) -> &'static [(&'static str, Kind)] {
         match self {
             Workload::W1 | Workload::W6 => &[],
-            Workload::W2 => &[("disc_price", Kind::Decimal(4))],
+            Workload::W2 => &[
+                ("l_extendedprice", Kind::Decimal(2)),
+                ("l_discount", Kind::Decimal(2)),
+                ("disc_price", Kind::Decimal(4)),
+            ],
             Workload::W3 => &[
                 ("sum_qty", Kind::Decimal(0)),
                 ("sum_price", Kind::Double),
