@@ -17,10 +17,12 @@ use super::sums::{BitSets, DoubleSums, IntegerSums};
 use super::tally::Tally;
 use crate::record::aggregation::{Aggregation, Extremum, SortKey};
 use crate::record::{Column, DataType, Direction, Nulls, Order, Values};
+use crate::vector::prefetch;
 use std::sync::Arc;
 
-/// So many rows are taken in at a time: few enough that what is known of their groups stays in the first cache.
-const BLOCK: usize = 256;
+/// Memory is asked for so many rows ahead: more than the processor reads at a time, and few enough that what was read is
+/// still in its first cache when it is needed.
+const BLOCK: usize = 64;
 
 /// What is accumulated, of what, and what comes of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,19 +135,22 @@ impl Accumulator {
             Accumulator::Distinct(distinct) => return distinct.update(groups, rows, columns),
             _ => {}
         }
+        let mut ahead = groups.chunks(BLOCK);
+        ahead.next().into_iter().for_each(|groups| self.ask_for(groups));
         for (groups, rows) in groups.chunks(BLOCK).zip(rows.chunks(BLOCK)) {
-            self.touch(groups);
+            ahead.next().into_iter().for_each(|groups| self.ask_for(groups));
             self.update_block(groups, rows, columns);
         }
     }
 
-    /// Reads what is known of some groups, so that it is in the processor's caches: reads alone wait side by side, but
-    /// hardly any of those that have work between them.
-    fn touch(&self, groups: &[u32]) {
+    /// Asks for the memory of what is known of some groups, so that many reads wait side by side.
+    fn ask_for(&self, groups: &[u32]) {
+        let groups = groups.iter().map(|group| *group as usize);
         match self {
-            Accumulator::Integers(sums) => sums.touch(groups),
-            Accumulator::Extreme(extreme) => extreme.touch(groups),
-            // A count is little work.
+            Accumulator::Count(counts) => groups.for_each(|group| prefetch(&counts[group])),
+            Accumulator::Integers(sums) => groups.for_each(|group| sums.ask_for(group)),
+            Accumulator::Doubles(sums) => groups.for_each(|group| sums.ask_for(group)),
+            Accumulator::Extreme(extreme) => groups.for_each(|group| extreme.ask_for(group)),
             _ => {}
         }
     }

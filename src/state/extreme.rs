@@ -3,8 +3,8 @@
 use super::codec::{Reader, Unreadable, Writer};
 use crate::record::aggregation::Extremum;
 use crate::record::{Column, DataType, Element, Interval, Validity, Values, list};
+use crate::vector::prefetch;
 use std::cmp::Ordering;
-use std::hint::black_box;
 use std::ops::RangeInclusive;
 
 /// The smallest or largest value of each group.
@@ -68,17 +68,14 @@ impl Extreme {
         }
     }
 
-    /// Reads the best values of some groups.
-    pub fn touch(&self, groups: &[u32]) {
-        let groups = groups.iter().map(|group| *group as usize);
+    /// Asks for the memory of a group's best value.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.seen[group]);
         match &self.best {
-            Best::Integers(best) => {
-                black_box(groups.fold(0, |all, group| all ^ best[group]));
-            }
-            Best::Doubles(best) => {
-                black_box(groups.fold(0, |all, group| all ^ best[group].to_bits()));
-            }
-            Best::Intervals(_) | Best::Texts(_) | Best::Lists(..) => {}
+            Best::Integers(best) => prefetch(&best[group]),
+            Best::Doubles(best) => prefetch(&best[group]),
+            Best::Intervals(best) => prefetch(&best[group]),
+            Best::Texts(best) | Best::Lists(best, _) => prefetch(&best[group]),
         }
     }
 

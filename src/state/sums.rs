@@ -6,7 +6,7 @@ use super::codec::{Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
-use std::hint::black_box;
+use crate::vector::prefetch;
 
 /// Sums of integers and decimals: `high * 2^64 + units` of each group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,10 +54,9 @@ impl IntegerSums {
         }
     }
 
-    /// Reads the sums of some groups.
-    pub fn touch(&self, groups: &[u32]) {
-        let units = groups.iter().map(|group| self.sums[*group as usize].units);
-        black_box(units.fold(0, |all, units| all ^ units));
+    /// Asks for the memory of a group's sum.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.sums[group]);
     }
 
     /// Takes in valid rows, each into the group beside it.
@@ -217,6 +216,12 @@ impl DoubleSums {
     pub fn grow(&mut self, groups: usize) {
         self.sums.resize(groups, ExactSum::default());
         self.counts.resize(groups, 0);
+    }
+
+    /// Asks for the memory of a group's sum.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.sums[group]);
+        prefetch(&self.counts[group]);
     }
 
     /// Takes in valid rows, each into the group beside it.

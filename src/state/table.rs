@@ -1,11 +1,12 @@
 //! An insertion-ordered set of keys: each key gets the next id when it is first seen.
 //!
 //! A set of millions of keys lies outside the processor's caches, and a lookup that waits for each of its reads takes
-//! several times as long as the memory needs. So [`KeyTable::insert_all`] makes all reads of a kind for many keys, then
-//! all of the next kind: they wait side by side. What it gives is what [`KeyTable::insert`] gives one by one.
+//! several times as long as the memory needs. So [`KeyTable::insert_all`] asks for the memory of many keys ahead: the
+//! reads wait side by side. What it gives is what [`KeyTable::insert`] gives one by one.
 
 use super::codec::{Reader, Unreadable, Writer};
 use super::key::{Keys, hash};
+use crate::vector::prefetch;
 use std::ops::Range;
 
 /// Interned keys, by id.
@@ -30,9 +31,12 @@ const SHORT_MAX: usize = 15;
 /// The last byte of the head of a long key.
 const LONG: u8 = u8::MAX;
 
-/// So many keys are looked up side by side: more than the processor reads at a time, and few enough that what was read
+/// Memory is asked for so many keys ahead: more than the processor reads at a time, and few enough that what was read
 /// is still in its first cache when it is needed.
-const BLOCK: usize = 256;
+const BLOCK: usize = 64;
+
+/// No id.
+const NONE: u32 = u32::MAX;
 
 /// What [`KeyTable::insert`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,18 +127,68 @@ impl KeyTable {
 
     /// Finds or adds keys in their order, and answers their ids.
     pub fn insert_all(&mut self, keys: &Keys) -> Vec<u32> {
-        let mut ids = Vec::with_capacity(keys.len());
-        for start in (0..keys.len()).step_by(BLOCK) {
-            let block = start..keys.len().min(start + BLOCK);
-            self.reserve(block.len());
-            let known = self.find_block(keys, block.clone());
-            // A key that is new may stand in the block twice, so these are added one by one.
-            ids.extend(block.zip(known).map(|(index, known)| match known {
-                Some(id) => id,
-                None => self.insert(keys.hash(index), keys.key(index)).id(),
-            }));
+        self.reserve(1);
+        let mut ids = vec![NONE; keys.len()];
+        // Each block goes through four steps, each of which asks for what the next one reads.
+        let blocks = keys.len().div_ceil(BLOCK);
+        for round in 0..blocks + 3 {
+            let block = |step: usize| match round.checked_sub(step) {
+                Some(block) if block < blocks => block * BLOCK..keys.len().min((block + 1) * BLOCK),
+                _ => 0..0,
+            };
+            self.ask_for_words(keys.hashes(block(0)));
+            self.find_likely(keys.hashes(block(1)), &mut ids[block(1)]);
+            self.ask_for_long(&ids[block(2)]);
+            self.settle(keys, block(3), &mut ids);
         }
         ids
+    }
+
+    fn ask_for_words(&self, hashes: &[u32]) {
+        hashes.iter().for_each(|hash| prefetch(&self.words[self.home(*hash)]));
+    }
+
+    /// Finds the first key with the same hash as each, and asks for its head.
+    fn find_likely(&self, hashes: &[u32], ids: &mut [u32]) {
+        for (id, hash) in ids.iter_mut().zip(hashes) {
+            let word = self.words[self.next_like(*hash, self.home(*hash))];
+            if let Some(likely) = id_of(word) {
+                *id = likely;
+                prefetch(&self.heads[likely as usize]);
+            }
+        }
+    }
+
+    /// Asks for both ends of long keys.
+    fn ask_for_long(&self, ids: &[u32]) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        for head in ids.iter().filter_map(|id| self.heads.get(*id as usize)) {
+            if head.is_long()
+                && let [first, .., last] = head.key(&self.bytes)
+            {
+                prefetch(first);
+                prefetch(last);
+            }
+        }
+    }
+
+    /// Keeps the ids of keys that are the same, and finds or adds the others, in their order.
+    fn settle(&mut self, keys: &Keys, block: Range<usize>, ids: &mut [u32]) {
+        for place in block {
+            let key = keys.key(place);
+            let is_same = self.heads.get(ids[place] as usize).is_some_and(|head| {
+                if key.len() <= SHORT_MAX {
+                    *head == Head::short(keys.padded(place), key.len())
+                } else {
+                    head.is_long() && head.key(&self.bytes) == key
+                }
+            });
+            if !is_same {
+                ids[place] = self.insert(keys.hash(place), key).id();
+            }
+        }
     }
 
     /// Finds a key. `hash` must be the one of [`super::key::hash`].
@@ -153,43 +207,6 @@ impl KeyTable {
             }
             at = self.behind(at);
         }
-    }
-
-    /// The ids of most of the keys of a block that are known: `None` where that takes more than a look.
-    fn find_block(&self, keys: &Keys, block: Range<usize>) -> [Option<u32>; BLOCK] {
-        let mut words = [0; BLOCK];
-        for (word, hash) in words.iter_mut().zip(keys.hashes(block.clone())) {
-            *word = self.words[self.home(*hash)];
-        }
-        // By themselves, since a branch that was guessed wrongly ends all reads that are under way.
-        for (word, hash) in words.iter_mut().zip(keys.hashes(block.clone())) {
-            if is_of_other(*word, *hash) {
-                *word = self.words[self.next_like(*hash, self.home(*hash))];
-            }
-        }
-        let mut heads = [Head::default(); BLOCK];
-        for (head, word) in heads.iter_mut().zip(words) {
-            let id = id_of(word).unwrap_or_default();
-            *head = self.heads.get(id as usize).copied().unwrap_or_default();
-        }
-        let mut edges = [(0, 0); BLOCK];
-        if !self.bytes.is_empty() {
-            let long = heads.iter().zip(&mut edges).filter(|(head, _)| head.is_long());
-            long.for_each(|(head, edges)| *edges = edges_of(head.key(&self.bytes)));
-        }
-        let mut ids = [None; BLOCK];
-        for (index, place) in block.enumerate() {
-            let key = keys.key(place);
-            let is_same = if key.len() <= SHORT_MAX {
-                heads[index] == Head::short(keys.padded(place), key.len())
-            } else {
-                heads[index].is_long()
-                    && edges[index] == edges_of(key)
-                    && heads[index].key(&self.bytes) == key
-            };
-            ids[index] = id_of(words[index]).filter(|_| is_same);
-        }
-        ids
     }
 
     /// Where the search for a hash begins.
@@ -211,7 +228,7 @@ impl KeyTable {
     }
 
     fn push(&mut self, key: &[u8]) -> u32 {
-        let id = u32::try_from(self.len()).ok().filter(|id| *id != u32::MAX);
+        let id = u32::try_from(self.len()).ok().filter(|id| *id != NONE);
         let id = id.expect("a table holds less than 2^32 - 1 keys");
         self.heads.push(if key.len() <= SHORT_MAX {
             let mut padded = [0; 16];
@@ -292,13 +309,6 @@ fn is_of_other(word: u64, hash: u32) -> bool {
 /// The id in a word; `None` in an empty one.
 fn id_of(word: u64) -> Option<u32> {
     u32::try_from(word & u64::from(u32::MAX)).expect("half of a word").checked_sub(1)
-}
-
-/// The first and the last bytes of a long key.
-fn edges_of(key: &[u8]) -> (u64, u64) {
-    let edges = key.first_chunk().zip(key.last_chunk());
-    let (first, last) = edges.expect("a long key has more than 8 bytes");
-    (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
 }
 
 #[cfg(test)]
