@@ -10,6 +10,9 @@
     reason = "a benchmark makes files, measures time and tells it"
 )]
 
+#[path = "../common/bound.rs"]
+mod bound;
+
 mod options;
 
 mod workload;
@@ -29,6 +32,8 @@ mod same;
 mod agree;
 
 mod compare;
+
+mod modes;
 
 mod table;
 

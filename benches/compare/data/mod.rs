@@ -27,7 +27,7 @@ pub enum Shape {
 }
 
 /// How much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, ValueEnum)]
 pub enum Size {
     /// 100 MB; 2 million records of users.
     Small,
