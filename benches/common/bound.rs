@@ -3,7 +3,7 @@
 use onward::checkpoint::Holder;
 use onward::engine::{self, Bound, Requests, World};
 use onward::error::Error;
-use onward::job;
+use onward::job::{self, Job};
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::LocalStorage;
 use onward::storage::clock::SystemClock;
@@ -11,11 +11,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// Binds a job file's text to an input.
-pub fn bind(text: &str, input: &Path) -> Result<Bound, String> {
+pub fn bind(text: &str, input: &Path) -> Result<(Job, Bound), String> {
     let overrides = [("source.path".to_owned(), input.display().to_string())];
     let job = job::load(text, Path::new("job.toml"), &|_| None, &overrides);
     let job = job.map_err(|flawed| format!("the job is wrong: {:?}", flawed.problems))?;
-    engine::bind(&job, &world()).map_err(|error: Error| format!("cannot bind the job: {error:?}"))
+    let bound = engine::bind(&job, &world());
+    let bound = bound.map_err(|error: Error| format!("cannot bind the job: {error:?}"))?;
+    Ok((job, bound))
 }
 
 /// The real files, and nobody who watches.

@@ -15,6 +15,13 @@ pub struct Timing {
     pub middle: f64,
 }
 
+impl Timing {
+    /// The same for one of so many.
+    pub fn per(self, count: f64) -> Timing {
+        Timing { least: self.least / count, middle: self.middle / count }
+    }
+}
+
 /// Does something for so long; `prepare` makes what it works on, outside of the time.
 pub fn measure<T, R>(
     span: Duration,

@@ -17,7 +17,10 @@ mod options;
 
 mod workload;
 
+#[path = "../common/data/mod.rs"]
 mod data;
+
+mod inputs;
 
 mod peers;
 

@@ -1,7 +1,7 @@
 //! The command line of the comparison.
 
 use crate::compare;
-use crate::data::Size;
+use crate::inputs::Size;
 use crate::modes::Mode;
 use crate::race::Course;
 use crate::workload::Workload;

@@ -3,7 +3,7 @@
 //! A run must be long beside the interval. So the input is read many times over, under a link for each time.
 
 use crate::contestant::Contestant;
-use crate::data;
+use crate::inputs;
 use crate::options::Options;
 use crate::race::Entry;
 use crate::table::{Table, megabytes, number};
@@ -36,8 +36,8 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
             Workload::W4 | Workload::W5 => &["10s"],
             _ => &["30s", "1s"],
         };
-        let input = data::file(&options.data, workload.input(), options.size)?;
-        let times = BYTES.div_ceil(data::warm(&input)?);
+        let input = inputs::file(&options.data, workload.input(), options.size)?;
+        let times = BYTES.div_ceil(inputs::warm(&input)?);
         let mut course = options.course(*workload, &input)?;
         course.input = repeat(&course.input, times, &course.scratch.join("links"))?;
         let every = |interval: &&str| {

@@ -6,7 +6,7 @@
 
 use crate::bound;
 use crate::contestant::Contestant;
-use crate::data;
+use crate::inputs;
 use crate::options::Options;
 use crate::race::{Course, median};
 use crate::table::{Table, megabytes, number};
@@ -29,10 +29,10 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
     let header = ["", "MB/s", "read MB/s", "read and cut MB/s", "share of the time, percent", ""];
     let mut table = Table::new(&header);
     for workload in workloads {
-        let input = data::file(&options.data, workload.input(), options.size)?;
-        let bytes = data::warm(&input)?;
+        let input = inputs::file(&options.data, workload.input(), options.size)?;
+        let bytes = inputs::warm(&input)?;
         let course = Course { runs: 1, ..options.course(*workload, &input)? };
-        let bound = bound::bind(workload.job(), &course.input)?;
+        let (_, bound) = bound::bind(workload.job(), &course.input)?;
         let onward = [Contestant::onward(&options.onward, "onward")];
         let (mut whole, mut reads, mut cuts, mut shares) = (vec![], vec![], vec![], vec![]);
         let mut problem = String::new();

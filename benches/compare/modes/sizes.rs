@@ -1,7 +1,7 @@
 //! Whether speed depends on the size of the input: all three sizes in turn.
 
 use crate::contestant::Contestant;
-use crate::data::{self, Size};
+use crate::inputs::{self, Size};
 use crate::options::Options;
 use crate::race::{Course, Entry};
 use crate::table::{Table, megabytes, number};
@@ -16,8 +16,8 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
         let sizes = Size::value_variants().iter().filter(|size| **size <= options.size);
         let mut courses: Vec<(f64, Course, Vec<Entry>)> = Vec::new();
         for size in sizes {
-            let input = data::file(&options.data, workload.input(), *size)?;
-            let bytes = megabytes(data::warm(&input)?);
+            let input = inputs::file(&options.data, workload.input(), *size)?;
+            let bytes = megabytes(inputs::warm(&input)?);
             let course = Course { runs: 1, ..options.course(*workload, &input)? };
             courses.push((bytes, course, Vec::new()));
         }

@@ -1,7 +1,7 @@
 //! How long the least job takes: until it is done with 1 KB, and until the first byte of its output is in a file.
 
 use crate::contestant::Contestant;
-use crate::data::{self, Size};
+use crate::inputs::{self, Size};
 use crate::options::Options;
 use crate::race::{Course, median};
 use crate::table::{Table, number};
@@ -23,7 +23,7 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
     let mut table =
         Table::new(&["", "bytes", "ms until done", "least", "until the first byte", "least"]);
     for workload in workloads {
-        let input = data::file(&options.data, workload.input(), Size::Small)?;
+        let input = inputs::file(&options.data, workload.input(), Size::Small)?;
         for bytes in BYTES {
             let mut course = options.course(*workload, &input)?;
             let path =

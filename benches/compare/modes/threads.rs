@@ -1,7 +1,7 @@
 //! What a second worker brings: one beside two.
 
 use crate::contestant::Contestant;
-use crate::data;
+use crate::inputs;
 use crate::options::Options;
 use crate::table::{Table, megabytes, number};
 use crate::workload::Workload;
@@ -10,8 +10,8 @@ use crate::workload::Workload;
 pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
     let mut table = Table::new(&["", "MB/s with 2", "with 1", "times", "of least", "of cpu", ""]);
     for workload in workloads {
-        let input = data::file(&options.data, workload.input(), options.size)?;
-        let bytes = megabytes(data::warm(&input)?);
+        let input = inputs::file(&options.data, workload.input(), options.size)?;
+        let bytes = megabytes(inputs::warm(&input)?);
         let course = options.course(*workload, &input)?;
         let with = |threads| Contestant::onward(&options.onward, "onward").with_threads(threads);
         let entries = course.race(&[with(2), with(1)], &mut |_| Ok(()));
