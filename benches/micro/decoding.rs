@@ -66,7 +66,7 @@ fn values(record: u64) -> [String; 13] {
     let (small, day, month) = (number % 1000, 1 + number % 28, 1 + number % 12);
     let (hour, minute, second) = (number % 24, number % 60, number % 59);
     [
-        if number % 2 == 0 { "true" } else { "false" }.to_owned(),
+        if number.is_multiple_of(2) { "true" } else { "false" }.to_owned(),
         format!("{number}"),
         format!("{number}.{:02}", number % 100),
         format!("{number}{number}.{number:010}"),

@@ -54,8 +54,7 @@ pub fn run() {
         let chunk = Chunk::of(shape, &job);
         let plan = &chunk.bound.plan;
         let (sink, source) = (&chunk.job.sinks[0], &chunk.job.source.format);
-        let encoder =
-            Encoder::new(sink.format.clone(), &plan.chain.layout, &plan.slots, Some(source));
+        let encoder = Encoder::new(sink.format, &plan.chain.layout, &plan.slots, Some(source));
         let batch = plan.chain.run_stateless(chunk.batch(), 0, plan);
         let mut batch = batch.expect("no step has a state");
         plan.decoder.fill(&mut batch, &encoder.reads());
