@@ -7,6 +7,9 @@
 // What failed, where, why, and what to type next; free to all.
 pub mod error;
 
+// What 64 bytes hold, as bit masks: the only unsafe code.
+pub mod vector;
+
 // The vocabulary: types, columns, batches, layouts, positions, as plain data.
 pub mod record;
 

@@ -10,11 +10,12 @@ use std::path::Path;
 /// Which modules a module may use: whole ones, or only their settings. `error` is free to all.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("vector", &[]),
     ("record", &[]),
     ("expr", &["record"]),
     ("storage", &[]),
     ("source", &["record", "storage"]),
-    ("decode", &["record", "source::settings"]),
+    ("decode", &["vector", "record", "source::settings"]),
     ("transform", &["record", "expr", "state"]),
     ("state", &["record"]),
     // Which records may be copied as they came depends on how the input was written.
@@ -119,7 +120,7 @@ const BANNED: &[Banned] = &[
         homes: &["src/cli/", "src/storage/clock.rs", "src/observe/"],
         instead: "take a `storage::clock::Clock`, so that tests can set the time",
     },
-    Banned { words: &["unsafe"], homes: &[], instead: "find a safe way" },
+    Banned { words: &["unsafe"], homes: &["src/vector/"], instead: "find a safe way" },
     Banned {
         words: &["unwrap()", "unwrap_unchecked()"],
         homes: &[],

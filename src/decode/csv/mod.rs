@@ -5,8 +5,9 @@
 //! undone here but where a column is decoded.
 
 mod fast;
+mod guess;
 mod machine;
-mod masks;
+mod marks;
 mod rows;
 mod slow;
 
@@ -14,7 +15,7 @@ pub(super) use machine::{Machine, State};
 
 use super::cut::{Cut, CutOutcome, Skip, Start, count_csv_lines};
 use crate::source::settings::CsvSource;
-use masks::Needles;
+use marks::Needles;
 use rows::{Rows, Span, Stop};
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ impl CsvCutter {
             Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
             Start::Exact(offset) => (offset, false),
             Start::AtOrAfter(offset) => {
-                let state = self.machine.assumed(window, offset);
+                let state = guess::state_before(&self.machine, window, offset, self.columns);
                 match self.machine.record_start(window, offset, state) {
                     Some(found) if found < nominal_end => (found, true),
                     None if !is_end_of_file && window.len() < nominal_end => {
@@ -74,7 +75,7 @@ impl CsvCutter {
         let cut = |rows: Rows, end: usize| Cut {
             start: first,
             end,
-            lines: count_csv_lines(&window[first..end]),
+            lines: lines(window, first, end, &rows),
             batch: rows.finish(window, self.settings.dialect, self.slots),
         };
         match stop {
@@ -99,30 +100,41 @@ impl CsvCutter {
         {
             return found;
         }
-        let mut rows = self.rows(window, span);
+        let mut rows = Rows::new(self.columns, self.settings.ragged);
         let stop = slow::index(&self.machine, window, span, &mut rows);
         (stop, rows)
     }
 
     /// `None` where only the exact path can tell.
     fn index_fast(&self, needles: &Needles, window: &[u8], span: &Span) -> Option<(Stop, Rows)> {
-        let mut rows = self.rows(window, span);
+        let mut rows = Rows::new(self.columns, self.settings.ragged);
         let stop = if span.start < span.nominal_end {
-            fast::index(needles, window, span, &mut rows)
+            fast::index(*needles, window, span, &mut rows)
         } else {
             Stop::End(span.start)
         };
         match stop {
             Stop::Anomaly => None,
-            Stop::End(tail) => Some((blank_lines_end(window, tail, span), rows)),
+            Stop::End(tail) => {
+                let stop = blank_lines_end(window, tail, span);
+                if let (Stop::End(end), Some(lines)) = (stop, &mut rows.lines) {
+                    *lines += blank_lines(&window[tail - 1..end]);
+                }
+                Some((stop, rows))
+            }
             Stop::NeedMore | Stop::Oversize(_) => Some((stop, rows)),
         }
     }
+}
 
-    fn rows(&self, window: &[u8], span: &Span) -> Rows {
-        let bytes = span.nominal_end.min(window.len()).saturating_sub(span.start);
-        Rows::new(self.columns, self.settings.ragged, bytes)
-    }
+/// Number of line ends of a chunk.
+fn lines(window: &[u8], first: usize, end: usize, rows: &Rows) -> u64 {
+    rows.lines.unwrap_or_else(|| count_csv_lines(&window[first..end]))
+}
+
+/// Number of line ends behind the one that the first byte ends or is a part of.
+fn blank_lines(bytes: &[u8]) -> u64 {
+    count_csv_lines(bytes) - 1
 }
 
 /// Where the blank lines from `tail` on end.

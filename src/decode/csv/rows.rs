@@ -1,5 +1,7 @@
 //! The index of a chunk under construction; both paths write into it.
 
+use super::fast::behind_line;
+use super::marks::Marks;
 use crate::decode::RECORD_BYTES_MAX;
 use crate::decode::cut::offset32;
 use crate::record::{Batch, CsvDialect, CsvRecords, RawRecords, Reason};
@@ -42,6 +44,8 @@ pub(super) struct Rows {
     is_uniform: bool,
     /// Whether the last record is a quote that the end of the file left open.
     pub is_unclosed: bool,
+    /// Number of line ends up to the end of the last record's line, where they were counted.
+    pub lines: Option<u64>,
 }
 
 impl Span {
@@ -58,35 +62,59 @@ impl Span {
 }
 
 impl Rows {
-    pub(super) fn new(columns: usize, ragged: Ragged, bytes_expected: usize) -> Rows {
+    pub(super) fn new(columns: usize, ragged: Ragged) -> Rows {
         Rows {
             columns,
             ragged,
-            starts: Vec::with_capacity(bytes_expected / 64),
-            record_ends: Vec::with_capacity(bytes_expected / 64),
-            ends: Vec::with_capacity(bytes_expected / 8 + 64),
+            starts: Vec::new(),
+            record_ends: Vec::new(),
+            ends: Vec::new(),
             rejects: Vec::new(),
             is_uniform: true,
             is_unclosed: false,
+            lines: None,
         }
+    }
+
+    /// Takes marks as they are where every line is a record of just so many fields, none of them too long; hands them
+    /// back where not.
+    pub(super) fn take_uniform(
+        &mut self,
+        window: &[u8],
+        start: usize,
+        mut marks: Marks,
+    ) -> Result<(), Marks> {
+        let lines = marks.lines_found;
+        let Some(last_field) = self.columns.checked_sub(1) else { return Err(marks) };
+        if marks.ends_found != lines * self.columns {
+            return Err(marks);
+        }
+        let mut starts = Vec::with_capacity(lines);
+        let (mut start, mut longest, mut is_uniform) = (offset32(start), 0, true);
+        let last_fields = marks.ends.iter().skip(last_field).step_by(self.columns);
+        for (line_end, last_field) in marks.line_ends[..lines].iter().zip(last_fields) {
+            is_uniform &= line_end == last_field && start < *line_end;
+            longest = longest.max(line_end.wrapping_sub(start));
+            starts.push(start);
+            start = if marks.has_returns {
+                offset32(behind_line(window, *line_end as usize))
+            } else {
+                line_end + 1
+            };
+        }
+        if !is_uniform || longest as usize > RECORD_BYTES_MAX {
+            return Err(marks);
+        }
+        marks.ends.truncate(marks.ends_found);
+        marks.line_ends.truncate(lines);
+        (self.starts, self.record_ends, self.ends) = (starts, marks.line_ends, marks.ends);
+        Ok(())
     }
 
     /// A delimiter ended a field.
     #[inline]
     pub(super) fn end_field(&mut self, at: usize) {
         self.ends.push(offset32(at));
-    }
-
-    /// Delimiters ended fields at `base` plus each set bit.
-    #[inline]
-    pub(super) fn end_fields(&mut self, base: u32, mut bits: u64) {
-        // An iterator of known length, so that the vector looks for room once and not for every
-        // bit.
-        self.ends.extend((0..bits.count_ones()).map(|_| {
-            let bit = bits.trailing_zeros();
-            bits &= bits.wrapping_sub(1);
-            base + bit
-        }));
     }
 
     /// A line end, or the end of the file, ended a record and its last field.

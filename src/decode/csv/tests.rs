@@ -1,9 +1,11 @@
 //! The two paths against each other and against `csv-core`, whole and in chunks.
 
+use super::marks::Search;
 use super::*;
 use crate::decode::cut::Cut;
 use crate::record::{Batch, CsvDialect, CsvRecords, RawRecords};
 use crate::source::settings::Ragged;
+use crate::vector;
 use proptest::prelude::*;
 
 const COLUMNS: usize = 3;
@@ -199,7 +201,7 @@ proptest! {
         for is_end_of_file in [true, false] {
             let span = Span { start: 0, nominal_end: end, is_end_of_file };
             if let Some((stop, fast)) = cutter.index_fast(&needles, &bytes, &span) {
-                let mut slow = cutter.rows(&bytes, &span);
+                let mut slow = Rows::new(cutter.columns, cutter.settings.ragged);
                 prop_assert_eq!(stop, slow::index(&cutter.machine, &bytes, &span, &mut slow));
                 if stop != Stop::NeedMore {
                     let chunk = Arc::new(bytes.clone());
@@ -208,6 +210,26 @@ proptest! {
                     prop_assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_vector_level_finds_the_same_marks(
+        bytes in prop_oneof![nasty(&["\u{0}"]), tidy()],
+        start in 0_usize..100,
+        last in 0_usize..400,
+    ) {
+        let needles = plain().needles.expect("the dialect is simple");
+        let start = start.min(bytes.len());
+        let search = Search { needles, window: &bytes, start, last: start.max(last) };
+        let mut all = vector::levels(&search).into_iter().map(|(level, mut marks)| {
+            marks.ends.truncate(marks.ends_found);
+            marks.line_ends.truncate(marks.lines_found);
+            (level, format!("{marks:?}"))
+        });
+        let (_, plain) = all.next().expect("the plain level is always there");
+        for (level, marks) in all {
+            prop_assert_eq!(&marks, &plain, "{}", level);
         }
     }
 
