@@ -1,5 +1,5 @@
-//! Times work that is done many times over. The least time is the one to compare between versions: the machine only ever
-//! adds to it.
+//! Times work that is done many times over. The least time is the one to compare between versions: the machine only
+//! ever adds to it.
 
 use std::time::{Duration, Instant};
 

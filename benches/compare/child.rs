@@ -1,8 +1,8 @@
 //! Runs a child process and measures it: time from start to end, processor time, peak memory.
 //!
 //! All of it is read from `/proc`, so this is for Linux. The peak is what the kernel noted as the process's highest
-//! (`VmHWM`), asked for every few milliseconds: only growth in the last of them can be missed. Where the child has children
-//! theirs are added.
+//! (`VmHWM`), asked for every few milliseconds: only growth in the last of them can be missed. Where the child has
+//! children theirs are added.
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs::{self, File};
@@ -38,8 +38,8 @@ pub struct Finished {
     pub said: String,
 }
 
-/// Runs a command to its end. Its standard output goes to `output`; an exit code other than 0 is an error with the end of
-/// what it said.
+/// Runs a command to its end. Its standard output goes to `output`; an exit code other than 0 is an error with the end
+/// of what it said.
 pub fn run(command: &mut Command, output: &Path) -> Result<Finished, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let aside = output.with_extension("stderr");

@@ -1,5 +1,5 @@
-//! Runs contestants in turn: the first one, another, the first one again, the next one, and so on. So whatever slows the
-//! machine down for a while slows down both sides of each ratio.
+//! Runs contestants in turn: the first one, another, the first one again, the next one, and so on. So whatever slows
+//! the machine down for a while slows down both sides of each ratio.
 
 use crate::contestant::{Contestant, Run};
 use crate::peers::Request;

@@ -1,5 +1,5 @@
-//! Steps that remember keys: what a worker does ahead of the turn, and what is done in order, with keys that are new and
-//! with keys that are known.
+//! Steps that remember keys: what a worker does ahead of the turn, and what is done in order, with keys that are new
+//! and with keys that are known.
 
 use crate::chunk::{self, Chunk};
 use onward::engine::Bound;
@@ -57,7 +57,8 @@ pub fn run() {
 /// The job with one step.
 pub fn job(step: &str) -> String {
     format!(
-        "[source]\npath = 'input'\ntypes = {{ amount = 'decimal(12,2)' }}\n[[transform]]\n{step}\n[sink]\npath = 'o.csv'\n"
+        "[source]\npath = 'input'\ntypes = {{ amount = 'decimal(12,2)' }}\n\
+         [[transform]]\n{step}\n[sink]\npath = 'o.csv'\n"
     )
 }
 

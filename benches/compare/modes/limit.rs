@@ -1,5 +1,5 @@
-//! How far from the limit: what reading and cutting alone take, on the same file with as many threads, as a share of the
-//! time of the whole job.
+//! How far from the limit: what reading and cutting alone take, on the same file with as many threads, as a share of
+//! the time of the whole job.
 //!
 //! Each thread takes the next chunk, reads it as a worker does, and has the decoder of the job find its records, from a
 //! guessed start. What it finds is dropped.

@@ -24,6 +24,9 @@ pub enum Mode {
     Limit,
 }
 
+/// Measures some workloads and prints a table.
+type Measure = fn(&Options, &[Workload]) -> Result<(), String>;
+
 impl Mode {
     /// All of them.
     pub const ALL: [Mode; 5] =
@@ -42,14 +45,13 @@ impl Mode {
 
     /// Measures it on some workloads; none stands for those that the mode is about.
     pub fn run(self, options: &Options, workloads: &[Workload]) -> Result<(), String> {
-        let (measure, usual): (fn(&Options, &[Workload]) -> Result<(), String>, &[Workload]) =
-            match self {
-                Mode::Checkpoints => (checkpoints::run, &[Workload::W1, Workload::W4]),
-                Mode::Threads => (threads::run, &[Workload::W1, Workload::W2, Workload::W3]),
-                Mode::Sizes => (sizes::run, &[Workload::W1]),
-                Mode::Small => (small::run, &[Workload::W1]),
-                Mode::Limit => (limit::run, &[Workload::W1, Workload::W3]),
-            };
+        let (measure, usual): (Measure, &[Workload]) = match self {
+            Mode::Checkpoints => (checkpoints::run, &[Workload::W1, Workload::W4]),
+            Mode::Threads => (threads::run, &[Workload::W1, Workload::W2, Workload::W3]),
+            Mode::Sizes => (sizes::run, &[Workload::W1]),
+            Mode::Small => (small::run, &[Workload::W1]),
+            Mode::Limit => (limit::run, &[Workload::W1, Workload::W3]),
+        };
         println!("{}", self.name());
         measure(options, if workloads.is_empty() { usual } else { workloads })
     }

@@ -33,7 +33,7 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
             course.input = path;
             course.runs *= TIMES;
             let onward = Contestant::onward(&options.onward, "onward");
-            let done = course.race(&[onward.clone()], &mut |_| Ok(())).remove(0);
+            let done = course.race(std::slice::from_ref(&onward), &mut |_| Ok(())).remove(0);
             if let Some(problem) = done.problem {
                 return Err(problem);
             }
