@@ -4,6 +4,7 @@ use super::codec::{Reader, Unreadable, Writer};
 use crate::record::aggregation::Extremum;
 use crate::record::{Column, DataType, Element, Interval, Validity, Values, list};
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::ops::RangeInclusive;
 
 /// The smallest or largest value of each group.
@@ -64,6 +65,20 @@ impl Extreme {
             Best::Doubles(values) => values.resize(groups, 0.0),
             Best::Intervals(values) => values.resize(groups, Interval::default()),
             Best::Texts(values) | Best::Lists(values, _) => values.resize(groups, Box::default()),
+        }
+    }
+
+    /// Reads the best values of some groups.
+    pub fn touch(&self, groups: &[u32]) {
+        let groups = groups.iter().map(|group| *group as usize);
+        match &self.best {
+            Best::Integers(best) => {
+                black_box(groups.fold(0, |all, group| all ^ best[group]));
+            }
+            Best::Doubles(best) => {
+                black_box(groups.fold(0, |all, group| all ^ best[group].to_bits()));
+            }
+            Best::Intervals(_) | Best::Texts(_) | Best::Lists(..) => {}
         }
     }
 

@@ -6,6 +6,7 @@ use super::codec::{Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
+use std::hint::black_box;
 
 /// Sums of integers and decimals: `high * 2^64 + units` of each group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl IntegerSums {
         if !self.high.is_empty() {
             self.high.resize(groups, 0);
         }
+    }
+
+    /// Reads the sums of some groups.
+    pub fn touch(&self, groups: &[u32]) {
+        let units = groups.iter().map(|group| self.sums[*group as usize].units);
+        black_box(units.fold(0, |all, units| all ^ units));
     }
 
     /// Takes in valid rows, each into the group beside it.

@@ -32,7 +32,7 @@ const LONG: u8 = u8::MAX;
 
 /// So many keys are looked up side by side: more than the processor reads at a time, and few enough that what was read
 /// is still in its first cache when it is needed.
-const BLOCK: usize = 128;
+const BLOCK: usize = 256;
 
 /// What [`KeyTable::insert`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,22 +161,23 @@ impl KeyTable {
         for (word, hash) in words.iter_mut().zip(keys.hashes(block.clone())) {
             *word = self.words[self.home(*hash)];
         }
+        // By themselves, since a branch that was guessed wrongly ends all reads that are under way.
+        for (word, hash) in words.iter_mut().zip(keys.hashes(block.clone())) {
+            if is_of_other(*word, *hash) {
+                *word = self.words[self.next_like(*hash, self.home(*hash))];
+            }
+        }
         let mut heads = [Head::default(); BLOCK];
-        let mut ids = [None; BLOCK];
-        for (index, hash) in keys.hashes(block.clone()).iter().enumerate() {
-            if is_of_other(words[index], *hash) {
-                words[index] = self.words[self.next_like(*hash, self.home(*hash))];
-            }
-            ids[index] = id_of(words[index]);
-            if let Some(id) = ids[index] {
-                heads[index] = self.heads[id as usize];
-            }
+        for (head, word) in heads.iter_mut().zip(words) {
+            let id = id_of(word).unwrap_or_default();
+            *head = self.heads.get(id as usize).copied().unwrap_or_default();
         }
         let mut edges = [(0, 0); BLOCK];
         if !self.bytes.is_empty() {
             let long = heads.iter().zip(&mut edges).filter(|(head, _)| head.is_long());
             long.for_each(|(head, edges)| *edges = edges_of(head.key(&self.bytes)));
         }
+        let mut ids = [None; BLOCK];
         for (index, place) in block.enumerate() {
             let key = keys.key(place);
             let is_same = if key.len() <= SHORT_MAX {
@@ -186,9 +187,7 @@ impl KeyTable {
                     && edges[index] == edges_of(key)
                     && heads[index].key(&self.bytes) == key
             };
-            if !is_same {
-                ids[index] = None;
-            }
+            ids[index] = id_of(words[index]).filter(|_| is_same);
         }
         ids
     }
@@ -234,14 +233,31 @@ impl KeyTable {
         if words == self.words.len() {
             return;
         }
-        let before = std::mem::replace(&mut self.words, vec![0; words]);
-        for word in before.into_iter().filter(|word| *word != 0) {
-            let mut at = self.home(hash_of(word));
-            while self.words[at] != 0 {
-                at = self.behind(at);
+        // In place, from the last word on: a word moves up to where all were moved already. The others follow then.
+        let before = self.words.len();
+        self.words.resize(words, 0);
+        let mut others = Vec::new();
+        for at in (0..before).rev() {
+            let word = std::mem::take(&mut self.words[at]);
+            if word == 0 {
+                continue;
             }
-            self.words[at] = word;
+            let home = self.home(hash_of(word));
+            match self.empty_from(home).filter(|_| home > at) {
+                Some(empty) => self.words[empty] = word,
+                None => others.push(word),
+            }
         }
+        for word in others {
+            let home = self.home(hash_of(word));
+            let empty = self.empty_from(home).or_else(|| self.empty_from(0));
+            self.words[empty.expect("a quarter of the words is empty")] = word;
+        }
+    }
+
+    /// The first place from one on whose word is empty.
+    fn empty_from(&self, place: usize) -> Option<usize> {
+        self.words[place..].iter().position(|word| *word == 0).map(|distance| place + distance)
     }
 
     /// Appends all keys in the order of their ids.
@@ -321,6 +337,28 @@ mod tests {
         assert_eq!(table.insert(7, b"b"), Entry::New(1));
         assert_eq!(table.insert(7, b"a"), Entry::Known(0));
         assert_eq!(table.insert(7, b""), Entry::New(2));
+    }
+
+    #[test]
+    fn keys_at_both_ends_of_the_table_are_found_when_it_has_grown() {
+        let hashes = (0..2_000_u32).map(|number| match number % 3 {
+            0 => number % 7,
+            1 => u32::MAX - number % 7,
+            _ => number.wrapping_mul(0x9e37_79b9),
+        });
+        let keys: Vec<(u32, [u8; 4])> = hashes.zip((0..).map(u32::to_le_bytes)).collect();
+        let mut table = KeyTable::default();
+        for (id, (hash, key)) in (0..).zip(&keys) {
+            assert_eq!(table.insert(*hash, key), Entry::New(id));
+            assert!(
+                (0..)
+                    .zip(&keys[..=id as usize])
+                    .step_by(1 + id as usize / 50)
+                    .all(|(id, (hash, key))| table.find(*hash, key) == Some(id))
+            );
+        }
+        let found = keys.iter().map(|(hash, key)| table.find(*hash, key));
+        assert!(found.eq((0..).map(Some).take(keys.len())));
     }
 
     #[test]
