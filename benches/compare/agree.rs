@@ -2,9 +2,9 @@
 //!
 //! Each record gets a normal form: columns by name, CSV fields without their quotes, numbers as numbers. The hashes of
 //! the normal forms are added up, in as many sums as there are buckets, so that memory is bounded and order does not
-//! matter, but repeats do. Doubles are no part of the hash: two ways to add differ in the last digits. For them the sum of
-//! value times a weight is compared, where the weight is made of the rest of the record. Where the sums of a bucket
-//! differ both files are read again, and what is only in one of them is told.
+//! matter, but repeats do. Doubles are no part of the hash: two ways to add differ in the last digits. For them the
+//! sum of value times a weight is compared, where the weight is made of the rest of the record. Where the sums of a
+//! bucket differ both files are read again, and what is only in one of them is told.
 
 use crate::workload::{Kind, Workload};
 use csv::ByteRecord;

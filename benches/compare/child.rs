@@ -1,8 +1,8 @@
 //! Runs a child process and measures it: time from start to end, processor time, peak memory.
 //!
 //! All of it is read from `/proc`, so this is for Linux. The peak is what the kernel noted as the process's highest
-//! (`VmHWM`), asked for every few milliseconds: only growth in the last of them can be missed. Where the child has children
-//! theirs are added.
+//! (`VmHWM`), asked for every few milliseconds: only growth in the last of them can be missed. Where the child has
+//! children theirs are added.
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs::{self, File};
@@ -29,15 +29,24 @@ pub struct Usage {
     pub peak_bytes: u64,
 }
 
-/// Runs a command to its end. Its standard output goes to `output`; an exit code other than 0 is an error with the end of
-/// what it said.
-pub fn run(command: &mut Command, output: &Path) -> Result<Usage, String> {
+/// A child that ended well.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// What it took.
+    pub usage: Usage,
+    /// What it wrote to its standard error.
+    pub said: String,
+}
+
+/// Runs a command to its end. Its standard output goes to `output`; an exit code other than 0 is an error with the end
+/// of what it said.
+pub fn run(command: &mut Command, output: &Path) -> Result<Finished, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let said = output.with_extension("stderr");
+    let aside = output.with_extension("stderr");
     let create = |path: &Path| {
         File::create(path).map_err(|cause| format!("cannot make `{}`: {cause}", path.display()))
     };
-    command.stdin(Stdio::null()).stdout(create(output)?).stderr(create(&said)?);
+    command.stdin(Stdio::null()).stdout(create(output)?).stderr(create(&aside)?);
     let start = Instant::now();
     let mut child = command.spawn().map_err(|cause| format!("cannot start `{name}`: {cause}"))?;
     let pid = Pid::from_child(&child);
@@ -62,10 +71,13 @@ pub fn run(command: &mut Command, output: &Path) -> Result<Usage, String> {
     waited.map_err(|cause| format!("cannot wait for `{name}`: {cause}"))?;
     let processor_seconds = processor_seconds(child.id()).unwrap_or(0.0);
     let status = child.wait().map_err(|cause| format!("cannot wait for `{name}`: {cause}"))?;
+    let said = fs::read(&aside).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
     if !status.success() {
-        return Err(format!("`{name}` failed ({status}): {}", last_words(&said)));
+        return Err(format!("`{name}` failed ({status}): {}", last_lines(&said)));
     }
-    Ok(Usage { seconds: elapsed.as_secs_f64(), processor_seconds, peak_bytes })
+    let usage = Usage { seconds: elapsed.as_secs_f64(), processor_seconds, peak_bytes };
+    Ok(Finished { usage, said })
 }
 
 /// The most resident memory that a living process and each of its living descendants had; 0 of one that just ended.
@@ -100,10 +112,8 @@ fn processor_seconds(pid: u32) -> Option<f64> {
     Some(ticks.sum::<Result<f64, _>>().ok()? / TICKS_PER_SECOND)
 }
 
-/// The end of what a child wrote to its standard error.
-fn last_words(said: &Path) -> String {
-    let text = fs::read(said).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+/// The end of what a child wrote.
+fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(3)..].join(" / ")
 }

@@ -2,7 +2,7 @@
 
 use crate::agree::{self, Contents};
 use crate::contestant::{Contestant, Run};
-use crate::data;
+use crate::inputs;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::race::Entry;
@@ -32,8 +32,8 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
         "without its start",
     ]);
     for workload in workloads {
-        let input = data::file(&options.data, workload.input(), options.size)?;
-        let bytes = data::warm(&input)?;
+        let input = inputs::file(&options.data, workload.input(), options.size)?;
+        let bytes = inputs::warm(&input)?;
         let course = options.course(*workload, &input)?;
         let mut judge = Judge {
             workload: *workload,

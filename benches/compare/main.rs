@@ -1,7 +1,7 @@
 //! Onward and its peers on the same work, side by side; `cargo bench --bench compare -- --help` says how.
 //!
-//! What a run takes is measured from outside, on the release binary, file to file, with the input in memory. Contestants
-//! run in turn, and ratios are those of neighbours. The outputs of all are compared, as sets of records.
+//! What a run takes is measured from outside, on the release binary, file to file, with the input in memory.
+//! Contestants run in turn, and ratios are those of neighbours. The outputs of all are compared, as sets of records.
 
 #![expect(
     clippy::print_stdout,
@@ -10,11 +10,17 @@
     reason = "a benchmark makes files, measures time and tells it"
 )]
 
+#[path = "../common/bound.rs"]
+mod bound;
+
 mod options;
 
 mod workload;
 
+#[path = "../common/data/mod.rs"]
 mod data;
+
+mod inputs;
 
 mod peers;
 
@@ -29,6 +35,8 @@ mod same;
 mod agree;
 
 mod compare;
+
+mod modes;
 
 mod table;
 

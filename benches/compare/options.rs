@@ -1,9 +1,10 @@
 //! The command line of the comparison.
 
-use crate::data::Size;
+use crate::compare;
+use crate::inputs::Size;
+use crate::modes::Mode;
 use crate::race::Course;
 use crate::workload::Workload;
-use crate::{compare, workload};
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,17 +60,20 @@ pub struct Options {
 impl Options {
     /// Measures what is asked for.
     pub fn run(&self) -> Result<(), String> {
-        let mut workloads = Vec::new();
+        let (mut workloads, mut modes) = (Vec::new(), Vec::new());
         for word in &self.what {
-            match Workload::named(word) {
-                Some(workload) => workloads.push(workload),
-                None => return Err(format!("there is no `{word}`, only {}", workload::names())),
+            let mode = Mode::ALL.into_iter().find(|mode| mode.name() == word);
+            match (Workload::named(word), mode) {
+                (Some(workload), _) => workloads.push(workload),
+                (None, Some(mode)) => modes.push(mode),
+                (None, None) => return Err(unknown(word)),
             }
         }
-        if workloads.is_empty() {
-            workloads.extend(Workload::ALL);
+        if modes.is_empty() {
+            let all = &Workload::ALL[..];
+            return compare::run(self, if workloads.is_empty() { all } else { &workloads });
         }
-        compare::run(self, &workloads)
+        modes.into_iter().try_for_each(|mode| mode.run(self, &workloads))
     }
 
     /// The Python to ask for modules.
@@ -97,4 +101,11 @@ impl Options {
         let (input, scratch) = (absolute(input)?, absolute(&scratch)?);
         Ok(Course { workload, input, scratch, threads: self.threads, runs: self.runs })
     }
+}
+
+/// The message for a word that means nothing.
+fn unknown(word: &str) -> String {
+    let modes = Mode::ALL.map(Mode::name);
+    let names = [&Workload::ALL.map(Workload::name)[..], &modes[..]].concat();
+    format!("there is no `{word}`, only {}", names.join(", "))
 }

@@ -1,5 +1,5 @@
-//! Runs contestants in turn: the first one, another, the first one again, the next one, and so on. So whatever slows the
-//! machine down for a while slows down both sides of each ratio.
+//! Runs contestants in turn: the first one, another, the first one again, the next one, and so on. So whatever slows
+//! the machine down for a while slows down both sides of each ratio.
 
 use crate::contestant::{Contestant, Run};
 use crate::peers::Request;
@@ -71,6 +71,12 @@ impl Course {
         entries
     }
 
+    /// What is asked of a contestant.
+    pub fn request<'a>(&'a self, output: &'a Path) -> Request<'a> {
+        let (workload, input, threads) = (self.workload, &*self.input, self.threads);
+        Request { workload, input, output, threads }
+    }
+
     fn turn(
         &self,
         contestant: &Contestant,
@@ -81,9 +87,8 @@ impl Course {
         let folder = self.scratch.join(format!("contestant-{index}"));
         let name = self.workload.name();
         let output = folder.join(name).with_extension(self.workload.extension());
-        let (workload, input, threads) = (self.workload, &*self.input, self.threads);
         let entry = &mut entries[index];
-        match contestant.run(&Request { workload, input, output: &output, threads }) {
+        match contestant.run(&self.request(&output)) {
             None => entry.problem = Some("does not do this".to_owned()),
             Some(Err(problem)) => entry.problem = Some(problem),
             Some(Ok(run)) => {
@@ -104,6 +109,14 @@ impl Entry {
     fn is_out(&self) -> bool {
         let failed = self.problem.is_some() && self.runs.is_empty();
         failed || self.runs.iter().any(|run| run.usage.seconds > PATIENCE_SECONDS)
+    }
+
+    /// Its runs, and more of the same.
+    pub fn and(mut self, more: Entry) -> Entry {
+        self.runs.extend(more.runs);
+        self.before.extend(more.before);
+        self.problem = self.problem.or(more.problem);
+        self
     }
 
     /// The middle of something over its runs; `None` where it has none.

@@ -116,8 +116,3 @@ impl Workload {
         }
     }
 }
-
-/// The names of all of them.
-pub fn names() -> String {
-    Workload::ALL.map(Workload::name).join(", ")
-}

@@ -10,18 +10,18 @@ from datafusion import SessionConfig, SessionContext
 
 workload, source, target, threads = sys.argv[1:]
 
-text, integer = pyarrow.string(), pyarrow.int64()
+text, integer, double = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
 money, rate = pyarrow.decimal128(12, 2), pyarrow.decimal128(4, 2)
 lines = {name: text for name in (
     "l_orderkey l_partkey l_suppkey l_linenumber l_quantity l_extendedprice l_discount l_tax l_returnflag l_linestatus "
     "l_shipdate l_commitdate l_receiptdate l_shipinstruct l_shipmode l_comment").split()}
 users = {"user_id": text, "event": text, "ts": text, "amount": text, "country": text}
-events = {"id": text, "type": text, "actor": pyarrow.struct([("login", text)]), "repo": pyarrow.struct([("name", text)]),
-          "payload": pyarrow.struct([("size", integer)])}
+events = {"id": text, "type": text, "actor": pyarrow.struct([("login", text)]),
+          "repo": pyarrow.struct([("name", text)]), "payload": pyarrow.struct([("size", integer)])}
 columns = {
     "W1": lines | {"l_quantity": integer},
     "W2": lines | {"l_extendedprice": money, "l_discount": rate},
-    "W3": lines | {"l_quantity": integer, "l_extendedprice": money, "l_discount": pyarrow.float64()},
+    "W3": lines | {"l_quantity": integer, "l_extendedprice": money, "l_discount": double},
     "W4": users | {"amount": money},
     "W5": users,
     "W6": events,
@@ -54,12 +54,11 @@ if workload == "W6":
     context.register_json("input", source, schema=schema, file_extension=".jsonl")
 else:
     # Line ends in fields have to be expected where there are some, and a file is then read by one thread.
-    context.sql(
-        "CREATE EXTERNAL TABLE input (" + ", ".join(
-            f"{name} {({text: 'VARCHAR', integer: 'BIGINT', money: 'DECIMAL(12,2)', rate: 'DECIMAL(4,2)'}).get(kind, 'DOUBLE')}"
-            for name, kind in columns[workload].items()) +
-        f") STORED AS CSV LOCATION '{source}' OPTIONS ('format.has_header' 'true', "
-        f"'format.newlines_in_values' '{str(workload < 'W4').lower()}')")
+    words = {text: "VARCHAR", integer: "BIGINT", money: "DECIMAL(12,2)", rate: "DECIMAL(4,2)", double: "DOUBLE"}
+    names = ", ".join(f"{name} {words[kind]}" for name, kind in columns[workload].items())
+    has_line_ends = "true" if "l_comment" in columns[workload] else "false"
+    context.sql(f"CREATE EXTERNAL TABLE input ({names}) STORED AS CSV LOCATION '{source}' OPTIONS "
+                f"('format.has_header' 'true', 'format.newlines_in_values' '{has_line_ends}')")
 form = "JSON" if workload == "W6" else "CSV"
 context.sql(f"COPY ({queries[workload]}) TO '{target}' STORED AS {form}").collect()
 print(time.perf_counter() - start)

@@ -18,11 +18,12 @@ def table(types):
             f"columns = {columns(types)})")
 
 
-names = ("l_orderkey l_partkey l_suppkey l_linenumber l_quantity l_extendedprice l_discount l_tax l_returnflag l_linestatus "
-         "l_shipdate l_commitdate l_receiptdate l_shipinstruct l_shipmode l_comment").split()
+names = ("l_orderkey l_partkey l_suppkey l_linenumber l_quantity l_extendedprice l_discount l_tax l_returnflag "
+         "l_linestatus l_shipdate l_commitdate l_receiptdate l_shipinstruct l_shipmode l_comment").split()
 # All columns are text that only an expression makes a number of: what is not computed with is not converted.
 lines = table({name: "VARCHAR" for name in names})
-users = table({"user_id": "VARCHAR", "event": "VARCHAR", "ts": "VARCHAR", "amount": "DECIMAL(12,2)", "country": "VARCHAR"})
+users = table({"user_id": "VARCHAR", "event": "VARCHAR", "ts": "VARCHAR", "amount": "DECIMAL(12,2)",
+               "country": "VARCHAR"})
 events = (f"read_json('{source}', format = 'newline_delimited', columns = " +
           columns({"id": "VARCHAR", "type": "VARCHAR", "actor": "STRUCT(login VARCHAR)", "repo": "STRUCT(name VARCHAR)",
                    "payload": "STRUCT(size BIGINT)"}) + ")")
@@ -32,15 +33,18 @@ queries = {
               WHERE l_quantity::BIGINT > 30 AND l_shipmode = 'AIR'""",
     "W2": f"""SELECT *, l_extendedprice::DECIMAL(12,2) * (1 - l_discount::DECIMAL(4,2)) AS disc_price FROM {lines}""",
     "W3": f"""SELECT l_returnflag, l_linestatus, sum(l_quantity::BIGINT) AS sum_qty,
-                     sum(l_extendedprice::DECIMAL(12,2)) AS sum_price, avg(l_discount::DOUBLE) AS avg_disc, count(*) AS n,
-                     min(l_extendedprice::DECIMAL(12,2)) AS min_price, max(l_extendedprice::DECIMAL(12,2)) AS max_price
+                     sum(l_extendedprice::DECIMAL(12,2)) AS sum_price, avg(l_discount::DOUBLE) AS avg_disc,
+                     count(*) AS n, min(l_extendedprice::DECIMAL(12,2)) AS min_price, 
+                     max(l_extendedprice::DECIMAL(12,2)) AS max_price
               FROM {lines} GROUP BY l_returnflag, l_linestatus""",
     "W4": f"SELECT user_id, count(*) AS n, sum(amount) AS total FROM {users} GROUP BY user_id",
     # Only a row number makes "first" mean the first in the file.
     "W5": f"""SELECT user_id, kept.* FROM
-                (SELECT user_id, arg_min({{'event': event, 'ts': ts, 'amount': amount, 'country': country}}, place) AS kept
+                (SELECT user_id,
+                        arg_min({{'event': event, 'ts': ts, 'amount': amount, 'country': country}}, place) AS kept
                  FROM (SELECT *, row_number() OVER () AS place FROM {users}) GROUP BY user_id)""",
-    "W6": f"""SELECT id, type, actor.login AS actor_login, repo.name AS repo_name FROM {events} WHERE payload.size >= 3""",
+    "W6": f"""SELECT id, type, actor.login AS actor_login, repo.name AS repo_name FROM {events}
+              WHERE payload.size >= 3""",
 }
 
 start = time.perf_counter()

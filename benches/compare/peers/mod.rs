@@ -1,7 +1,7 @@
 //! The tools that do the same work, each with the command for each workload.
 //!
-//! A script in Python gets the workload, the input, the output and the number of threads, and prints how many seconds it
-//! took without the start of the interpreter. Miller, xan and qsv write to their standard output.
+//! A script in Python gets the workload, the input, the output and the number of threads, and prints how many seconds
+//! it took without the start of the interpreter. Miller, xan and qsv write to their standard output.
 
 mod tables;
 

@@ -1,5 +1,5 @@
-"""The workloads in Polars, with its streaming engine: polars.py WORKLOAD INPUT OUTPUT THREADS; prints the seconds without
-the start of Python. The number of threads is taken from POLARS_MAX_THREADS before this begins."""
+"""The workloads in Polars, with its streaming engine: polars.py WORKLOAD INPUT OUTPUT THREADS; prints the seconds
+without the start of Python. The number of threads is taken from POLARS_MAX_THREADS before this begins."""
 import sys
 import time
 
@@ -26,7 +26,7 @@ if workload == "W1":
     frame = frame.filter((col("l_quantity").cast(pl.Int64) > 30) & (col("l_shipmode") == "AIR"))
     frame = frame.select("l_orderkey", "l_partkey", "l_quantity", "l_extendedprice", "l_comment")
 elif workload == "W2":
-    # Its decimals are slower than its doubles, and lose the exact scale.
+    # In doubles, as one writes it in Polars.
     frame = frame.with_columns((price * (1 - discount)).round(4).alias("disc_price"))
 elif workload == "W3":
     frame = frame.group_by("l_returnflag", "l_linestatus").agg(

@@ -31,8 +31,8 @@ pub fn miller(workload: Workload) -> Vec<String> {
             "cut",
             "-o",
             "-f",
-            "l_returnflag,l_linestatus,l_quantity_sum,l_extendedprice_sum,l_discount_mean,l_quantity_count,l_extendedprice_min,\
-             l_extendedprice_max",
+            "l_returnflag,l_linestatus,l_quantity_sum,l_extendedprice_sum,l_discount_mean,l_quantity_count,\
+             l_extendedprice_min,l_extendedprice_max",
             "then",
             "rename",
             "l_quantity_sum,sum_qty,l_extendedprice_sum,sum_price,l_discount_mean,avg_disc,l_quantity_count,n,\
@@ -71,7 +71,8 @@ pub fn xan(workload: Workload, threads: &str) -> Option<Vec<String>> {
             "-t",
             threads,
             "-P",
-            r#"filter 'l_quantity > 30 && l_shipmode eq "AIR"' | select l_orderkey,l_partkey,l_quantity,l_extendedprice,l_comment"#,
+            "filter 'l_quantity > 30 && l_shipmode eq \"AIR\"' | \
+             select l_orderkey,l_partkey,l_quantity,l_extendedprice,l_comment",
         ],
         Workload::W2 => &[
             "parallel",
@@ -87,8 +88,8 @@ pub fn xan(workload: Workload, threads: &str) -> Option<Vec<String>> {
             "-t",
             threads,
             "l_returnflag,l_linestatus",
-            "sum(l_quantity) as sum_qty, sum(l_extendedprice) as sum_price, mean(l_discount) as avg_disc, count() as n, \
-             min(l_extendedprice) as min_price, max(l_extendedprice) as max_price",
+            "sum(l_quantity) as sum_qty, sum(l_extendedprice) as sum_price, mean(l_discount) as avg_disc, \
+             count() as n, min(l_extendedprice) as min_price, max(l_extendedprice) as max_price",
         ],
         Workload::W4 => &["groupby", "user_id", "count() as n, sum(amount) as total"],
         Workload::W5 => &["dedup", "-s", "user_id"],

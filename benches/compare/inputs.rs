@@ -1,45 +1,25 @@
-//! The data of the comparison: files that are there already, or are made, the same bytes every time.
-//!
-//! - [`Shape::Lineitem`]: 16 columns of CSV; 10 % of the comments are quoted, with commas, doubled quotes or line ends;
-//! - [`Shape::Events`]: nested JSON lines of many forms, with escapes;
-//! - [`Shape::Users`]: five columns of CSV with four records for each key, of which a tenth are used much more.
+//! The inputs of the comparison: files that are there already, or are made now.
 
-mod calendar;
-mod events;
-mod lineitem;
-mod random;
-mod users;
-
+use crate::data::Shape;
 use clap::ValueEnum;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What a file looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// Order lines, CSV.
-    Lineitem,
-    /// Events of a code host, JSON lines.
-    Events,
-    /// Events of users, CSV.
-    Users,
-}
-
-/// How much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// How much of a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, ValueEnum)]
 pub enum Size {
-    /// 100 MB; 2 million records of users.
+    /// 100 MB each.
     Small,
-    /// 2 GB; 20 million records of users.
+    /// 2 GB; of users 1 GB, which is 20 million records.
     Full,
-    /// 10 GB; 100 million records of users.
+    /// 10 GB; of users 5 GB.
     Large,
 }
 
 impl Shape {
     /// The name of a file of the shape.
-    pub fn file_name(self, size: Size) -> String {
+    fn file_name(self, size: Size) -> String {
         let suffix = match size {
             Size::Small => "_s",
             Size::Full => "",
@@ -52,16 +32,13 @@ impl Shape {
         }
     }
 
-    fn write(self, size: Size, output: &mut dyn Write) -> io::Result<()> {
-        let (bytes, records) = match size {
-            Size::Small => (100_000_000, 2_000_000),
-            Size::Full => (2_000_000_000, 20_000_000),
-            Size::Large => (10_000_000_000, 100_000_000),
-        };
-        match self {
-            Shape::Lineitem => lineitem::write(output, bytes),
-            Shape::Events => events::write(output, bytes),
-            Shape::Users => users::write(output, records, records / 4),
+    fn bytes(self, size: Size) -> u64 {
+        match (size, self) {
+            (Size::Small, _) => 100_000_000,
+            (Size::Full, Shape::Users) => 1_000_000_000,
+            (Size::Full, _) => 2_000_000_000,
+            (Size::Large, Shape::Users) => 5_000_000_000,
+            (Size::Large, _) => 10_000_000_000,
         }
     }
 }
@@ -77,7 +54,7 @@ pub fn file(folder: &Path, shape: Shape, size: Size) -> Result<PathBuf, String> 
     let make = || {
         fs::create_dir_all(folder)?;
         let mut output = BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
-        shape.write(size, &mut output)?;
+        shape.write(shape.bytes(size), &mut output)?;
         output.flush()?;
         fs::rename(&unfinished, &path)
     };

@@ -13,8 +13,8 @@ const COUNTRIES: [&str; 8] = ["DE", "FR", "US", "JP", "BR", "IN", "ZA", "AU"];
 /// those of numbers in a row far from each other.
 const SCATTER: u64 = 2_246_822_519;
 
-/// Writes so many records, in which each of so many keys is met: one in four records has the next key that was not met
-/// by plan, half of the others one of the first tenth of the keys, and the rest any.
+/// Writes so many records. Each of the keys is met: every fourth record has the next one, in a scattered order. Of the
+/// others half have one of the first tenth of the keys, and half any.
 pub fn write(output: &mut dyn Write, records: u64, keys: u64) -> io::Result<()> {
     let mut random = Random::new(3);
     let days = Days::from(date(2024, 3, 1), 400);
