@@ -24,6 +24,9 @@ use std::sync::Arc;
 /// still in its first cache when it is needed.
 const BLOCK: usize = 64;
 
+/// What is known of so many groups stays in the first cache anyway.
+const FEW_GROUPS: u32 = 512;
+
 /// What is accumulated, of what, and what comes of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccumulatorKind {
@@ -134,6 +137,9 @@ impl Accumulator {
             Accumulator::Tally(tally) => return tally.update(groups, rows, columns),
             Accumulator::Distinct(distinct) => return distinct.update(groups, rows, columns),
             _ => {}
+        }
+        if groups.iter().all(|group| *group < FEW_GROUPS) {
+            return self.update_block(groups, rows, columns);
         }
         let mut ahead = groups.chunks(BLOCK);
         ahead.next().into_iter().for_each(|groups| self.ask_for(groups));

@@ -3,7 +3,7 @@
 //! All are exact, so that neither the order of the values nor how they were split matters.
 
 use super::codec::{Reader, Unreadable, Writer};
-use super::exact_sum::ExactSum;
+use super::exact_sum::{ExactSum, FixedSum};
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
 use crate::vector::prefetch;
@@ -23,6 +23,9 @@ struct Sum {
     units: i64,
     count: u64,
 }
+
+/// For so few groups usual doubles are first added as integers.
+const FEW: usize = 64;
 
 /// Sums of doubles.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -229,10 +232,18 @@ impl DoubleSums {
         let Values::Double(values) = &column.values else {
             unreachable!("sums of doubles take double columns")
         };
+        let mut fixed =
+            vec![FixedSum::default(); if self.sums.len() <= FEW { self.sums.len() } else { 0 }];
         rows.for_each(|(group, row)| {
-            self.sums[group].add(values[row]);
+            let value = values[row];
+            if fixed.get_mut(group).and_then(|fixed| fixed.add(value)).is_none() {
+                self.sums[group].add(value);
+            }
             self.counts[group] += 1;
         });
+        for (sum, fixed) in self.sums.iter_mut().zip(fixed) {
+            fixed.parts().into_iter().for_each(|part| sum.add(part));
+        }
     }
 
     /// Takes in one group of another.
