@@ -135,11 +135,17 @@ impl Accumulator {
             Accumulator::Distinct(distinct) => return distinct.update(groups, rows, columns),
             _ => {}
         }
+        if let Accumulator::Doubles(sums) = self {
+            sums.begin(rows.len());
+        }
         let mut ahead = groups.chunks(BLOCK);
         ahead.next().into_iter().for_each(|groups| self.ask_for(groups));
         for (groups, rows) in groups.chunks(BLOCK).zip(rows.chunks(BLOCK)) {
             ahead.next().into_iter().for_each(|groups| self.ask_for(groups));
             self.update_block(groups, rows, columns);
+        }
+        if let Accumulator::Doubles(sums) = self {
+            sums.settle();
         }
     }
 
