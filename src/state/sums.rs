@@ -4,8 +4,10 @@
 
 use super::codec::{Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
+use super::near_sum::{self, NearSum};
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
+use crate::vector::prefetch;
 
 /// Sums of integers and decimals: `high * 2^64 + units` of each group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +29,8 @@ struct Sum {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DoubleSums {
     sums: Vec<ExactSum>,
+    /// What was added last, where it is worth it.
+    near: Vec<NearSum>,
     /// How many values went into each.
     counts: Vec<u64>,
 }
@@ -51,6 +55,11 @@ impl IntegerSums {
         if !self.high.is_empty() {
             self.high.resize(groups, 0);
         }
+    }
+
+    /// Asks for the memory of a group's sum.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.sums[group]);
     }
 
     /// Takes in valid rows, each into the group beside it.
@@ -205,11 +214,20 @@ impl IntegerSums {
     }
 }
 
+/// So many rows of each group are quicker summed as integers.
+const ROWS_FOR_NEAR: usize = 4;
+
 impl DoubleSums {
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
         self.sums.resize(groups, ExactSum::default());
         self.counts.resize(groups, 0);
+    }
+
+    /// Asks for the memory of a group's sum.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.sums[group]);
+        prefetch(&self.counts[group]);
     }
 
     /// Takes in valid rows, each into the group beside it.
@@ -218,9 +236,29 @@ impl DoubleSums {
             unreachable!("sums of doubles take double columns")
         };
         rows.for_each(|(group, row)| {
-            self.sums[group].add(values[row]);
             self.counts[group] += 1;
+            let is_near = match self.near.get_mut(group) {
+                Some(near) => near.add(values[row]),
+                None => false,
+            };
+            if !is_near {
+                self.sums[group].add(values[row]);
+            }
         });
+    }
+
+    /// Before many rows at once, which [`DoubleSums::settle`] must follow: where there are many for each group, a quicker
+    /// sum of them is begun.
+    pub fn begin(&mut self, rows: usize) {
+        let is_worth_it = rows / ROWS_FOR_NEAR >= self.sums.len();
+        let fits = rows <= near_sum::VALUES_MAX as usize;
+        self.near.resize(if is_worth_it && fits { self.sums.len() } else { 0 }, NearSum::default());
+    }
+
+    /// Behind them: the quicker sums end in the others.
+    pub fn settle(&mut self) {
+        self.near.iter_mut().zip(&mut self.sums).for_each(|(near, sum)| near.drain_into(sum));
+        self.near.clear();
     }
 
     /// Takes in one group of another.

@@ -1,11 +1,12 @@
 //! An insertion-ordered set of keys: each key gets the next id when it is first seen.
 //!
 //! A set of millions of keys lies outside the processor's caches, and a lookup that waits for each of its reads takes
-//! several times as long as the memory needs. So [`KeyTable::insert_all`] makes all reads of a kind for many keys, then
-//! all of the next kind: they wait side by side. What it gives is what [`KeyTable::insert`] gives one by one.
+//! several times as long as the memory needs. So [`KeyTable::insert_all`] asks for the memory of many keys ahead: the
+//! reads wait side by side. What it gives is what [`KeyTable::insert`] gives one by one.
 
 use super::codec::{Reader, Unreadable, Writer};
 use super::key::{Keys, hash};
+use crate::vector::prefetch;
 use std::ops::Range;
 
 /// Interned keys, by id.
@@ -30,9 +31,12 @@ const SHORT_MAX: usize = 15;
 /// The last byte of the head of a long key.
 const LONG: u8 = u8::MAX;
 
-/// So many keys are looked up side by side: more than the processor reads at a time, and few enough that what was read
+/// Memory is asked for so many keys ahead: more than the processor reads at a time, and few enough that what was read
 /// is still in its first cache when it is needed.
-const BLOCK: usize = 128;
+const BLOCK: usize = 64;
+
+/// No id.
+const NONE: u32 = u32::MAX;
 
 /// What [`KeyTable::insert`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,18 +127,68 @@ impl KeyTable {
 
     /// Finds or adds keys in their order, and answers their ids.
     pub fn insert_all(&mut self, keys: &Keys) -> Vec<u32> {
-        let mut ids = Vec::with_capacity(keys.len());
-        for start in (0..keys.len()).step_by(BLOCK) {
-            let block = start..keys.len().min(start + BLOCK);
-            self.reserve(block.len());
-            let known = self.find_block(keys, block.clone());
-            // A key that is new may stand in the block twice, so these are added one by one.
-            ids.extend(block.zip(known).map(|(index, known)| match known {
-                Some(id) => id,
-                None => self.insert(keys.hash(index), keys.key(index)).id(),
-            }));
+        self.reserve(1);
+        let mut ids = vec![NONE; keys.len()];
+        // Each block goes through four steps, each of which asks for what the next one reads.
+        let blocks = keys.len().div_ceil(BLOCK);
+        for round in 0..blocks + 3 {
+            let block = |step: usize| match round.checked_sub(step) {
+                Some(block) if block < blocks => block * BLOCK..keys.len().min((block + 1) * BLOCK),
+                _ => 0..0,
+            };
+            self.ask_for_words(keys.hashes(block(0)));
+            self.find_likely(keys.hashes(block(1)), &mut ids[block(1)]);
+            self.ask_for_long(&ids[block(2)]);
+            self.settle(keys, block(3), &mut ids);
         }
         ids
+    }
+
+    fn ask_for_words(&self, hashes: &[u32]) {
+        hashes.iter().for_each(|hash| prefetch(&self.words[self.home(*hash)]));
+    }
+
+    /// Finds the first key with the same hash as each, and asks for its head.
+    fn find_likely(&self, hashes: &[u32], ids: &mut [u32]) {
+        for (id, hash) in ids.iter_mut().zip(hashes) {
+            let word = self.words[self.next_like(*hash, self.home(*hash))];
+            if let Some(likely) = id_of(word) {
+                *id = likely;
+                prefetch(&self.heads[likely as usize]);
+            }
+        }
+    }
+
+    /// Asks for both ends of long keys.
+    fn ask_for_long(&self, ids: &[u32]) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        for head in ids.iter().filter_map(|id| self.heads.get(*id as usize)) {
+            if head.is_long()
+                && let [first, .., last] = head.key(&self.bytes)
+            {
+                prefetch(first);
+                prefetch(last);
+            }
+        }
+    }
+
+    /// Keeps the ids of keys that are the same, and finds or adds the others, in their order.
+    fn settle(&mut self, keys: &Keys, block: Range<usize>, ids: &mut [u32]) {
+        for place in block {
+            let key = keys.key(place);
+            let is_same = self.heads.get(ids[place] as usize).is_some_and(|head| {
+                if key.len() <= SHORT_MAX {
+                    *head == Head::short(keys.padded(place), key.len())
+                } else {
+                    head.is_long() && head.key(&self.bytes) == key
+                }
+            });
+            if !is_same {
+                ids[place] = self.insert(keys.hash(place), key).id();
+            }
+        }
     }
 
     /// Finds a key. `hash` must be the one of [`super::key::hash`].
@@ -153,44 +207,6 @@ impl KeyTable {
             }
             at = self.behind(at);
         }
-    }
-
-    /// The ids of most of the keys of a block that are known: `None` where that takes more than a look.
-    fn find_block(&self, keys: &Keys, block: Range<usize>) -> [Option<u32>; BLOCK] {
-        let mut words = [0; BLOCK];
-        for (word, hash) in words.iter_mut().zip(keys.hashes(block.clone())) {
-            *word = self.words[self.home(*hash)];
-        }
-        let mut heads = [Head::default(); BLOCK];
-        let mut ids = [None; BLOCK];
-        for (index, hash) in keys.hashes(block.clone()).iter().enumerate() {
-            if is_of_other(words[index], *hash) {
-                words[index] = self.words[self.next_like(*hash, self.home(*hash))];
-            }
-            ids[index] = id_of(words[index]);
-            if let Some(id) = ids[index] {
-                heads[index] = self.heads[id as usize];
-            }
-        }
-        let mut edges = [(0, 0); BLOCK];
-        if !self.bytes.is_empty() {
-            let long = heads.iter().zip(&mut edges).filter(|(head, _)| head.is_long());
-            long.for_each(|(head, edges)| *edges = edges_of(head.key(&self.bytes)));
-        }
-        for (index, place) in block.enumerate() {
-            let key = keys.key(place);
-            let is_same = if key.len() <= SHORT_MAX {
-                heads[index] == Head::short(keys.padded(place), key.len())
-            } else {
-                heads[index].is_long()
-                    && edges[index] == edges_of(key)
-                    && heads[index].key(&self.bytes) == key
-            };
-            if !is_same {
-                ids[index] = None;
-            }
-        }
-        ids
     }
 
     /// Where the search for a hash begins.
@@ -212,7 +228,7 @@ impl KeyTable {
     }
 
     fn push(&mut self, key: &[u8]) -> u32 {
-        let id = u32::try_from(self.len()).ok().filter(|id| *id != u32::MAX);
+        let id = u32::try_from(self.len()).ok().filter(|id| *id != NONE);
         let id = id.expect("a table holds less than 2^32 - 1 keys");
         self.heads.push(if key.len() <= SHORT_MAX {
             let mut padded = [0; 16];
@@ -234,14 +250,31 @@ impl KeyTable {
         if words == self.words.len() {
             return;
         }
-        let before = std::mem::replace(&mut self.words, vec![0; words]);
-        for word in before.into_iter().filter(|word| *word != 0) {
-            let mut at = self.home(hash_of(word));
-            while self.words[at] != 0 {
-                at = self.behind(at);
+        // In place, from the last word on: a word moves up to where all were moved already. The others follow then.
+        let before = self.words.len();
+        self.words.resize(words, 0);
+        let mut others = Vec::new();
+        for at in (0..before).rev() {
+            let word = std::mem::take(&mut self.words[at]);
+            if word == 0 {
+                continue;
             }
-            self.words[at] = word;
+            let home = self.home(hash_of(word));
+            match self.empty_from(home).filter(|_| home > at) {
+                Some(empty) => self.words[empty] = word,
+                None => others.push(word),
+            }
         }
+        for word in others {
+            let home = self.home(hash_of(word));
+            let empty = self.empty_from(home).or_else(|| self.empty_from(0));
+            self.words[empty.expect("a quarter of the words is empty")] = word;
+        }
+    }
+
+    /// The first place from one on whose word is empty.
+    fn empty_from(&self, place: usize) -> Option<usize> {
+        self.words[place..].iter().position(|word| *word == 0).map(|distance| place + distance)
     }
 
     /// Appends all keys in the order of their ids.
@@ -276,13 +309,6 @@ fn is_of_other(word: u64, hash: u32) -> bool {
 /// The id in a word; `None` in an empty one.
 fn id_of(word: u64) -> Option<u32> {
     u32::try_from(word & u64::from(u32::MAX)).expect("half of a word").checked_sub(1)
-}
-
-/// The first and the last bytes of a long key.
-fn edges_of(key: &[u8]) -> (u64, u64) {
-    let edges = key.first_chunk().zip(key.last_chunk());
-    let (first, last) = edges.expect("a long key has more than 8 bytes");
-    (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
 }
 
 #[cfg(test)]
@@ -321,6 +347,28 @@ mod tests {
         assert_eq!(table.insert(7, b"b"), Entry::New(1));
         assert_eq!(table.insert(7, b"a"), Entry::Known(0));
         assert_eq!(table.insert(7, b""), Entry::New(2));
+    }
+
+    #[test]
+    fn keys_at_both_ends_of_the_table_are_found_when_it_has_grown() {
+        let hashes = (0..2_000_u32).map(|number| match number % 3 {
+            0 => number % 7,
+            1 => u32::MAX - number % 7,
+            _ => number.wrapping_mul(0x9e37_79b9),
+        });
+        let keys: Vec<(u32, [u8; 4])> = hashes.zip((0..).map(u32::to_le_bytes)).collect();
+        let mut table = KeyTable::default();
+        for (id, (hash, key)) in (0..).zip(&keys) {
+            assert_eq!(table.insert(*hash, key), Entry::New(id));
+            assert!(
+                (0..)
+                    .zip(&keys[..=id as usize])
+                    .step_by(1 + id as usize / 50)
+                    .all(|(id, (hash, key))| table.find(*hash, key) == Some(id))
+            );
+        }
+        let found = keys.iter().map(|(hash, key)| table.find(*hash, key));
+        assert!(found.eq((0..).map(Some).take(keys.len())));
     }
 
     #[test]
