@@ -12,14 +12,17 @@
     reason = "a benchmark measures time and tells it"
 )]
 
+#[path = "common/timing.rs"]
+mod timing;
+
 use onward::decode::{CutOutcome, Decoder, Start};
 use onward::error::Sql;
 use onward::expr::{Scope, bind_scalar};
 use onward::record::{Batch, CsvDialect, DataType, Field, Layout, SlotOrigin, Slots};
 use onward::source::settings::{CsvSource, Ragged, SourceFormat};
-use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use timing::Timing;
 
 /// About as many as a chunk holds.
 const RECORDS: u32 = 16_384;
@@ -70,31 +73,28 @@ fn main() {
     println!("{:>8} {:>8}  ns per record: least, middle", "least", "middle");
     for sql in EXPRESSIONS {
         if wanted.as_ref().is_none_or(|word| sql.contains(word)) {
-            let (least, middle) = measure(sql);
+            let Timing { least, middle } = measure(sql).per(f64::from(RECORDS) / 1e9);
             println!("{least:>8.1} {middle:>8.1}  {sql}");
         }
     }
 }
 
-/// The least and the middle time per record.
-fn measure(sql: &str) -> (f64, f64) {
+/// What it takes for all records.
+fn measure(sql: &str) -> Timing {
     let (layout, mut slots) = columns();
     let mut scope = Scope { layout: &layout, slots: &mut slots, now_micros: 0, context: "select" };
     let expression = bind_scalar(&Sql::unplaced(sql), &mut scope)
         .unwrap_or_else(|errors| panic!("{sql}: {errors:?}"));
     let (decoder, batch) = split(&slots);
     let reads = expression.reads();
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while start.elapsed() < TIME_PER_EXPRESSION || times.len() < 5 {
-        let mut batch = batch.clone();
-        let before = Instant::now();
-        decoder.fill(&mut batch, &reads);
-        black_box(expression.evaluate(&batch, &batch.selection));
-        times.push(before.elapsed().as_secs_f64() * 1e9 / f64::from(RECORDS));
-    }
-    times.sort_by(f64::total_cmp);
-    (times[0], times[times.len() / 2])
+    timing::measure(
+        TIME_PER_EXPRESSION,
+        || batch.clone(),
+        |mut batch| {
+            decoder.fill(&mut batch, &reads);
+            expression.evaluate(&batch, &batch.selection)
+        },
+    )
 }
 
 fn columns() -> (Layout, Slots) {

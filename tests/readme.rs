@@ -82,11 +82,12 @@ fn run(commands: &[Shown<'_>], folder: &Path) -> Vec<String> {
     text.split(&format!("{MARK}\n")).map(str::to_owned).collect()
 }
 
-/// What of an output is the same each time: no times, no counts of checkpoints, nothing of where a killed run had come.
+/// What of an output is the same each time: no times, no counts of checkpoints, nothing of where a killed run had come,
+/// no progress of a run that took longer than it usually does.
 fn lasting(output: &str) -> String {
     let is_lasting = |line: &&str| {
         let is_of_a_kill = line.contains("Killed") || line.contains("resum");
-        !is_of_a_kill && !line.trim().is_empty()
+        !is_of_a_kill && !line.contains(" rec/s, ") && !line.trim().is_empty()
     };
     let mut lasting = String::new();
     for line in output.lines().filter(is_lasting) {

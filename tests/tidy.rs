@@ -17,7 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("source", &["record", "storage"]),
     ("decode", &["vector", "record", "source::settings"]),
     ("transform", &["record", "expr", "state"]),
-    ("state", &["record"]),
+    ("state", &["vector", "record"]),
     // Which records may be copied as they came depends on how the input was written.
     ("encode", &["record", "source::settings"]),
     ("sink", &["record", "storage"]),

@@ -33,6 +33,41 @@ enum Raw<'a> {
     Fault(&'static str),
 }
 
+/// The values of a column as they stand in a chunk.
+trait Source<'a> {
+    /// The bytes as they stand, those of a value without quotes alone.
+    fn raw(&self, row: usize) -> &'a [u8];
+
+    /// Whether what can be parsed as it stands is that value, so that nothing else need be looked at.
+    fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool;
+
+    /// Where a text stands that says what it is, if that is seen at once.
+    fn plain_text(&self, row: usize) -> Option<Span>;
+
+    /// What a value says.
+    fn read(&self, row: usize) -> Raw<'a>;
+}
+
+/// A field of CSV records.
+struct CsvField<'a> {
+    records: &'a CsvRecords,
+    field: usize,
+    null: &'a [Vec<u8>],
+    /// Kept apart, because the C library compares two empty slices that point nowhere very slowly.
+    empty_is_null: bool,
+    is_text: bool,
+    /// Whether no text but the empty one means NULL, and texts are not read in a way of their own.
+    has_plain_texts: bool,
+    reading: &'a Reading,
+}
+
+/// A looked-up path of JSON records.
+struct JsonValue<'a> {
+    records: &'a JsonRecords,
+    path: usize,
+    target: &'a Target<'a>,
+}
+
 /// Decodes a field of all selected records. `null`: the unquoted texts that mean NULL.
 pub(super) fn csv_column(
     records: &CsvRecords,
@@ -40,35 +75,95 @@ pub(super) fn csv_column(
     null: &[Vec<u8>],
     target: &Target<'_>,
 ) -> Column {
-    let is_text = matches!(target.data_type, DataType::Text | DataType::Json);
-    // Kept apart, because the C library compares two empty slices that point nowhere very slowly.
-    let empty_is_null = null.iter().any(Vec::is_empty);
-    let is_null = |value: &[u8]| {
-        if value.is_empty() { empty_is_null } else { null.iter().any(|null| null == value) }
+    let source = CsvField {
+        records,
+        field,
+        null,
+        empty_is_null: null.iter().any(Vec::is_empty),
+        is_text: matches!(target.data_type, DataType::Text | DataType::Json),
+        has_plain_texts: null.iter().all(Vec::is_empty) && *target.reading == Reading::Usual,
+        reading: target.reading,
     };
-    build(&records.chunk, records.starts.len(), target, |row| {
-        let span = records.field_span(row, field);
+    build(&records.chunk, records.starts.len(), target, &source)
+}
+
+/// Decodes a looked-up path of all selected records.
+pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_>) -> Column {
+    let source = JsonValue { records, path, target };
+    build(&records.chunk, records.starts.len(), target, &source)
+}
+
+impl<'a> Source<'a> for CsvField<'a> {
+    #[inline]
+    fn raw(&self, row: usize) -> &'a [u8] {
+        self.records.field(row, self.field)
+    }
+
+    fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool {
+        !self.null.iter().any(|text| can_parse(text))
+    }
+
+    #[inline]
+    fn plain_text(&self, row: usize) -> Option<Span> {
+        let span = self.records.field_span(row, self.field);
+        let raw = &self.records.chunk[span.start as usize..(span.start + span.length) as usize];
+        let is_plain = self.has_plain_texts
+            && !raw.is_empty()
+            && !self.records.dialect.is_quoted(raw)
+            && raw.is_ascii();
+        is_plain.then_some(span)
+    }
+
+    #[inline]
+    fn read(&self, row: usize) -> Raw<'a> {
+        let records = self.records;
+        let span = records.field_span(row, self.field);
         let raw = &records.chunk[span.start as usize..(span.start + span.length) as usize];
         if records.dialect.is_quoted(raw) {
             let said = records.dialect.unquote(raw);
             let inner = matches!(said, Cow::Borrowed(_))
                 .then(|| Span { start: span.start + 1, length: span.length - 2 });
-            return plain(said, inner, target.reading);
+            return plain(said, inner, self.reading);
         }
-        let value = if is_text { raw } else { raw.trim_ascii() };
-        let is_missing = span.length == 0 && !records.is_uniform && records.is_missing(row, field);
-        if is_missing || is_null(value) {
+        let value = if self.is_text { raw } else { raw.trim_ascii() };
+        let is_null = if value.is_empty() {
+            self.empty_is_null
+        } else {
+            self.null.iter().any(|null| null == value)
+        };
+        let is_missing =
+            || span.length == 0 && !records.is_uniform && records.is_missing(row, self.field);
+        if is_null || is_missing() {
             return Raw::Null;
         }
-        plain(Cow::Borrowed(value), is_text.then_some(span), target.reading)
-    })
+        plain(Cow::Borrowed(value), self.is_text.then_some(span), self.reading)
+    }
 }
 
-/// Decodes a looked-up path of all selected records.
-pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_>) -> Column {
-    build(&records.chunk, records.starts.len(), target, |row| {
-        let span = records.values[path][row];
-        let raw = match records.value(path, row) {
+impl<'a> Source<'a> for JsonValue<'a> {
+    #[inline]
+    fn raw(&self, row: usize) -> &'a [u8] {
+        self.records.value(self.path, row).unwrap_or_default()
+    }
+
+    fn is_plain(&self, _can_parse: impl Fn(&[u8]) -> bool) -> bool {
+        // A number is written as itself; a boolean might be written as a number.
+        matches!(
+            self.target.data_type,
+            DataType::Bigint | DataType::Decimal { .. } | DataType::Double
+        )
+    }
+
+    #[inline]
+    fn plain_text(&self, _row: usize) -> Option<Span> {
+        None
+    }
+
+    #[inline]
+    fn read(&self, row: usize) -> Raw<'a> {
+        let (records, target) = (self.records, self.target);
+        let span = records.values[self.path][row];
+        let raw = match records.value(self.path, row) {
             None | Some(b"null") => return Raw::Null,
             Some(raw) => raw,
         };
@@ -116,7 +211,7 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
             | DataType::Timestamptz
             | DataType::Interval => Raw::Fault("is not a string"),
         }
-    })
+    }
 }
 
 /// The text of a value, of a number with a point and without separators.
@@ -146,30 +241,30 @@ fn build<'a>(
     chunk: &Arc<Vec<u8>>,
     rows: usize,
     target: &Target<'_>,
-    read: impl Fn(usize) -> Raw<'a>,
+    source: &impl Source<'a>,
 ) -> Column {
     let mut builder = Builder::new(chunk, rows, target);
     let mut column = match (target.data_type, target.reading) {
-        (moment, Reading::Moment(format)) => builder.formatted(read, moment, format),
-        (DataType::Boolean, _) => builder.typed(read, text::parse_boolean, Values::Boolean),
-        (DataType::Bigint, _) => builder.typed(read, text::parse_bigint, Values::Bigint),
+        (moment, Reading::Moment(format)) => builder.formatted(source, moment, format),
+        (DataType::Boolean, _) => builder.typed(source, text::parse_boolean, Values::Boolean),
+        (DataType::Bigint, _) => builder.typed(source, text::parse_bigint, Values::Bigint),
         (DataType::Decimal { precision, scale }, _) => builder.typed(
-            read,
+            source,
             |bytes| text::parse_decimal(bytes, precision, scale),
             |units| Values::Decimal { units, precision, scale },
         ),
-        (DataType::Double, _) => builder.typed(read, parse_finite, Values::Double),
-        (DataType::Date, _) => builder.typed(read, text::parse_date, Values::Date),
-        (DataType::Time, _) => builder.typed(read, text::parse_time, Values::Time),
-        (DataType::Timestamp, _) => builder.typed(read, text::parse_timestamp, Values::Timestamp),
+        (DataType::Double, _) => builder.typed(source, parse_finite, Values::Double),
+        (DataType::Date, _) => builder.typed(source, text::parse_date, Values::Date),
+        (DataType::Time, _) => builder.typed(source, text::parse_time, Values::Time),
+        (DataType::Timestamp, _) => builder.typed(source, text::parse_timestamp, Values::Timestamp),
         (DataType::Timestamptz, _) => {
-            builder.typed(read, text::parse_timestamptz, Values::Timestamptz)
+            builder.typed(source, text::parse_timestamptz, Values::Timestamptz)
         }
-        (DataType::Interval, _) => builder.typed(read, Interval::parse, Values::Interval),
-        (DataType::Text, _) => Column::new(Values::Text(builder.text(read))),
-        (DataType::Json, _) => Column::new(Values::Json(builder.text(read))),
+        (DataType::Interval, _) => builder.typed(source, Interval::parse, Values::Interval),
+        (DataType::Text, _) => Column::new(Values::Text(builder.text(source))),
+        (DataType::Json, _) => Column::new(Values::Json(builder.text(source))),
         (DataType::List(element), _) => {
-            Column::new(Values::List(builder.list(read, element), element))
+            Column::new(Values::List(builder.list(source, element), element))
         }
     };
     for row in builder.nulls {
@@ -211,13 +306,19 @@ impl<'a> Builder<'a> {
 
     fn typed<'r, T: Clone + Default>(
         &mut self,
-        read: impl Fn(usize) -> Raw<'r>,
+        source: &impl Source<'r>,
         parse: impl Fn(&[u8]) -> Option<T>,
         wrap: impl Fn(Vec<T>) -> Values,
     ) -> Column {
         let mut values = vec![T::default(); self.rows];
+        let is_usual = matches!(self.target.reading, Reading::Usual);
+        let is_plain = is_usual && source.is_plain(|text| parse(text).is_some());
         for row in self.target.selection {
-            match read(*row as usize) {
+            if is_plain && let Some(value) = parse(source.raw(*row as usize)) {
+                values[*row as usize] = value;
+                continue;
+            }
+            match source.read(*row as usize) {
                 Raw::Null => self.nulls.push(*row as usize),
                 Raw::Fault(what) => self.fault(*row, what),
                 Raw::Text(bytes, _) => match parse(bytes.trim_ascii()) {
@@ -232,28 +333,32 @@ impl<'a> Builder<'a> {
     /// Dates and times of a declared format.
     fn formatted<'r>(
         &mut self,
-        read: impl Fn(usize) -> Raw<'r>,
+        source: &impl Source<'r>,
         data_type: DataType,
         format: &Format,
     ) -> Column {
         let moment = |bytes: &[u8]| format.read(bytes);
         match data_type {
             DataType::Date => {
-                self.typed(read, |bytes| moment(bytes).and_then(reading::day_of), Values::Date)
+                self.typed(source, |bytes| moment(bytes).and_then(reading::day_of), Values::Date)
             }
             DataType::Time => {
-                self.typed(read, |bytes| moment(bytes).map(reading::time_of), Values::Time)
+                self.typed(source, |bytes| moment(bytes).map(reading::time_of), Values::Time)
             }
-            DataType::Timestamptz => self.typed(read, moment, Values::Timestamptz),
-            DataType::Timestamp => self.typed(read, moment, Values::Timestamp),
+            DataType::Timestamptz => self.typed(source, moment, Values::Timestamptz),
+            DataType::Timestamp => self.typed(source, moment, Values::Timestamp),
             other => unreachable!("a format of dates for {other}"),
         }
     }
 
-    fn text<'r>(&mut self, read: impl Fn(usize) -> Raw<'r>) -> Text {
+    fn text<'r>(&mut self, source: &impl Source<'r>) -> Text {
         let mut texts = Text::filled(self.chunk.clone(), self.rows);
         for row in self.target.selection {
-            match read(*row as usize) {
+            if let Some(span) = source.plain_text(*row as usize) {
+                texts.set_span(*row as usize, span);
+                continue;
+            }
+            match source.read(*row as usize) {
                 Raw::Null => self.nulls.push(*row as usize),
                 Raw::Fault(what) => self.fault(*row, what),
                 Raw::Text(bytes, _) if !is_utf8(&bytes) => self.fault(*row, "is not valid UTF-8"),
@@ -265,12 +370,12 @@ impl<'a> Builder<'a> {
     }
 
     /// JSON arrays, each in the one form of a list.
-    fn list<'r>(&mut self, read: impl Fn(usize) -> Raw<'r>, element: Element) -> Text {
+    fn list<'r>(&mut self, source: &impl Source<'r>, element: Element) -> Text {
         let mut texts = Text::filled(self.chunk.clone(), self.rows);
         let mut scratch = Vec::new();
         for row in self.target.selection {
             scratch.clear();
-            match read(*row as usize) {
+            match source.read(*row as usize) {
                 Raw::Null => self.nulls.push(*row as usize),
                 Raw::Fault(what) => self.fault(*row, what),
                 Raw::Text(bytes, _) if !list::is_json(&bytes) => self.fault(*row, NOT_A_VALUE),

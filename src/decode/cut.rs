@@ -9,9 +9,9 @@ use crate::record::{Batch, Reason};
 pub enum Start {
     /// Here: the previous chunk is known to end here.
     Exact(usize),
-    /// At the first record that starts at or after this offset. The byte before it (in the window,
-    /// unless the file starts here) is assumed to be outside quotes; whoever uses the result checks
-    /// [`Cut::start`] against the end of the previous chunk.
+    /// At the first record that starts at or after this offset. Whether the byte before it (in the
+    /// window, unless the file starts here) lies between quotes is guessed; whoever uses the result
+    /// checks [`Cut::start`] against the end of the previous chunk.
     AtOrAfter(usize),
 }
 

@@ -17,12 +17,35 @@ pub(super) struct CsvWriter {
     line_end: &'static [u8],
     header: Option<Vec<String>>,
     cells: Vec<Cell>,
+    /// The cells of records that have all their fields: neighbours that are copied are one.
+    parts: Vec<Part>,
+    /// Which bytes a text is quoted for.
+    is_special: [bool; 256],
+    /// Whether no number, date or time holds such a byte.
+    is_plain_safe: bool,
+}
+
+/// A part of an output record.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// The fields from the first to the last, with the delimiters between them, as they came.
+    Fields(usize, usize),
+    /// Any other cell.
+    Cell(Cell),
 }
 
 impl CsvWriter {
     pub(super) fn new(sink: CsvSink, layout: &Layout, cells: Vec<Cell>) -> CsvWriter {
         let names = layout.fields.iter().map(|field| field.name.clone());
+        let mut is_special = [false; 256];
+        for byte in [Some(sink.dialect.delimiter), sink.dialect.quote, Some(b'\n'), Some(b'\r')] {
+            is_special[usize::from(byte.unwrap_or(b'\n'))] = true;
+        }
         CsvWriter {
+            parts: parts_of(&cells),
+            is_special,
+            is_plain_safe: !(0..=u8::MAX)
+                .any(|byte| is_special[usize::from(byte)] && may_be_plain(byte)),
             dialect: sink.dialect,
             line_end: match sink.line_end {
                 LineEnd::Lf => b"\n",
@@ -69,6 +92,11 @@ impl CsvWriter {
             self.copy(records, &batch.selection, out);
             return Vec::new();
         }
+        if let RawRecords::Csv(records) = &batch.raw
+            && records.is_uniform
+        {
+            return self.write_parts(records, batch, out);
+        }
         write_rows(&batch.selection, out, |out, row| {
             let start = out.len();
             for (index, cell) in self.cells.iter().enumerate() {
@@ -76,6 +104,36 @@ impl CsvWriter {
                     out.push(self.dialect.delimiter);
                 }
                 self.write_cell(out, *cell, cell.content(batch, row), row)?;
+            }
+            if out.len() == start {
+                self.write_text(out, b"")?;
+            }
+            out.extend_from_slice(self.line_end);
+            Ok(())
+        })
+    }
+
+    /// The same for records that have all their fields.
+    fn write_parts(
+        &self,
+        records: &CsvRecords,
+        batch: &Batch,
+        out: &mut Vec<u8>,
+    ) -> Vec<(u32, Reason)> {
+        write_rows(&batch.selection, out, |out, row| {
+            let start = out.len();
+            for (index, part) in self.parts.iter().enumerate() {
+                if index > 0 {
+                    out.push(self.dialect.delimiter);
+                }
+                match *part {
+                    Part::Fields(first, last) => {
+                        out.extend_from_slice(records.fields(row, first, last));
+                    }
+                    Part::Cell(cell) => {
+                        self.write_cell(out, cell, cell.content(batch, row), row)?;
+                    }
+                }
             }
             if out.len() == start {
                 self.write_text(out, b"")?;
@@ -140,7 +198,7 @@ impl CsvWriter {
             plain => {
                 let start = out.len();
                 write_plain(out, plain, row);
-                if out[start..].iter().any(|byte| self.is_special(*byte)) {
+                if !self.is_safe(plain) && self.has_special(&out[start..]) {
                     let text = out.split_off(start);
                     return self.write_text(out, &text);
                 }
@@ -160,7 +218,7 @@ impl CsvWriter {
 
     /// A text, quoted where it has to be.
     fn write_text(&self, out: &mut Vec<u8>, text: &[u8]) -> Result<(), Reason> {
-        if !text.is_empty() && !text.iter().any(|byte| self.is_special(*byte)) {
+        if !text.is_empty() && !self.has_special(text) {
             out.extend_from_slice(text);
             return Ok(());
         }
@@ -182,9 +240,33 @@ impl CsvWriter {
         Ok(())
     }
 
-    fn is_special(&self, byte: u8) -> bool {
-        byte == self.dialect.delimiter
-            || matches!(byte, b'\n' | b'\r')
-            || Some(byte) == self.dialect.quote
+    fn has_special(&self, text: &[u8]) -> bool {
+        text.iter().any(|byte| self.is_special[usize::from(*byte)])
     }
+
+    /// Whether no text of these values has to be quoted.
+    fn is_safe(&self, values: &Values) -> bool {
+        self.is_plain_safe
+            && !matches!(values, Values::Text(_) | Values::Json(_) | Values::List(..))
+    }
+}
+
+/// Cells of records that have all their fields, with neighbours that are copied as one.
+fn parts_of(cells: &[Cell]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for cell in cells {
+        match (parts.last_mut(), cell) {
+            (Some(Part::Fields(_, last)), Cell::CsvVerbatim(place)) if *last + 1 == *place => {
+                *last = *place;
+            }
+            (_, Cell::CsvVerbatim(place)) => parts.push(Part::Fields(*place, *place)),
+            (_, cell) => parts.push(Part::Cell(*cell)),
+        }
+    }
+    parts
+}
+
+/// Whether a byte may stand in the text of a boolean, a number, a date, a time or an interval.
+fn may_be_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-.: ".contains(&byte)
 }

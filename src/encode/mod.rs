@@ -36,7 +36,7 @@ pub struct Encoder {
 
 #[derive(Debug, Clone)]
 enum Writer {
-    Csv(csv::CsvWriter),
+    Csv(Box<csv::CsvWriter>),
     Jsonl(jsonl::JsonlWriter),
 }
 
@@ -86,7 +86,9 @@ impl Encoder {
         let cell = |field: &Field| Cell::new(field.slot, slots, from, &format);
         let cells: Vec<Cell> = layout.fields.iter().map(cell).collect();
         let writer = match format {
-            SinkFormat::Csv(sink) => Writer::Csv(csv::CsvWriter::new(sink, layout, cells)),
+            SinkFormat::Csv(sink) => {
+                Writer::Csv(Box::new(csv::CsvWriter::new(sink, layout, cells)))
+            }
             SinkFormat::Jsonl => Writer::Jsonl(jsonl::JsonlWriter::new(layout, slots, cells)),
         };
         let cells = match &writer {

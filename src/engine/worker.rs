@@ -121,6 +121,8 @@ impl Encoded {
 const OVERLAP_BYTES: usize = 16 * 1024;
 /// A guessed start is given up where the last record seems to need more bytes than this.
 const GUESS_BYTES_MAX: usize = 256 * 1024;
+/// The most windows that a worker holds on to.
+const WINDOWS_MAX: usize = 8;
 /// Bytes read at a time while the rest of an oversize record is skipped.
 const SKIP_BYTES: usize = 1024 * 1024;
 
@@ -130,18 +132,19 @@ pub struct Worker<'a> {
     inputs: &'a Inputs,
     storage: &'a dyn Storage,
     chunks: Chunks,
-    buffer: Vec<u8>,
+    /// The bytes of the last chunks; those that nobody else looks at any more are used again.
+    windows: Vec<Arc<Vec<u8>>>,
 }
 
 impl<'a> Worker<'a> {
-    /// A worker with an empty buffer.
+    /// A worker that has read nothing yet.
     pub fn new(
         plan: &'a Plan,
         inputs: &'a Inputs,
         storage: &'a dyn Storage,
         chunks: Chunks,
     ) -> Worker<'a> {
-        Worker { plan, inputs, storage, chunks, buffer: Vec::new() }
+        Worker { plan, inputs, storage, chunks, windows: Vec::new() }
     }
 
     /// Processes a chunk; `None` when its start could not be guessed, or the guess led nowhere.
@@ -168,9 +171,10 @@ impl<'a> Worker<'a> {
         let end = usize::try_from(nominal_end - base).expect("a chunk fits into memory");
         let mut wanted = end + OVERLAP_BYTES;
         loop {
-            let buffer = std::mem::take(&mut self.buffer);
-            let (window, is_end) = reader.read(buffer, wanted)?;
-            let window = Arc::new(window);
+            let mut window = self.free_window();
+            let buffer = Arc::get_mut(&mut window).expect("nobody else looks at it");
+            let is_end = reader.read(buffer, wanted)?;
+            self.windows.push(Arc::clone(&window));
             let cut_again = || self.plan.decoder.cut(&window, cut_start, end, is_end);
             match cut_again() {
                 CutOutcome::Unknown => return Ok(None),
@@ -182,9 +186,7 @@ impl<'a> Worker<'a> {
                 }
                 CutOutcome::NeedMore => wanted *= 2,
                 CutOutcome::Cut(cut) => {
-                    let chunk = self.chunk(base, cut, &cut_again);
-                    self.buffer = Arc::try_unwrap(window).unwrap_or_default();
-                    return Ok(Some(chunk));
+                    return Ok(Some(self.chunk(base, cut, &cut_again)));
                 }
                 CutOutcome::Oversize { before, skip } => {
                     let mut chunk = self.chunk(base, before, &cut_again);
@@ -193,6 +195,17 @@ impl<'a> Worker<'a> {
                 }
             }
         }
+    }
+
+    /// Room for the bytes of a chunk.
+    fn free_window(&mut self) -> Arc<Vec<u8>> {
+        if let Some(free) = self.windows.iter().position(|window| Arc::strong_count(window) == 1) {
+            return self.windows.swap_remove(free);
+        }
+        if self.windows.len() == WINDOWS_MAX {
+            self.windows.remove(0);
+        }
+        Arc::default()
     }
 
     /// Processes a chunk whose first record is known to start at `start`.
@@ -351,12 +364,12 @@ struct WindowReader<'a> {
 
 impl WindowReader<'_> {
     /// `wanted` bytes or all that are left, and whether these are all.
-    fn read(&self, mut buffer: Vec<u8>, wanted: usize) -> Result<(Vec<u8>, bool)> {
+    fn read(&self, buffer: &mut Vec<u8>, wanted: usize) -> Result<bool> {
         let left = self.size - self.base;
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
         buffer.resize(length, 0);
-        self.read_at(&mut buffer, self.base)?;
-        Ok((buffer, length as u64 == left))
+        self.read_at(buffer, self.base)?;
+        Ok(length as u64 == left)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {

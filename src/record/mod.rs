@@ -13,6 +13,8 @@ mod batch;
 
 pub mod calendar;
 
+pub mod digits;
+
 mod column;
 
 mod fingerprint;

@@ -64,12 +64,22 @@ pub struct JsonRecords {
 
 impl CsvRecords {
     /// The bytes of a field, quotes included; empty for a missing one.
+    #[inline]
     pub fn field(&self, row: usize, column: usize) -> &[u8] {
         let span = self.field_span(row, column);
         &self.chunk[span.start as usize..(span.start + span.length) as usize]
     }
 
+    /// The bytes from a field to another one of a record that has all its fields, with what stands between them.
+    #[inline]
+    pub fn fields(&self, row: usize, first: usize, last: usize) -> &[u8] {
+        let at = row * self.columns;
+        let start = if first == 0 { self.starts[row] } else { self.ends[at + first - 1] + 1 };
+        &self.chunk[start as usize..self.ends[at + last] as usize]
+    }
+
     /// Where a field is; length 0 for a missing one.
+    #[inline]
     pub fn field_span(&self, row: usize, column: usize) -> Span {
         let at = row * self.columns + column;
         let start = if column == 0 { self.starts[row] } else { self.ends[at - 1] + 1 };

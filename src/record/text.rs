@@ -4,6 +4,8 @@
 //! without surrounding white space and return `None` for anything else; writers append to a buffer.
 //! Dates are days since 1970-01-01, timestamps microseconds since then, both proleptic Gregorian.
 
+use super::digits;
+
 /// Microseconds of a day.
 pub const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -27,6 +29,9 @@ pub fn parse_boolean(bytes: &[u8]) -> Option<bool> {
 /// An optional sign and decimal digits within 64 bits.
 pub fn parse_bigint(bytes: &[u8]) -> Option<i64> {
     let (is_negative, digits) = split_sign(bytes);
+    if let Some(value) = digits::parse(digits) {
+        return Some(if is_negative { -value } else { value });
+    }
     if digits.is_empty() || digits.len() > 19 + leading_zeros(digits) {
         return None;
     }
@@ -42,6 +47,9 @@ pub fn parse_bigint(bytes: &[u8]) -> Option<i64> {
 /// Digits beyond `scale` are rounded half away from zero. `None` where the value does not fit `precision` digits.
 pub fn parse_decimal(bytes: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let (is_negative, rest) = split_sign(bytes);
+    if let Some(units) = parse_short_decimal(rest, precision, scale) {
+        return Some(i128::from(if is_negative { -units } else { units }));
+    }
     let (mantissa, exponent) = match rest.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (&rest[..at], parse_bigint(&rest[at + 1..])?),
         None => (rest, 0),
@@ -76,9 +84,53 @@ pub fn parse_decimal(bytes: &[u8], precision: u8, scale: u8) -> Option<i128> {
     Some(if is_negative { -units } else { units })
 }
 
+/// The usual decimal: digits, and just `scale` of them behind a point. `None` where it is another one, or none at all.
+#[inline]
+fn parse_short_decimal(bytes: &[u8], precision: u8, scale: u8) -> Option<i64> {
+    if scale == 0 {
+        return digits::parse(bytes).filter(|_| bytes.len() <= usize::from(precision));
+    }
+    let scale = usize::from(scale);
+    let (whole, rest) = bytes.split_at_checked(bytes.len().checked_sub(scale + 1)?)?;
+    let (b'.', fraction) = rest.split_first()? else { return None };
+    let count = whole.len() + scale;
+    if count > digits::MAX || count > usize::from(precision) {
+        return None;
+    }
+    Some(digits::parse(whole)? * digits::POWERS[scale] + digits::parse(fraction)?)
+}
+
 /// A decimal number or `nan`, `inf`, `infinity` without regard to case; correctly rounded.
 pub fn parse_double(bytes: &[u8]) -> Option<f64> {
-    fast_float2::parse(bytes).ok()
+    parse_short_double(bytes).or_else(|| fast_float2::parse(bytes).ok())
+}
+
+/// The usual double: a few digits, some of them behind a point. An integer below 2^53 and a power of ten up to 10^22 are
+/// doubles themselves, so that their quotient is correctly rounded (Clinger, "How to Read Floating Point Numbers
+/// Accurately", 1990).
+#[inline]
+fn parse_short_double(bytes: &[u8]) -> Option<f64> {
+    let (is_negative, digits) = split_sign(bytes);
+    if digits.len() > DOUBLE_DIGITS + 1 {
+        return None;
+    }
+    let point = digits.iter().position(|byte| *byte == b'.')?;
+    let (whole, fraction) = (&digits[..point], &digits[point + 1..]);
+    if whole.len() + fraction.len() > DOUBLE_DIGITS {
+        return None;
+    }
+    let power = digits::POWERS[fraction.len()];
+    let mantissa = digits::parse(whole)? * power + digits::parse(fraction)?;
+    let value = exact(mantissa) / exact(power);
+    Some(if is_negative { -value } else { value })
+}
+
+/// So many digits are always less than 2^53.
+const DOUBLE_DIGITS: usize = 15;
+
+/// An integer below 2^53 as a double.
+fn exact(integer: i64) -> f64 {
+    integer as f64
 }
 
 /// `YYYY-MM-DD` with a year of 1 to 9999.
@@ -191,8 +243,20 @@ pub fn write_decimal(out: &mut Vec<u8>, units: i128, scale: u8) {
     if units < 0 {
         out.push(b'-');
     }
+    if let (Ok(units), Some(power)) =
+        (u64::try_from(units.unsigned_abs()), digits::POWERS.get(usize::from(scale)))
+    {
+        let power = power.unsigned_abs();
+        write_parts(out, units / power, units % power, scale);
+        return;
+    }
     let power = 10_u128.pow(u32::from(scale));
-    let (whole, fraction) = (units.unsigned_abs() / power, units.unsigned_abs() % power);
+    write_parts(out, units.unsigned_abs() / power, units.unsigned_abs() % power, scale);
+}
+
+/// Appends what stands before the point, and behind it.
+#[inline]
+fn write_parts<T: itoa::Integer>(out: &mut Vec<u8>, whole: T, fraction: T, scale: u8) {
     out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
     if scale > 0 {
         out.push(b'.');
@@ -340,6 +404,7 @@ fn write_padded(out: &mut Vec<u8>, value: i64, width: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -420,6 +485,34 @@ mod tests {
             assert_eq!(round(bad), None, "{bad}");
         }
         assert_eq!(written(|out| write_timestamptz(out, 0)), "1970-01-01 00:00:00+00");
+    }
+
+    proptest! {
+        #[test]
+        fn usual_decimals_are_read_as_any_others(text in "[+-]?[0-9]{0,10}[.]?[0-9]{0,9}", scale in 0_u8..10) {
+            for precision in [scale, 12, 18, 38] {
+                // With an exponent it is not the usual one.
+                let unusual = parse_decimal(format!("{text}e0").as_bytes(), precision, scale);
+                prop_assert_eq!(parse_decimal(text.as_bytes(), precision, scale), unusual, "{}", &text);
+            }
+        }
+
+        #[test]
+        fn usual_doubles_are_correctly_rounded(text in "[+-]?[0-9]{0,9}[.]?[0-9]{0,9}") {
+            let expected: Option<f64> = text.parse().ok();
+            let read = parse_double(text.as_bytes());
+            prop_assert_eq!(read.map(f64::to_bits), expected.map(f64::to_bits), "{}", &text);
+        }
+
+        #[test]
+        fn decimals_are_read_back_as_they_are_written(
+            units in prop_oneof![any::<i64>().prop_map(i128::from), -10_i128.pow(37)..10_i128.pow(37)],
+            scale in 0_u8..38,
+        ) {
+            let mut out = Vec::new();
+            write_decimal(&mut out, units, scale);
+            prop_assert_eq!(parse_decimal(&out, 38, scale), Some(units), "{}", String::from_utf8_lossy(&out));
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// The file system block whose last, partly filled one is remembered and repaired.
 pub const BLOCK_BYTES: u64 = 4096;
 
+/// The disk is asked to begin with writing whenever there is so much of it: at the end little is left to wait for.
+const WRITE_BACK_BYTES: u64 = 8 << 20;
+
 /// An output file under its staged name, open for appending. One process has it at a time.
 #[derive(Debug)]
 pub struct StagedFile {
@@ -20,6 +23,8 @@ pub struct StagedFile {
     pub(super) digest: Hasher,
     /// The bytes since the last multiple of [`BLOCK_BYTES`].
     pub(super) tail: Vec<u8>,
+    /// Up to here the disk was asked to begin with writing.
+    given_out: u64,
     _lock: Lock,
 }
 
@@ -79,6 +84,7 @@ impl StagedFile {
             length: mark.length,
             digest: Hasher::new_with_initial_len(mark.crc, mark.length),
             tail: mark.tail.clone(),
+            given_out: mark.length - mark.length % BLOCK_BYTES,
             _lock: lock,
         }
     }
@@ -97,6 +103,11 @@ impl StagedFile {
             None => self.digest.update(bytes),
         }
         self.remember_tail(bytes);
+        let block_start = self.length - self.length % BLOCK_BYTES;
+        if block_start - self.given_out >= WRITE_BACK_BYTES {
+            self.file.start_write_back(self.given_out..block_start);
+            self.given_out = block_start;
+        }
         Ok(())
     }
 

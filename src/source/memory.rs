@@ -4,6 +4,7 @@ use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Privacy
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -141,6 +142,8 @@ impl File for MemoryFile {
     fn set_length(&self, _: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    fn start_write_back(&self, _: Range<u64>) {}
 
     fn reserve(&self, _: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())

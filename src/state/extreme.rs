@@ -3,6 +3,7 @@
 use super::codec::{Reader, Unreadable, Writer};
 use crate::record::aggregation::Extremum;
 use crate::record::{Column, DataType, Element, Interval, Validity, Values, list};
+use crate::vector::prefetch;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
@@ -64,6 +65,17 @@ impl Extreme {
             Best::Doubles(values) => values.resize(groups, 0.0),
             Best::Intervals(values) => values.resize(groups, Interval::default()),
             Best::Texts(values) | Best::Lists(values, _) => values.resize(groups, Box::default()),
+        }
+    }
+
+    /// Asks for the memory of a group's best value.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.seen[group]);
+        match &self.best {
+            Best::Integers(best) => prefetch(&best[group]),
+            Best::Doubles(best) => prefetch(&best[group]),
+            Best::Intervals(best) => prefetch(&best[group]),
+            Best::Texts(best) | Best::Lists(best, _) => prefetch(&best[group]),
         }
     }
 

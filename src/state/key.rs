@@ -5,15 +5,20 @@
 //! no negative zero; intervals are normalised. The bytes are read back when a group is written.
 
 use crate::record::{Column, DataType, Element, Interval, Text, Values};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The keys of some rows, with their hashes.
 #[derive(Debug, Default)]
 pub struct Keys {
+    /// All keys one behind the other, and [`PADDING`] bytes.
     bytes: Vec<u8>,
     ends: Vec<u32>,
     hashes: Vec<u32>,
 }
+
+/// Behind the start of each key there are so many bytes at least, so that a short one is read at once.
+const PADDING: usize = 16;
 
 const NULL: u8 = 0;
 const VALUE: u8 = 1;
@@ -32,9 +37,9 @@ pub fn wide_hash(key: &[u8]) -> u64 {
 impl Keys {
     /// The keys of the given rows, each made of the values of all columns.
     pub fn of_columns(columns: &[Arc<Column>], rows: &[u32]) -> Keys {
-        Keys::build(rows, |bytes, row| {
+        Keys::build(rows.iter(), |bytes, row| {
             for column in columns {
-                write_value(bytes, column, row as usize, Form::Canonical);
+                write_value(bytes, column, *row as usize, Form::Canonical);
             }
         })
     }
@@ -45,27 +50,34 @@ impl Keys {
         rows: &[u32],
         bytes_of: impl Fn(u32) -> &'a [u8],
     ) -> Keys {
-        Keys::build(rows, |bytes, row| {
+        Keys::build(rows.iter(), |bytes, row| {
             for column in columns {
-                write_value(bytes, column, row as usize, Form::Canonical);
+                write_value(bytes, column, *row as usize, Form::Canonical);
             }
-            bytes.extend_from_slice(bytes_of(row));
+            bytes.extend_from_slice(bytes_of(*row));
         })
     }
 
-    fn build(rows: &[u32], mut write: impl FnMut(&mut Vec<u8>, u32)) -> Keys {
+    /// Keys that are there as bytes.
+    pub fn of_bytes<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Keys {
+        Keys::build(keys, |bytes, key| bytes.extend_from_slice(key))
+    }
+
+    fn build<T>(items: impl Iterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) -> Keys {
+        let count = items.size_hint().0;
         let mut keys = Keys {
-            bytes: Vec::with_capacity(rows.len() * 16),
-            ends: Vec::with_capacity(rows.len()),
-            hashes: Vec::with_capacity(rows.len()),
+            bytes: Vec::with_capacity(count * 16 + PADDING),
+            ends: Vec::with_capacity(count),
+            hashes: Vec::with_capacity(count),
         };
-        for row in rows {
+        for item in items {
             let start = keys.bytes.len();
-            write(&mut keys.bytes, *row);
+            write(&mut keys.bytes, item);
             keys.hashes.push(hash(&keys.bytes[start..]));
             let end = u32::try_from(keys.bytes.len());
             keys.ends.push(end.expect("the keys of a chunk are less than 4 GiB"));
         }
+        keys.bytes.extend_from_slice(&[0; PADDING]);
         keys
     }
 
@@ -81,10 +93,31 @@ impl Keys {
 
     /// The hash and bytes of each key, in the order of the rows.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        (0..self.len()).map(|index| {
-            let start = if index == 0 { 0 } else { self.ends[index - 1] };
-            (self.hashes[index], &self.bytes[start as usize..self.ends[index] as usize])
-        })
+        (0..self.len()).map(|index| (self.hashes[index], self.key(index)))
+    }
+
+    /// The bytes of a key, counted from 0.
+    pub fn key(&self, index: usize) -> &[u8] {
+        &self.bytes[self.start(index)..self.ends[index] as usize]
+    }
+
+    /// The first bytes of a key and what stands behind it.
+    pub fn padded(&self, index: usize) -> [u8; PADDING] {
+        *self.bytes[self.start(index)..].first_chunk().expect("every key is padded")
+    }
+
+    /// The hash of a key, counted from 0.
+    pub fn hash(&self, index: usize) -> u32 {
+        self.hashes[index]
+    }
+
+    /// The hashes of some keys, counted from 0.
+    pub fn hashes(&self, keys: Range<usize>) -> &[u32] {
+        &self.hashes[keys]
+    }
+
+    fn start(&self, index: usize) -> usize {
+        if index == 0 { 0 } else { self.ends[index - 1] as usize }
     }
 }
 

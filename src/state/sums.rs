@@ -4,23 +4,33 @@
 
 use super::codec::{Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
+use super::near_sum::{self, NearSum};
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
+use crate::vector::prefetch;
 
-/// Sums of integers and decimals: `high * 2^128 + low` units.
+/// Sums of integers and decimals: `high * 2^64 + units` of each group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntegerSums {
-    low: Vec<i128>,
-    /// Empty until a sum leaves 128 bits.
-    high: Vec<i64>,
-    counts: Vec<u64>,
+    sums: Vec<Sum>,
+    /// Empty until a sum leaves 64 bits.
+    high: Vec<i128>,
     scale: u8,
+}
+
+/// The last 64 bits of a sum, and how many values went into it: side by side, so that a group takes one read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sum {
+    units: i64,
+    count: u64,
 }
 
 /// Sums of doubles.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DoubleSums {
     sums: Vec<ExactSum>,
+    /// What was added last, where it is worth it.
+    near: Vec<NearSum>,
     /// How many values went into each.
     counts: Vec<u64>,
 }
@@ -41,49 +51,61 @@ impl IntegerSums {
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
-        self.low.resize(groups, 0);
-        self.counts.resize(groups, 0);
+        self.sums.resize(groups, Sum::default());
         if !self.high.is_empty() {
             self.high.resize(groups, 0);
         }
     }
 
+    /// Asks for the memory of a group's sum.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.sums[group]);
+    }
+
     /// Takes in valid rows, each into the group beside it.
     pub fn update(&mut self, rows: impl Iterator<Item = (usize, usize)>, column: &Column) {
         match &column.values {
-            Values::Bigint(values) => {
-                rows.for_each(|(group, row)| self.add(group, i128::from(values[row])));
-            }
-            Values::Decimal { units, .. } => {
-                rows.for_each(|(group, row)| self.add(group, units[row]));
-            }
+            Values::Bigint(values) => rows.for_each(|(group, row)| {
+                self.sums[group].count += 1;
+                self.add(group, values[row]);
+            }),
+            Values::Decimal { units, .. } => rows.for_each(|(group, row)| {
+                self.sums[group].count += 1;
+                match i64::try_from(units[row]) {
+                    Ok(units) => self.add(group, units),
+                    Err(_) => self.add_wide(group, units[row]),
+                }
+            }),
             _ => unreachable!("sums of integers take bigint and decimal columns"),
         }
     }
 
-    fn add(&mut self, group: usize, value: i128) {
-        self.counts[group] += 1;
-        self.add_units(group, value);
-    }
-
-    fn add_units(&mut self, group: usize, value: i128) {
-        let (sum, overflowed) = self.low[group].overflowing_add(value);
-        self.low[group] = sum;
+    fn add(&mut self, group: usize, value: i64) {
+        let (units, overflowed) = self.sums[group].units.overflowing_add(value);
+        self.sums[group].units = units;
         if overflowed {
+            // Wrapping past 2^63 moves the units by 2^64.
             self.carry(group, if value < 0 { -1 } else { 1 });
         }
     }
 
-    /// Wrapping past 2^127 moves the low part by 2^128.
-    fn carry(&mut self, group: usize, by: i64) {
-        self.high.resize(self.low.len(), 0);
+    fn add_wide(&mut self, group: usize, value: i128) {
+        let (high, units) = split(value);
+        self.add(group, units);
+        self.carry(group, high);
+    }
+
+    #[cold]
+    fn carry(&mut self, group: usize, by: i128) {
+        self.high.resize(self.sums.len(), 0);
         self.high[group] += by;
     }
 
     /// Takes in one group of another.
     pub fn merge(&mut self, group: usize, other: &IntegerSums, other_group: usize) {
-        self.counts[group] += other.counts[other_group];
-        self.add_units(group, other.low[other_group]);
+        let Sum { units, count } = other.sums[other_group];
+        self.sums[group].count += count;
+        self.add(group, units);
         if let Some(high) = other.high.get(other_group)
             && *high != 0
         {
@@ -91,68 +113,109 @@ impl IntegerSums {
         }
     }
 
-    fn high_of(&self, group: usize) -> i64 {
-        self.high.get(group).copied().unwrap_or(0)
+    /// The sum of a group as `high * 2^128 + low`, high first.
+    fn wide(&self, group: usize) -> (i64, i128) {
+        let units = self.sums[group].units;
+        let high = self.high.get(group).copied().unwrap_or(0);
+        let upper = i64::try_from(high >> 64).expect("half of 128 bits");
+        // What is lost above 128 bits is the upper half, but for the sign of the lower one.
+        let (low, overflowed) = (high << 64).overflowing_add(i128::from(units));
+        let lower_is_negative = high.cast_unsigned() & (1 << 63) != 0;
+        let sign = i64::from(lower_is_negative);
+        let carry = i64::from(overflowed) * if units < 0 { -1 } else { 1 };
+        (upper + sign + carry, low)
+    }
+
+    fn count(&self, group: usize) -> u64 {
+        self.sums[group].count
     }
 
     /// The mean: one division of two numbers that were each rounded once.
     fn mean(&self, group: usize) -> f64 {
         const TWO_TO_128: f64 = f64::from_bits((1023 + 128) << 52);
-        let units = self.high_of(group) as f64 * TWO_TO_128 + self.low[group] as f64;
+        let (high, low) = self.wide(group);
+        let units = high as f64 * TWO_TO_128 + low as f64;
         let power = 10_u128.pow(u32::from(self.scale));
-        units / (power as f64 * self.counts[group].max(1) as f64)
+        units / (power as f64 * self.count(group).max(1) as f64)
     }
 
     /// The means of some groups.
     pub fn means(&self, groups: &[u32]) -> Column {
-        doubles(groups, &self.counts, |group| self.mean(group))
+        doubles(groups, |group| self.count(group), |group| self.mean(group))
     }
 
     /// The sums of some groups as a column of a type; what does not fit is a fault.
     pub fn finish(&self, groups: &[u32], data_type: DataType) -> Column {
         let overflow: Reason = format!("the sum does not fit {data_type}").into();
         let mut column = Column::new(Values::filled(data_type, groups.len()));
+        let limit = match data_type {
+            DataType::Decimal { precision, .. } => 10_u128.pow(u32::from(precision)),
+            _ => 0,
+        };
         for (row, group) in (0_u32..).zip(groups) {
-            let group = *group as usize;
-            let units = (self.high_of(group) == 0).then_some(self.low[group]);
+            let (high, low) = self.wide(*group as usize);
+            let units = (high == 0).then_some(low);
             let fits = match &mut column.values {
                 Values::Bigint(values) => units
                     .and_then(|units| i64::try_from(units).ok())
                     .map(|value| values[row as usize] = value),
-                Values::Decimal { units: values, precision, .. } => {
-                    let limit = 10_u128.pow(u32::from(*precision));
-                    units
-                        .filter(|units| units.unsigned_abs() < limit)
-                        .map(|value| values[row as usize] = value)
-                }
+                Values::Decimal { units: values, .. } => units
+                    .filter(|units| units.unsigned_abs() < limit)
+                    .map(|value| values[row as usize] = value),
                 _ => unreachable!("sums of integers are bigint or decimal"),
             };
             if fits.is_none() {
                 column.set_fault(row, &overflow);
             }
         }
-        set_empty_null(&mut column, groups, &self.counts);
+        set_empty_null(&mut column, groups, |group| self.count(group));
         column
     }
 
     /// Appends all groups.
     pub fn write(&self, out: &mut Writer) {
-        out.u64s(self.counts.iter().copied());
-        out.i128s(self.low.iter().copied());
-        out.flags([!self.high.is_empty()]);
-        out.u64s(self.high.iter().map(|high| high.cast_unsigned()));
+        out.u64s(self.sums.iter().map(|sum| sum.count));
+        if self.high.is_empty() {
+            out.i128s(self.sums.iter().map(|sum| i128::from(sum.units)));
+            out.flags([false]);
+            return;
+        }
+        let wide: Vec<(i64, i128)> = (0..self.sums.len()).map(|group| self.wide(group)).collect();
+        out.i128s(wide.iter().map(|(_, low)| *low));
+        let is_wide = wide.iter().any(|(high, _)| *high != 0);
+        out.flags([is_wide]);
+        out.u64s(wide.iter().filter(|_| is_wide).map(|(high, _)| high.cast_unsigned()));
     }
 
     /// Reads what [`IntegerSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?;
-        self.low = reader.i128s(groups, "sums")?;
-        let is_wide = reader.flags(1, "sums")?[0];
-        let high = reader.u64s(if is_wide { groups } else { 0 }, "sums")?;
-        self.high = high.into_iter().map(u64::cast_signed).collect();
+        let what = "sums";
+        let counts = reader.u64s(groups, "counts")?;
+        let low = reader.i128s(groups, what)?;
+        let is_wide = reader.flags(1, what)?[0];
+        let high = reader.u64s(if is_wide { groups } else { 0 }, what)?;
+        self.high.clear();
+        self.sums = counts.into_iter().map(|count| Sum { units: 0, count }).collect();
+        for (group, low) in low.into_iter().enumerate() {
+            match i64::try_from(low) {
+                Ok(units) => self.add(group, units),
+                Err(_) => self.add_wide(group, low),
+            }
+        }
+        for (group, high) in high.into_iter().enumerate().filter(|(_, high)| *high != 0) {
+            let high = high.cast_signed();
+            // No sum of fewer than 2^64 values is as large as that, and the next one must not overflow.
+            if high.unsigned_abs() > 1 << 62 {
+                return Err(Unreadable { what });
+            }
+            self.carry(group, i128::from(high) << 64);
+        }
         Ok(())
     }
 }
+
+/// So many rows of each group are quicker summed as integers.
+const ROWS_FOR_NEAR: usize = 4;
 
 impl DoubleSums {
     /// Makes room for `groups` groups.
@@ -161,15 +224,41 @@ impl DoubleSums {
         self.counts.resize(groups, 0);
     }
 
+    /// Asks for the memory of a group's sum.
+    pub fn ask_for(&self, group: usize) {
+        prefetch(&self.sums[group]);
+        prefetch(&self.counts[group]);
+    }
+
     /// Takes in valid rows, each into the group beside it.
     pub fn update(&mut self, rows: impl Iterator<Item = (usize, usize)>, column: &Column) {
         let Values::Double(values) = &column.values else {
             unreachable!("sums of doubles take double columns")
         };
         rows.for_each(|(group, row)| {
-            self.sums[group].add(values[row]);
             self.counts[group] += 1;
+            let is_near = match self.near.get_mut(group) {
+                Some(near) => near.add(values[row]),
+                None => false,
+            };
+            if !is_near {
+                self.sums[group].add(values[row]);
+            }
         });
+    }
+
+    /// Before many rows at once, which [`DoubleSums::settle`] must follow: where there are many for each group, a quicker
+    /// sum of them is begun.
+    pub fn begin(&mut self, rows: usize) {
+        let is_worth_it = rows / ROWS_FOR_NEAR >= self.sums.len();
+        let fits = rows <= near_sum::VALUES_MAX as usize;
+        self.near.resize(if is_worth_it && fits { self.sums.len() } else { 0 }, NearSum::default());
+    }
+
+    /// Behind them: the quicker sums end in the others.
+    pub fn settle(&mut self) {
+        self.near.iter_mut().zip(&mut self.sums).for_each(|(near, sum)| near.drain_into(sum));
+        self.near.clear();
     }
 
     /// Takes in one group of another.
@@ -180,14 +269,16 @@ impl DoubleSums {
 
     /// The sums of some groups.
     pub fn finish(&self, groups: &[u32]) -> Column {
-        doubles(groups, &self.counts, |group| self.sums[group].value())
+        doubles(groups, |group| self.counts[group], |group| self.sums[group].value())
     }
 
     /// The means of some groups.
     pub fn means(&self, groups: &[u32]) -> Column {
-        doubles(groups, &self.counts, |group| {
-            self.sums[group].value() / self.counts[group].max(1) as f64
-        })
+        doubles(
+            groups,
+            |group| self.counts[group],
+            |group| self.sums[group].value() / self.counts[group].max(1) as f64,
+        )
     }
 
     /// Appends all groups.
@@ -268,18 +359,26 @@ impl BitSets {
     }
 }
 
-fn doubles(groups: &[u32], counts: &[u64], value: impl Fn(usize) -> f64) -> Column {
+fn doubles(groups: &[u32], count: impl Fn(usize) -> u64, value: impl Fn(usize) -> f64) -> Column {
     let values = groups.iter().map(|group| value(*group as usize)).collect();
     let mut column = Column::new(Values::Double(values));
-    set_empty_null(&mut column, groups, counts);
+    set_empty_null(&mut column, groups, count);
     column
 }
 
 /// A group without a value has no sum and no mean.
-fn set_empty_null(column: &mut Column, groups: &[u32], counts: &[u64]) {
+fn set_empty_null(column: &mut Column, groups: &[u32], count: impl Fn(usize) -> u64) {
     for (row, group) in groups.iter().enumerate() {
-        if counts[*group as usize] == 0 {
+        if count(*group as usize) == 0 {
             column.validity.set_null(row, groups.len());
         }
     }
+}
+
+/// `high * 2^64 + units`, high first.
+fn split(value: i128) -> (i128, i64) {
+    let half = u64::try_from(value.cast_unsigned() & u128::from(u64::MAX));
+    let units = half.expect("half of 128 bits").cast_signed();
+    // Where the units are negative, the upper half is one more.
+    ((value >> 64) + i128::from(units < 0), units)
 }

@@ -1,18 +1,42 @@
 //! An insertion-ordered set of keys: each key gets the next id when it is first seen.
+//!
+//! A set of millions of keys lies outside the processor's caches, and a lookup that waits for each of its reads takes
+//! several times as long as the memory needs. So [`KeyTable::insert_all`] asks for the memory of many keys ahead: the
+//! reads wait side by side. What it gives is what [`KeyTable::insert`] gives one by one.
 
 use super::codec::{Reader, Unreadable, Writer};
+use super::key::{Keys, hash};
+use crate::vector::prefetch;
+use std::ops::Range;
 
 /// Interned keys, by id.
 ///
 /// Open addressing with linear probing over words of 32 bits of hash and 32 bits of id + 1 (0 is empty), so that
-/// a probe touches a key's bytes only where the hash agrees. At most half of the words are in use.
+/// a probe touches a key only where the hash agrees. A hash's home rises with the hash: when the table grows, words are
+/// read and written in order. At most three quarters of the words are in use.
 #[derive(Debug, Clone, Default)]
 pub struct KeyTable {
     words: Vec<u64>,
-    hashes_of: Vec<u32>,
-    ends: Vec<u64>,
+    heads: Vec<Head>,
+    /// The long keys one behind the other.
     bytes: Vec<u8>,
 }
+
+/// A short key itself and its length in the last byte, or [`LONG`] there and before it where a long key lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Head([u8; 16]);
+
+/// The most bytes of a short key.
+const SHORT_MAX: usize = 15;
+/// The last byte of the head of a long key.
+const LONG: u8 = u8::MAX;
+
+/// Memory is asked for so many keys ahead: more than the processor reads at a time, and few enough that what was read
+/// is still in its first cache when it is needed.
+const BLOCK: usize = 64;
+
+/// No id.
+const NONE: u32 = u32::MAX;
 
 /// What [`KeyTable::insert`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,107 +56,231 @@ impl Entry {
     }
 }
 
+impl Head {
+    /// Of a key of at most [`SHORT_MAX`] bytes, given with whatever stands behind it.
+    fn short(padded: [u8; 16], length: usize) -> Head {
+        let kept = u128::from_le_bytes(padded) & !(u128::MAX << (8 * length));
+        Head((kept | (length as u128) << (8 * SHORT_MAX)).to_le_bytes())
+    }
+
+    /// Of a key that lies in the table's bytes.
+    fn long(start: usize, length: usize) -> Head {
+        let length = u32::try_from(length).expect("a key is shorter than 4 GiB");
+        let mut head = [LONG; 16];
+        head[..8].copy_from_slice(&(start as u64).to_le_bytes());
+        head[8..12].copy_from_slice(&length.to_le_bytes());
+        Head(head)
+    }
+
+    fn is_long(&self) -> bool {
+        self.0[SHORT_MAX] == LONG
+    }
+
+    /// The key, from the bytes of the table.
+    fn key<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.is_long() {
+            return &self.0[..usize::from(self.0[SHORT_MAX])];
+        }
+        let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1, l2, l3, ..] = self.0;
+        let start = usize::try_from(u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]));
+        let start = start.expect("keys lie in memory");
+        &bytes[start..start + u32::from_le_bytes([l0, l1, l2, l3]) as usize]
+    }
+}
+
 impl KeyTable {
     /// The smallest number of words.
     const WORDS_MIN: usize = 64;
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.heads.len()
     }
 
     /// Whether no key was seen.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.heads.is_empty()
     }
 
     /// The bytes of a key.
     pub fn key(&self, id: u32) -> &[u8] {
-        let id = id as usize;
-        let start = if id == 0 { 0 } else { self.ends[id - 1] };
-        let bounds = usize::try_from(start).ok().zip(usize::try_from(self.ends[id]).ok());
-        let (start, end) = bounds.expect("keys lie in memory");
-        &self.bytes[start..end]
+        self.heads[id as usize].key(&self.bytes)
     }
 
-    /// The hash and bytes of a key, counted from 0.
-    pub fn entry(&self, index: usize) -> (u32, &[u8]) {
-        let id = u32::try_from(index).expect("ids have 32 bits");
-        (self.hashes_of[index], self.key(id))
+    /// All keys in the order of their ids.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.heads.iter().map(|head| head.key(&self.bytes))
     }
 
     /// Finds or adds a key. `hash` must be the one of [`super::key::hash`].
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> Entry {
-        if self.len() * 2 >= self.words.len() {
-            self.grow();
+        self.reserve(1);
+        match self.probe(hash, key) {
+            Ok(id) => Entry::Known(id),
+            Err(empty) => {
+                let id = self.push(key);
+                self.words[empty] = u64::from(hash) << 32 | u64::from(id + 1);
+                Entry::New(id)
+            }
         }
-        let mask = self.words.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            let word = self.words[at];
-            if word == 0 {
-                let id = self.push(hash, key);
-                self.words[at] = u64::from(hash) << 32 | u64::from(id + 1);
-                return Entry::New(id);
+    }
+
+    /// Finds or adds keys in their order, and answers their ids.
+    pub fn insert_all(&mut self, keys: &Keys) -> Vec<u32> {
+        self.reserve(1);
+        let mut ids = vec![NONE; keys.len()];
+        // Each block goes through four steps, each of which asks for what the next one reads.
+        let blocks = keys.len().div_ceil(BLOCK);
+        for round in 0..blocks + 3 {
+            let block = |step: usize| match round.checked_sub(step) {
+                Some(block) if block < blocks => block * BLOCK..keys.len().min((block + 1) * BLOCK),
+                _ => 0..0,
+            };
+            self.ask_for_words(keys.hashes(block(0)));
+            self.find_likely(keys.hashes(block(1)), &mut ids[block(1)]);
+            self.ask_for_long(&ids[block(2)]);
+            self.settle(keys, block(3), &mut ids);
+        }
+        ids
+    }
+
+    fn ask_for_words(&self, hashes: &[u32]) {
+        hashes.iter().for_each(|hash| prefetch(&self.words[self.home(*hash)]));
+    }
+
+    /// Finds the first key with the same hash as each, and asks for its head.
+    fn find_likely(&self, hashes: &[u32], ids: &mut [u32]) {
+        for (id, hash) in ids.iter_mut().zip(hashes) {
+            let word = self.words[self.next_like(*hash, self.home(*hash))];
+            if let Some(likely) = id_of(word) {
+                *id = likely;
+                prefetch(&self.heads[likely as usize]);
             }
-            if (word >> 32) as u32 == hash {
-                let id = (word & 0xffff_ffff) as u32 - 1;
-                if self.key(id) == key {
-                    return Entry::Known(id);
+        }
+    }
+
+    /// Asks for both ends of long keys.
+    fn ask_for_long(&self, ids: &[u32]) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        for head in ids.iter().filter_map(|id| self.heads.get(*id as usize)) {
+            if head.is_long()
+                && let [first, .., last] = head.key(&self.bytes)
+            {
+                prefetch(first);
+                prefetch(last);
+            }
+        }
+    }
+
+    /// Keeps the ids of keys that are the same, and finds or adds the others, in their order.
+    fn settle(&mut self, keys: &Keys, block: Range<usize>, ids: &mut [u32]) {
+        for place in block {
+            let key = keys.key(place);
+            let is_same = self.heads.get(ids[place] as usize).is_some_and(|head| {
+                if key.len() <= SHORT_MAX {
+                    *head == Head::short(keys.padded(place), key.len())
+                } else {
+                    head.is_long() && head.key(&self.bytes) == key
                 }
+            });
+            if !is_same {
+                ids[place] = self.insert(keys.hash(place), key).id();
             }
-            at = (at + 1) & mask;
         }
     }
 
     /// Finds a key. `hash` must be the one of [`super::key::hash`].
     pub fn find(&self, hash: u32, key: &[u8]) -> Option<u32> {
-        if self.words.is_empty() {
-            return None;
-        }
-        let mask = self.words.len() - 1;
-        let mut at = hash as usize & mask;
+        if self.words.is_empty() { None } else { self.probe(hash, key).ok() }
+    }
+
+    /// The id of a key, or the place of the empty word where its own belongs; there must be words.
+    fn probe(&self, hash: u32, key: &[u8]) -> Result<u32, usize> {
+        let mut at = self.home(hash);
         loop {
-            let word = self.words[at];
-            if word == 0 {
-                return None;
+            at = self.next_like(hash, at);
+            let Some(id) = id_of(self.words[at]) else { return Err(at) };
+            if self.key(id) == key {
+                return Ok(id);
             }
-            if (word >> 32) as u32 == hash {
-                let id = (word & 0xffff_ffff) as u32 - 1;
-                if self.key(id) == key {
-                    return Some(id);
-                }
-            }
-            at = (at + 1) & mask;
+            at = self.behind(at);
         }
     }
 
-    fn push(&mut self, hash: u32, key: &[u8]) -> u32 {
-        let id = u32::try_from(self.len()).expect("a table holds less than 2^32 keys");
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len() as u64);
-        self.hashes_of.push(hash);
+    /// Where the search for a hash begins.
+    fn home(&self, hash: u32) -> usize {
+        let home = (u64::from(hash) * self.words.len() as u64) >> 32;
+        usize::try_from(home).expect("a home is the place of a word")
+    }
+
+    fn behind(&self, at: usize) -> usize {
+        if at + 1 == self.words.len() { 0 } else { at + 1 }
+    }
+
+    /// The first place from one on whose word is empty or of the hash.
+    fn next_like(&self, hash: u32, mut at: usize) -> usize {
+        while is_of_other(self.words[at], hash) {
+            at = self.behind(at);
+        }
+        at
+    }
+
+    fn push(&mut self, key: &[u8]) -> u32 {
+        let id = u32::try_from(self.len()).ok().filter(|id| *id != NONE);
+        let id = id.expect("a table holds less than 2^32 - 1 keys");
+        self.heads.push(if key.len() <= SHORT_MAX {
+            let mut padded = [0; 16];
+            padded[..key.len()].copy_from_slice(key);
+            Head::short(padded, key.len())
+        } else {
+            self.bytes.extend_from_slice(key);
+            Head::long(self.bytes.len() - key.len(), key.len())
+        });
         id
     }
 
-    fn grow(&mut self) {
-        let words = (self.words.len() * 2).max(Self::WORDS_MIN);
-        self.words = vec![0; words];
-        let mask = words - 1;
-        for (id, hash) in (1_u64..).zip(&self.hashes_of) {
-            let mut at = *hash as usize & mask;
-            while self.words[at] != 0 {
-                at = (at + 1) & mask;
-            }
-            self.words[at] = u64::from(*hash) << 32 | id;
+    /// Makes room for so many more keys.
+    fn reserve(&mut self, more: usize) {
+        let mut words = self.words.len().max(Self::WORDS_MIN);
+        while (self.len() + more) * 4 > words * 3 {
+            words *= 2;
         }
+        if words == self.words.len() {
+            return;
+        }
+        // In place, from the last word on: a word moves up to where all were moved already. The others follow then.
+        let before = self.words.len();
+        self.words.resize(words, 0);
+        let mut others = Vec::new();
+        for at in (0..before).rev() {
+            let word = std::mem::take(&mut self.words[at]);
+            if word == 0 {
+                continue;
+            }
+            let home = self.home(hash_of(word));
+            match self.empty_from(home).filter(|_| home > at) {
+                Some(empty) => self.words[empty] = word,
+                None => others.push(word),
+            }
+        }
+        for word in others {
+            let home = self.home(hash_of(word));
+            let empty = self.empty_from(home).or_else(|| self.empty_from(0));
+            self.words[empty.expect("a quarter of the words is empty")] = word;
+        }
+    }
+
+    /// The first place from one on whose word is empty.
+    fn empty_from(&self, place: usize) -> Option<usize> {
+        self.words[place..].iter().position(|word| *word == 0).map(|distance| place + distance)
     }
 
     /// Appends all keys in the order of their ids.
     pub fn write(&self, out: &mut Writer) {
         out.count(self.len());
-        let ids = 0..u32::try_from(self.len()).expect("ids have 32 bits");
-        out.strings(ids.map(|id| self.key(id)));
+        out.strings(self.keys());
     }
 
     /// Reads what [`KeyTable::write`] wrote; a repeated key is refused.
@@ -141,7 +289,7 @@ impl KeyTable {
         let count = reader.count(4, what)?;
         let mut table = KeyTable::default();
         for key in reader.strings(count, what)? {
-            if let Entry::Known(_) = table.insert(super::key::hash(key), key) {
+            if let Entry::Known(_) = table.insert(hash(key), key) {
                 return Err(Unreadable { what });
             }
         }
@@ -149,10 +297,24 @@ impl KeyTable {
     }
 }
 
+fn hash_of(word: u64) -> u32 {
+    u32::try_from(word >> 32).expect("half of a word")
+}
+
+/// Whether a word is in use, for another hash.
+fn is_of_other(word: u64, hash: u32) -> bool {
+    word != 0 && hash_of(word) != hash
+}
+
+/// The id in a word; `None` in an empty one.
+fn id_of(word: u64) -> Option<u32> {
+    u32::try_from(word & u64::from(u32::MAX)).expect("half of a word").checked_sub(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::key::hash;
+    use std::collections::HashMap;
 
     #[test]
     fn ids_follow_first_sight_and_survive_a_round_trip() {
@@ -185,6 +347,58 @@ mod tests {
         assert_eq!(table.insert(7, b"b"), Entry::New(1));
         assert_eq!(table.insert(7, b"a"), Entry::Known(0));
         assert_eq!(table.insert(7, b""), Entry::New(2));
+    }
+
+    #[test]
+    fn keys_at_both_ends_of_the_table_are_found_when_it_has_grown() {
+        let hashes = (0..2_000_u32).map(|number| match number % 3 {
+            0 => number % 7,
+            1 => u32::MAX - number % 7,
+            _ => number.wrapping_mul(0x9e37_79b9),
+        });
+        let keys: Vec<(u32, [u8; 4])> = hashes.zip((0..).map(u32::to_le_bytes)).collect();
+        let mut table = KeyTable::default();
+        for (id, (hash, key)) in (0..).zip(&keys) {
+            assert_eq!(table.insert(*hash, key), Entry::New(id));
+            assert!(
+                (0..)
+                    .zip(&keys[..=id as usize])
+                    .step_by(1 + id as usize / 50)
+                    .all(|(id, (hash, key))| table.find(*hash, key) == Some(id))
+            );
+        }
+        let found = keys.iter().map(|(hash, key)| table.find(*hash, key));
+        assert!(found.eq((0..).map(Some).take(keys.len())));
+    }
+
+    #[test]
+    fn many_keys_at_a_time_get_the_ids_that_they_get_one_by_one() {
+        let check = |keys: &[Vec<u8>], at_a_time: usize| {
+            let (mut one_by_one, mut together) = (KeyTable::default(), KeyTable::default());
+            for some in keys.chunks(at_a_time) {
+                let expected: Vec<u32> =
+                    some.iter().map(|key| one_by_one.insert(hash(key), key).id()).collect();
+                let some = Keys::of_bytes(some.iter().map(|key| &**key));
+                assert_eq!(together.insert_all(&some), expected);
+            }
+            assert!(one_by_one.keys().eq(together.keys()));
+        };
+        // Some keys stand twice in a block; the lengths are those of short and of long keys.
+        let key = |number: usize| {
+            let mut key = (number * number % 1_009).to_string().into_bytes();
+            key.resize(number * number % 1_009 % 35, b'x');
+            key
+        };
+        let keys: Vec<Vec<u8>> = (0..5_000).map(key).collect();
+        for at_a_time in [1, 7, BLOCK, BLOCK + 1, 5_000] {
+            check(&keys, at_a_time);
+        }
+        // So many keys that some have the same hash.
+        let keys: Vec<Vec<u8>> =
+            (0..200_000).map(|number| format!("key {number}").into_bytes()).collect();
+        let hashes: HashMap<u32, &[u8]> = keys.iter().map(|key| (hash(key), &**key)).collect();
+        assert!(hashes.len() < keys.len(), "no two hashes are the same");
+        check(&[&keys[..], &keys[..]].concat(), 30_000);
     }
 
     #[test]

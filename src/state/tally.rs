@@ -85,7 +85,7 @@ impl Tally {
 
     /// The bytes of a value.
     fn value(&self, entry: usize) -> &[u8] {
-        &self.entries.entry(entry).1[GROUP_BYTES..]
+        &self.entries.key(u32::try_from(entry).expect("ids have 32 bits"))[GROUP_BYTES..]
     }
 
     /// The values of a group with their counts, in the order in which they first came.
@@ -127,9 +127,8 @@ impl Tally {
         self.counts = reader.u64s(self.entries.len(), what)?;
         self.chains = Chains::default();
         self.chains.grow(groups);
-        for index in 0..self.entries.len() {
-            let (group, value) =
-                self.entries.entry(index).1.split_first_chunk().ok_or(Unreadable { what })?;
+        for entry in self.entries.keys() {
+            let (group, value) = entry.split_first_chunk().ok_or(Unreadable { what })?;
             let group = u32::from_le_bytes(*group) as usize;
             if group >= groups || !key::is_made_of(&self.types, value) {
                 return Err(Unreadable { what });

@@ -10,11 +10,13 @@
 
 use crate::storage::directories::{self, DirectoryCalls};
 use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Privacy, Storage};
-use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{Advice, CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -189,6 +191,14 @@ impl File for LocalFile {
         match retry_on_intr(|| rustix::fs::fallocate(&self.file, keep, 0, length)) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
             other => Ok(other?),
+        }
+    }
+
+    /// Dropping pages from the cache begins with writing those that are dirty; Linux does not wait for them and keeps them.
+    fn start_write_back(&self, bytes: Range<u64>) {
+        if let Some(length) = NonZeroU64::new(bytes.end.saturating_sub(bytes.start)) {
+            // A file system that cannot do it writes when it is told to sync.
+            _ = rustix::fs::fadvise(&self.file, bytes.start, Some(length), Advice::DontNeed);
         }
     }
 

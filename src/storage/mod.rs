@@ -22,6 +22,7 @@ pub use local::LocalStorage;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,6 +72,10 @@ pub trait File: Send + Sync + fmt::Debug {
 
     /// Reserves room for `length` bytes without changing the file's length; not supported is not an error.
     fn reserve(&self, length: u64) -> io::Result<()>;
+
+    /// Starts to write these bytes to the disk, so that less is left to do when they have to be durable. A hint: it
+    /// promises nothing, and what goes wrong is told by the next sync.
+    fn start_write_back(&self, bytes: Range<u64>);
 
     /// Makes the bytes and the length durable.
     fn sync_data(&self) -> io::Result<()>;

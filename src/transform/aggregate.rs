@@ -14,7 +14,7 @@
 //! names of `select`, and aggregates of its own.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
-use super::groups::{Giving, GroupOrder, Grouping, Groups};
+use super::groups::{Giving, GroupOrder, Grouping, Groups, Part};
 use super::{Action, Advanced, Context, Drained, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
@@ -101,16 +101,15 @@ pub fn finish_binding(
 
 impl Stateful for Aggregate {
     type State = Groups;
-    /// The batch's own groups.
-    type Prepared = Groups;
+    type Prepared = Part;
     const VERSION: u32 = 2;
 
     fn new_state(&self) -> Groups {
         self.grouping.new_groups()
     }
 
-    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Groups {
-        self.grouping.groups_of(context.step, batch)
+    fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Part {
+        self.grouping.part_of(context.step, batch)
     }
 
     fn advance(
@@ -118,9 +117,9 @@ impl Stateful for Aggregate {
         _context: Context<'_>,
         groups: &mut Groups,
         batch: &mut Batch,
-        of_batch: Groups,
+        part: Part,
     ) -> Result<Advanced> {
-        groups.merge(&of_batch);
+        self.grouping.add(groups, &part);
         batch.selection.clear();
         Ok(Advanced::default())
     }

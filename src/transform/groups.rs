@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// Groups are given out in batches of about so many bytes of lists and texts.
 const BATCH_BYTES: usize = 64 << 20;
 
+/// So many keys of a batch show whether they repeat.
+const SAMPLE: usize = 1024;
+
 /// In which order groups are given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GroupOrder {
@@ -64,6 +67,22 @@ pub struct Inputs {
     keys: Vec<Arc<Column>>,
     filters: Vec<Arc<Column>>,
     inputs: Vec<Arc<Column>>,
+}
+
+/// What is made of some records ahead of their turn; what becomes of the groups is the same.
+#[derive(Debug)]
+pub enum Part {
+    /// Their groups, with what the calls remember of these records.
+    Groups(Groups),
+    /// The records as they are: nearly each has a key of its own, so that groups would be as many.
+    Rows {
+        /// The keys of the records.
+        keys: Keys,
+        /// What is computed of them.
+        inputs: Inputs,
+        /// Which of the rows they are.
+        rows: Vec<u32>,
+    },
 }
 
 /// Groups with what the calls remember of them.
@@ -116,10 +135,19 @@ impl Grouping {
         groups
     }
 
-    /// The groups of the selected rows of a batch; faulty rows are rejected and count nowhere.
-    pub fn groups_of(&self, step: &str, batch: &mut Batch) -> Groups {
+    /// What can be made of the selected rows of a batch in any order; faulty rows are rejected and count nowhere.
+    pub fn part_of(&self, step: &str, batch: &mut Batch) -> Part {
         let inputs = self.inputs_of(step, batch);
-        self.groups_of_rows(&inputs, &batch.selection)
+        let rows = &batch.selection;
+        if self.keys.is_empty() {
+            return Part::Groups(self.groups_of_rows(&inputs, rows));
+        }
+        let keys = Keys::of_columns(&inputs.keys, rows);
+        if has_few_repeats(&keys) {
+            Part::Rows { keys, inputs, rows: rows.clone() }
+        } else {
+            Part::Groups(self.groups_of_keys(&keys, &inputs, rows))
+        }
     }
 
     /// All that is read of the selected rows of a batch; faulty rows are rejected.
@@ -147,29 +175,49 @@ impl Grouping {
 
     /// The groups of some rows, none of them faulty.
     pub fn groups_of_rows(&self, inputs: &Inputs, rows: &[u32]) -> Groups {
-        let Inputs { keys, filters, inputs } = inputs;
+        if self.keys.is_empty() {
+            let mut groups = self.new_groups();
+            self.add_rows(&mut groups, &vec![0; rows.len()], inputs, rows);
+            return groups;
+        }
+        self.groups_of_keys(&Keys::of_columns(&inputs.keys, rows), inputs, rows)
+    }
+
+    fn groups_of_keys(&self, keys: &Keys, inputs: &Inputs, rows: &[u32]) -> Groups {
         let mut groups = self.new_groups();
-        let group_of_row: Vec<u32> = if keys.is_empty() {
-            vec![0; rows.len()]
-        } else {
-            let keys = Keys::of_columns(keys, rows);
-            keys.iter().map(|(hash, key)| groups.keys.insert(hash, key).id()).collect()
-        };
+        let ids = groups.keys.insert_all(keys);
+        self.add_rows(&mut groups, &ids, inputs, rows);
+        groups
+    }
+
+    /// Takes in the next batch.
+    pub fn add(&self, groups: &mut Groups, part: &Part) {
+        match part {
+            Part::Groups(others) => groups.merge(others),
+            Part::Rows { keys, inputs, rows } => {
+                let ids = groups.keys.insert_all(keys);
+                self.add_rows(groups, &ids, inputs, rows);
+            }
+        }
+    }
+
+    /// Takes in rows, each into the group beside it.
+    fn add_rows(&self, groups: &mut Groups, ids: &[u32], inputs: &Inputs, rows: &[u32]) {
+        let Inputs { filters, inputs, .. } = inputs;
         for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
             accumulator.grow(groups.keys.len());
             let columns: Vec<Arc<Column>> =
                 call.inputs.iter().map(|input| inputs[*input].clone()).collect();
             match call.filter {
-                None => accumulator.update(&group_of_row, rows, &columns),
+                None => accumulator.update(ids, rows, &columns),
                 Some(filter) => {
-                    let pairs = group_of_row.iter().zip(rows);
-                    let (some_groups, some_rows): (Vec<u32>, Vec<u32>) =
+                    let pairs = ids.iter().zip(rows);
+                    let (some_ids, some_rows): (Vec<u32>, Vec<u32>) =
                         pairs.filter(|(_, row)| filters[filter].is_true(**row as usize)).unzip();
-                    accumulator.update(&some_groups, &some_rows, &columns);
+                    accumulator.update(&some_ids, &some_rows, &columns);
                 }
             }
         }
-        groups
     }
 
     /// The next groups as records with their keys and the results of the calls; at most `rows_max`, and `None` when
@@ -258,8 +306,7 @@ impl Grouping {
         groups.keys = KeyTable::read(reader)?;
         let count = groups.keys.len();
         let types = self.key_types();
-        let mut keys = (0..count).map(|id| groups.keys.entry(id).1);
-        if !keys.all(|key| key::is_made_of(&types, key)) {
+        if !groups.keys.keys().all(|key| key::is_made_of(&types, key)) {
             return Err(Unreadable { what: "keys" });
         }
         groups.drained = usize::try_from(reader.u64("numbers")?)
@@ -276,12 +323,7 @@ impl Grouping {
 impl Groups {
     /// Takes in the groups of the next batch.
     pub fn merge(&mut self, other: &Groups) {
-        let ids: Vec<u32> = (0..other.keys.len())
-            .map(|id| {
-                let (hash, key) = other.keys.entry(id);
-                self.keys.insert(hash, key).id()
-            })
-            .collect();
+        let ids = self.keys.insert_all(&Keys::of_bytes(other.keys.keys()));
         for (mine, others) in self.accumulators.iter_mut().zip(&other.accumulators) {
             mine.grow(self.keys.len());
             mine.merge(&ids, others);
@@ -337,6 +379,15 @@ pub fn evaluate_all<'a>(
         columns.push(column);
     }
     columns
+}
+
+/// Whether most of the first keys are different. That all of them are few nevertheless costs time, and nothing else.
+fn has_few_repeats(keys: &Keys) -> bool {
+    let mut hashes: Vec<u32> = keys.hashes(0..keys.len().min(SAMPLE)).to_vec();
+    let count = hashes.len();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes.len() > count - count / 8
 }
 
 /// Where something stands in a list; it is put there where it is not yet.

@@ -3,9 +3,11 @@
 //! A kernel is written once, as a [`Work`] over any [`Level`] of instructions; [`run`] runs it with the best level of this
 //! machine. All levels give the same answers; [`levels`] runs a kernel with each, for tests. Bit i of a mask is byte i of
 //! its block. The levels are the only unsafe code of the program: loads and stores through pointers to arrays of just that
-//! size, and instructions of which the processor was asked before.
+//! size, and instructions of which the processor was asked before. [`prefetch`] is here because it, too, takes a pointer.
 
 mod plain;
+
+mod prefetch;
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -14,6 +16,7 @@ mod x86;
 mod neon;
 
 pub use plain::Plain;
+pub use prefetch::prefetch;
 
 /// The number of bytes that are looked at in one step.
 pub const BLOCK_BYTES: usize = 64;

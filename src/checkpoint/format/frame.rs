@@ -1,9 +1,8 @@
 //! A section's bytes as one zstd frame, both ways.
 
-use super::fields::masked_crc;
+use super::fields::Masked;
 use super::table::Entry;
 use crate::checkpoint::Invalid;
-use std::io::Write;
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 use zstd::zstd_safe::DParameter;
 
@@ -22,27 +21,39 @@ const PORTION_BYTES: usize = 128 << 10;
 
 /// Appends `raw` to `file` as one frame; returns its length.
 pub(super) fn append(raw: &[u8], file: &mut Vec<u8>) -> u64 {
-    let start = file.len();
-    let mut encoder = zstd::Encoder::new(&mut *file, LEVEL).expect("level 1 exists");
-    encoder.set_pledged_src_size(Some(raw.len() as u64)).expect("nothing was written yet");
-    encoder.write_all(raw).expect("memory takes any bytes");
-    encoder.finish().expect("as many bytes as pledged");
-    (file.len() - start) as u64
+    // At once: a stream would copy all of it through its window.
+    let frame = zstd::bulk::compress(raw, LEVEL).expect("there is room for the worst case");
+    file.extend_from_slice(&frame);
+    frame.len() as u64
 }
 
 /// What a frame decompresses to, checked against its entry.
 pub(super) fn decompress(stored: &[u8], entry: &Entry) -> Result<Vec<u8>, Invalid> {
-    let section = || entry.name.clone();
-    let raw = decompress_one(stored, entry.raw_length);
-    let raw = raw.ok_or_else(|| Invalid::BadFrame { section: section() })?;
-    if masked_crc(&[&raw]) != entry.raw_digest {
-        return Err(Invalid::RawDigest { section: section() });
-    }
+    let mut raw = Vec::new();
+    let found = decompress_one(stored, entry.raw_length, |portion| raw.extend_from_slice(portion));
+    check_found(found, entry)?;
     Ok(raw)
 }
 
-/// `None` unless `stored` is exactly one frame of exactly `length` bytes.
-fn decompress_one(stored: &[u8], length: u64) -> Option<Vec<u8>> {
+/// Checks a frame against its entry, without keeping what it decompresses to.
+pub(super) fn check(stored: &[u8], entry: &Entry) -> Result<(), Invalid> {
+    check_found(decompress_one(stored, entry.raw_length, |_| {}), entry)
+}
+
+fn check_found(digest: Option<u32>, entry: &Entry) -> Result<(), Invalid> {
+    let section = || entry.name.clone();
+    match digest {
+        None => Err(Invalid::BadFrame { section: section() }),
+        Some(digest) if digest != entry.raw_digest => {
+            Err(Invalid::RawDigest { section: section() })
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Hands out what a frame decompresses to, and answers its digest; `None` unless `stored` is exactly one frame of exactly
+/// `length` bytes. No more than that is handed out.
+fn decompress_one(stored: &[u8], length: u64, mut take: impl FnMut(&[u8])) -> Option<u32> {
     if !stored.starts_with(&FRAME_MAGIC) {
         return None;
     }
@@ -50,15 +61,18 @@ fn decompress_one(stored: &[u8], length: u64) -> Option<Vec<u8>> {
     decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).ok()?;
     let mut input = InBuffer::around(stored);
     let mut portion = vec![0; PORTION_BYTES];
-    let mut raw = Vec::new();
+    let mut digest = Masked::default();
+    let mut taken = 0;
     loop {
         let mut output = OutBuffer::around(&mut portion[..]);
         let missing = decoder.run(&mut input, &mut output).ok()?;
         let produced = output.as_slice();
-        raw.extend_from_slice(produced);
-        if raw.len() as u64 > length {
+        taken += produced.len() as u64;
+        if taken > length {
             return None;
         }
+        digest.update(produced);
+        take(produced);
         if missing == 0 {
             break;
         }
@@ -66,5 +80,5 @@ fn decompress_one(stored: &[u8], length: u64) -> Option<Vec<u8>> {
             return None;
         }
     }
-    (input.pos() == stored.len() && raw.len() as u64 == length).then_some(raw)
+    (input.pos() == stored.len() && taken == length).then(|| digest.finish())
 }

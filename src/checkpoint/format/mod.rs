@@ -145,6 +145,21 @@ fn append(file: &mut Vec<u8>, id: u32, name: &str, form: Form, version: u32, raw
 
 /// Reads a whole file and checks all of it, except that it does not look at the parent.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Invalid> {
+    read(bytes, limits, |stored, entry| frame::decompress(stored, entry))
+}
+
+/// Checks all of a file as [`decode`] does, and keeps nothing but who it is.
+pub fn check(bytes: &[u8], limits: &Limits) -> Result<CheckpointId, Invalid> {
+    let keep_none = |stored: &[u8], entry: &Entry| frame::check(stored, entry).map(|()| Vec::new());
+    Ok(read(bytes, limits, keep_none)?.id)
+}
+
+/// Reads a whole file; `take_state` checks a section of state and answers what shall be kept of it.
+fn read(
+    bytes: &[u8],
+    limits: &Limits,
+    take_state: impl Fn(&[u8], &Entry) -> Result<Vec<u8>, Invalid>,
+) -> Result<Decoded, Invalid> {
     let length = bytes.len() as u64;
     check_length(length, limits)?;
     if bytes.len() < HEADER_BYTES + TRAILER_BYTES {
@@ -173,7 +188,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Invalid> {
             }
             MANIFEST => manifest = Some(decode_manifest(stored, &entry)?),
             STATE => sections.push(Section {
-                bytes: frame::decompress(stored, &entry)?,
+                bytes: take_state(stored, &entry)?,
                 name: entry.name,
                 form: entry.form,
                 version: entry.version,

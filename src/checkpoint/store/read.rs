@@ -79,6 +79,25 @@ pub(super) fn whole(
     Ok(decoded)
 }
 
+/// Whether a checkpoint's file holds just these bytes.
+pub(super) fn holds(folder: &Folder, sequence: Sequence, expected: &[u8]) -> Result<bool, Problem> {
+    let (file, metadata) = open(folder, sequence)?;
+    if metadata.length != expected.len() as u64 {
+        return Ok(false);
+    }
+    let portion_bytes = usize::try_from(PORTION_BYTES).expect("a portion is small");
+    let mut portion = vec![0; portion_bytes.min(expected.len())];
+    let mut offset = 0;
+    for expected in expected.chunks(portion_bytes) {
+        let count = read_full(&*file, &mut portion[..expected.len()], offset)?;
+        if portion[..count] != *expected {
+            return Ok(false);
+        }
+        offset += count as u64;
+    }
+    Ok(true)
+}
+
 fn open(folder: &Folder, sequence: Sequence) -> Result<(Arc<dyn File>, Metadata), Problem> {
     let file = folder.storage.open(&folder.path(sequence), OpenMode::ReadOwn)?;
     let metadata = file.metadata()?;

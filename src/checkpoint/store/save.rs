@@ -11,9 +11,9 @@
 //!    none: both are fine, it was not reported.)
 //! 6. The folder is synced. (A whole checkpoint.) A failure of 5 or 6 leaves it unknown which: the
 //!    store is poisoned.
-//! 7. The file is read again and checked; from here on it is [`Saved`].
+//! 7. The file is read again: it holds the bytes that were meant, and they are a whole checkpoint.
+//!    From here on it is [`Saved`].
 
-use super::load::Durability;
 use super::names;
 use super::read::{self, Problem};
 use super::{Head, SaveError, Saved, Store};
@@ -58,7 +58,7 @@ impl Store {
         let path = self.folder.path(sequence);
         self.name_durably(&temporary, &path)?;
         let id = CheckpointId { sequence, digest };
-        self.read_back(id)?;
+        self.read_back(id, &bytes)?;
         Ok(self.note_saved(checkpoint, id, bytes.len() as u64, path))
     }
 
@@ -118,11 +118,15 @@ impl Store {
     }
 
     /// Step 7.
-    fn read_back(&mut self, id: CheckpointId) -> Result<(), SaveError> {
+    fn read_back(&mut self, id: CheckpointId, bytes: &[u8]) -> Result<(), SaveError> {
         let path = self.folder.path(id.sequence);
-        let why = match read::whole(&self.folder, id.sequence, Durability::AsItIs) {
-            Ok(decoded) if decoded.id == id => return Ok(()),
-            Ok(_) => io::Error::other("it is another one"),
+        let why = match read::holds(&self.folder, id.sequence, bytes) {
+            Ok(true) => match format::check(bytes, &self.folder.limits) {
+                Ok(found) if found == id => return Ok(()),
+                Ok(_) => io::Error::other("it is another one"),
+                Err(invalid) => io::Error::other(invalid),
+            },
+            Ok(false) => io::Error::other("it holds other bytes"),
             Err(Problem::Invalid(invalid)) => io::Error::other(invalid),
             Err(Problem::Gone) => io::ErrorKind::NotFound.into(),
             Err(Problem::Io(cause)) => cause,

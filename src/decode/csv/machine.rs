@@ -64,8 +64,13 @@ impl Machine {
         }
     }
 
+    /// What stands around fields.
+    pub(super) fn quote(&self) -> Option<u8> {
+        self.dialect.quote
+    }
+
     /// The state before `offset`, if the byte before it is outside quotes.
-    pub(super) fn assumed(&self, window: &[u8], offset: usize) -> State {
+    pub(super) fn state_outside(&self, window: &[u8], offset: usize) -> State {
         match offset.checked_sub(1).and_then(|before| window.get(before)) {
             None | Some(b'\n' | b'\r') => State::RecordStart,
             Some(byte) if *byte == self.dialect.delimiter => State::FieldStart,

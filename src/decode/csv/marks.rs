@@ -21,7 +21,7 @@ pub(super) struct Needles {
 
 /// What was found, as offsets into the window. Line feeds behind carriage returns are left out: a
 /// line that ends in both ends at the first.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Marks {
     /// Where fields end, the last one of each line included. What stands behind the first
     /// `ends_found` entries has no meaning.

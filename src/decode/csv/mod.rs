@@ -5,6 +5,7 @@
 //! undone here but where a column is decoded.
 
 mod fast;
+mod guess;
 mod machine;
 mod marks;
 mod rows;
@@ -59,7 +60,7 @@ impl CsvCutter {
             Start::Exact(offset) if offset > window.len() => return CutOutcome::NeedMore,
             Start::Exact(offset) => (offset, false),
             Start::AtOrAfter(offset) => {
-                let state = self.machine.assumed(window, offset);
+                let state = guess::state_before(&self.machine, window, offset, self.columns);
                 match self.machine.record_start(window, offset, state) {
                     Some(found) if found < nominal_end => (found, true),
                     None if !is_end_of_file && window.len() < nominal_end => {

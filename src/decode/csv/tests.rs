@@ -170,6 +170,19 @@ fn tidy() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(line, 0..40).prop_map(|lines| lines.concat().into_bytes())
 }
 
+/// Looks for marks at every level of this machine.
+fn check_levels(search: &Search<'_>) {
+    let mut all = vector::levels(search).into_iter().map(|(level, mut marks)| {
+        marks.ends.truncate(marks.ends_found);
+        marks.line_ends.truncate(marks.lines_found);
+        (level, marks)
+    });
+    let (_, plain) = all.next().expect("the plain level is always there");
+    for (level, marks) in all {
+        assert_eq!(marks, plain, "{level}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
@@ -222,15 +235,7 @@ proptest! {
         let needles = plain().needles.expect("the dialect is simple");
         let start = start.min(bytes.len());
         let search = Search { needles, window: &bytes, start, last: start.max(last) };
-        let mut all = vector::levels(&search).into_iter().map(|(level, mut marks)| {
-            marks.ends.truncate(marks.ends_found);
-            marks.line_ends.truncate(marks.lines_found);
-            (level, format!("{marks:?}"))
-        });
-        let (_, plain) = all.next().expect("the plain level is always there");
-        for (level, marks) in all {
-            prop_assert_eq!(&marks, &plain, "{}", level);
-        }
+        check_levels(&search);
     }
 
     #[test]
@@ -322,4 +327,57 @@ fn blank_lines_without_end_do_not_grow_the_window() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Every file of the fixtures, CSV or not.
+fn fixtures() -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of fixtures") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).expect("a fixture");
+                files.push((path, bytes));
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn both_paths_find_the_same_in_every_fixture() {
+    let mut agreed = 0;
+    for (path, bytes) in fixtures() {
+        let window = Arc::new(bytes);
+        for delimiter in [b',', b'\t', b';'] {
+            let mut cutter = plain();
+            cutter.settings.dialect.delimiter = delimiter;
+            cutter.machine = Machine::new(cutter.settings.dialect);
+            let needles = Needles { delimiter, ..cutter.needles.expect("the dialect is simple") };
+            let first_line = window.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            cutter.columns = 1 + first_line.iter().filter(|byte| **byte == delimiter).count();
+            let span = Span { start: 0, nominal_end: window.len(), is_end_of_file: true };
+            check_levels(&Search { needles, window: &window, start: 0, last: window.len() });
+            let Some((stop, fast)) = cutter.index_fast(&needles, &window, &span) else { continue };
+            let mut slow = Rows::new(cutter.columns, cutter.settings.ragged);
+            let expected = slow::index(&cutter.machine, &window, &span, &mut slow);
+            assert_eq!(stop, expected, "{}", path.display());
+            let dialect = cutter.settings.dialect;
+            let [fast, slow] = [fast, slow].map(|rows| rows.finish(&window, dialect, 0));
+            assert_eq!(fast.rejects, slow.rejects, "{}", path.display());
+            let (fast, slow) = (records_of(&fast), records_of(&slow));
+            assert_eq!(fast, slow, "{}", path.display());
+            agreed += 1;
+        }
+    }
+    assert!(agreed > 100, "only {agreed} files are read on the fast path");
+}
+
+/// The whole index.
+fn records_of(batch: &Batch) -> (&[u32], &[u32], &[u32], bool) {
+    let CsvRecords { starts, record_ends, ends, is_uniform, .. } = records(batch);
+    (starts, record_ends, ends, *is_uniform)
 }

@@ -98,10 +98,14 @@ fn columns_of(rows: &[Row], kind: &AccumulatorKind) -> Vec<Arc<Column>> {
 fn filled(rows: &[Row], kind: &AccumulatorKind) -> Accumulator {
     let mut accumulator = Accumulator::new(kind);
     accumulator.grow(GROUPS as usize);
+    take_in(&mut accumulator, rows, kind);
+    accumulator
+}
+
+fn take_in(accumulator: &mut Accumulator, rows: &[Row], kind: &AccumulatorKind) {
     let groups: Vec<u32> = rows.iter().map(|row| row.group).collect();
     let numbers: Vec<u32> = (0_u32..).zip(rows).map(|(number, _)| number).collect();
     accumulator.update(&groups, &numbers, &columns_of(rows, kind));
-    accumulator
 }
 
 fn written(accumulator: &Accumulator) -> Vec<u8> {
@@ -242,7 +246,7 @@ fn kinds() -> Vec<AccumulatorKind> {
     kinds
 }
 
-/// One pass, and the same in parts: merged in their order, some of them written and read in between.
+/// One pass, and the same in parts: taken in or merged in their order, some of them written and read in between.
 fn check_split(rows: &[Row], cuts: &[usize]) -> Result<(), TestCaseError> {
     for kind in kinds() {
         let whole = results(&filled(rows, &kind), &kind);
@@ -250,8 +254,12 @@ fn check_split(rows: &[Row], cuts: &[usize]) -> Result<(), TestCaseError> {
         merged.grow(GROUPS as usize);
         let mut from = 0;
         for (index, to) in cuts.iter().chain([&rows.len()]).enumerate() {
-            let part = filled(&rows[from..(*to).max(from)], &kind);
-            merged.merge(&[0, 1, 2], &part);
+            let part = &rows[from..(*to).max(from)];
+            if index % 3 == 0 {
+                take_in(&mut merged, part, &kind);
+            } else {
+                merged.merge(&[0, 1, 2], &filled(part, &kind));
+            }
             from = (*to).max(from);
             if index % 2 == 0 {
                 merged = read(&written(&merged), &kind).expect("what was written");

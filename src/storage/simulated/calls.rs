@@ -8,6 +8,7 @@ use crate::storage::simulated::{Fate, HeldLock, SimulatedFile, SimulatedStorage}
 use crate::storage::{Existing, File, Lock, Metadata, OpenMode, Privacy, Storage};
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -181,6 +182,9 @@ impl File for SimulatedFile {
             Ok(())
         })
     }
+
+    /// What is not synced may be on the disk or not, with and without the hint.
+    fn start_write_back(&self, _: Range<u64>) {}
 
     fn reserve(&self, length: u64) -> io::Result<()> {
         self.storage.operate(Call::Reserve, &self.path, |disk, _| {

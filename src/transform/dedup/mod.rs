@@ -26,7 +26,7 @@ use super::{Action, Advanced, Context, Keeper, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -155,10 +155,13 @@ impl Stateful for First {
         batch: &mut Batch,
         keys: Keys,
     ) -> Result<Advanced> {
-        let mut of_row = keys.iter();
+        let mut next = known.len();
+        let mut ids = known.insert_all(&keys).into_iter();
         let mut is_first = || {
-            let (hash, key) = of_row.next().expect("one key for each selected row");
-            matches!(known.insert(hash, key), Entry::New(_))
+            let id = ids.next().expect("one key for each selected row");
+            let is_first = id as usize == next;
+            next += usize::from(is_first);
+            is_first
         };
         match self.mark {
             None => batch.retain(|_| is_first()),

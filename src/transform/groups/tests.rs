@@ -64,7 +64,14 @@ impl Table {
         let rows = self.columns[0].len();
         while from < rows {
             let mut batch = self.batch(from..rows.min(from + part), slots.infos.len());
-            groups.merge(&grouping.groups_of("test", &mut batch));
+            let mut taken = grouping.part_of("test", &mut batch);
+            if from / part % 2 == 0 && !by.is_empty() {
+                // As it would be if there were many keys.
+                let (inputs, rows) =
+                    (grouping.inputs_of("test", &mut batch), batch.selection.clone());
+                taken = Part::Rows { keys: Keys::of_columns(&inputs.keys, &rows), inputs, rows };
+            }
+            grouping.add(&mut groups, &taken);
             if let Some(reject) = batch.rejects.first() {
                 return Err(reject.reason.to_string());
             }
