@@ -6,6 +6,7 @@
 mod marks;
 mod paths;
 mod scan;
+mod skip;
 mod tokens;
 
 use super::RECORD_BYTES_MAX;

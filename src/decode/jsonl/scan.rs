@@ -6,6 +6,7 @@
 
 use super::marks::Marks;
 use super::paths::{Node, PathTree};
+use super::skip;
 use super::tokens::{self, Problem};
 use crate::decode::JSON_DEPTH_MAX;
 use crate::decode::cut::offset32;
@@ -96,6 +97,9 @@ impl<'a> Scanner<'a> {
             let end = match text.get(at) {
                 Some(b'"') => tokens::string(text, at, &self.marks)?.end,
                 Some(b'-' | b'0'..=b'9') => tokens::number(text, at)?,
+                Some(b'{' | b'[') if node.is_none() => {
+                    skip::container(text, at, self.open.len(), &self.marks)?
+                }
                 Some(opening @ (b'{' | b'[')) => {
                     let outside = inside;
                     inside = self.enter(at, *opening, node, outside)?;
@@ -141,8 +145,7 @@ impl<'a> Scanner<'a> {
         outside: Container,
     ) -> Result<Container, Problem> {
         if self.open.len() == JSON_DEPTH_MAX {
-            let what = "nested more than 128 deep";
-            return Err(Problem { at, what });
+            return Err(Problem { at, what: tokens::TOO_DEEP });
         }
         self.open.push(outside);
         let closing = if opening == b'{' { b'}' } else { b']' };
@@ -157,17 +160,8 @@ impl<'a> Scanner<'a> {
         at: usize,
         parent: Option<Node>,
     ) -> Result<(usize, Option<Node>), Problem> {
-        if text.get(at) != Some(&b'"') {
-            let what = "expected a key";
-            return Err(Problem { at, what });
-        }
-        let literal = tokens::string(text, at, &self.marks)?;
-        let colon = tokens::skip_space(text, literal.end);
-        if text.get(colon) != Some(&b':') {
-            let what = "expected `:`";
-            return Err(Problem { at: colon, what });
-        }
-        let value = tokens::skip_space(text, colon + 1);
+        let literal = tokens::key(text, at, &self.marks)?;
+        let value = tokens::colon(text, literal.end)?;
         let Some(parent) = parent else {
             return Ok((value, None));
         };
@@ -221,8 +215,7 @@ fn end_of_values(text: &[u8], at: usize, inside: &Container) -> Result<(), Probl
     let what = match inside.closing {
         NOTHING_OPEN if at == text.len() => return Ok(()),
         NOTHING_OPEN => "something behind the value",
-        b'}' => "expected `,` or `}`",
-        _ => "expected `,` or `]`",
+        closing => tokens::expected_behind_value(closing),
     };
     Err(Problem { at, what })
 }

@@ -20,6 +20,14 @@ pub(super) struct Literal {
     pub is_escaped: bool,
 }
 
+/// What is wrong where one bracket too many opens.
+pub(super) const TOO_DEEP: &str = "nested more than 128 deep";
+
+/// What is wrong where neither the closing bracket stands nor a comma.
+pub(super) fn expected_behind_value(closing: u8) -> &'static str {
+    if closing == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" }
+}
+
 fn problem<T>(at: usize, what: &'static str) -> Result<T, Problem> {
     Err(Problem { at, what })
 }
@@ -41,6 +49,25 @@ pub(super) fn string(text: &[u8], at: usize, marks: &Marks) -> Result<Literal, P
         Some(b'"') => Ok(Literal { end: end + 1, is_escaped: false }),
         _ => rest_of_string(text, end, marks),
     }
+}
+
+/// The string literal of a key, which has to be at `at`.
+#[inline(always)]
+pub(super) fn key(text: &[u8], at: usize, marks: &Marks) -> Result<Literal, Problem> {
+    if text.get(at) != Some(&b'"') {
+        return problem(at, "expected a key");
+    }
+    string(text, at, marks)
+}
+
+/// Where the value starts behind a key that ends at `at`.
+#[inline(always)]
+pub(super) fn colon(text: &[u8], at: usize) -> Result<usize, Problem> {
+    let colon = skip_space(text, at);
+    if text.get(colon) != Some(&b':') {
+        return problem(colon, "expected `:`");
+    }
+    Ok(skip_space(text, colon + 1))
 }
 
 /// The string literal whose first quote, backslash or control character, behind the opening quote, is at `at`.
@@ -75,6 +102,7 @@ fn escape(text: &[u8], at: usize) -> Result<usize, Problem> {
 }
 
 /// One past the number that starts at `at`.
+#[inline]
 pub(super) fn number(text: &[u8], at: usize) -> Result<usize, Problem> {
     let start = at + usize::from(text.get(at) == Some(&b'-'));
     let mut at = digits(text, start)?;
