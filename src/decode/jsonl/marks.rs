@@ -1,47 +1,68 @@
-//! Where in a record the bytes are that may end a string, found for all of its strings at once.
+//! Where in a record the bytes are that may end a string, found for many strings at once.
 //!
 //! Nearly all of a record is the inside of strings, most of them short. To look for the end of each by itself costs more
-//! in wrong guesses of the processor, about how often a loop goes round, than in work.
+//! than the looking: the processor guesses wrongly how often a loop goes round, and cannot begin with what stands
+//! behind a string before it knows where that is.
 
+use crate::decode::cut::offset32;
 use crate::vector::{self, BLOCK_BYTES, Level, Work};
 
-/// What is known of the bytes of one record; used for record after record.
+/// So much of a record is looked at in one go, that memory is bounded and most records are looked at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Behind the last place of a piece: behind every byte.
+const END: u32 = u32::MAX;
+
+/// Where the quotes, backslashes and control characters of a record are; used for record after record.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    /// Where the record starts.
-    start: usize,
-    /// 64 bytes a word: quotes, backslashes and control characters. One word more, all ones, behind the last.
-    specials: Vec<u64>,
+    /// Their places in a piece of the record, rising, then [`END`], then anything.
+    places: Vec<u32>,
+    /// The first of them that may matter still.
+    next: usize,
+    /// Where the piece ends.
+    end: usize,
 }
 
-/// Finds the marks of a record; answers which block is the first that is not all ASCII.
+/// Finds the places in a piece of a record; answers which block is the first that is not all ASCII.
 struct Find<'a> {
-    record: &'a [u8],
-    specials: &'a mut Vec<u64>,
+    piece: &'a [u8],
+    start: usize,
+    places: &'a mut Vec<u32>,
 }
 
 impl Marks {
-    /// Looks at the record that starts at `start` and ends with `text`; answers where the first block of it is that is not
-    /// all ASCII.
+    /// Looks at the record that starts at `start` and ends with `text`; answers up to where, at least, it is ASCII, if not
+    /// all of it is.
     pub(super) fn find(&mut self, text: &[u8], start: usize) -> Option<usize> {
-        self.start = start;
-        let record = text.get(start..).unwrap_or_default();
-        let first = vector::run(Find { record, specials: &mut self.specials });
+        let first = self.find_piece(text, start);
+        let is_rest_ascii = || text.get(self.end..).unwrap_or_default().is_ascii();
+        first.or_else(|| (!is_rest_ascii()).then_some(self.end))
+    }
+
+    fn find_piece(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        let rest = text.get(start..).unwrap_or_default();
+        let piece = &rest[..rest.len().min(PIECE_BYTES)];
+        (self.next, self.end) = (0, start + piece.len());
+        let first = vector::run(Find { piece, start, places: &mut self.places });
         first.map(|block| start + block * BLOCK_BYTES)
     }
 
     /// The first byte at or after `at` that is a quote, a backslash or a control character; not before the end of the
-    /// record where there is none.
-    #[inline]
-    pub(super) fn next_special(&self, at: usize) -> usize {
-        let offset = at - self.start;
-        let mut index = offset / BLOCK_BYTES;
-        let mut found = self.specials[index] & (u64::MAX << (offset % BLOCK_BYTES));
-        while found == 0 {
-            index += 1;
-            found = self.specials[index];
+    /// record where there is none. `at` never falls.
+    #[inline(always)]
+    pub(super) fn next_special(&mut self, text: &[u8], at: usize) -> usize {
+        loop {
+            let place = self.places[self.next];
+            if place as usize >= at && (place != END || self.end >= text.len()) {
+                return place as usize;
+            }
+            if place == END {
+                self.find_piece(text, self.end);
+            } else {
+                self.next += 1;
+            }
         }
-        self.start + index * BLOCK_BYTES + found.trailing_zeros() as usize
     }
 }
 
@@ -50,22 +71,28 @@ impl Work for Find<'_> {
 
     #[inline(always)]
     fn run<L: Level>(self, level: L) -> Option<usize> {
-        let Find { record, specials } = self;
-        let (blocks, rest) = record.as_chunks();
+        let Find { piece, start, places } = self;
+        let (blocks, rest) = piece.as_chunks();
         let mut last = [b' '; BLOCK_BYTES];
         last[..rest.len()].copy_from_slice(rest);
-        specials.clear();
-        specials.resize(blocks.len() + 2, u64::MAX);
         let mut first = None;
+        let mut count = 0;
         // A loop, since closures are not compiled for the level.
-        for (index, special) in specials[..blocks.len() + 1].iter_mut().enumerate() {
+        for index in 0..=blocks.len() {
             let block = level.load(blocks.get(index).unwrap_or(&last));
             if first.is_none() && level.at_most(block, 0x7f) != u64::MAX {
                 first = Some(index);
             }
-            *special =
+            let specials =
                 level.equal(block, b'"') | level.equal(block, b'\\') | level.at_most(block, 0x1f);
+            if places.len() <= count + BLOCK_BYTES {
+                places.resize(2 * count + 8 * BLOCK_BYTES, END);
+            }
+            if let Some(free) = places[count..].first_chunk_mut() {
+                count += level.places(specials, offset32(start + index * BLOCK_BYTES), free);
+            }
         }
+        places[count] = END;
         first
     }
 }
@@ -75,57 +102,62 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The places of all special bytes from `start` on, and the first block that is not ASCII, at every level.
-    fn check(text: &[u8], start: usize) {
-        let record = &text[start..];
-        let is_special = |at: &usize| matches!(text[*at], b'"' | b'\\' | 0..0x20);
-        let places: Vec<usize> = (start..text.len()).filter(is_special).collect();
-        let not_ascii = record.iter().position(|byte| !byte.is_ascii());
-        for (level, (specials, first)) in vector::levels(&Everything { record }) {
-            assert_eq!(first, not_ascii.map(|at| at / BLOCK_BYTES), "{level} {record:?}");
-            let blocks = record.len() / BLOCK_BYTES + 1;
-            let mut expected = vec![0; blocks];
-            for at in &places {
-                expected[(at - start) / BLOCK_BYTES] |= 1 << ((at - start) % BLOCK_BYTES);
-            }
-            expected.push(u64::MAX);
-            assert_eq!(specials, expected, "{level} {record:?}");
-        }
-        let mut marks = Marks::default();
-        assert_eq!(marks.find(text, start).is_some(), not_ascii.is_some());
-        for at in start..=text.len() {
-            let expected = places.iter().find(|place| **place >= at);
-            let found = marks.next_special(at);
-            assert_eq!(
-                Some(found).filter(|at| *at < text.len()),
-                expected.copied(),
-                "{at} {text:?}"
-            );
-        }
-    }
-
-    /// The marks of a record, made anew.
+    /// The marks of a piece, made anew.
     #[derive(Clone)]
-    struct Everything<'a> {
-        record: &'a [u8],
+    struct Anew<'a> {
+        piece: &'a [u8],
+        start: usize,
     }
 
-    impl Work for Everything<'_> {
-        type Output = (Vec<u64>, Option<usize>);
+    impl Work for Anew<'_> {
+        type Output = (Vec<u32>, Option<usize>);
 
         #[inline(always)]
         fn run<L: Level>(self, level: L) -> Self::Output {
-            let mut specials = vec![7; 3];
-            let first = Find { record: self.record, specials: &mut specials }.run(level);
-            (specials, first)
+            let mut places = vec![7; 3];
+            let Anew { piece, start } = self;
+            let first = Find { piece, start, places: &mut places }.run(level);
+            let count = places.iter().position(|place| *place == END);
+            places.truncate(count.expect("the end is marked"));
+            (places, first)
         }
+    }
+
+    /// The places of all special bytes from `start` on, and the first block that is not ASCII, at every level, and one by
+    /// one.
+    fn check(text: &[u8], start: usize) {
+        let piece = &text[start..];
+        let is_special = |at: &usize| matches!(text[*at], b'"' | b'\\' | 0..0x20);
+        let expected: Vec<usize> = (start..text.len()).filter(is_special).collect();
+        let not_ascii = piece.iter().position(|byte| !byte.is_ascii());
+        for (level, (places, first)) in vector::levels(&Anew { piece, start }) {
+            let places: Vec<usize> = places.iter().map(|place| *place as usize).collect();
+            assert!(places == expected, "{level} {text:?}");
+            assert_eq!(first, not_ascii.map(|at| at / BLOCK_BYTES), "{level} {text:?}");
+        }
+        let mut marks = Marks::default();
+        let ascii_end = marks.find(text, start);
+        assert_eq!(ascii_end.is_some(), not_ascii.is_some());
+        assert!(text[start..ascii_end.unwrap_or(text.len())].is_ascii());
+        let mut from = start;
+        for at in expected {
+            assert_eq!(marks.next_special(text, from), at);
+            assert_eq!(marks.next_special(text, at), at);
+            from = at + 1;
+        }
+        assert!(marks.next_special(text, text.len()) >= text.len());
     }
 
     proptest! {
         #[test]
         fn every_special_byte_is_found(
             text in prop::collection::vec(
-                prop_oneof![9 => 0x20..0x7f_u8, 1 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')],
+                prop_oneof![
+                    9 => 0x20..0x7f_u8,
+                    1 => any::<u8>(),
+                    1 => Just(b'"'),
+                    1 => Just(b'\\'),
+                ],
                 0..300,
             ),
             start in any::<prop::sample::Index>(),
@@ -141,5 +173,31 @@ mod tests {
             check(&vec![b'"'; length], 0);
             check(&vec![0xc3; length], length / 2);
         }
+    }
+
+    #[test]
+    fn records_of_several_pieces_are_looked_at_to_their_end() {
+        for length in [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 5] {
+            let mut text = vec![b'x'; length];
+            check_far(&text, &[]);
+            text[length - 1] = b'"';
+            check_far(&text, &[length - 1]);
+            text[length / 2] = b'"';
+            check_far(&text, &[length / 2, length - 1]);
+        }
+        let mut text = vec![b'x'; 2 * PIECE_BYTES];
+        text[PIECE_BYTES + 3] = 0xc3;
+        assert_eq!(Marks::default().find(&text, 0), Some(PIECE_BYTES));
+    }
+
+    fn check_far(text: &[u8], expected: &[usize]) {
+        let mut marks = Marks::default();
+        assert_eq!(marks.find(text, 0), None);
+        let mut at = 0;
+        for place in expected {
+            assert_eq!(marks.next_special(text, at), *place);
+            at = place + 1;
+        }
+        assert!(marks.next_special(text, at) >= text.len());
     }
 }

@@ -95,10 +95,10 @@ impl<'a> Scanner<'a> {
                 (at, node) = self.key(text, at, inside.node)?;
             }
             let end = match text.get(at) {
-                Some(b'"') => tokens::string(text, at, &self.marks)?.end,
+                Some(b'"') => tokens::string(text, at, &mut self.marks)?.end,
                 Some(b'-' | b'0'..=b'9') => tokens::number(text, at)?,
                 Some(b'{' | b'[') if node.is_none() => {
-                    skip::container(text, at, self.open.len(), &self.marks)?
+                    skip::container(text, at, self.open.len(), &mut self.marks)?
                 }
                 Some(opening @ (b'{' | b'[')) => {
                     let outside = inside;
@@ -160,7 +160,7 @@ impl<'a> Scanner<'a> {
         at: usize,
         parent: Option<Node>,
     ) -> Result<(usize, Option<Node>), Problem> {
-        let literal = tokens::key(text, at, &self.marks)?;
+        let literal = tokens::key(text, at, &mut self.marks)?;
         let value = tokens::colon(text, literal.end)?;
         let Some(parent) = parent else {
             return Ok((value, None));

@@ -11,7 +11,7 @@ pub(super) fn container(
     text: &[u8],
     mut at: usize,
     mut depth: usize,
-    marks: &Marks,
+    marks: &mut Marks,
 ) -> Result<usize, Problem> {
     let around = depth;
     // Bit 0 is the innermost, set where that is an object.
@@ -65,7 +65,7 @@ fn closing(objects: u128) -> u8 {
 
 /// Where the value of the key at `at` starts.
 #[inline(always)]
-fn key(text: &[u8], at: usize, marks: &Marks) -> Result<usize, Problem> {
+fn key(text: &[u8], at: usize, marks: &mut Marks) -> Result<usize, Problem> {
     let literal = tokens::key(text, at, marks)?;
     tokens::colon(text, literal.end)
 }

@@ -43,8 +43,8 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
 
 /// The string literal whose opening quote is at `at`, in the record with these marks.
 #[inline(always)]
-pub(super) fn string(text: &[u8], at: usize, marks: &Marks) -> Result<Literal, Problem> {
-    let end = marks.next_special(at + 1);
+pub(super) fn string(text: &[u8], at: usize, marks: &mut Marks) -> Result<Literal, Problem> {
+    let end = marks.next_special(text, at + 1);
     match text.get(end) {
         Some(b'"') => Ok(Literal { end: end + 1, is_escaped: false }),
         _ => rest_of_string(text, end, marks),
@@ -53,7 +53,7 @@ pub(super) fn string(text: &[u8], at: usize, marks: &Marks) -> Result<Literal, P
 
 /// The string literal of a key, which has to be at `at`.
 #[inline(always)]
-pub(super) fn key(text: &[u8], at: usize, marks: &Marks) -> Result<Literal, Problem> {
+pub(super) fn key(text: &[u8], at: usize, marks: &mut Marks) -> Result<Literal, Problem> {
     if text.get(at) != Some(&b'"') {
         return problem(at, "expected a key");
     }
@@ -72,13 +72,13 @@ pub(super) fn colon(text: &[u8], at: usize) -> Result<usize, Problem> {
 
 /// The string literal whose first quote, backslash or control character, behind the opening quote, is at `at`.
 #[inline(never)]
-fn rest_of_string(text: &[u8], mut at: usize, marks: &Marks) -> Result<Literal, Problem> {
+fn rest_of_string(text: &[u8], mut at: usize, marks: &mut Marks) -> Result<Literal, Problem> {
     loop {
         match text.get(at) {
             Some(b'"') => {
                 return Ok(Literal { end: at + 1, is_escaped: true });
             }
-            Some(b'\\') => at = marks.next_special(escape(text, at)?),
+            Some(b'\\') => at = marks.next_special(text, escape(text, at)?),
             Some(_) => return problem(at, "unescaped control character in a string"),
             None => return problem(text.len(), "unclosed string"),
         }
