@@ -17,6 +17,8 @@ mod cookbook;
 
 mod crash;
 
+mod draining;
+
 mod expression_fuzz;
 
 mod kill;

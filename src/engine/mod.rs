@@ -7,6 +7,8 @@
 //! - a checkpoint is taken only at a barrier, where position, states, outputs and counters agree;
 //! - decisions are made in `decision` and `checkpoint::trigger`, from facts, without effects.
 
+mod ahead;
+
 mod decision;
 
 mod explain;

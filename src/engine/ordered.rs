@@ -5,6 +5,7 @@
 //! - after a piece, position, states, outputs and counters agree;
 //! - when applying a piece fails half-way, no checkpoint is taken any more (`is_consistent`).
 
+use super::ahead::{Given, SharedStates};
 use super::inputs::Inputs;
 use super::located::Located;
 use super::outputs::{Outputs, Syncs};
@@ -23,7 +24,8 @@ use crate::checkpoint::{
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Gravity, Position};
-use crate::transform::{Flow, States};
+use crate::transform::{Drained, Flow, States};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -43,7 +45,9 @@ pub struct Ordered<'a> {
     /// What is being done.
     pub phase: Phase,
     outputs: Outputs,
-    states: States,
+    states: Arc<SharedStates>,
+    /// How far the steps had drained at the last barrier, once that has begun.
+    drained: Option<Vec<Drained>>,
     tracking: Tracking<'a>,
     spills: Option<FolderSpills>,
     /// Whether the job has just begun.
@@ -86,9 +90,6 @@ pub struct Beginning {
     pub is_new: bool,
 }
 
-/// After the input: how many records a step makes of its state at a time.
-const DRAIN_ROWS: usize = 8192;
-
 impl<'a> Ordered<'a> {
     /// The stage at its first barrier.
     pub fn new(
@@ -111,7 +112,8 @@ impl<'a> Ordered<'a> {
             counters,
             phase,
             outputs,
-            states,
+            states: SharedStates::new(states),
+            drained: None,
             tracking,
             spills,
             is_new,
@@ -142,7 +144,7 @@ impl<'a> Ordered<'a> {
 
     /// Whether no further record can change anything.
     pub fn is_full(&self) -> bool {
-        self.plan.chain.is_full(&self.states)
+        self.plan.chain.is_full(&self.states.lock().states)
     }
 
     /// Applies the next piece.
@@ -157,7 +159,8 @@ impl<'a> Ordered<'a> {
                 let input = self.inputs.files.get(self.position.source.0 as usize);
                 let source = input.map(|input| &*input.name);
                 let tools = Located { plan, source, lines: self.position.lines, extent };
-                let output = plan.chain.run_ordered(*staged, &mut self.states, &tools)?;
+                let states = &mut self.states.lock().states;
+                let output = plan.chain.run_ordered(*staged, states, &tools)?;
                 let flow = output.flow;
                 if let Flow::Full { last_row } = flow {
                     records = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
@@ -263,7 +266,7 @@ impl<'a> Ordered<'a> {
 
     /// What the steps have to say of the records so far.
     pub fn remarks(&self) -> Vec<String> {
-        self.plan.chain.remarks(&self.states)
+        self.plan.chain.remarks(&self.states.lock().states)
     }
 
     fn too_many(&self, count: u64, records: u64, reject: Option<&Rejected>) -> Error {
@@ -319,25 +322,29 @@ impl<'a> Ordered<'a> {
         Ok(())
     }
 
-    /// After the input: the next records that the steps make of their states.
-    pub fn drain(&mut self) -> Result<Option<Flow>> {
-        let plan = self.plan;
+    /// After the input: the states of the steps, for whoever works out what they give.
+    pub fn begin_draining(&mut self) -> Arc<SharedStates> {
+        self.drained = Some(self.plan.chain.drained(&self.states.lock().states));
+        Arc::clone(&self.states)
+    }
+
+    /// After the input: takes the next records that the steps made of their states; `None` when there are no more.
+    pub fn drain(&mut self, next: Result<Option<Given>>) -> Result<Option<Flow>> {
         self.is_consistent = false;
-        let before = plan.chain.drained(&self.states);
-        let Some(output) = plan.chain.drain(&mut self.states, DRAIN_ROWS, plan)? else {
+        let Some(Given { encoded, flow, before, after }) = next? else {
             self.is_consistent = true;
             return Ok(None);
         };
-        let flow = output.flow;
-        let encoded = encode_all(plan, output, None);
         let checked = self.check_rejects(&encoded);
         let admitted =
             checked.and_then(|()| self.outputs.admit(self.world, self.job, &encoded.parts));
         if let Err(error) = admitted {
             // Nothing was written yet: what was read need not be read again.
-            self.is_consistent = plan.chain.put_back(&mut self.states, &before);
+            self.is_consistent = self.plan.chain.can_put_back(&before, &after);
+            self.drained = Some(before);
             return Err(error);
         }
+        self.drained = Some(after);
         self.write(&encoded)?;
         self.barrier()?;
         Ok(Some(flow))
@@ -354,7 +361,12 @@ impl<'a> Ordered<'a> {
         let mut steps = Vec::new();
         let mut spills = Vec::new();
         let (plan, chain) = (self.plan, &self.plan.chain);
-        for (index, state) in self.states.iter_mut().enumerate() {
+        let shared = Arc::clone(&self.states);
+        let mut held = match &self.drained {
+            None => shared.lock(),
+            Some(drained) => shared.at(plan, drained),
+        };
+        for (index, state) in held.states.iter_mut().enumerate() {
             let step = &chain.steps[index];
             let (Some(state), Some(code), false) = (state, step.stateful(), is_over) else {
                 continue;
@@ -366,6 +378,9 @@ impl<'a> Ordered<'a> {
             spills.extend(code.spills(state).into_iter().map(entry_of));
             sections.push(Section { name, form, version, bytes });
         }
+        // Writing a state may change what the numbers mean.
+        self.drained = self.drained.take().map(|_| chain.drained(&held.states));
+        drop(held);
         let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
             self.identity;
         self.counters.checkpoints += 1;

@@ -7,6 +7,7 @@
 //!          the ordered stage: verify the cut > steps with state > append > triggers > barrier > checkpoint
 //! ```
 
+use super::ahead::Ahead;
 use super::ordered::Ordered;
 use super::prepare::{Prepared, Ready, prepare};
 use super::queue::{Processed, Queue, in_order};
@@ -86,15 +87,23 @@ fn work(
         ordered.phase = Phase::Draining;
     }
     ordered.check_rejects_at_end()?;
-    while let Some(flow) = ordered.drain()? {
-        if flow != Flow::Open {
-            break;
+    drain(ordered, schedule)
+}
+
+/// Writes what the steps hold, while the next batches of it are worked out.
+fn drain(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<Ending> {
+    thread::scope(|scope| {
+        let mut ahead = Ahead::start(scope, ordered.plan, ordered.begin_draining());
+        while let Some(flow) = ordered.drain(ahead.next())? {
+            if flow != Flow::Open {
+                break;
+            }
+            if schedule.at_barrier(ordered, Happened::Nothing)? == Verdict::Stop {
+                return Ok(Ending::Stopped);
+            }
         }
-        if schedule.at_barrier(ordered, Happened::Nothing)? == Verdict::Stop {
-            return Ok(Ending::Stopped);
-        }
-    }
-    Ok(Ending::Complete)
+        Ok(Ending::Complete)
+    })
 }
 
 /// Reads the input with all workers; returns behind the last record, at a stop, or when no more records are needed.

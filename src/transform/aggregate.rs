@@ -103,6 +103,7 @@ impl Stateful for Aggregate {
     type State = Groups;
     type Prepared = Part;
     const VERSION: u32 = 2;
+    const DRAINS_AHEAD: bool = true;
 
     fn new_state(&self) -> Groups {
         self.grouping.new_groups()

@@ -226,22 +226,22 @@ impl Chain {
         self.stateful(states).map(|(step, state)| step.drained(state)).collect()
     }
 
-    /// Undoes the last [`Chain::drain`], if nothing behind the drained step remembers it; `before` is what
-    /// [`Chain::drained`] said then.
-    pub fn put_back(&self, states: &mut [Option<State>], before: &[Drained]) -> bool {
-        let now = self.drained(states);
-        let Some(moved) = now.iter().zip(before).position(|(now, before)| now != before) else {
-            return true;
-        };
+    /// Whether a [`Chain::drain`] can be undone, because nothing behind the drained step remembers it; `before` and
+    /// `after` are what [`Chain::drained`] said.
+    pub fn can_put_back(&self, before: &[Drained], after: &[Drained]) -> bool {
+        let moved = before.iter().zip(after).position(|(before, after)| before != after);
+        moved.is_none_or(|moved| moved + 1 == before.len())
+    }
+
+    /// Goes back to where [`Chain::drained`] said so.
+    pub fn set_drained(&self, states: &mut [Option<State>], drained: &[Drained]) {
         let pairs = self.steps.iter().zip(states);
-        let mut stateful =
-            pairs.filter_map(|(step, state)| Some((step.stateful()?, state.as_mut()?))).skip(moved);
-        let Some((step, state)) = stateful.next() else { return true };
-        if stateful.next().is_some() {
-            return false;
+        let stateful = pairs.filter_map(|(step, state)| Some((step.stateful()?, state.as_mut()?)));
+        for ((step, state), drained) in stateful.zip(drained) {
+            if step.drained(state) != *drained {
+                step.set_drained(state, drained);
+            }
         }
-        step.set_drained(state, &before[moved]);
-        true
     }
 
     /// After the last record: the next batch that some step made of its state, run through the steps behind it.

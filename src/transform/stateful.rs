@@ -26,6 +26,9 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     type Prepared: fmt::Debug + Send + 'static;
     /// The version of the bytes that [`Stateful::write`] makes.
     const VERSION: u32;
+    /// Whether [`Stateful::drain`] changes nothing but how far it has come, so that it may run ahead, even to its end,
+    /// and go back by [`Stateful::set_drained`].
+    const DRAINS_AHEAD: bool = false;
 
     /// The state before the first record.
     fn new_state(&self) -> Self::State;
@@ -161,6 +164,8 @@ impl fmt::Debug for Prepared {
 pub trait AnyStateful: fmt::Debug + Send + Sync {
     /// See [`Stateful::VERSION`].
     fn version(&self) -> u32;
+    /// See [`Stateful::DRAINS_AHEAD`].
+    fn drains_ahead(&self) -> bool;
     /// See [`Stateful::new_state`].
     fn new_state(&self) -> State;
     /// See [`Stateful::prepare`].
@@ -218,6 +223,10 @@ impl State {
 impl<S: Stateful> AnyStateful for S {
     fn version(&self) -> u32 {
         S::VERSION
+    }
+
+    fn drains_ahead(&self) -> bool {
+        S::DRAINS_AHEAD
     }
 
     fn new_state(&self) -> State {

@@ -97,6 +97,7 @@ impl Stateful for Top {
     type State = Best;
     type Prepared = Prepared;
     const VERSION: u32 = 1;
+    const DRAINS_AHEAD: bool = true;
 
     fn new_state(&self) -> Best {
         Best::default()

@@ -42,6 +42,7 @@ impl Stateful for Last {
     type State = Latest;
     type Prepared = Prepared;
     const VERSION: u32 = 1;
+    const DRAINS_AHEAD: bool = true;
 
     fn new_state(&self) -> Latest {
         Latest::default()

@@ -1,0 +1,139 @@
+//! After the input: what the steps give of their states is worked out ahead, in a thread of its own, while the ordered
+//! stage writes what they gave before.
+//!
+//! Invariants:
+//! - only the one step with state of a chain is let ahead, where it can go back: no other remembers what it gave;
+//! - who writes the states takes back what was worked out ahead ([`SharedStates::at`]); it is worked out again then.
+
+use super::plan::Plan;
+use super::worker::{Encoded, encode_all};
+use crate::error::Result;
+use crate::transform::{Drained, Flow, States, Step};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
+
+/// How many records a step makes of its state at a time.
+const DRAIN_ROWS: usize = 8192;
+
+/// How many batches may wait for the ordered stage.
+const BATCHES_AHEAD: usize = 4;
+
+/// The states of the steps, which two threads use in turn.
+pub struct SharedStates(Mutex<Held>);
+
+/// The states, and how often something was taken back.
+pub struct Held {
+    /// The states.
+    pub states: States,
+    taken_back: u64,
+}
+
+/// The next records that a step gave, with where it stood before and behind them.
+pub struct Given {
+    /// The records as bytes.
+    pub encoded: Encoded,
+    /// Whether more can come.
+    pub flow: Flow,
+    /// How far the steps had drained before.
+    pub before: Vec<Drained>,
+    /// How far they have now.
+    pub after: Vec<Drained>,
+}
+
+/// A batch, and how often something had been taken back before.
+type Numbered = (u64, Result<Option<Given>>);
+
+/// Gives what the steps hold, batch after batch.
+pub struct Ahead<'a> {
+    plan: &'a Plan,
+    shared: Arc<SharedStates>,
+    /// `None` where nothing is worked out ahead.
+    batches: Option<Receiver<Numbered>>,
+}
+
+impl SharedStates {
+    /// States that nobody else uses yet.
+    pub fn new(states: States) -> Arc<SharedStates> {
+        Arc::new(SharedStates(Mutex::new(Held { states, taken_back: 0 })))
+    }
+
+    /// The states as far as they are now.
+    pub fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The states as they were when the steps had drained so far.
+    pub fn at(&self, plan: &Plan, drained: &[Drained]) -> MutexGuard<'_, Held> {
+        let mut held = self.lock();
+        if plan.chain.drained(&held.states) != drained {
+            plan.chain.set_drained(&mut held.states, drained);
+        }
+        held.taken_back += 1;
+        held
+    }
+}
+
+impl<'a> Ahead<'a> {
+    /// Begins to work ahead where that can be taken back.
+    pub fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        plan: &'a Plan,
+        shared: Arc<SharedStates>,
+    ) -> Ahead<'a>
+    where
+        'a: 'scope,
+    {
+        let stateful: Vec<_> = plan.chain.steps.iter().filter_map(Step::stateful).collect();
+        let can_go_back = matches!(*stateful, [only] if only.drains_ahead());
+        let batches = can_go_back.then(|| {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            let shared = Arc::clone(&shared);
+            scope.spawn(move || work_ahead(plan, &shared, &sender));
+            batches
+        });
+        Ahead { plan, shared, batches }
+    }
+
+    /// The next batch; `None` when there are no more.
+    pub fn next(&mut self) -> Result<Option<Given>> {
+        while let Some(batches) = &self.batches {
+            match batches.recv() {
+                Ok((taken_back, given)) if taken_back == self.shared.lock().taken_back => {
+                    return given;
+                }
+                Ok(_) => {}
+                // It had come to the end, but something was taken back since.
+                Err(_) => self.batches = None,
+            }
+        }
+        give(self.plan, &self.shared).1
+    }
+}
+
+/// Works out batches until there are no more, or nobody wants them.
+fn work_ahead(plan: &Plan, shared: &SharedStates, batches: &SyncSender<Numbered>) {
+    loop {
+        let numbered = give(plan, shared);
+        let is_last = !matches!(numbered, (_, Ok(Some(_))));
+        if batches.send(numbered).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn give(plan: &Plan, shared: &SharedStates) -> Numbered {
+    let mut held = shared.lock();
+    let (taken_back, chain) = (held.taken_back, &plan.chain);
+    let before = chain.drained(&held.states);
+    let output = match chain.drain(&mut held.states, DRAIN_ROWS, plan) {
+        Ok(Some(output)) => output,
+        Ok(None) => return (taken_back, Ok(None)),
+        Err(error) => return (taken_back, Err(error)),
+    };
+    let after = chain.drained(&held.states);
+    drop(held);
+    let flow = output.flow;
+    let encoded = encode_all(plan, output, None);
+    (taken_back, Ok(Some(Given { encoded, flow, before, after })))
+}
