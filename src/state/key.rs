@@ -60,7 +60,7 @@ impl Keys {
 
     /// Keys that are there as bytes.
     pub fn of_bytes<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Keys {
-        Keys::build(keys, |bytes, key| bytes.extend_from_slice(key))
+        Keys::build(keys, Vec::extend_from_slice)
     }
 
     fn build<T>(items: impl Iterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) -> Keys {

@@ -65,7 +65,7 @@ impl Table {
         while from < rows {
             let mut batch = self.batch(from..rows.min(from + part), slots.infos.len());
             let mut taken = grouping.part_of("test", &mut batch);
-            if from / part % 2 == 0 && !by.is_empty() {
+            if (from / part).is_multiple_of(2) && !by.is_empty() {
                 // As it would be if there were many keys.
                 let (inputs, rows) =
                     (grouping.inputs_of("test", &mut batch), batch.selection.clone());
