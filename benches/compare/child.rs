@@ -38,9 +38,24 @@ pub struct Finished {
     pub said: String,
 }
 
+/// Where a child is stopped.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Seconds that it may take.
+    pub seconds: f64,
+    /// Memory that it may take, and its children with it.
+    pub memory_bytes: u64,
+}
+
+/// Half of the machine's memory: the rest is for the files that everybody reads and writes.
+pub fn memory_bytes_max() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    kibibytes(&info, "MemTotal:").map_or(u64::MAX, |kibibytes| kibibytes * 1024 / 2)
+}
+
 /// Runs a command to its end. Its standard output goes to `output`; an exit code other than 0 is an error with the end
 /// of what it said.
-pub fn run(command: &mut Command, output: &Path) -> Result<Finished, String> {
+pub fn run(command: &mut Command, output: &Path, limits: Limits) -> Result<Finished, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let aside = output.with_extension("stderr");
     let create = |path: &Path| {
@@ -57,12 +72,19 @@ pub fn run(command: &mut Command, output: &Path) -> Result<Finished, String> {
         let status = waitid(WaitId::Pid(pid), options);
         sender.send((start.elapsed(), status)).expect("somebody waits for it");
     });
-    let mut peak_bytes = 0;
+    let (mut peak_bytes, mut stopped) = (0, None);
     let (elapsed, waited) = loop {
         match ended.recv_timeout(LOOK_INTERVAL) {
             Ok(end) => break end,
             Err(RecvTimeoutError::Timeout) => {
                 peak_bytes = peak_bytes.max(memory_peak(child.id()));
+                if stopped.is_none() {
+                    stopped = limits.broken(start.elapsed(), peak_bytes);
+                    if stopped.is_some() {
+                        // It may have ended by itself just now.
+                        child.kill().unwrap_or_default();
+                    }
+                }
             }
             Err(RecvTimeoutError::Disconnected) => unreachable!("it sends before it ends"),
         }
@@ -73,6 +95,9 @@ pub fn run(command: &mut Command, output: &Path) -> Result<Finished, String> {
     let status = child.wait().map_err(|cause| format!("cannot wait for `{name}`: {cause}"))?;
     let said = fs::read(&aside).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
+    if let Some(reason) = stopped {
+        return Err(reason);
+    }
     if !status.success() {
         return Err(format!("`{name}` failed ({status}): {}", last_lines(&said)));
     }
@@ -80,13 +105,28 @@ pub fn run(command: &mut Command, output: &Path) -> Result<Finished, String> {
     Ok(Finished { usage, said })
 }
 
+impl Limits {
+    /// Says which of them is broken.
+    fn broken(&self, elapsed: Duration, memory_bytes: u64) -> Option<String> {
+        if elapsed.as_secs_f64() > self.seconds {
+            return Some(format!("stopped after {} s", self.seconds));
+        }
+        let is_greedy = memory_bytes > self.memory_bytes;
+        is_greedy.then(|| format!("stopped at {:.1} GB of memory", memory_bytes as f64 / 1e9))
+    }
+}
+
 /// The most resident memory that a living process and each of its living descendants had; 0 of one that just ended.
 fn memory_peak(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    let own = kibibytes.map_or(0, |kibibytes| kibibytes * 1024);
+    let own = kibibytes(&status, "VmHWM:").map_or(0, |kibibytes| kibibytes * 1024);
     own + children(pid).into_iter().map(memory_peak).sum::<u64>()
+}
+
+/// The figure behind a word in a file of `/proc`.
+fn kibibytes(text: &str, word: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(word))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// The children of all threads of a process.

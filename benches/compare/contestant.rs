@@ -104,7 +104,7 @@ impl Contestant {
         };
         let aside = request.output.with_extension("stdout");
         let stdout = if invocation.writes_stdout { request.output } else { &aside };
-        Some(child::run(&mut invocation.command, stdout).and_then(|finished| {
+        Some(child::run(&mut invocation.command, stdout, request.limits).and_then(|finished| {
             let sync_seconds = sync(request.output)?;
             let said = fs::read_to_string(&aside).ok().and_then(|text| text.trim().parse().ok());
             Ok(Run {

@@ -1,5 +1,6 @@
 //! The command line of the comparison.
 
+use crate::child::{self, Limits};
 use crate::compare;
 use crate::inputs::Size;
 use crate::modes::Mode;
@@ -35,6 +36,10 @@ pub struct Options {
     /// Worker threads of onward and of the others
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub threads: usize,
+
+    /// A run that takes longer than so many seconds, or half of the memory, is stopped
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
+    pub patience: f64,
 
     /// The Python that has duckdb, polars, datafusion, chdb [default: the variable PYTHON, or python3]
     #[arg(long, value_name = "PATH")]
@@ -99,7 +104,9 @@ impl Options {
         fs::create_dir_all(&scratch)
             .map_err(|cause| format!("cannot make `{}`: {cause}", scratch.display()))?;
         let (input, scratch) = (absolute(input)?, absolute(&scratch)?);
-        Ok(Course { workload, input, scratch, threads: self.threads, runs: self.runs })
+        let limits = Limits { seconds: self.patience, memory_bytes: child::memory_bytes_max() };
+        let (threads, runs) = (self.threads, self.runs);
+        Ok(Course { workload, input, scratch, threads, runs, limits })
     }
 }
 

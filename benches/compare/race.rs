@@ -1,6 +1,7 @@
 //! Runs contestants in turn: the first one, another, the first one again, the next one, and so on. So whatever slows
 //! the machine down for a while slows down both sides of each ratio.
 
+use crate::child::Limits;
 use crate::contestant::{Contestant, Run};
 use crate::peers::Request;
 use crate::workload::Workload;
@@ -23,6 +24,8 @@ pub struct Course {
     pub threads: usize,
     /// How often.
     pub runs: usize,
+    /// Within which limits.
+    pub limits: Limits,
 }
 
 /// What became of a contestant.
@@ -74,7 +77,7 @@ impl Course {
     /// What is asked of a contestant.
     pub fn request<'a>(&'a self, output: &'a Path) -> Request<'a> {
         let (workload, input, threads) = (self.workload, &*self.input, self.threads);
-        Request { workload, input, output, threads }
+        Request { workload, input, output, threads, limits: self.limits }
     }
 
     fn turn(

@@ -24,8 +24,8 @@ use std::sync::Arc;
 /// still in its first cache when it is needed.
 const BLOCK: usize = 64;
 
-/// What is known of so many groups stays in the first cache anyway.
-const FEW_GROUPS: u32 = 512;
+/// What is known of so many groups stays near the processor.
+const FEW_GROUPS: u32 = 1 << 12;
 
 /// What is accumulated, of what, and what comes of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,14 +138,19 @@ impl Accumulator {
             Accumulator::Distinct(distinct) => return distinct.update(groups, rows, columns),
             _ => {}
         }
-        if groups.iter().all(|group| *group < FEW_GROUPS) {
-            return self.update_block(groups, rows, columns);
+        if let Accumulator::Doubles(sums) = self {
+            sums.begin(rows.len());
         }
-        let mut ahead = groups.chunks(BLOCK);
+        // What is known of a few groups is in the processor's caches.
+        let are_few = groups.iter().max().is_none_or(|most| *most < FEW_GROUPS);
+        let mut ahead = if are_few { &[][..] } else { groups }.chunks(BLOCK);
         ahead.next().into_iter().for_each(|groups| self.ask_for(groups));
         for (groups, rows) in groups.chunks(BLOCK).zip(rows.chunks(BLOCK)) {
             ahead.next().into_iter().for_each(|groups| self.ask_for(groups));
             self.update_block(groups, rows, columns);
+        }
+        if let Accumulator::Doubles(sums) = self {
+            sums.settle();
         }
     }
 

@@ -14,10 +14,6 @@ pub struct ExactSum {
     special: Special,
 }
 
-/// An exact sum of doubles of usual sizes, in units of 2^-75: much quicker, for what fits.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct FixedSum(i128);
-
 /// What infinities and NaNs the sum contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Special {
@@ -127,42 +123,6 @@ impl ExactSum {
     }
 }
 
-impl FixedSum {
-    /// The exponent field of doubles whose last bit is the unit, and of the first ones that are too large.
-    const EXPONENTS: std::ops::Range<u64> = 1_000..1_048;
-    /// Bits of a double behind its exponent.
-    const BITS: u32 = 52;
-
-    /// Adds a value; `None` where it does not fit, and nothing was added.
-    #[inline]
-    pub fn add(&mut self, value: f64) -> Option<()> {
-        if value == 0.0 {
-            return Some(());
-        }
-        let bits = value.to_bits();
-        let exponent = bits >> Self::BITS & 0x7ff;
-        if !Self::EXPONENTS.contains(&exponent) {
-            return None;
-        }
-        let leading = 1 << Self::BITS;
-        let units =
-            i128::from(bits & (leading - 1) | leading) << (exponent - Self::EXPONENTS.start);
-        self.0 = self.0.checked_add(if value < 0.0 { -units } else { units })?;
-        Some(())
-    }
-
-    /// The sum as doubles, to be added exactly.
-    pub fn parts(self) -> [f64; 3] {
-        let sign = if self.0 < 0 { -1.0 } else { 1.0 };
-        [0, 53, 106].map(|lowest| {
-            let part = self.0.unsigned_abs() >> lowest & ((1 << 53) - 1);
-            // 53 bits are a double, and a power of two changes none of them.
-            let unit = f64::from_bits((1_023 - 75 + lowest) << Self::BITS);
-            sign * part as f64 * unit
-        })
-    }
-}
-
 /// Adds a value to partials of rising size that do not overlap.
 fn add_to(partials: &mut Vec<f64>, mut value: f64) {
     let mut kept = 0;
@@ -251,38 +211,6 @@ mod tests {
             2.0_f64.powi(1000) + 2.0_f64.powi(948),
         );
         check(&[], 0.0);
-    }
-
-    #[test]
-    fn doubles_of_usual_sizes_are_summed_as_integers() {
-        let check = |values: &[f64]| {
-            let (mut all, mut fixed, mut fits) = (ExactSum::default(), FixedSum::default(), 0);
-            let mut rest = ExactSum::default();
-            for value in values {
-                all.add(*value);
-                match fixed.add(*value) {
-                    Some(()) => fits += 1,
-                    None => rest.add(*value),
-                }
-            }
-            fixed.parts().into_iter().for_each(|part| rest.add(part));
-            assert_eq!(rest.value().to_bits(), all.value().to_bits(), "{values:?}");
-            fits
-        };
-        let most = f64::from_bits((1_048 << 52) - 1);
-        let least = f64::from_bits(1_000 << 52);
-        assert_eq!(check(&[0.1, -0.3, 1e6, 0.0, -0.0, most, -most, least, -least]), 9);
-        assert_eq!(check(&[least / 2.0, most * 2.0, f64::MAX, f64::NAN, f64::INFINITY, 5e-324]), 0);
-        assert_eq!(check(&[-0.1; 1_000]), 1_000);
-        assert_eq!(check(&[most.next_down(); 1_000]), 1_000);
-        // Fixed sums are full at some time, and then they take no more.
-        let mut full = FixedSum(i128::MAX - 1);
-        assert_eq!(full.add(0.5), None);
-        assert_eq!(full.0, i128::MAX - 1);
-        assert!(full.parts().iter().sum::<f64>() > 2.0_f64.powi(51));
-        let values: Vec<f64> =
-            (0..5_000_i32).map(|number| f64::from(number % 977 - 400) / 7.0).collect();
-        assert_eq!(check(&values), 5_000);
     }
 
     #[test]

@@ -35,6 +35,8 @@ mod listed;
 
 mod moments;
 
+mod near_sum;
+
 pub mod order;
 
 mod quantile;

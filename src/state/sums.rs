@@ -3,7 +3,8 @@
 //! All are exact, so that neither the order of the values nor how they were split matters.
 
 use super::codec::{Reader, Unreadable, Writer};
-use super::exact_sum::{ExactSum, FixedSum};
+use super::exact_sum::ExactSum;
+use super::near_sum::{self, NearSum};
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
 use crate::vector::prefetch;
@@ -24,13 +25,12 @@ struct Sum {
     count: u64,
 }
 
-/// For so few groups usual doubles are first added as integers.
-const FEW: usize = 64;
-
 /// Sums of doubles.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DoubleSums {
     sums: Vec<ExactSum>,
+    /// What was added last, where it is worth it.
+    near: Vec<NearSum>,
     /// How many values went into each.
     counts: Vec<u64>,
 }
@@ -214,6 +214,9 @@ impl IntegerSums {
     }
 }
 
+/// So many rows of each group are quicker summed as integers.
+const ROWS_FOR_NEAR: usize = 4;
+
 impl DoubleSums {
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
@@ -232,18 +235,30 @@ impl DoubleSums {
         let Values::Double(values) = &column.values else {
             unreachable!("sums of doubles take double columns")
         };
-        let mut fixed =
-            vec![FixedSum::default(); if self.sums.len() <= FEW { self.sums.len() } else { 0 }];
         rows.for_each(|(group, row)| {
-            let value = values[row];
-            if fixed.get_mut(group).and_then(|fixed| fixed.add(value)).is_none() {
-                self.sums[group].add(value);
-            }
             self.counts[group] += 1;
+            let is_near = match self.near.get_mut(group) {
+                Some(near) => near.add(values[row]),
+                None => false,
+            };
+            if !is_near {
+                self.sums[group].add(values[row]);
+            }
         });
-        for (sum, fixed) in self.sums.iter_mut().zip(fixed) {
-            fixed.parts().into_iter().for_each(|part| sum.add(part));
-        }
+    }
+
+    /// Before many rows at once, which [`DoubleSums::settle`] must follow: where there are many for each group, a quicker
+    /// sum of them is begun.
+    pub fn begin(&mut self, rows: usize) {
+        let is_worth_it = rows / ROWS_FOR_NEAR >= self.sums.len();
+        let fits = rows <= near_sum::VALUES_MAX as usize;
+        self.near.resize(if is_worth_it && fits { self.sums.len() } else { 0 }, NearSum::default());
+    }
+
+    /// Behind them: the quicker sums end in the others.
+    pub fn settle(&mut self) {
+        self.near.iter_mut().zip(&mut self.sums).for_each(|(near, sum)| near.drain_into(sum));
+        self.near.clear();
     }
 
     /// Takes in one group of another.

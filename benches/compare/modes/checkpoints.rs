@@ -48,6 +48,8 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
             [&[NEVER], intervals].concat().iter().map(every).collect();
         let entries = course.race(&contestants, &mut |_| Ok(()));
         entries.iter().for_each(|entry| table.push(row(*workload, entry, &entries[0])));
+        // They are only in the way now.
+        fs::remove_dir_all(course.scratch.join("links")).unwrap_or_default();
     }
     table.print();
     Ok(())

@@ -26,11 +26,9 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
         let input = inputs::file(&options.data, workload.input(), Size::Small)?;
         for bytes in BYTES {
             let mut course = options.course(*workload, &input)?;
-            let path =
-                course.scratch.join(format!("first-{bytes}")).with_extension(workload.extension());
-            fs::write(&path, beginning(&input, bytes)?)
+            course.input = course.scratch.join("small").with_extension(workload.extension());
+            fs::write(&course.input, beginning(&input, bytes)?)
                 .map_err(|cause| format!("cannot write the input: {cause}"))?;
-            course.input = path;
             course.runs *= TIMES;
             let onward = Contestant::onward(&options.onward, "onward");
             let done = course.race(std::slice::from_ref(&onward), &mut |_| Ok(())).remove(0);
@@ -41,6 +39,9 @@ pub fn run(options: &Options, workloads: &[Workload]) -> Result<(), String> {
             for _ in 0..course.runs {
                 first.push(first_byte(&onward, &course)?);
             }
+            // They are only in the way now.
+            fs::remove_file(&course.input).unwrap_or_default();
+            fs::remove_dir_all(course.scratch.join("first-byte")).unwrap_or_default();
             let milliseconds =
                 |seconds: Option<f64>| number(seconds.map(|seconds| seconds * 1e3), 1);
             table.push(vec![

@@ -5,6 +5,7 @@
 
 mod tables;
 
+use crate::child::Limits;
 use crate::workload::Workload;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -49,6 +50,8 @@ pub struct Request<'a> {
     pub output: &'a Path,
     /// With how many threads.
     pub threads: usize,
+    /// Within which limits.
+    pub limits: Limits,
 }
 
 /// How to do it.
@@ -123,7 +126,7 @@ impl Peer {
 impl Installed {
     /// How it does what is asked; `None` where it cannot.
     pub fn invocation(&self, request: &Request<'_>) -> Option<Invocation> {
-        let Request { workload, input, output, threads } = *request;
+        let Request { workload, input, output, threads, .. } = *request;
         let count = threads.to_string();
         let mut command = match self.peer.script() {
             Some(script) => {

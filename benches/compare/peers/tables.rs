@@ -98,7 +98,7 @@ pub fn xan(workload: Workload, threads: &str) -> Option<Vec<String>> {
     Some(arguments.iter().map(ToString::to_string).collect())
 }
 
-/// qsv: what its commands can do without a language of their own.
+/// qsv: what it does by itself. Its SQL is that of Polars, which takes part.
 pub fn qsv(workload: Workload) -> Option<Vec<String>> {
     let arguments: &[&str] = match workload {
         Workload::W5 => &["extdedup", "--select", "user_id"],

@@ -145,7 +145,7 @@ fn append(file: &mut Vec<u8>, id: u32, name: &str, form: Form, version: u32, raw
 
 /// Reads a whole file and checks all of it, except that it does not look at the parent.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Invalid> {
-    read(bytes, limits, |stored, entry| frame::decompress(stored, entry))
+    read(bytes, limits, frame::decompress)
 }
 
 /// Checks all of a file as [`decode`] does, and keeps nothing but who it is.

@@ -330,6 +330,7 @@ fn blank_lines_without_end_do_not_grow_the_window() {
 }
 
 /// Every file of the fixtures, CSV or not.
+#[expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 fn fixtures() -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")];
     let mut files = Vec::new();

@@ -3,8 +3,10 @@
 //! A record is a line ending in LF; lines of white space are skipped. Values are not read here,
 //! only found.
 
+mod marks;
 mod paths;
 mod scan;
+mod skip;
 mod tokens;
 
 use super::RECORD_BYTES_MAX;
@@ -86,17 +88,17 @@ impl JsonlCutter {
         loop {
             match lines.next_from(at) {
                 Line::Found { start, .. } if start >= nominal_end => {
-                    return CutOutcome::Cut(records.finish(first, start));
+                    return CutOutcome::Cut(records.finish(first, at, start));
                 }
                 Line::Found { start, end } => {
-                    records.add(start, end);
+                    records.add(at, start, end);
                     at = (end + 1).min(window.len());
                 }
-                Line::None(end) => return CutOutcome::Cut(records.finish(first, end)),
+                Line::None(end) => return CutOutcome::Cut(records.finish(first, at, end)),
                 Line::NeedMore => return CutOutcome::NeedMore,
                 Line::Oversize(start) => {
                     return CutOutcome::Oversize {
-                        before: records.finish(first, start),
+                        before: records.finish(first, at, start),
                         skip: Skip::jsonl(),
                     };
                 }
@@ -172,6 +174,7 @@ struct Records<'a> {
     ends: Vec<u32>,
     values: Vec<Vec<Span>>,
     rejects: Vec<(u32, Reason)>,
+    lines: u64,
 }
 
 impl<'a> Records<'a> {
@@ -184,10 +187,16 @@ impl<'a> Records<'a> {
             ends: Vec::new(),
             values: vec![Vec::new(); cutter.paths],
             rejects: Vec::new(),
+            lines: 0,
         }
     }
 
-    fn add(&mut self, start: usize, end: usize) {
+    /// Adds the line from `start` to its end; `before` is the end of the one added before.
+    fn add(&mut self, before: usize, start: usize, end: usize) {
+        if start > before {
+            self.lines += count_jsonl_lines(&self.chunk[before..start]);
+        }
+        self.lines += u64::from(end < self.chunk.len());
         let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
         let line = &self.chunk[start..end];
         let start = start + line.iter().take_while(|byte| is_space(byte)).count();
@@ -195,13 +204,7 @@ impl<'a> Records<'a> {
         let row = offset32(self.starts.len());
         self.starts.push(offset32(start));
         self.ends.push(offset32(end));
-        let checked = match std::str::from_utf8(&self.chunk[start..end]) {
-            Ok(_) => self.scanner.scan(&self.chunk[..end], start),
-            Err(error) => {
-                let byte = error.valid_up_to() + 1;
-                Err(format!("not valid UTF-8 at byte {byte} of the record").into())
-            }
-        };
+        let checked = self.scanner.scan(&self.chunk[..end], start);
         let is_good = checked.is_ok();
         if let Err(reason) = checked {
             self.rejects.push((row, reason));
@@ -211,7 +214,8 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn finish(self, start: usize, end: usize) -> Cut {
+    /// The chunk from `start` to `end`, with no record behind `at`.
+    fn finish(self, start: usize, at: usize, end: usize) -> Cut {
         let rows = self.starts.len();
         let raw = RawRecords::Json(JsonRecords {
             chunk: self.chunk.clone(),
@@ -221,7 +225,8 @@ impl<'a> Records<'a> {
         });
         let mut batch = Batch::new(raw, rows, self.cutter.slots);
         batch.reject_rows(self.rejects);
-        Cut { start, end, lines: count_jsonl_lines(&self.chunk[start..end]), batch }
+        let lines = self.lines + count_jsonl_lines(&self.chunk[at..end]);
+        Cut { start, end, lines, batch }
     }
 }
 

@@ -4,7 +4,9 @@
 //! equal keys counts. Half surrogate pairs and huge numbers are valid here; they matter only where
 //! the value is read.
 
+use super::marks::Marks;
 use super::paths::{Node, PathTree};
+use super::skip;
 use super::tokens::{self, Problem};
 use crate::decode::JSON_DEPTH_MAX;
 use crate::decode::cut::offset32;
@@ -15,6 +17,7 @@ use crate::record::{Reason, Span};
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
     tree: &'a PathTree,
+    marks: Marks,
     open: Vec<Container>,
     /// By node: the record in which it was last seen.
     seen: Vec<u64>,
@@ -33,18 +36,21 @@ struct Container {
     elements: usize,
 }
 
-/// What comes behind a value.
-enum Next {
-    /// Another value.
-    Value { at: usize, node: Option<Node> },
-    /// Nothing: the record is complete.
-    End(usize),
+/// What would close the record itself: no byte that is looked for.
+const NOTHING_OPEN: u8 = 0;
+
+impl Container {
+    #[inline]
+    fn is_object(&self) -> bool {
+        self.closing == b'}'
+    }
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(tree: &'a PathTree, paths: usize) -> Scanner<'a> {
         Scanner {
             tree,
+            marks: Marks::default(),
             open: Vec::with_capacity(16),
             seen: vec![0; tree.nodes()],
             record: 0,
@@ -60,6 +66,12 @@ impl<'a> Scanner<'a> {
         self.open.clear();
         self.unknown_key = None;
         self.spans.fill(Span::default());
+        if let Some(first) = self.marks.find(text, start)
+            && let Err(error) = std::str::from_utf8(&text[first..])
+        {
+            let byte = first - start + error.valid_up_to() + 1;
+            return Err(format!("not valid UTF-8 at byte {byte} of the record").into());
+        }
         self.scan_values(text, start).map_err(|problem| -> Reason {
             let (what, byte) = (problem.what, problem.at - start + 1);
             format!("not valid JSON: {what} at byte {byte} of the record").into()
@@ -76,118 +88,80 @@ impl<'a> Scanner<'a> {
     fn scan_values(&mut self, text: &[u8], start: usize) -> Result<(), Problem> {
         let mut at = start;
         let mut node = Some(PathTree::ROOT);
+        let mut inside = Container { closing: NOTHING_OPEN, node: None, start, elements: 0 };
+        let mut is_key = false;
         loop {
+            if is_key {
+                (at, node) = self.key(text, at, inside.node)?;
+            }
             let end = match text.get(at) {
-                Some(b'"') => tokens::string(text, at)?.end,
+                Some(b'"') => tokens::string(text, at, &mut self.marks)?.end,
                 Some(b'-' | b'0'..=b'9') => tokens::number(text, at)?,
+                Some(b'{' | b'[') if node.is_none() => {
+                    skip::container(text, at, self.open.len(), &mut self.marks)?
+                }
                 Some(opening @ (b'{' | b'[')) => {
-                    let inside = self.enter(at, *opening, node)?;
-                    let inside = tokens::skip_space(text, inside);
-                    let container = *self.open.last().expect("a container was just opened");
-                    if text.get(inside) != Some(&container.closing) {
-                        (at, node) = self.first(text, inside, &container)?;
+                    let outside = inside;
+                    inside = self.enter(at, *opening, node, outside)?;
+                    let first = tokens::skip_space(text, at + 1);
+                    if text.get(first) != Some(&inside.closing) {
+                        at = first;
+                        is_key = inside.is_object();
+                        node = if is_key { None } else { self.element(inside.node, 0) };
                         continue;
                     }
                     self.open.pop();
-                    inside + 1
+                    inside = outside;
+                    first + 1
                 }
                 _ => tokens::word(text, at)?,
             };
             self.note(node, at, end);
-            match self.behind_value(text, end)? {
-                Next::Value { at: next, node: below } => (at, node) = (next, below),
-                Next::End(end) if end == text.len() => return Ok(()),
-                Next::End(end) => {
-                    let what = "something behind the value";
-                    return Err(Problem { at: end, what });
-                }
+            at = tokens::skip_space(text, end);
+            while text.get(at) == Some(&inside.closing) && inside.closing != NOTHING_OPEN {
+                self.note(inside.node, inside.start, at + 1);
+                inside = self.open.pop().expect("there is something around a container");
+                at = tokens::skip_space(text, at + 1);
+            }
+            if text.get(at) != Some(&b',') || inside.closing == NOTHING_OPEN {
+                return end_of_values(text, at, &inside);
+            }
+            inside.elements += 1;
+            at = tokens::skip_space(text, at + 1);
+            is_key = inside.is_object();
+            if !is_key {
+                node = self.element(inside.node, inside.elements);
             }
         }
     }
 
-    /// Opens a container; answers where its inside starts.
-    fn enter(&mut self, at: usize, opening: u8, node: Option<Node>) -> Result<usize, Problem> {
-        if self.open.len() == JSON_DEPTH_MAX {
-            let what = "nested more than 128 deep";
-            return Err(Problem { at, what });
-        }
-        self.open.push(Container {
-            closing: if opening == b'{' { b'}' } else { b']' },
-            node,
-            start: at,
-            elements: 0,
-        });
-        Ok(at + 1)
-    }
-
-    /// The first value of a container that is not empty.
-    fn first(
+    /// Opens a container inside another.
+    #[inline]
+    fn enter(
         &mut self,
-        text: &[u8],
         at: usize,
-        container: &Container,
-    ) -> Result<(usize, Option<Node>), Problem> {
-        if container.closing == b'}' {
-            self.key(text, at, container.node)
-        } else {
-            Ok((at, self.element(container.node, 0)))
+        opening: u8,
+        node: Option<Node>,
+        outside: Container,
+    ) -> Result<Container, Problem> {
+        if self.open.len() == JSON_DEPTH_MAX {
+            return Err(Problem { at, what: tokens::TOO_DEEP });
         }
-    }
-
-    /// Closes what ends at `at` and finds the next value.
-    fn behind_value(&mut self, text: &[u8], mut at: usize) -> Result<Next, Problem> {
-        loop {
-            at = tokens::skip_space(text, at);
-            let Some(container) = self.open.last_mut() else {
-                return Ok(Next::End(at));
-            };
-            let Container { closing, node, start, .. } = *container;
-            match text.get(at) {
-                Some(b',') => {
-                    container.elements += 1;
-                    let element = container.elements;
-                    at = tokens::skip_space(text, at + 1);
-                    let (at, node) = if closing == b'}' {
-                        self.key(text, at, node)?
-                    } else {
-                        (at, self.element(node, element))
-                    };
-                    return Ok(Next::Value { at, node });
-                }
-                Some(byte) if *byte == closing => {
-                    self.open.pop();
-                    at += 1;
-                    self.note(node, start, at);
-                }
-                _ => {
-                    let what = match closing {
-                        b'}' => "expected `,` or `}`",
-                        _ => "expected `,` or `]`",
-                    };
-                    return Err(Problem { at, what });
-                }
-            }
-        }
+        self.open.push(outside);
+        let closing = if opening == b'{' { b'}' } else { b']' };
+        Ok(Container { closing, node, start: at, elements: 0 })
     }
 
     /// Reads a key and its colon; answers where the value starts and its node.
+    #[inline(always)]
     fn key(
         &mut self,
         text: &[u8],
         at: usize,
         parent: Option<Node>,
     ) -> Result<(usize, Option<Node>), Problem> {
-        if text.get(at) != Some(&b'"') {
-            let what = "expected a key";
-            return Err(Problem { at, what });
-        }
-        let literal = tokens::string(text, at)?;
-        let colon = tokens::skip_space(text, literal.end);
-        if text.get(colon) != Some(&b':') {
-            let what = "expected `:`";
-            return Err(Problem { at: colon, what });
-        }
-        let value = tokens::skip_space(text, colon + 1);
+        let literal = tokens::key(text, at, &mut self.marks)?;
+        let value = tokens::colon(text, literal.end)?;
         let Some(parent) = parent else {
             return Ok((value, None));
         };
@@ -195,7 +169,7 @@ impl<'a> Scanner<'a> {
         let found = if literal.is_escaped {
             unescape_json(raw).and_then(|key| self.tree.key(parent, &key))
         } else {
-            self.tree.key(parent, &raw[1..raw.len() - 1])
+            self.tree.key_in(parent, text, at + 1, literal.end - 1)
         };
         if found.is_none() && self.tree.is_closed() && parent == PathTree::ROOT {
             let name = String::from_utf8_lossy(&raw[1..raw.len() - 1]);
@@ -211,7 +185,8 @@ impl<'a> Scanner<'a> {
         Ok((value, found))
     }
 
-    fn element(&mut self, parent: Option<Node>, element: usize) -> Option<Node> {
+    #[inline]
+    fn element(&self, parent: Option<Node>, element: usize) -> Option<Node> {
         self.tree.element(parent?, element)
     }
 
@@ -232,4 +207,15 @@ impl<'a> Scanner<'a> {
             self.spans[*path] = Span { start: offset32(start), length: offset32(end - start) };
         }
     }
+}
+
+/// What neither ends what is open nor goes on with it.
+#[cold]
+fn end_of_values(text: &[u8], at: usize, inside: &Container) -> Result<(), Problem> {
+    let what = match inside.closing {
+        NOTHING_OPEN if at == text.len() => return Ok(()),
+        NOTHING_OPEN => "something behind the value",
+        closing => tokens::expected_behind_value(closing),
+    };
+    Err(Problem { at, what })
 }

@@ -1,5 +1,7 @@
 //! The tokens of JSON (RFC 8259): where each ends, and what is wrong with it.
 
+use super::marks::Marks;
+
 /// What is wrong, and at which byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -18,6 +20,14 @@ pub(super) struct Literal {
     pub is_escaped: bool,
 }
 
+/// What is wrong where one bracket too many opens.
+pub(super) const TOO_DEEP: &str = "nested more than 128 deep";
+
+/// What is wrong where neither the closing bracket stands nor a comma.
+pub(super) fn expected_behind_value(closing: u8) -> &'static str {
+    if closing == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" }
+}
+
 fn problem<T>(at: usize, what: &'static str) -> Result<T, Problem> {
     Err(Problem { at, what })
 }
@@ -31,52 +41,48 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The string literal whose opening quote is at `at`.
-#[inline]
-pub(super) fn string(text: &[u8], at: usize) -> Result<Literal, Problem> {
-    let mut at = at + 1;
-    let mut is_escaped = false;
+/// The string literal whose opening quote is at `at`, in the record with these marks.
+#[inline(always)]
+pub(super) fn string(text: &[u8], at: usize, marks: &mut Marks) -> Result<Literal, Problem> {
+    let end = marks.next_special(text, at + 1);
+    match text.get(end) {
+        Some(b'"') => Ok(Literal { end: end + 1, is_escaped: false }),
+        _ => rest_of_string(text, end, marks),
+    }
+}
+
+/// The string literal of a key, which has to be at `at`.
+#[inline(always)]
+pub(super) fn key(text: &[u8], at: usize, marks: &mut Marks) -> Result<Literal, Problem> {
+    if text.get(at) != Some(&b'"') {
+        return problem(at, "expected a key");
+    }
+    string(text, at, marks)
+}
+
+/// Where the value starts behind a key that ends at `at`.
+#[inline(always)]
+pub(super) fn colon(text: &[u8], at: usize) -> Result<usize, Problem> {
+    let colon = skip_space(text, at);
+    if text.get(colon) != Some(&b':') {
+        return problem(colon, "expected `:`");
+    }
+    Ok(skip_space(text, colon + 1))
+}
+
+/// The string literal whose first quote, backslash or control character, behind the opening quote, is at `at`.
+#[inline(never)]
+fn rest_of_string(text: &[u8], mut at: usize, marks: &mut Marks) -> Result<Literal, Problem> {
     loop {
-        at = plain_end(text, at);
         match text.get(at) {
             Some(b'"') => {
-                return Ok(Literal { end: at + 1, is_escaped });
+                return Ok(Literal { end: at + 1, is_escaped: true });
             }
-            Some(b'\\') => {
-                is_escaped = true;
-                at = escape(text, at)?;
-            }
+            Some(b'\\') => at = marks.next_special(text, escape(text, at)?),
             Some(_) => return problem(at, "unescaped control character in a string"),
-            None => return problem(at, "unclosed string"),
+            None => return problem(text.len(), "unclosed string"),
         }
     }
-}
-
-/// The first byte at or after `at` that is a quote, a backslash or a control character, or the end.
-#[inline]
-fn plain_end(text: &[u8], mut at: usize) -> usize {
-    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        match specials(u64::from_le_bytes(*block)) {
-            0 => at += 8,
-            found => return at + (found.trailing_zeros() / 8) as usize,
-        }
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let rest = text.get(at..).unwrap_or_default();
-    rest.iter().position(is_special).map_or(text.len(), |found| at + found)
-}
-
-/// The lowest set bit stands in the first byte of `word` that is a quote, a backslash or a control
-/// character; bits above it may be false alarms.
-#[inline]
-fn specials(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let is_quote = has_zero(word ^ (ONES * 0x22));
-    let is_backslash = has_zero(word ^ (ONES * 0x5c));
-    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
-    (is_quote | is_backslash | is_control) & TOPS
 }
 
 /// One past the escape whose backslash is at `at`.
@@ -96,6 +102,7 @@ fn escape(text: &[u8], at: usize) -> Result<usize, Problem> {
 }
 
 /// One past the number that starts at `at`.
+#[inline]
 pub(super) fn number(text: &[u8], at: usize) -> Result<usize, Problem> {
     let start = at + usize::from(text.get(at) == Some(&b'-'));
     let mut at = digits(text, start)?;
