@@ -110,17 +110,21 @@ pub fn parse_double(bytes: &[u8]) -> Option<f64> {
 /// Accurately", 1990).
 #[inline]
 fn parse_short_double(bytes: &[u8]) -> Option<f64> {
-    let (is_negative, digits) = split_sign(bytes);
-    if digits.len() > DOUBLE_DIGITS + 1 {
+    let (is_negative, rest) = split_sign(bytes);
+    if rest.len() > DOUBLE_DIGITS + 1 {
         return None;
     }
-    let point = digits.iter().position(|byte| *byte == b'.')?;
-    let (whole, fraction) = (&digits[..point], &digits[point + 1..]);
-    if whole.len() + fraction.len() > DOUBLE_DIGITS {
-        return None;
+    let (mut mantissa, mut point) = (0, None);
+    for (at, byte) in rest.iter().enumerate() {
+        match byte.wrapping_sub(b'0') {
+            digit @ 0..=9 => mantissa = mantissa * 10 + i64::from(digit),
+            _ if *byte == b'.' && point.is_none() => point = Some(at),
+            _ => return None,
+        }
     }
-    let power = digits::POWERS[fraction.len()];
-    let mantissa = digits::parse(whole)? * power + digits::parse(fraction)?;
+    // Digits on both sides of the point.
+    let behind = rest.len() - point.filter(|point| *point > 0)? - 1;
+    let power = *digits::POWERS.get(behind).filter(|_| behind > 0)?;
     let value = exact(mantissa) / exact(power);
     Some(if is_negative { -value } else { value })
 }

@@ -25,6 +25,8 @@ mod exact_sum;
 
 mod extreme;
 
+pub mod few_keys;
+
 mod finish;
 
 mod form;

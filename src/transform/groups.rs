@@ -8,7 +8,8 @@ use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
 use crate::record::{Batch, Column, DataType, Faults, RawRecords, Slot};
 use crate::state::{
-    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, key,
+    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, few_keys,
+    key,
 };
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -141,6 +142,11 @@ impl Grouping {
         let rows = &batch.selection;
         if self.keys.is_empty() {
             return Part::Groups(self.groups_of_rows(&inputs, rows));
+        }
+        if let Some((keys, ids)) = few_keys::group(&inputs.keys, rows) {
+            let mut groups = Groups { keys, ..self.new_groups() };
+            self.add_rows(&mut groups, &ids, &inputs, rows);
+            return Part::Groups(groups);
         }
         let keys = Keys::of_columns(&inputs.keys, rows);
         if has_few_repeats(&keys) {
