@@ -22,6 +22,7 @@ const CASES: [(&str, Shape, &str); 4] = [
 
 /// Prints how fast chunks are cut.
 pub fn run() {
+    println!("with the vector instructions of {}:", onward::vector::name());
     println!(
         "{:>8} {:>8} {:>8}  GB/s at best and in the middle, ns per record at best",
         "best", "middle", "ns"
