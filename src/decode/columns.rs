@@ -100,7 +100,9 @@ impl<'a> Source<'a> for CsvField<'a> {
     }
 
     fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool {
-        !self.null.iter().any(|text| can_parse(text))
+        // Nor must a quoted value be taken for one without quotes.
+        let may_be_quoted = self.records.dialect.quote.is_some_and(text::may_stand_in_value);
+        !may_be_quoted && !self.null.iter().any(|text| can_parse(text))
     }
 
     #[inline]

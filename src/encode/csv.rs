@@ -7,6 +7,7 @@
 use super::settings::{CsvSink, LineEnd};
 use super::{Cell, Content, write_plain, write_rows};
 use crate::record::literal::unescape_json;
+use crate::record::text;
 use crate::record::{Batch, Column, CsvDialect, CsvRecords, Layout, RawRecords, Reason, Values};
 use std::borrow::Cow;
 
@@ -45,7 +46,7 @@ impl CsvWriter {
             parts: parts_of(&cells),
             is_special,
             is_plain_safe: !(0..=u8::MAX)
-                .any(|byte| is_special[usize::from(byte)] && may_be_plain(byte)),
+                .any(|byte| is_special[usize::from(byte)] && text::may_stand_in_value(byte)),
             dialect: sink.dialect,
             line_end: match sink.line_end {
                 LineEnd::Lf => b"\n",
@@ -264,9 +265,4 @@ fn parts_of(cells: &[Cell]) -> Vec<Part> {
         }
     }
     parts
-}
-
-/// Whether a byte may stand in the text of a boolean, a number, a date, a time or an interval.
-fn may_be_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+-.: ".contains(&byte)
 }

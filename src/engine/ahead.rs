@@ -7,7 +7,7 @@
 
 use super::plan::Plan;
 use super::worker::{Encoded, encode_all};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::transform::{Drained, Flow, States, Step};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,8 @@ use std::thread::Scope;
 /// How many records a step makes of its state at a time.
 const DRAIN_ROWS: usize = 8192;
 
-/// How many batches may wait for the ordered stage.
-const BATCHES_AHEAD: usize = 4;
+/// How many batches may wait for the ordered stage: each may be large, and one is enough to keep both threads busy.
+const BATCHES_AHEAD: usize = 1;
 
 /// The states of the steps, which two threads use in turn.
 pub struct SharedStates(Mutex<Held>);
@@ -50,6 +50,8 @@ pub struct Ahead<'a> {
     shared: Arc<SharedStates>,
     /// `None` where nothing is worked out ahead.
     batches: Option<Receiver<Numbered>>,
+    /// Whether the thread has said that nothing follows.
+    has_ended: bool,
 }
 
 impl SharedStates {
@@ -92,7 +94,7 @@ impl<'a> Ahead<'a> {
             scope.spawn(move || work_ahead(plan, &shared, &sender));
             batches
         });
-        Ahead { plan, shared, batches }
+        Ahead { plan, shared, batches, has_ended: false }
     }
 
     /// The next batch; `None` when there are no more.
@@ -102,20 +104,26 @@ impl<'a> Ahead<'a> {
                 Ok((taken_back, given)) if taken_back == self.shared.lock().taken_back => {
                     return given;
                 }
-                Ok(_) => {}
+                Ok((_, given)) => self.has_ended |= is_last(&given),
                 // It had come to the end, but something was taken back since.
-                Err(_) => self.batches = None,
+                Err(_) if self.has_ended => self.batches = None,
+                Err(_) => return Err(Error::internal("the thread that works ahead panicked")),
             }
         }
         give(self.plan, &self.shared).1
     }
 }
 
+/// Whether nothing follows.
+fn is_last(given: &Result<Option<Given>>) -> bool {
+    !matches!(given, Ok(Some(_)))
+}
+
 /// Works out batches until there are no more, or nobody wants them.
 fn work_ahead(plan: &Plan, shared: &SharedStates, batches: &SyncSender<Numbered>) {
     loop {
         let numbered = give(plan, shared);
-        let is_last = !matches!(numbered, (_, Ok(Some(_))));
+        let is_last = is_last(&numbered.1);
         if batches.send(numbered).is_err() || is_last {
             return;
         }

@@ -335,6 +335,9 @@ impl<'a> Ordered<'a> {
             self.is_consistent = true;
             return Ok(None);
         };
+        if self.drained.as_ref().is_some_and(|drained| *drained != before) {
+            return Err(Error::internal("records that a step holds were passed over"));
+        }
         let checked = self.check_rejects(&encoded);
         let admitted =
             checked.and_then(|()| self.outputs.admit(self.world, self.job, &encoded.parts));

@@ -121,7 +121,7 @@ impl Encoded {
 const OVERLAP_BYTES: usize = 16 * 1024;
 /// A guessed start is given up where the last record seems to need more bytes than this.
 const GUESS_BYTES_MAX: usize = 256 * 1024;
-/// The most windows that a worker holds on to.
+/// The most windows that a worker holds on to: a few more than are under way.
 const WINDOWS_MAX: usize = 8;
 /// Bytes read at a time while the rest of an oversize record is skipped.
 const SKIP_BYTES: usize = 1024 * 1024;
@@ -174,7 +174,10 @@ impl<'a> Worker<'a> {
             let mut window = self.free_window();
             let buffer = Arc::get_mut(&mut window).expect("nobody else looks at it");
             let is_end = reader.read(buffer, wanted)?;
-            self.windows.push(Arc::clone(&window));
+            // A long record may have needed a large one, which the next chunk does not.
+            if window.capacity() <= 2 * (end + OVERLAP_BYTES) {
+                self.windows.push(Arc::clone(&window));
+            }
             let cut_again = || self.plan.decoder.cut(&window, cut_start, end, is_end);
             match cut_again() {
                 CutOutcome::Unknown => return Ok(None),

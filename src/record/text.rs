@@ -12,6 +12,11 @@ pub const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// Days between 0000-03-01 and 1970-01-01.
 const DAYS_TO_EPOCH: i64 = 719_468;
 
+/// Whether a byte may stand in the text of a boolean, a number, a date, a time or an interval.
+pub fn may_stand_in_value(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-.: ".contains(&byte)
+}
+
 /// `true`, `false`, `t`, `f`, `yes`, `no`, `y`, `n`, `1`, `0`, without regard to case.
 pub fn parse_boolean(bytes: &[u8]) -> Option<bool> {
     const TRUE: [&[u8]; 5] = [b"true", b"t", b"yes", b"y", b"1"];

@@ -18,8 +18,11 @@ use std::sync::Arc;
 /// Groups are given out in batches of about so many bytes of lists and texts.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// So many keys of a batch show whether they repeat.
+/// Fewer keys than this are all looked at to see whether they repeat.
 const SAMPLE: usize = 1024;
+
+/// Of more keys those are looked at whose hashes have none of these bits: with each of them all that are the same.
+const HASH_ENDS: u32 = 31;
 
 /// In which order groups are given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -387,9 +390,11 @@ pub fn evaluate_all<'a>(
     columns
 }
 
-/// Whether most of the first keys are different. That all of them are few nevertheless costs time, and nothing else.
+/// Whether most keys are different, judged by those whose hashes end alike. A wrong answer costs time, and nothing else.
 fn has_few_repeats(keys: &Keys) -> bool {
-    let mut hashes: Vec<u32> = keys.hashes(0..keys.len().min(SAMPLE)).to_vec();
+    let ends = if keys.len() < SAMPLE { 0 } else { HASH_ENDS };
+    let hashes = keys.hashes(0..keys.len()).iter().copied();
+    let mut hashes: Vec<u32> = hashes.filter(|hash| hash & ends == 0).collect();
     let count = hashes.len();
     hashes.sort_unstable();
     hashes.dedup();

@@ -273,3 +273,48 @@ fn json_values_are_read_by_kind() {
     check_json("time", &[("\"00:01\"", "60000000"), ("1", "! key `v` is not a string")]);
     check_json("json", &[("{\"a\": 1}", "{\"a\": 1}"), ("\"x\"", "\"x\""), ("null", "NULL")]);
 }
+
+#[test]
+fn a_value_in_quotes_is_never_taken_for_one_without_whatever_the_quotes_are() {
+    let shown_with = |quote: Option<u8>, data_type: DataType, field: &[u8]| {
+        let SourceFormat::Csv(mut settings) = csv(&[], Ragged::Reject) else { unreachable!() };
+        settings.dialect.quote = quote;
+        let mut slots = Slots::default();
+        let slot = slots.add("v", data_type, SlotOrigin::CsvField(1));
+        let file = [b"k,", field, b"\n"].concat();
+        let batch = filled(&SourceFormat::Csv(settings.clone()), &slots, 2, &file);
+        let is_one = batch.selection.len() == 1;
+        (is_one.then(|| shown(batch.column(slot))), settings.dialect)
+    };
+    let mut quoted = 0;
+    for (type_name, values) in [
+        ("bigint", &["1212", "11", "-5-", "+7", "0"][..]),
+        ("decimal(9,2)", &["1212", "1.51", ".5.", "1e1"]),
+        ("double", &["nan", "inf", "1.51", "-1-", "1e1"]),
+        ("boolean", &["tft", "true", "yesy", "1", "010"]),
+        ("date", &["2024-01-02", "12024-01-021"]),
+        ("time", &["12:00:00", ":12:00:"]),
+        ("timestamp", &["2024-01-02 03:04:05", "2024-01-02T03:04:05Z"]),
+        ("interval", &["-1 day -2 hours", "1 day", "d1 dayd"]),
+    ] {
+        let data_type = DataType::parse(type_name).expect("a type");
+        for quote in (1..128).filter(|byte| !matches!(byte, b'\n' | b'\r' | b',')) {
+            for value in values {
+                let (found, dialect) = shown_with(Some(quote), data_type, value.as_bytes());
+                let Some(found) = found else { continue };
+                let said = dialect.unquote(value.as_bytes());
+                let (expected, _) = shown_with(None, data_type, &said);
+                assert_eq!(Some(found), expected, "{type_name} {value} in {}", char::from(quote));
+                quoted += u32::from(dialect.is_quoted(value.as_bytes()));
+                // What holds the quotes of no dialect is not a value.
+                let whole = [&[quote], value.as_bytes(), &[quote]].concat();
+                let may_be_one = text::may_stand_in_value(quote);
+                let (plain, _) = shown_with(None, data_type, &whole);
+                let is_fault = plain.is_some_and(|plain| plain[0].starts_with('!'));
+                let is_space = quote.is_ascii_whitespace();
+                assert!(may_be_one || is_fault || is_space, "{type_name} {value} {quote}");
+            }
+        }
+    }
+    assert!(quoted > 10, "only {quoted} values are in quotes");
+}

@@ -216,6 +216,9 @@ proptest! {
             if let Some((stop, fast)) = cutter.index_fast(&needles, &bytes, &span) {
                 let mut slow = Rows::new(cutter.columns, cutter.settings.ragged);
                 prop_assert_eq!(stop, slow::index(&cutter.machine, &bytes, &span, &mut slow));
+                if let (Stop::End(end), Some(lines)) = (stop, fast.lines) {
+                    prop_assert_eq!(lines, count_csv_lines(&bytes[..end]));
+                }
                 if stop != Stop::NeedMore {
                     let chunk = Arc::new(bytes.clone());
                     let dialect = cutter.settings.dialect;
