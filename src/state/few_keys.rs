@@ -153,7 +153,7 @@ mod tests {
             let rows: Vec<u32> = (0..).take(values.len()).collect();
             let few = texts(&values);
             let numbers = Arc::new(Column::new(Values::Bigint(numbers[..values.len()].to_vec())));
-            check(&[few.clone()], &rows);
+            check(std::slice::from_ref(&few), &rows);
             check(&[few.clone(), numbers.clone()], &rows);
             check(&[numbers, few.clone(), few], &rows);
         }

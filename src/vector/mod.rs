@@ -42,11 +42,17 @@ pub trait Level: Copy {
     fn with_bits(self, block: Self::Block, bits: u8) -> Self::Block;
 
     /// Bit i of the result is the parity of bits 0 to i.
-    fn prefix_xor(self, bits: u64) -> u64;
+    #[inline(always)]
+    fn prefix_xor(self, bits: u64) -> u64 {
+        plain::prefix_xor(bits)
+    }
 
     /// Writes `base` plus the place of each set bit, in order, to the front of `places`; what stands behind them is
     /// undefined. Answers how many they are.
-    fn places(self, bits: u64, base: u32, places: &mut [u32; BLOCK_BYTES]) -> usize;
+    #[inline(always)]
+    fn places(self, bits: u64, base: u32, places: &mut [u32; BLOCK_BYTES]) -> usize {
+        plain::find_places(bits, base, places)
+    }
 }
 
 /// A kernel. Implementations of `run` are `#[inline(always)]`, so that they are compiled once for each level.

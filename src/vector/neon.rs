@@ -1,8 +1,7 @@
 //! NEON, which every 64-bit ARM processor has.
 #![expect(unsafe_code, reason = "vector instructions, and loads of whole arrays")]
 
-use super::plain::{find_places, prefix_xor};
-use super::{BLOCK_BYTES, Bytes, Level, Work};
+use super::{Bytes, Level, Work};
 use std::arch::aarch64::{
     uint8x16_t, vandq_u8, vceqq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vorrq_u8,
     vpaddq_u8, vreinterpretq_u64_u8,
@@ -53,16 +52,6 @@ impl Level for Neon {
             let bits = vdupq_n_u8(bits);
             block.map(|part| vorrq_u8(part, bits))
         }
-    }
-
-    #[inline(always)]
-    fn prefix_xor(self, bits: u64) -> u64 {
-        prefix_xor(bits)
-    }
-
-    #[inline(always)]
-    fn places(self, bits: u64, base: u32, places: &mut [u32; BLOCK_BYTES]) -> usize {
-        find_places(bits, base, places)
     }
 }
 

@@ -29,16 +29,6 @@ impl Level for Plain {
         block.iter_mut().for_each(|byte| *byte |= bits);
         block
     }
-
-    #[inline(always)]
-    fn prefix_xor(self, bits: u64) -> u64 {
-        prefix_xor(bits)
-    }
-
-    #[inline(always)]
-    fn places(self, bits: u64, base: u32, places: &mut [u32; BLOCK_BYTES]) -> usize {
-        find_places(bits, base, places)
-    }
 }
 
 /// Bit i of the result says whether byte i is wanted.

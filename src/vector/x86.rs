@@ -1,7 +1,6 @@
 //! SSE2, which every x86-64 processor has, AVX2 and AVX-512.
 #![expect(unsafe_code, reason = "vector instructions, and loads and stores of whole arrays")]
 
-use super::plain::{find_places, prefix_xor};
 use super::{BLOCK_BYTES, Bytes, Level, Work};
 use std::arch::x86_64::{
     __m128i, __m256i, __m512i, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi128_si64,
@@ -136,16 +135,6 @@ impl Level for Sse2 {
             let bits = _mm_set1_epi8(bits.cast_signed());
             block.map(|part| _mm_or_si128(part, bits))
         })
-    }
-
-    #[inline(always)]
-    fn prefix_xor(self, bits: u64) -> u64 {
-        prefix_xor(bits)
-    }
-
-    #[inline(always)]
-    fn places(self, bits: u64, base: u32, places: &mut [u32; BLOCK_BYTES]) -> usize {
-        find_places(bits, base, places)
     }
 }
 
