@@ -1,7 +1,7 @@
 //! What 64 bytes hold, as bit masks, with the widest instructions that the processor has.
 //!
 //! A kernel is written once, as a [`Work`] over any [`Level`] of instructions; [`run`] runs it with the best level of this
-//! machine. All levels give the same answers; [`levels`] runs a kernel with each, for tests. Bit i of a mask is byte i of
+//! machine. All levels give the same answers; `levels` runs a kernel with each, for tests. Bit i of a mask is byte i of
 //! its block. The levels are the only unsafe code of the program: loads and stores through pointers to arrays of just that
 //! size, and instructions of which the processor was asked before. [`prefetch`] is here because it, too, takes a pointer.
 
