@@ -50,8 +50,6 @@ pub struct Ahead<'a> {
     shared: Arc<SharedStates>,
     /// `None` where nothing is worked out ahead.
     batches: Option<Receiver<Numbered>>,
-    /// Whether the thread has said that nothing follows.
-    has_ended: bool,
 }
 
 impl SharedStates {
@@ -94,23 +92,35 @@ impl<'a> Ahead<'a> {
             scope.spawn(move || work_ahead(plan, &shared, &sender));
             batches
         });
-        Ahead { plan, shared, batches, has_ended: false }
+        Ahead { plan, shared, batches }
     }
 
     /// The next batch; `None` when there are no more.
     pub fn next(&mut self) -> Result<Option<Given>> {
-        while let Some(batches) = &self.batches {
-            match batches.recv() {
-                Ok((taken_back, given)) if taken_back == self.shared.lock().taken_back => {
-                    return given;
-                }
-                Ok((_, given)) => self.has_ended |= is_last(&given),
-                // It had come to the end, but something was taken back since.
-                Err(_) if self.has_ended => self.batches = None,
-                Err(_) => return Err(Error::internal("the thread that works ahead panicked")),
+        if let Some(batches) = &self.batches {
+            match wait_for(batches, || self.shared.lock().taken_back)? {
+                Some(given) => return given,
+                None => self.batches = None,
             }
         }
         give(self.plan, &self.shared).1
+    }
+}
+
+/// What was sent next and not taken back since; `None` where all was sent, and taken back.
+fn wait_for(
+    batches: &Receiver<Numbered>,
+    taken_back: impl Fn() -> u64,
+) -> Result<Option<Result<Option<Given>>>> {
+    let mut has_ended = false;
+    loop {
+        match batches.recv() {
+            Ok((number, given)) if number == taken_back() => return Ok(Some(given)),
+            Ok((_, given)) => has_ended |= is_last(&given),
+            Err(_) if has_ended => return Ok(None),
+            // Its last batch is missing: whatever came next would leave a gap.
+            Err(_) => return Err(Error::internal("the thread that works ahead panicked")),
+        }
     }
 }
 
@@ -144,4 +154,41 @@ fn give(plan: &Plan, shared: &SharedStates) -> Numbered {
     let flow = output.flow;
     let encoded = encode_all(plan, output, None);
     (taken_back, Ok(Some(Given { encoded, flow, before, after })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Result<Option<Given>> {
+        let (before, after) = (Vec::new(), Vec::new());
+        Ok(Some(Given { encoded: Encoded::default(), flow: Flow::Open, before, after }))
+    }
+
+    /// What is received of what was sent before the sender went away, when three were taken back.
+    fn check(sent: Vec<Numbered>, expected: &str) {
+        let (sender, batches) = sync_channel(sent.len());
+        sent.into_iter().for_each(|one| sender.send(one).expect("there is room"));
+        drop(sender);
+        let received = match wait_for(&batches, || 3) {
+            Ok(Some(Ok(Some(_)))) => "a batch",
+            Ok(Some(Ok(None))) => "the end",
+            Ok(Some(Err(_))) => "an error",
+            Ok(None) => "all taken back",
+            Err(_) => "a panic",
+        };
+        assert_eq!(received, expected);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_passed_over_and_a_thread_that_is_gone_too_early_is_noticed() {
+        check(vec![(3, batch())], "a batch");
+        check(vec![(2, batch()), (3, batch())], "a batch");
+        check(vec![(3, Ok(None))], "the end");
+        check(vec![(2, batch()), (2, Ok(None))], "all taken back");
+        check(vec![(2, Err(Error::internal("a failure")))], "all taken back");
+        check(vec![(3, Err(Error::internal("a failure")))], "an error");
+        check(vec![], "a panic");
+        check(vec![(2, batch())], "a panic");
+    }
 }

@@ -159,8 +159,8 @@ impl<'a> Ordered<'a> {
                 let input = self.inputs.files.get(self.position.source.0 as usize);
                 let source = input.map(|input| &*input.name);
                 let tools = Located { plan, source, lines: self.position.lines, extent };
-                let states = &mut self.states.lock().states;
-                let output = plan.chain.run_ordered(*staged, states, &tools)?;
+                let output =
+                    plan.chain.run_ordered(*staged, &mut self.states.lock().states, &tools)?;
                 let flow = output.flow;
                 if let Flow::Full { last_row } = flow {
                     records = last_row.map_or(0, |last| u64::from(last + 1 - extent.first_row));
