@@ -195,6 +195,18 @@ impl<T: Clone> FromIterator<T> for Pages<T> {
     }
 }
 
+impl<T: Clone> From<Vec<T>> for Pages<T> {
+    fn from(values: Vec<T>) -> Self {
+        let len = values.len();
+        let page = |some: &[T]| Page::Own(some.to_vec());
+        let pages = match len {
+            ..=PAGE => vec![Page::Own(values)],
+            _ => values.chunks(PAGE).map(page).collect(),
+        };
+        Pages { pages: if len == 0 { Vec::new() } else { pages }, len }
+    }
+}
+
 impl<T: Clone> Extend<T> for Pages<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
         values.into_iter().for_each(|value| self.push(value));
