@@ -141,8 +141,7 @@ impl Memory {
             Memory::Weighted(means) => {
                 let WindowFunction::Ewma(alpha) = call.function else { return results.column };
                 for (key, row) in pairs {
-                    let mean = means.cell(key);
-                    weigh(mean, &value(row), alpha);
+                    let mean = weigh(means.cell(key), &value(row), alpha);
                     results.put(row, &mean.map_or(Stored::Null, Stored::Double));
                 }
             }
@@ -423,10 +422,11 @@ fn lag(ring: &mut VecDeque<Stored>, value: Stored, reach: usize) -> Option<Store
 }
 
 /// Takes a value into a weighted mean: plain arithmetic in the order of the records.
-fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) {
+fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) -> Option<f64> {
     if let Stored::Double(value) = value {
         *mean = Some(mean.map_or(*value, |mean| alpha * value + (1.0 - alpha) * mean));
     }
+    *mean
 }
 
 /// Which of the last values a call wants.
