@@ -3,6 +3,8 @@
 
 mod calls;
 
+mod stops;
+
 use crate::support::folder;
 use crate::support::program::{onward, onward_ends, spawn};
 use rustix::process::Signal;

@@ -42,8 +42,8 @@ pub struct Facts {
 pub struct Requests {
     /// A signal asks the run to stop.
     pub interrupted: bool,
-    /// The time given to the run is over.
-    pub out_of_time: bool,
+    /// The run was to come no further than to here.
+    pub enough: bool,
     /// Somebody asked for a checkpoint.
     pub asked: bool,
     /// The job's predicate held for the record before the barrier.
@@ -111,7 +111,7 @@ impl Costs {
 /// that is being saved and then for a pause as long as it took; the end of a file that falls into
 /// that time is passed over.
 pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
-    let Requests { interrupted, out_of_time, asked, predicate_held, file_ended } = facts.requests;
+    let Requests { interrupted, enough, asked, predicate_held, file_ended } = facts.requests;
     let rested = facts
         .last_finished
         .is_some_and(|finished| facts.now >= finished.saturating_add(facts.costs.pause()));
@@ -119,7 +119,7 @@ pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
     let passed = facts.now.saturating_sub(facts.last_taken);
     let reasons = [
         (interrupted, Trigger::Interrupt),
-        (out_of_time, Trigger::StopEarly),
+        (enough, Trigger::StopEarly),
         (asked, Trigger::Manual),
         (predicate_held, Trigger::Predicate),
         (rested && settings.at_file_end && file_ended, Trigger::FileEnd),
@@ -195,7 +195,7 @@ mod tests {
     fn requests_come_first_in_the_order_of_their_weight() {
         let all = Requests {
             interrupted: true,
-            out_of_time: true,
+            enough: true,
             asked: true,
             predicate_held: true,
             file_ended: true,

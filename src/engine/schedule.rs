@@ -4,7 +4,7 @@ use super::ordered::Ordered;
 use super::pipeline::Ending;
 use super::saver::{Completed, Saver};
 use super::summary::Summary;
-use super::world::{RunOptions, World};
+use super::world::{RunOptions, StopAfter, World};
 use crate::checkpoint::settings::CheckpointSettings;
 use crate::checkpoint::trigger::{self, AfterFailure, Cost, Costs, Decision, Facts, Requests};
 use crate::checkpoint::{Phase, Trigger};
@@ -39,7 +39,10 @@ pub struct Schedule<'scope> {
     world: World,
     /// `None` where the run cannot be resumed.
     saver: Option<Saver<'scope>>,
-    stop_after_barriers: Option<u64>,
+    stop: StopAfter,
+    /// When the run began, and what was counted before it.
+    began: Duration,
+    records_before: u64,
     barriers: u64,
     /// The counters at the last checkpoint taken.
     since: Mark,
@@ -60,8 +63,12 @@ pub struct Schedule<'scope> {
 pub enum StopCause {
     /// A signal.
     Signal(i32),
+    /// The time given to the run is over.
+    Time(Duration),
+    /// So many records were read as the run was told to.
+    Records(u64),
     /// The number of barriers given to the run.
-    Early,
+    Barriers,
 }
 
 /// Counters at a checkpoint.
@@ -73,19 +80,22 @@ struct Mark {
 }
 
 impl<'scope> Schedule<'scope> {
-    /// A schedule whose clock starts now.
+    /// The schedule of a run that began some time ago, and whose clock for checkpoints starts now.
     pub fn new(
         job: &Job,
         options: &RunOptions,
         world: &World,
         saver: Option<Saver<'scope>>,
+        began: Duration,
     ) -> Self {
         let now = world.clock.monotonic();
         Schedule {
             settings: job.checkpoint.clone(),
             world: world.clone(),
             saver,
-            stop_after_barriers: options.stop_after_barriers,
+            stop: options.stop,
+            began,
+            records_before: 0,
             barriers: 0,
             since: Mark { at: now, records: 0, bytes: 0 },
             finished_at: now,
@@ -102,6 +112,7 @@ impl<'scope> Schedule<'scope> {
     /// are made, so that its `now()` and their staged names are known from here on.
     pub fn begin(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
         self.since = self.mark(ordered);
+        self.records_before = self.since.records;
         if ordered.is_new && self.saver.is_some() {
             self.save_and_wait(ordered, Trigger::Start)?;
         }
@@ -121,14 +132,22 @@ impl<'scope> Schedule<'scope> {
         {
             self.note(completed)?;
         }
-        let signal = self.world.requests.stop_signal();
-        let facts = self.facts(ordered, signal, happened);
-        let Decision::Take(trigger) = trigger::decide(&facts, &self.settings) else {
+        let now = self.mark(ordered);
+        let (signal, enough) = (self.world.requests.stop_signal(), self.enough(now));
+        let requests = Requests {
+            interrupted: signal.is_some(),
+            enough: enough.is_some(),
+            asked: self.world.requests.take_checkpoint(),
+            predicate_held: happened == Happened::PredicateHeld,
+            file_ended: happened == Happened::FileEnded,
+        };
+        let Decision::Take(trigger) = trigger::decide(&self.facts(now, requests), &self.settings)
+        else {
             return Ok(Verdict::GoOn);
         };
-        self.stopped_by = match (trigger, signal) {
-            (Trigger::Interrupt, Some(signal)) => Some(StopCause::Signal(signal)),
-            (Trigger::StopEarly, _) => Some(StopCause::Early),
+        self.stopped_by = match trigger {
+            Trigger::Interrupt => signal.map(StopCause::Signal),
+            Trigger::StopEarly => enough,
             _ => None,
         };
         if self.stopped_by.is_some() {
@@ -142,23 +161,31 @@ impl<'scope> Schedule<'scope> {
         Ok(Verdict::GoOn)
     }
 
-    fn facts(&self, ordered: &Ordered<'_>, signal: Option<i32>, happened: Happened) -> Facts {
-        let now = self.mark(ordered);
+    /// How many more records the run may read, where it was told to stop behind some.
+    pub fn records_left(&self, ordered: &Ordered<'_>) -> Option<u64> {
+        let read = ordered.counters.records_read - self.records_before;
+        self.stop.records.map(|records| records.saturating_sub(read))
+    }
+
+    /// Why the run was to come no further than to here; `None` where it goes on.
+    fn enough(&self, now: Mark) -> Option<StopCause> {
+        let StopAfter { time, records, barriers } = self.stop;
+        let (passed, read) = (now.at - self.began, now.records - self.records_before);
+        let is_time = time.filter(|time| passed >= *time).map(StopCause::Time);
+        let is_read = records.filter(|records| read >= *records).map(StopCause::Records);
+        let is_last = barriers.filter(|barriers| self.barriers >= *barriers);
+        is_time.or(is_read).or(is_last.map(|_| StopCause::Barriers))
+    }
+
+    fn facts(&self, now: Mark, requests: Requests) -> Facts {
         let is_busy = self.saver.as_ref().is_some_and(Saver::is_busy);
-        let is_last = |barriers| self.barriers >= barriers;
         Facts {
             now: now.at,
             last_taken: self.since.at,
             last_finished: (!is_busy).then_some(self.finished_at),
             records: now.records - self.since.records,
             bytes: now.bytes - self.since.bytes,
-            requests: Requests {
-                interrupted: signal.is_some(),
-                out_of_time: self.stop_after_barriers.is_some_and(is_last),
-                asked: self.world.requests.take_checkpoint(),
-                predicate_held: happened == Happened::PredicateHeld,
-                file_ended: happened == Happened::FileEnded,
-            },
+            requests,
             costs: self.costs,
         }
     }
