@@ -5,6 +5,8 @@ mod calls;
 
 mod stops;
 
+mod timeout;
+
 use crate::support::folder;
 use crate::support::program::{onward, onward_ends, spawn};
 use rustix::process::Signal;

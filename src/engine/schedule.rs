@@ -48,6 +48,8 @@ pub struct Schedule<'scope> {
     since: Mark,
     /// When the last one was saved or given up.
     finished_at: Duration,
+    /// Until when the one in flight must be saved; `None` where the run waits for it anyway, or it was given up.
+    deadline: Option<Duration>,
     /// How long the last barrier took.
     pause: Duration,
     costs: Costs,
@@ -99,6 +101,7 @@ impl<'scope> Schedule<'scope> {
             barriers: 0,
             since: Mark { at: now, records: 0, bytes: 0 },
             finished_at: now,
+            deadline: None,
             pause: Duration::ZERO,
             costs: Costs::default(),
             failed_in_a_row: 0,
@@ -133,6 +136,9 @@ impl<'scope> Schedule<'scope> {
             self.note(completed)?;
         }
         let now = self.mark(ordered);
+        if self.deadline.is_some_and(|deadline| now.at >= deadline) {
+            self.give_up();
+        }
         let (signal, enough) = (self.world.requests.stop_signal(), self.enough(now));
         let requests = Requests {
             interrupted: signal.is_some(),
@@ -157,6 +163,7 @@ impl<'scope> Schedule<'scope> {
         if self.saver.is_some() {
             self.wait()?;
             self.take(ordered, trigger)?;
+            self.deadline = self.settings.timeout.map(|timeout| self.since.at + timeout);
         }
         Ok(Verdict::GoOn)
     }
@@ -214,8 +221,25 @@ impl<'scope> Schedule<'scope> {
         self.wait()
     }
 
+    /// The checkpoint in flight takes too long: it counts as failed unless it has its name already.
+    fn give_up(&mut self) {
+        self.deadline = None;
+        if let Some(saver) = &self.saver {
+            saver.give_up();
+            let note = "saving a checkpoint takes longer than its `timeout`".to_owned();
+            self.world.observer.event(Event::Note(note));
+        }
+    }
+
     /// Waits for the checkpoint in flight.
     fn wait(&mut self) -> Result<()> {
+        if let (Some(saver), Some(deadline)) = (&mut self.saver, self.deadline) {
+            let left = deadline.saturating_sub(self.world.clock.monotonic());
+            if let Some(completed) = saver.wait_for(left)? {
+                return self.note(completed);
+            }
+            self.give_up();
+        }
         let Some(saver) = &mut self.saver else { return Ok(()) };
         match saver.wait()? {
             Some(completed) => self.note(completed),
@@ -225,6 +249,7 @@ impl<'scope> Schedule<'scope> {
 
     fn note(&mut self, completed: Completed) -> Result<()> {
         let Completed { trigger, busy, outcome } = completed;
+        self.deadline = None;
         self.finished_at = self.world.clock.monotonic();
         let total = self.finished_at.saturating_sub(self.since.at) + self.pause;
         self.costs = self.costs.with(Cost { busy: busy + self.pause, total });
@@ -237,7 +262,8 @@ impl<'scope> Schedule<'scope> {
             }
             Err(failure) => {
                 self.failed_in_a_row += 1;
-                let after = trigger::after_failure(self.failed_in_a_row, trigger);
+                let tolerated = self.settings.tolerated_failures;
+                let after = trigger::after_failure(self.failed_in_a_row, trigger, tolerated);
                 if !failure.may_go_on || after == AfterFailure::Stop {
                     self.saver = None;
                     return Err(failure.error);

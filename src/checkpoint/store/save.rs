@@ -39,6 +39,15 @@ impl Store {
     /// Saves a checkpoint under the next number. When this returns [`Saved`], it survives
     /// everything.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
+        self.save_while(checkpoint, &|| true)
+    }
+
+    /// The same, as long as it is wanted: where it is not any more before step 5, it fails.
+    pub fn save_while(
+        &mut self,
+        checkpoint: &Checkpoint,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Saved, SaveError> {
         self.check_health().map_err(SaveError::Poisoned)?;
         self.check_parent(checkpoint).map_err(SaveError::Failed)?;
         self.check_folder().map_err(|error| match error.kind {
@@ -55,6 +64,10 @@ impl Store {
         // Used up even if the attempt fails.
         self.sequence_max = sequence;
         let temporary = self.write_temporary(sequence, &bytes)?;
+        if !is_wanted() {
+            self.drop_temporary(&temporary);
+            return Err(SaveError::Failed(Error::failed("it took longer than its `timeout`")));
+        }
         let path = self.folder.path(sequence);
         self.name_durably(&temporary, &path)?;
         let id = CheckpointId { sequence, digest };
