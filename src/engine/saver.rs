@@ -22,8 +22,11 @@ use crate::observe::Event;
 use crate::state::Writer;
 use crate::storage::OpenMode;
 use crate::transform::{self, Snapshot};
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel,
+};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -33,6 +36,8 @@ pub struct Saver<'scope> {
     results: Receiver<Completed>,
     thread: ScopedJoinHandle<'scope, Store>,
     is_busy: bool,
+    /// Of the checkpoint in flight: whether nobody wants it any more.
+    given_up: Arc<AtomicBool>,
 }
 
 /// A state of a step as the content of a section.
@@ -60,6 +65,7 @@ pub fn section_of(name: String, version: u32, snapshot: Snapshot) -> DraftSectio
 struct Request {
     checkpoint: Draft,
     syncs: Syncs,
+    given_up: Arc<AtomicBool>,
 }
 
 /// What became of a checkpoint.
@@ -102,7 +108,7 @@ impl<'scope> Saver<'scope> {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
         let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, is_busy: false }
+        Saver { requests, results, thread, is_busy: false, given_up: Arc::default() }
     }
 
     /// Whether a checkpoint is in flight.
@@ -113,9 +119,17 @@ impl<'scope> Saver<'scope> {
     /// Hands over a checkpoint. None may be in flight.
     pub fn save(&mut self, checkpoint: Draft, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
-        self.requests.send(Request { checkpoint, syncs }).map_err(|_| gone())?;
+        self.given_up = Arc::default();
+        let given_up = Arc::clone(&self.given_up);
+        self.requests.send(Request { checkpoint, syncs, given_up }).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
+    }
+
+    /// The checkpoint in flight is not wanted any more: it fails, unless it has its name already. A sync that the thread is
+    /// in the middle of is not cut short.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
     }
 
     /// The result of a checkpoint that has been completed since it was last asked for.
@@ -127,6 +141,21 @@ impl<'scope> Saver<'scope> {
             }
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(gone()),
+        }
+    }
+
+    /// Waits for the checkpoint in flight, but no longer than a time.
+    pub fn wait_for(&mut self, time: Duration) -> Result<Option<Completed>> {
+        if !self.is_busy {
+            return Ok(None);
+        }
+        match self.results.recv_timeout(time) {
+            Ok(completed) => {
+                self.is_busy = false;
+                Ok(Some(completed))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(gone()),
         }
     }
 
@@ -158,12 +187,12 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, given_up }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, keep_now, checkpoint, &syncs);
+        let outcome = save(world, &mut store, keep_now, checkpoint, &syncs, &given_up);
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;
@@ -178,10 +207,12 @@ fn save(
     keep: usize,
     checkpoint: Draft,
     syncs: &Syncs,
+    given_up: &AtomicBool,
 ) -> std::result::Result<SavedAs, SaveFailure> {
     let trigger = checkpoint.manifest.trigger.word();
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let saved = store.save_draft(checkpoint).map_err(|failure| {
+    let is_wanted = || !given_up.load(Ordering::SeqCst);
+    let saved = store.save_while(checkpoint, &is_wanted).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;

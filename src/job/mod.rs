@@ -420,6 +420,9 @@ path = "daily.csv"
                 "when": null,
                 "directory": ".onward/daily",
                 "keep": 3,
+                "min_pause": null,
+                "timeout": null,
+                "tolerated_failures": null,
             },
             "environment": { "DAY": 57298 },
         });

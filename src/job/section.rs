@@ -304,5 +304,8 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("when", "[checkpoint]"),
     ("directory", "[checkpoint]"),
     ("keep", "[checkpoint]"),
+    ("min_pause", "[checkpoint]"),
+    ("timeout", "[checkpoint]"),
+    ("tolerated_failures", "[checkpoint]"),
     ("name", "the top of the file, [[transform]] or [sink]"),
 ];

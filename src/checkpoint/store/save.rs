@@ -40,11 +40,16 @@ impl Store {
     /// Saves a checkpoint under the next number. When this returns [`Saved`], it survives
     /// everything.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
-        self.save_draft(Draft::from(checkpoint.clone()))
+        self.save_while(Draft::from(checkpoint.clone()), &|| true)
     }
 
-    /// Saves a checkpoint whose states are not bytes yet.
-    pub fn save_draft(&mut self, draft: Draft) -> Result<Saved, SaveError> {
+    /// The same of a checkpoint whose states are not bytes yet, as long as it is wanted: where it is not any more before
+    /// step 5, it fails.
+    pub fn save_while(
+        &mut self,
+        draft: Draft,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Saved, SaveError> {
         self.check_health().map_err(SaveError::Poisoned)?;
         let (parent, instance) = (draft.parent, draft.manifest.instance);
         self.check_parent(parent).map_err(SaveError::Failed)?;
@@ -63,6 +68,10 @@ impl Store {
         // Used up even if the attempt fails.
         self.sequence_max = sequence;
         let temporary = self.write_temporary(sequence, &bytes)?;
+        if !is_wanted() {
+            self.drop_temporary(&temporary);
+            return Err(SaveError::Failed(Error::failed("it took longer than its `timeout`")));
+        }
         let path = self.folder.path(sequence);
         self.name_durably(&temporary, &path)?;
         let id = CheckpointId { sequence, digest };
