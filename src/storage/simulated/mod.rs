@@ -14,7 +14,7 @@ mod power;
 
 mod tree;
 
-pub use faults::{Call, Call, Effect, Errno, Fault, Lasting, Operation};
+pub use faults::{Call, Effect, Errno, Fault, Lasting, Operation};
 pub use power::Cut;
 
 use image::{Body, Image, Layers, Names, NodeId};
