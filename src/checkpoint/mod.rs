@@ -41,8 +41,8 @@ pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
 pub use manifest::{
-    Counters, EarlierOutput, Form, InputEntry, Manifest, OutputEntry, Phase, ReferenceEntry,
-    Standing, StepEntry, Trigger,
+    Counters, EarlierOutput, Form, InputEntry, InputPart, Manifest, OutputEntry, Phase,
+    ReferenceEntry, Round, Standing, StepEntry, Trigger,
 };
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{

@@ -45,6 +45,10 @@ mod rejected;
 
 mod rewinding;
 
+mod round_survey;
+
+mod rounds;
+
 mod routes;
 
 mod saver;
@@ -64,7 +68,7 @@ mod worker;
 mod world;
 
 pub use crate::source::chunks::Chunks;
-pub use decision::{Decision, Found, InputFinding};
+pub use decision::{Decision, Found, InputFinding, News};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};

@@ -17,6 +17,8 @@ mod document;
 
 mod format;
 
+mod growing;
+
 mod output;
 
 mod paths;
@@ -176,6 +178,7 @@ fn understand(
     let folder = folder_of(file);
     let parts = parts(root, file, &folder, problems);
     check_paths(&parts, &folder, file, problems);
+    growing::check(&parts, problems);
     let (name, source, sinks) = (parts.name?, parts.source?, parts.sinks?);
     let mut steps = parts.steps.list;
     steps.truncate(parts.steps.sound);
