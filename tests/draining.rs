@@ -21,6 +21,13 @@ const STEPS: [&str; 7] = [
     r#"window = { by = ["note"], compute = ["lead(id, 6000) AS later"] }"#,
 ];
 
+/// Steps that spill what they hold when the job's memory for states is little.
+const SPILLING_STEPS: [&str; 3] = [
+    r#"aggregate = { by = ["id"], select = ["count(*) AS n", "list(note) AS notes"] }"#,
+    r#"aggregate = { by = ["id"], select = ["count(DISTINCT note) AS n"], order = "key" }"#,
+    r#"frequency = { by = ["id"], top = 39_000, share = "share" }"#,
+];
+
 /// A job with these steps, all of whose checkpoints are kept, over records that come in no order.
 fn job(steps: &[&str], checkpoint: &str) -> TempDir {
     let scratch = folder::scratch_in_memory();

@@ -13,7 +13,7 @@ use crate::record::{
 };
 use crate::source::settings::SourceFormat;
 use crate::transform::spills::{MemorySpills, Spills};
-use crate::transform::{Chain, Tools};
+use crate::transform::{Chain, Step, Tools};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct Plan {
     pub routes: Routes,
     /// Where states put what they have no room for; in memory, unless a run says otherwise.
     pub spills: Arc<dyn Spills>,
+    /// How many bytes each state that spills holds in memory at most.
+    pub memory: Option<u64>,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -98,7 +100,8 @@ impl Plan {
         }
         let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
         let spills = Arc::new(MemorySpills::default());
-        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, when })
+        let memory = share_of_memory(job, &chain);
+        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, memory, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -125,9 +128,20 @@ impl Tools for Plan {
         &*self.spills
     }
 
+    fn memory(&self) -> Option<u64> {
+        self.memory
+    }
+
     fn slots(&self) -> usize {
         self.slots.infos.len()
     }
+}
+
+/// What each of the states that spill has of the job's memory for states.
+fn share_of_memory(job: &Job, chain: &Chain) -> Option<u64> {
+    let stateful = chain.steps.iter().filter_map(Step::stateful);
+    let steps = stateful.filter(|step| step.spills_more()).count() as u64;
+    job.state.memory.map(|memory| memory / steps.max(1))
 }
 
 fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {

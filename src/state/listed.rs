@@ -120,6 +120,21 @@ impl Listed {
         }
     }
 
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &Listed, other_group: usize) {
+        self.sizes[group].is_over |= other.sizes[other_group].is_over;
+        for entry in other.chains.of(other_group) {
+            if !self.sizes[group].is_over {
+                self.add(group, other.entry(entry));
+            }
+        }
+    }
+
+    /// What the values take in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * 16
+    }
+
     fn entry(&self, entry: usize) -> &[u8] {
         let start = if entry == 0 { 0 } else { self.ends[entry - 1] };
         let bounds = usize::try_from(start).ok().zip(usize::try_from(self.ends[entry]).ok());

@@ -102,6 +102,11 @@ impl KeyTable {
         self.heads.is_empty()
     }
 
+    /// What the keys take in memory.
+    pub fn bytes(&self) -> usize {
+        self.words.len() * 8 + self.heads.len() * 16 + self.bytes.len()
+    }
+
     /// The bytes of a key.
     pub fn key(&self, id: u32) -> &[u8] {
         self.heads[id as usize].key(&self.bytes)

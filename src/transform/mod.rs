@@ -44,6 +44,8 @@ mod multiply;
 
 mod offset;
 
+mod parts;
+
 mod pivot;
 
 mod project;

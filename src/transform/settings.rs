@@ -36,6 +36,15 @@ pub struct TransformSettings {
     pub kind: TransformKind,
 }
 
+/// `[state]`: how much all steps together may remember. No output byte depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StateSettings {
+    /// Bytes in memory, shared out evenly among the steps that put what is more into spills; `None` for as many as come.
+    pub memory: Option<u64>,
+    /// Bytes in memory and in spills, above which the run stops; `None` for as many as come.
+    pub max_state: Option<u64>,
+}
+
 /// What a transform does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TransformKind {
