@@ -16,7 +16,7 @@
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Drained, Stateful};
+use super::{Action, Advanced, Context, Drained, Snapshot, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
 use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
@@ -189,5 +189,23 @@ impl Stateful for Aggregate {
         reader: &mut Reader<'_>,
     ) -> Result<LargeGroups, Unreadable> {
         self.grouping.read_large(reader)
+    }
+
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        groups: &mut LargeGroups,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        Ok(self.grouping.freeze_large(groups, is_all_asked))
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        groups: &mut LargeGroups,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.grouping.extend_large(groups, reader)
     }
 }

@@ -1,7 +1,9 @@
 //! Some groups of an accumulator by themselves, and how much memory all of them take.
 
 use super::{Accumulator, AccumulatorKind};
+use crate::state::changes::Part;
 use crate::state::codec::Writer;
+use crate::state::pages::Cells;
 
 /// So many groups are looked at to know what all of them take.
 const SAMPLE: u32 = 64;
@@ -14,7 +16,7 @@ impl Accumulator {
         let pairs = groups.iter().enumerate().map(|(group, other)| (group, *other as usize));
         match (&mut selected, self) {
             (Accumulator::Count(counts), Accumulator::Count(others)) => {
-                pairs.for_each(|(group, other)| counts[group] = others[other]);
+                pairs.for_each(|(group, other)| *counts.cell(group) = others[other]);
             }
             (Accumulator::Integers(sums), Accumulator::Integers(others)) => {
                 pairs.for_each(|(group, other)| sums.merge(group, others, other));
@@ -41,10 +43,10 @@ impl Accumulator {
                 pairs.for_each(|(group, other)| tally.merge_group(group, others, other));
             }
             (Accumulator::Approximate(all), Accumulator::Approximate(others)) => {
-                pairs.for_each(|(group, other)| all[group].merge(&others[other]));
+                pairs.for_each(|(group, other)| all.cell(group).merge(&others[other]));
             }
             (Accumulator::Buckets(all), Accumulator::Buckets(others)) => {
-                pairs.for_each(|(group, other)| all[group].merge(&others[other]));
+                pairs.for_each(|(group, other)| all.cell(group).merge(&others[other]));
             }
             (Accumulator::Distinct(distinct), Accumulator::Distinct(others)) => {
                 pairs.for_each(|(group, other)| distinct.merge_group(group, others, other));
@@ -75,7 +77,8 @@ impl Accumulator {
         let step = count.div_ceil(SAMPLE).max(1);
         let sample: Vec<u32> = (0..count).step_by(step as usize).collect();
         let mut out = Writer::default();
-        self.select(kind, &sample).write(&mut out);
+        let all = Part::all(sample.len());
+        self.select(kind, &sample).share(&all).write(&all, &mut out);
         groups * each + out.bytes.len() * step as usize
     }
 }

@@ -7,7 +7,7 @@
 use super::{Grouping, Groups};
 use crate::error::Result;
 use crate::record::DataType;
-use crate::state::{Accumulator, KeyTable, Keys, Reader, Unreadable, Writer, key};
+use crate::state::{Accumulator, Changes, KeyTable, Keys, Part, Reader, Unreadable, Writer, key};
 use crate::transform::parts::{PartsReader, PartsWriter, changed};
 
 /// So many groups are in a block at most: some columns of them are written at a time.
@@ -33,8 +33,8 @@ impl Grouping {
     /// No groups at all, not even the one of everything.
     pub fn no_groups(&self) -> Groups {
         let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
-        let (keys, drained, order, total) = (KeyTable::default(), 0, None, None);
-        Groups { keys, accumulators, drained, order, total }
+        let (keys, changes) = (KeyTable::default(), Changes::default());
+        Groups { keys, accumulators, changes, drained: 0, order: None, total: None }
     }
 
     /// No groups with numbers.
@@ -63,7 +63,8 @@ impl Grouping {
             block.u64s(ids.iter().map(|id| number_of(*id)));
             block.strings(ids.iter().map(|id| groups.keys.key(*id)));
             for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
-                accumulator.select(&call.kind, ids).write(&mut block);
+                let all = Part::all(ids.len());
+                accumulator.select(&call.kind, ids).share(&all).write(&all, &mut block);
             }
             out.append(&block.bytes)?;
         }

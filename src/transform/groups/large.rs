@@ -13,7 +13,7 @@ use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer, key};
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter};
 use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Context, Drained};
+use crate::transform::{Context, Drained, Frozen, Snapshot};
 
 /// Into so many parts the groups of a spill are split: so much more than fits into memory can be merged in memory.
 pub const PARTITIONS: usize = 128;
@@ -147,31 +147,60 @@ impl Grouping {
         self.bytes(&large.groups) as u64
     }
 
-    /// Appends all groups. What was never spilled is written as plain groups.
-    pub fn write_large(&self, large: &LargeGroups, out: &mut Writer) {
-        self.write(&large.groups, out);
-        if large.spilled.is_empty() && large.merged.is_none() {
-            return;
+    /// Appends all groups.
+    pub fn write_large(&self, large: &mut LargeGroups, out: &mut Writer) {
+        match self.freeze_large(large, true) {
+            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
         }
-        out.u64(large.first);
-        parts::write_all(&large.spilled, out);
-        out.flags([large.merged.is_some()]);
-        large.merged.iter().for_each(|merged| merged.write(out));
+    }
+
+    /// What is to be saved of the groups as they are now. What was never spilled is written as plain groups.
+    pub fn freeze_large(&self, large: &mut LargeGroups, is_all_asked: bool) -> Snapshot {
+        let mut spilled = Writer::default();
+        if !large.spilled.is_empty() || large.merged.is_some() {
+            spilled.u64(large.first);
+            parts::write_all(&large.spilled, &mut spilled);
+            spilled.flags([large.merged.is_some()]);
+            large.merged.iter().for_each(|merged| merged.write(&mut spilled));
+        }
+        let frozen =
+            |groups| Box::new(FrozenLarge { groups, spilled: std::mem::take(&mut spilled.bytes) });
+        match self.freeze(&mut large.groups, is_all_asked) {
+            Snapshot::Whole(groups) => Snapshot::Whole({ frozen }(groups)),
+            Snapshot::Changes(groups) => Snapshot::Changes({ frozen }(groups)),
+        }
     }
 
     /// Reads what [`Grouping::write_large`] wrote.
     pub fn read_large(&self, reader: &mut Reader<'_>) -> Result<LargeGroups, Unreadable> {
         let groups = self.read(reader)?;
         let mut large = LargeGroups { groups, first: 0, spilled: Vec::new(), merged: None };
-        if reader.is_at_end() {
-            return Ok(large);
-        }
-        large.first = reader.u64("numbers")?;
-        large.spilled = parts::read_all(reader)?;
-        if reader.flags(1, "spills")? == [true] {
-            large.merged = Some(Merged::read(reader)?);
-        }
+        large.read_spilled(reader)?;
         Ok(large)
+    }
+
+    /// Takes in what changed.
+    pub fn extend_large(
+        &self,
+        large: &mut LargeGroups,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.extend(&mut large.groups, reader)?;
+        large.read_spilled(reader)
+    }
+}
+
+/// Groups as they were at a barrier: those in memory, and the bytes that say which spills there are.
+#[derive(Debug)]
+struct FrozenLarge {
+    groups: Box<dyn Frozen>,
+    spilled: Vec<u8>,
+}
+
+impl Frozen for FrozenLarge {
+    fn write(&self, out: &mut Writer) {
+        self.groups.write(out);
+        out.bytes.extend_from_slice(&self.spilled);
     }
 }
 
@@ -199,6 +228,18 @@ impl LargeGroups {
             Some(merged) => merged.drained = count,
             None => self.groups.set_drained(usize::try_from(count).unwrap_or(usize::MAX)),
         }
+    }
+
+    /// Reads which spills there are, where something was spilled.
+    fn read_spilled(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+        if reader.is_at_end() {
+            return Ok(());
+        }
+        self.first = reader.u64("numbers")?;
+        self.spilled = parts::read_all(reader)?;
+        let is_merged = reader.flags(1, "spills")? == [true];
+        self.merged = if is_merged { Some(Merged::read(reader)?) } else { None };
+        Ok(())
     }
 
     /// The spills that it refers to.
