@@ -137,11 +137,12 @@ impl Tools for Plan {
     }
 }
 
-/// What each of the states that spill has of the job's memory for states.
+/// What each of the states that spill has of the job's memory for states: half of its share, since a checkpoint that is
+/// being saved may take as much again.
 fn share_of_memory(job: &Job, chain: &Chain) -> Option<u64> {
     let stateful = chain.steps.iter().filter_map(Step::stateful);
     let steps = stateful.filter(|step| step.spills_more()).count() as u64;
-    job.state.memory.map(|memory| memory / steps.max(1))
+    job.state.memory.map(|memory| memory / 2 / steps.max(1))
 }
 
 fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {

@@ -155,6 +155,11 @@ impl<'a> Reader<'a> {
         Ok(strings)
     }
 
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Whether nothing is left.
     pub fn is_at_end(&self) -> bool {
         self.rest.is_empty()

@@ -31,6 +31,8 @@ mod extreme;
 
 pub mod few_keys;
 
+mod filter;
+
 mod finish;
 
 mod form;
@@ -65,6 +67,7 @@ pub use accumulator::{Accumulator, AccumulatorKind, Shared};
 pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
+pub use filter::Filter;
 pub use key::Keys;
 pub use order::OrderKeys;
 pub use pages::{Cells, Pages};

@@ -285,6 +285,27 @@ impl KeyTable {
         self.words[place..].iter().position(|word| *word == 0).map(|distance| place + distance)
     }
 
+    /// All ids in the order of the keys' hashes, and of the keys where those are alike.
+    pub fn ids_by_hash(&self) -> impl Iterator<Item = u32> {
+        // The words between two empty ones have their homes between them, too: put in order by themselves they are in
+        // order among all. Only what stands first may have its home among the last words, from which it went on.
+        let empty = |word: &u64| *word == 0;
+        let first = self.words.iter().position(empty).unwrap_or(0);
+        let last = self.words.iter().rposition(empty).map_or(0, |last| last + 1);
+        let ends = self.words[last..].iter().chain(&self.words[..first]).copied();
+        let (tail, head): (Vec<u64>, Vec<u64>) =
+            ends.partition(|word| self.home(hash_of(*word)) >= last);
+        let between = self.words[first..last].split(|word| *word == 0).map(<[u64]>::to_vec);
+        let clusters = std::iter::once(head).chain(between).chain([tail]);
+        clusters.flat_map(|mut cluster| {
+            let key = |word: &u64| id_of(*word).map(|id| self.key(id));
+            cluster.sort_unstable_by(|left, right| {
+                hash_of(*left).cmp(&hash_of(*right)).then_with(|| key(left).cmp(&key(right)))
+            });
+            cluster.into_iter().filter_map(id_of)
+        })
+    }
+
     /// Bytes that the table takes.
     pub fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>() + self.heads.bytes() + self.long.bytes()
@@ -451,5 +472,27 @@ mod tests {
         }
         let absurd = u64::MAX.to_le_bytes();
         assert!(KeyTable::read(&mut Reader::new(&absurd)).is_err(), "an absurd count");
+    }
+
+    #[test]
+    fn ids_by_hash_are_in_the_order_of_the_hashes_and_keys() {
+        let mut table = KeyTable::default();
+        assert_eq!(table.ids_by_hash().count(), 0);
+        // Hashes near the greatest one, so that words go on from the last place to the first; some alike.
+        let hashes = (0..700_u32).map(|number| match number % 3 {
+            0 => u32::MAX - number % 50,
+            1 => number % 20,
+            _ => number.wrapping_mul(0x9e37_79b9),
+        });
+        for (number, hash) in hashes.enumerate() {
+            table.insert(hash, format!("{}", number * 7 % 701).as_bytes());
+            let ids: Vec<u32> = table.ids_by_hash().collect();
+            assert_eq!(ids.len(), table.len());
+        }
+        let word_of = |id: u32| table.words.iter().find(|word| id_of(**word) == Some(id));
+        let ids: Vec<u32> = table.ids_by_hash().collect();
+        let order = ids.iter().map(|id| (hash_of(*word_of(*id).expect("a word")), table.key(*id)));
+        let order: Vec<(u32, &[u8])> = order.collect();
+        assert!(order.is_sorted());
     }
 }

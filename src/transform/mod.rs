@@ -56,6 +56,8 @@ pub mod reference;
 
 mod rewrite;
 
+mod runs;
+
 mod sample;
 
 mod sessionize;

@@ -3,7 +3,7 @@
 //! What is in the blocks is known to the step. Nothing here is held in memory but the places of the parts of a spill that
 //! is being written or read.
 
-use super::spills::{NewSpill, OpenSpill, Spill, Spills};
+use super::spills::{Block, NewSpill, OpenSpill, Spill, Spills};
 use crate::error::{Error, Result};
 use crate::state::{Reader, Unreadable, Writer};
 
@@ -46,6 +46,11 @@ impl PartsWriter {
         self.spill.append(block)
     }
 
+    /// The place that the next block will have.
+    pub fn place(&self) -> u64 {
+        self.spill.place()
+    }
+
     /// Ends the spill.
     pub fn finish(mut self) -> Result<Parts> {
         let index = self.spill.place();
@@ -75,6 +80,21 @@ impl PartsReader {
         self.bounds.len() - 1
     }
 
+    /// Where a part begins.
+    pub fn start_of(&self, part: usize) -> u64 {
+        self.bounds[part]
+    }
+
+    /// Where a part ends.
+    pub fn end_of(&self, part: usize) -> u64 {
+        self.bounds[part + 1]
+    }
+
+    /// The block at a place.
+    pub fn read(&self, place: u64) -> Result<Block> {
+        self.spill.read(place)?.ok_or_else(changed)
+    }
+
     /// Gives the blocks of a part in their order.
     pub fn for_each_block(
         &self,
@@ -83,7 +103,7 @@ impl PartsReader {
     ) -> Result<()> {
         let (mut place, end) = (self.bounds[part], self.bounds[part + 1]);
         while place < end {
-            let block = self.spill.read(place)?.ok_or_else(changed)?;
+            let block = self.read(place)?;
             take(&block.bytes)?;
             place = block.next;
         }
