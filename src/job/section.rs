@@ -304,6 +304,7 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("when", "[checkpoint]"),
     ("directory", "[checkpoint]"),
     ("keep", "[checkpoint]"),
+    ("ttl", "`dedup`"),
     ("memory", "[state]"),
     ("max_state", "[state]"),
     ("name", "the top of the file, [[transform]] or [sink]"),

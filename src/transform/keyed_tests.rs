@@ -3,7 +3,7 @@
 
 use super::settings::{
     DedupSettings, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings,
-    TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
+    Ttl, TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
 use super::spills::{MemorySpills, Spills};
 use super::{Chain, Output, Snapshot, States, Tools};
@@ -86,7 +86,12 @@ fn steps() -> Vec<Vec<TransformKind>> {
     };
     let dedup = |keep, mark: Option<&str>| {
         let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
-        TransformKind::Dedup(DedupSettings { key, keep, mark, place: 0..0 })
+        TransformKind::Dedup(DedupSettings { key, keep, mark, ttl: None, place: 0..0 })
+    };
+    let timed = |mark: Option<&str>| {
+        let (key, mark) = (sqls(&["k"]), mark.map(sql));
+        let ttl = Some(Ttl { time: sql("t"), micros: 30_000_000 });
+        TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
     };
     let tumble = |late| {
         TransformKind::Tumble(TumbleSettings {
@@ -126,6 +131,8 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![dedup(Keep::First, None)],
         vec![dedup(Keep::First, Some("again")), TransformKind::Filter(sql("NOT again OR n > 0"))],
         vec![dedup(Keep::Last, None)],
+        vec![timed(None)],
+        vec![timed(Some("again"))],
         vec![window(&back)],
         vec![window(&moving)],
         vec![window(&moving_doubles)],

@@ -5,7 +5,7 @@ pub use super::assert::{
     Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
 };
 pub use super::count::NAME as COUNT_NAME;
-pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::dedup::{Keep, Settings as DedupSettings, Ttl};
 pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
 pub use super::flatten::Settings as FlattenSettings;
 pub use super::frequency::Settings as FrequencySettings;

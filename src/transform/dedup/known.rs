@@ -1,13 +1,10 @@
 //! The keys that a `dedup` has seen: in memory, and in runs where they are too many.
 
 use crate::error::Result;
-use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer, key};
+use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
 use crate::transform::runs::{Entry, Runs, Wanted};
 use crate::transform::spills::{Spill, Spills};
 use crate::transform::{Frozen, Snapshot};
-
-/// At least such a part of the memory is for keys, however much the filters of the runs take.
-const KEYS_SHARE_MIN: u64 = 4;
 
 /// All keys so far.
 #[derive(Debug, Default)]
@@ -43,7 +40,7 @@ impl Known {
         }
         if let Some(memory) = memory {
             let left = memory.saturating_sub(self.runs.bytes() as u64);
-            if self.keys.bytes() as u64 > left.max(memory / KEYS_SHARE_MIN) {
+            if self.keys.bytes() as u64 > left.max(memory / super::KEYS_SHARE_MIN) {
                 self.spill(memory, spills)?;
             }
         }
@@ -54,11 +51,8 @@ impl Known {
     fn spill(&mut self, memory: u64, spills: &dyn Spills) -> Result<()> {
         let keys = std::mem::take(&mut self.keys);
         self.saved = 0;
-        let entries = keys.ids_by_hash().map(|id| {
-            let key = keys.key(id);
-            Entry { hash: key::hash(key), key, value: &[] }
-        });
-        self.runs.add(entries, keys.len(), memory, spills)
+        let entries = keys.by_hash().map(|(hash, _, key)| Entry { hash, key, value: &[] });
+        self.runs.add(entries, keys.len(), memory, &|_| true, spills)
     }
 
     /// What they take in memory.

@@ -12,22 +12,32 @@
 //! [[transform]]
 //! name  = "repeats"
 //! dedup = { key = ["order_id"], mark = "is_repeat" }
+//!
+//! [[transform]]
+//! name  = "once-a-week"
+//! dedup = { key = ["order_id"], ttl = "7d", time = "ordered_at" }
 //! ```
 //!
 //! A NULL is a key like any other. Without `key` the whole record is the key. `keep = "first"`, the default, lets the first
 //! record of each key through at once. `keep = "last"` holds one record of each key and gives them when the input has
 //! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
 //! the first record of a key.
+//!
+//! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
+//! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
+//! record without a time counts at the event time at which it comes.
 
 mod known;
 
 mod last;
 
+mod timed;
+
 use super::binder::{Binder, Bound, read_by};
 use super::spills::Spill;
 use super::{Action, Advanced, Context, Keeper, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
-use crate::expr::Expression;
+use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
 use crate::state::{Keys, Reader, Unreadable, Writer};
 use known::Known;
@@ -43,9 +53,23 @@ pub struct Settings {
     pub keep: Keep,
     /// The name of the column that marks all others instead of dropping them.
     pub mark: Option<Sql>,
+    /// How long a key is remembered.
+    pub ttl: Option<Ttl>,
     /// Where it stands in the job file.
     pub place: Range<usize>,
 }
+
+/// How long something is remembered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ttl {
+    /// When a record happened.
+    pub time: Sql,
+    /// Microseconds of event time.
+    pub micros: i64,
+}
+
+/// At least such a part of the memory is for keys, however much the filters of the runs take.
+const KEYS_SHARE_MIN: u64 = 4;
 
 /// Which record of a key stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +99,17 @@ struct First {
 
 /// Binds a `dedup`.
 pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
-    let (reads, key) = bind_key(settings, binder)?;
+    let (mut reads, key) = bind_key(settings, binder)?;
+    if let Some(ttl) = &settings.ttl {
+        let time = expr::bind_moment(&ttl.time, &mut binder.scope("dedup"))?;
+        reads.extend(time.reads());
+        reads.sort_unstable();
+        reads.dedup();
+        let mark = settings.mark.as_ref().map(|name| binder.new_column(name, DataType::Boolean));
+        let (ttl, mark) = (ttl.micros, mark.transpose()?);
+        let action = Action::stateful(timed::Timed { key, time, ttl, mark });
+        return Ok(Bound { reads, action });
+    }
     let action = match (settings.keep, &settings.mark) {
         (Keep::Last, None) => {
             let keeper = Keeper::new(&binder.layout, binder.slots);

@@ -74,11 +74,13 @@ impl Runs {
     }
 
     /// Adds a run of entries, which come in their order, each key once; `memory` is what all states of the step have.
+    /// Entries whose values are not `live` any more are left out as runs are merged.
     pub fn add<'a>(
         &mut self,
         entries: impl Iterator<Item = Entry<'a>>,
         count: usize,
         memory: u64,
+        live: &dyn Fn(&[u8]) -> bool,
         spills: &dyn Spills,
     ) -> Result<()> {
         let mut writer = RunWriter::create(count as u64, self.bits_per_key(count, memory), spills)?;
@@ -87,7 +89,7 @@ impl Runs {
         }
         self.runs.push(writer.finish(0)?);
         while self.has_many_alike() {
-            self.merge_last(memory, spills)?;
+            self.merge_last(memory, live, spills)?;
         }
         Ok(())
     }
@@ -105,7 +107,12 @@ impl Runs {
     }
 
     /// The last runs, all of one level, become one of the next level.
-    fn merge_last(&mut self, memory: u64, spills: &dyn Spills) -> Result<()> {
+    fn merge_last(
+        &mut self,
+        memory: u64,
+        live: &dyn Fn(&[u8]) -> bool,
+        spills: &dyn Spills,
+    ) -> Result<()> {
         let start = self.runs.len() - MERGED_AT_ONCE;
         let level = self.runs[start].level + 1;
         let count: u64 = self.runs[start..].iter().map(|run| run.count).sum();
@@ -117,7 +124,9 @@ impl Runs {
         let mut taken = Vec::new();
         while let Some(least) = least_of(&cursors) {
             let newest = cursors[least].entry().expect("the least one is there");
-            writer.push(newest)?;
+            if live(newest.value) {
+                writer.push(newest)?;
+            }
             taken.clear();
             taken.extend_from_slice(newest.key);
             for cursor in &mut cursors {

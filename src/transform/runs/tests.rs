@@ -49,7 +49,7 @@ proptest! {
             let keys = (first..first + count).map(|key| format!("key {key}").into_bytes());
             let map: BTreeMap<Vec<u8>, Vec<u8>> = keys.map(|key| (key, value.clone())).collect();
             let sorted = entries(&map);
-            runs.add(sorted.iter().copied(), sorted.len(), memory, &spills)
+            runs.add(sorted.iter().copied(), sorted.len(), memory, &|_| true, &spills)
                 .expect("memory does not fail");
             all.extend(map);
             prop_assert_eq!(runs.spills().len(), spills.count(), "merged ones are forgotten");
@@ -61,5 +61,22 @@ proptest! {
         prop_assert_eq!(&find(&mut runs, &keys, &spills), &expected);
         prop_assert!(runs.bytes() > 0);
         prop_assert_eq!(&find(&mut reborn(&runs), &keys, &spills), &expected);
+    }
+
+    #[test]
+    fn what_counts_no_more_is_left_out_when_runs_are_merged(keys in 1_u32..300) {
+        let spills = MemorySpills::default();
+        let mut runs = Runs::default();
+        let all: Vec<Vec<u8>> = (0..keys).map(|key| key.to_le_bytes().to_vec()).collect();
+        for value in [b"old", b"old", b"old", b"old", b"old", b"old", b"old", b"new"] {
+            let newer = |key: &&Vec<u8>| value == b"old" || key[0] % 2 == 0;
+            let some = all.iter().filter(newer).map(|key| (key.clone(), value.to_vec())).collect();
+            let sorted = entries(&some);
+            runs.add(sorted.iter().copied(), sorted.len(), 1 << 20, &|value| value == b"new", &spills)
+                .expect("memory does not fail");
+        }
+        let expected = all.iter().enumerate().filter(|(_, key)| key[0] % 2 == 0);
+        let expected = expected.map(|(place, _)| (place, b"new".to_vec())).collect();
+        prop_assert_eq!(find(&mut runs, &all, &spills), expected);
     }
 }
