@@ -15,6 +15,8 @@ mod explain;
 
 mod inputs;
 
+mod limits;
+
 mod located;
 
 mod look;

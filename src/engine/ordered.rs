@@ -7,6 +7,7 @@
 
 use super::ahead::{Given, SharedStates};
 use super::inputs::Inputs;
+use super::limits;
 use super::located::Located;
 use super::outputs::{Outputs, Syncs};
 use super::partitions::detach_tails;
@@ -178,6 +179,7 @@ impl<'a> Ordered<'a> {
 
     /// Applies the next piece.
     pub fn apply(&mut self, piece: Piece) -> Result<Flow> {
+        limits::check_states(self.job, self.plan, &self.states.lock().states)?;
         let extent = piece.extent;
         let mut records = piece.records;
         let (encoded, flow) = match piece.product {

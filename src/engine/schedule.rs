@@ -289,7 +289,7 @@ impl<'scope> Schedule<'scope> {
             Err(error) => error,
         };
         let is_worth_saving = match error.kind {
-            Kind::Failed | Kind::RejectLimit => true,
+            Kind::Failed | Kind::RejectLimit | Kind::StateLimit => true,
             Kind::Internal
             | Kind::Usage
             | Kind::NoInput

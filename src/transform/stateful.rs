@@ -31,6 +31,9 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// and go back by [`Stateful::set_drained`].
     const DRAINS_AHEAD: bool = false;
 
+    /// Whether the state puts what is more than [`Tools::memory`] into spills.
+    const SPILLS: bool = false;
+
     /// The state before the first record.
     fn new_state(&self) -> Self::State;
 
@@ -78,6 +81,11 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// The spills that the state refers to; what [`Stateful::write`] wrote last names just these.
     fn spills(&self, _state: &Self::State) -> Vec<Spill> {
         Vec::new()
+    }
+
+    /// About how many bytes the state takes in memory; it need not be looked through to know that.
+    fn bytes(&self, _state: &Self::State) -> u64 {
+        0
     }
 
     /// Appends the whole state. A step has this or [`Stateful::freeze`], of which each can be made of the other.
@@ -194,6 +202,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn version(&self) -> u32;
     /// See [`Stateful::DRAINS_AHEAD`].
     fn drains_ahead(&self) -> bool;
+    /// See [`Stateful::SPILLS`].
+    fn spills_more(&self) -> bool;
+    /// See [`Stateful::bytes`].
+    fn bytes(&self, state: &State) -> u64;
     /// See [`Stateful::new_state`].
     fn new_state(&self) -> State;
     /// See [`Stateful::prepare`].
@@ -267,6 +279,14 @@ impl<S: Stateful> AnyStateful for S {
 
     fn drains_ahead(&self) -> bool {
         S::DRAINS_AHEAD
+    }
+
+    fn spills_more(&self) -> bool {
+        S::SPILLS
+    }
+
+    fn bytes(&self, state: &State) -> u64 {
+        Stateful::bytes(self, state.as_ref::<S>())
     }
 
     fn new_state(&self) -> State {
