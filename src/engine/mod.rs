@@ -9,6 +9,8 @@
 
 mod ahead;
 
+mod comparison;
+
 mod decision;
 
 mod explain;
@@ -31,6 +33,8 @@ mod pipeline;
 
 mod plan;
 
+mod prefix;
+
 mod prepare;
 
 mod preview;
@@ -44,6 +48,8 @@ mod references;
 mod rejected;
 
 mod rewinding;
+
+mod rollback;
 
 mod routes;
 
@@ -59,11 +65,14 @@ mod survey;
 
 mod tracking;
 
+mod transfer;
+
 mod worker;
 
 mod world;
 
 pub use crate::source::chunks::Chunks;
+pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
 pub use decision::{Decision, Found, InputFinding};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
@@ -72,6 +81,8 @@ pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
+pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
+pub use transfer::{Arrival, Arrived, Cargo, Exported, arrive, export};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};

@@ -70,6 +70,8 @@ pub struct Identity {
     pub run_started_at_micros: i64,
     /// When the job first started: its `now()`.
     pub first_started_at_micros: i64,
+    /// Starts of other jobs whose state this one took over.
+    pub origins: Vec<RunId>,
 }
 
 /// What a run starts with: nothing, or what a checkpoint says.
@@ -384,7 +386,7 @@ impl<'a> Ordered<'a> {
         // Writing a state may change what the numbers mean.
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
         drop(held);
-        let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
+        let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
         self.counters.checkpoints += 1;
         self.counters.bytes_read = self.bytes_done();
@@ -413,6 +415,7 @@ impl<'a> Ordered<'a> {
             outputs,
             spills,
             spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
+            origins: self.identity.origins.clone(),
             earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),

@@ -6,13 +6,16 @@
 //! 2. [`Store::save`]: temporary file, sync, rename, sync of the folder: the previous checkpoint counts until the last of
 //!    these returned, then the new one does;
 //! 3. announce;
-//! 4. retention deletes older ones.
+//! 4. make it a savepoint, where somebody asked for that;
+//! 5. retention deletes older ones.
 //!
 //! So a durable checkpoint refers only to durable output bytes.
 
 use super::outputs::Syncs;
 use super::world::World;
-use crate::checkpoint::{Checkpoint, Phase, SaveError, Store, Trigger};
+use crate::checkpoint::{
+    Checkpoint, Folder, Phase, SaveError, Saved, Savepoint, SavepointName, Store, Trigger,
+};
 use crate::error::{Error, Result};
 use crate::observe::Event;
 use crate::storage::OpenMode;
@@ -26,6 +29,7 @@ pub struct Saver<'scope> {
     requests: SyncSender<Request>,
     results: Receiver<Completed>,
     thread: ScopedJoinHandle<'scope, Store>,
+    folder: Folder,
     is_busy: bool,
 }
 
@@ -33,6 +37,8 @@ pub struct Saver<'scope> {
 struct Request {
     checkpoint: Checkpoint,
     syncs: Syncs,
+    /// What it shall be called.
+    names: Vec<SavepointName>,
 }
 
 /// What became of a checkpoint.
@@ -65,8 +71,9 @@ impl<'scope> Saver<'scope> {
     ) -> Self {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
+        let folder = store.folder().clone();
         let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, is_busy: false }
+        Saver { requests, results, thread, folder, is_busy: false }
     }
 
     /// Whether a checkpoint is in flight.
@@ -77,7 +84,12 @@ impl<'scope> Saver<'scope> {
     /// Hands over a checkpoint. None may be in flight.
     pub fn save(&mut self, checkpoint: Checkpoint, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
-        self.requests.send(Request { checkpoint, syncs }).map_err(|_| gone())?;
+        // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
+        let names = match checkpoint.manifest.phase {
+            Phase::Reading | Phase::Draining => self.folder.requested_savepoints()?,
+            Phase::Publishing | Phase::Done => Vec::new(),
+        };
+        self.requests.send(Request { checkpoint, syncs, names }).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
     }
@@ -122,12 +134,16 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, names }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, keep_now, &checkpoint, &syncs);
+        let outcome = save(world, &mut store, &checkpoint, &syncs).map(|saved| {
+            name(world, &mut store, &saved, &names);
+            retire(world, &mut store, &saved, keep_now);
+            saved.id.sequence.0
+        });
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;
@@ -139,10 +155,9 @@ fn serve(
 fn save(
     world: &World,
     store: &mut Store,
-    keep: usize,
     checkpoint: &Checkpoint,
     syncs: &Syncs,
-) -> std::result::Result<u64, SaveFailure> {
+) -> std::result::Result<Saved, SaveFailure> {
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
     let saved = store.save(checkpoint).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
@@ -155,11 +170,28 @@ fn save(
     let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
     let trigger = checkpoint.manifest.trigger.word();
     world.observer.event(Event::Saved { sequence, trigger, bytes });
-    // What could not be deleted stays: it does no harm.
-    if let Err(problem) = store.retire(&saved, keep) {
+    Ok(saved)
+}
+
+/// Makes a checkpoint the savepoints that were asked for. Who asked waits for the name, and is told where it does not
+/// come: the run goes on without it.
+fn name(world: &World, store: &mut Store, saved: &Saved, names: &[SavepointName]) {
+    for name in names {
+        let savepoint = Savepoint { sequence: saved.id.sequence, name: name.clone() };
+        let named = store.name_savepoint(&savepoint);
+        if let Err(problem) = named.and_then(|()| store.folder().withdraw_savepoint(name)) {
+            let note =
+                format!("checkpoint {} was not named `{name}`: {problem}", saved.id.sequence);
+            world.observer.event(Event::Note(note));
+        }
+    }
+}
+
+/// What could not be deleted stays: it does no harm.
+fn retire(world: &World, store: &mut Store, saved: &Saved, keep: usize) {
+    if let Err(problem) = store.retire(saved, keep) {
         world.observer.event(Event::Note(problem.to_string()));
     }
-    Ok(sequence)
 }
 
 /// A failed sync is never repeated: what the file holds is unknown from then on.

@@ -21,6 +21,8 @@ mod output;
 
 mod paths;
 
+pub mod relocate;
+
 mod section;
 
 mod sinks;
