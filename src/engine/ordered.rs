@@ -12,19 +12,19 @@ use super::outputs::{Outputs, Syncs};
 use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
-use super::saver::sync;
+use super::saver::{FrozenCheckpoint, FrozenSection, sync};
 use super::spills::{FolderSpills, entry_of};
 use super::summary::Written;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
 use crate::checkpoint::{
-    Checkpoint, Counters, Form, Manifest, Phase, RunId, Section, StepEntry, Trigger,
+    CheckpointId, Counters, Form, Manifest, Phase, RunId, SpillEntry, StepEntry, Trigger,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Gravity, Position};
-use crate::transform::{Drained, Flow, States};
+use crate::transform::{Drained, Flow, Snapshot, States};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -57,6 +57,14 @@ pub struct Ordered<'a> {
     millis_before: u64,
     is_consistent: bool,
     lines: Vec<u8>,
+}
+
+/// The states of the steps at a barrier.
+#[derive(Default)]
+struct FrozenStates {
+    steps: Vec<StepEntry>,
+    sections: Vec<FrozenSection>,
+    spills: Vec<SpillEntry>,
 }
 
 /// Who a job and a run of it are.
@@ -355,16 +363,9 @@ impl<'a> Ordered<'a> {
         Ok(Some(flow))
     }
 
-    /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because
-    /// something failed half-way.
-    pub fn checkpoint(&mut self, trigger: Trigger) -> Result<Option<(Checkpoint, Syncs)>> {
-        if !self.is_consistent {
-            return Ok(None);
-        }
-        let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
-        let mut sections = Vec::new();
-        let mut steps = Vec::new();
-        let mut spills = Vec::new();
+    /// The states of the steps at this barrier.
+    fn freeze(&mut self, parent: Option<CheckpointId>) -> Result<FrozenStates> {
+        let mut frozen = FrozenStates::default();
         let (plan, chain) = (self.plan, &self.plan.chain);
         let shared = Arc::clone(&self.states);
         let mut held = match &self.drained {
@@ -373,19 +374,35 @@ impl<'a> Ordered<'a> {
         };
         for (index, state) in held.states.iter_mut().enumerate() {
             let step = &chain.steps[index];
-            let (Some(state), Some(code), false) = (state, step.stateful(), is_over) else {
-                continue;
+            let (Some(state), Some(code)) = (state, step.stateful()) else { continue };
+            let snapshot = chain.freeze_state(index, state, parent.is_none(), plan)?;
+            frozen.spills.extend(code.spills(state).into_iter().map(entry_of));
+            let (form, content) = match snapshot {
+                Snapshot::Whole(content) => (Form::Base, content),
+                Snapshot::Changes(content) => (Form::Delta, content),
             };
-            let (name, form, version) = (step.name.clone(), Form::Base, code.version());
-            let kind = step.kind.to_owned();
-            steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
-            let bytes = chain.write_state(index, state, plan)?;
-            spills.extend(code.spills(state).into_iter().map(entry_of));
-            sections.push(Section { name, form, version, bytes });
+            let (name, kind, version) = (step.name.clone(), step.kind.to_owned(), code.version());
+            frozen.steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
+            frozen.sections.push(FrozenSection { name, form, version, content });
         }
-        // Writing a state may change what the numbers mean.
+        // Freezing a state may change what the numbers mean.
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
-        drop(held);
+        Ok(frozen)
+    }
+
+    /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because
+    /// something failed half-way. With a `parent` it may hold only what changed since that one, the last that was saved.
+    pub fn checkpoint(
+        &mut self,
+        trigger: Trigger,
+        parent: Option<CheckpointId>,
+    ) -> Result<Option<(FrozenCheckpoint, Syncs)>> {
+        if !self.is_consistent {
+            return Ok(None);
+        }
+        let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
+        let FrozenStates { steps, mut sections, spills } =
+            if is_over { FrozenStates::default() } else { self.freeze(parent)? };
         let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
         self.counters.checkpoints += 1;
@@ -395,7 +412,8 @@ impl<'a> Ordered<'a> {
             self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
         let mut outputs = self.outputs.entries();
         // Finished outputs are not rewound any more.
-        sections.extend(detach_tails(&mut outputs).filter(|_| !is_over));
+        let tails = detach_tails(&mut outputs).filter(|_| !is_over);
+        sections.extend(tails.map(FrozenSection::of));
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -425,7 +443,8 @@ impl<'a> Ordered<'a> {
         if let Some(folder) = &self.spills {
             folder.add_syncs(&manifest.spills, &mut syncs);
         }
-        Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
+        let parent = parent.filter(|_| sections.iter().any(|one| one.form == Form::Delta));
+        Ok(Some((FrozenCheckpoint { manifest, sections, parent }, syncs)))
     }
 
     /// The outputs of the sinks and the records in them.

@@ -18,7 +18,7 @@ use super::summary::{Outcome, Summary};
 use super::tracking::Tracking;
 use super::worker::Worker;
 use super::world::{RunOptions, World};
-use crate::checkpoint::{Phase, Trigger};
+use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transform::Flow;
@@ -48,8 +48,9 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
+        let parent = store.as_ref().and_then(Store::parent_of_next);
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
-        let mut schedule = Schedule::new(job, options, world, saver);
+        let mut schedule = Schedule::new(job, options, world, saver, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
         let ended = work(&mut ordered, &mut schedule, options, world);
         if schedule.settle(&mut ordered, ended)? == Ending::Complete {

@@ -1,5 +1,7 @@
 //! Saves checkpoints in the background: one thread, at most one checkpoint in flight.
 //!
+//! The states come as they were at the barrier, shared with the run; making bytes of them is the first thing here.
+//!
 //! Order of a checkpoint, and what a crash after each step leaves:
 //! 1. sync every output with new bytes, and the folder of a new output: the previous checkpoint counts, its output
 //!    prefixes are untouched;
@@ -14,11 +16,14 @@
 use super::outputs::Syncs;
 use super::world::World;
 use crate::checkpoint::{
-    Checkpoint, Folder, Phase, SaveError, Saved, Savepoint, SavepointName, Store, Trigger,
+    Checkpoint, CheckpointId, Folder, Form, Manifest, Phase, SaveError, Saved, Savepoint,
+    SavepointName, Section, Store, Trigger,
 };
 use crate::error::{Error, Result};
 use crate::observe::Event;
+use crate::state::Writer;
 use crate::storage::OpenMode;
+use crate::transform::{Frozen, Written};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -33,9 +38,33 @@ pub struct Saver<'scope> {
     is_busy: bool,
 }
 
+/// What a barrier was, with states that are not yet bytes.
+#[derive(Debug)]
+pub struct FrozenCheckpoint {
+    /// The job, its inputs, its outputs.
+    pub manifest: Manifest,
+    /// The states of the steps, and whatever else a checkpoint holds.
+    pub sections: Vec<FrozenSection>,
+    /// The checkpoint that sections of changes build on; `None` where there are none.
+    pub parent: Option<CheckpointId>,
+}
+
+/// A section that is not yet bytes.
+#[derive(Debug)]
+pub struct FrozenSection {
+    /// See [`Section::name`].
+    pub name: String,
+    /// Whether it is everything or what changed since the parent.
+    pub form: Form,
+    /// See [`Section::version`].
+    pub version: u32,
+    /// What becomes its bytes.
+    pub content: Box<dyn Frozen>,
+}
+
 /// A checkpoint to save and what must be durable before.
 struct Request {
-    checkpoint: Checkpoint,
+    checkpoint: FrozenCheckpoint,
     syncs: Syncs,
     /// What it shall be called.
     names: Vec<SavepointName>,
@@ -48,8 +77,17 @@ pub struct Completed {
     pub trigger: Trigger,
     /// How long the work took.
     pub busy: Duration,
-    /// Its number, or why there is none.
-    pub outcome: std::result::Result<u64, SaveFailure>,
+    /// What was saved, or why nothing was.
+    pub outcome: std::result::Result<SavedAs, SaveFailure>,
+}
+
+/// A saved checkpoint.
+#[derive(Debug)]
+pub struct SavedAs {
+    /// Its number.
+    pub sequence: u64,
+    /// What the next one may build on: this one, or `None` where it should hold everything.
+    pub parent_of_next: Option<CheckpointId>,
 }
 
 /// A checkpoint that was not saved.
@@ -59,6 +97,30 @@ pub struct SaveFailure {
     pub error: Error,
     /// Whether a later checkpoint may still be saved.
     pub may_go_on: bool,
+}
+
+impl FrozenSection {
+    /// A section whose bytes are known.
+    pub fn of(section: Section) -> FrozenSection {
+        let Section { name, form, version, bytes } = section;
+        FrozenSection { name, form, version, content: Box::new(Written(bytes)) }
+    }
+
+    fn into_bytes(self) -> Section {
+        let FrozenSection { name, form, version, content } = self;
+        let mut out = Writer::default();
+        content.write(&mut out);
+        Section { name, form, version, bytes: out.bytes }
+    }
+}
+
+impl FrozenCheckpoint {
+    /// Makes bytes of the states; what it shared with them is free again.
+    fn into_bytes(self) -> Checkpoint {
+        let FrozenCheckpoint { manifest, sections, parent } = self;
+        let sections = sections.into_iter().map(FrozenSection::into_bytes).collect();
+        Checkpoint { manifest, sections, parent }
+    }
 }
 
 impl<'scope> Saver<'scope> {
@@ -82,7 +144,7 @@ impl<'scope> Saver<'scope> {
     }
 
     /// Hands over a checkpoint. None may be in flight.
-    pub fn save(&mut self, checkpoint: Checkpoint, syncs: Syncs) -> Result<()> {
+    pub fn save(&mut self, checkpoint: FrozenCheckpoint, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
         // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
         let names = match checkpoint.manifest.phase {
@@ -139,10 +201,11 @@ fn serve(
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, &checkpoint, &syncs).map(|saved| {
+        let outcome = save(world, &mut store, checkpoint, &syncs).map(|saved| {
             name(world, &mut store, &saved, &names);
             retire(world, &mut store, &saved, keep_now);
-            saved.id.sequence.0
+            let parent_of_next = store.parent_of_next();
+            SavedAs { sequence: saved.id.sequence.0, parent_of_next }
         });
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
@@ -155,11 +218,12 @@ fn serve(
 fn save(
     world: &World,
     store: &mut Store,
-    checkpoint: &Checkpoint,
+    checkpoint: FrozenCheckpoint,
     syncs: &Syncs,
 ) -> std::result::Result<Saved, SaveFailure> {
+    let checkpoint = checkpoint.into_bytes();
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let saved = store.save(checkpoint).map_err(|failure| {
+    let saved = store.save(&checkpoint).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;

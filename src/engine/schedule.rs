@@ -2,12 +2,12 @@
 
 use super::ordered::Ordered;
 use super::pipeline::Ending;
-use super::saver::{Completed, Saver};
+use super::saver::{Completed, SavedAs, Saver};
 use super::summary::Summary;
 use super::world::{RunOptions, World};
 use crate::checkpoint::settings::CheckpointSettings;
 use crate::checkpoint::trigger::{self, AfterFailure, Cost, Costs, Decision, Facts, Requests};
-use crate::checkpoint::{Phase, Trigger};
+use crate::checkpoint::{CheckpointId, Phase, Trigger};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::observe::Event;
@@ -39,6 +39,8 @@ pub struct Schedule<'scope> {
     world: World,
     /// `None` where the run cannot be resumed.
     saver: Option<Saver<'scope>>,
+    /// What the next checkpoint may build on: the last one, once it is saved.
+    parent: Option<CheckpointId>,
     stop_after_barriers: Option<u64>,
     barriers: u64,
     /// The counters at the last checkpoint taken.
@@ -79,12 +81,14 @@ impl<'scope> Schedule<'scope> {
         options: &RunOptions,
         world: &World,
         saver: Option<Saver<'scope>>,
+        parent: Option<CheckpointId>,
     ) -> Self {
         let now = world.clock.monotonic();
         Schedule {
             settings: job.checkpoint.clone(),
             world: world.clone(),
             saver,
+            parent,
             stop_after_barriers: options.stop_after_barriers,
             barriers: 0,
             since: Mark { at: now, records: 0, bytes: 0 },
@@ -166,12 +170,13 @@ impl<'scope> Schedule<'scope> {
     /// Hands the checkpoint of this barrier to the saver. None may be in flight.
     fn take(&mut self, ordered: &mut Ordered<'_>, trigger: Trigger) -> Result<()> {
         let started = self.world.clock.monotonic();
-        let Some((checkpoint, syncs)) = ordered.checkpoint(trigger)? else {
+        let Some((checkpoint, syncs)) = ordered.checkpoint(trigger, self.parent)? else {
             return Err(Error::internal("a checkpoint was due where there is no barrier"));
         };
         if let Some(saver) = &mut self.saver {
             saver.save(checkpoint, syncs)?;
         }
+        self.parent = None;
         self.since = self.mark(ordered);
         self.pause = self.since.at.saturating_sub(started);
         Ok(())
@@ -202,8 +207,9 @@ impl<'scope> Schedule<'scope> {
         let total = self.finished_at.saturating_sub(self.since.at) + self.pause;
         self.costs = self.costs.with(Cost { busy: busy + self.pause, total });
         match outcome {
-            Ok(sequence) => {
+            Ok(SavedAs { sequence, parent_of_next }) => {
                 self.sequence = Some(sequence);
+                self.parent = parent_of_next;
                 self.checkpoints += 1;
                 self.failed_in_a_row = 0;
                 Ok(())

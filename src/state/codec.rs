@@ -48,6 +48,13 @@ impl Writer {
         }
     }
 
+    /// Appends a column of 4-byte numbers; the reader knows how many.
+    pub fn u32s(&mut self, values: impl IntoIterator<Item = u32>) {
+        for value in values {
+            self.bytes.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
     /// Appends a column of 16-byte numbers; the reader knows how many.
     pub fn i128s(&mut self, values: impl IntoIterator<Item = i128>) {
         for value in values {
@@ -107,6 +114,13 @@ impl<'a> Reader<'a> {
         let bytes = self.take(count.checked_mul(8).ok_or(Unreadable { what })?, what)?;
         let number = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("chunks of 8"));
         Ok(bytes.chunks_exact(8).map(number).collect())
+    }
+
+    /// Takes `count` 4-byte numbers.
+    pub fn u32s(&mut self, count: usize, what: &'static str) -> Result<Vec<u32>, Unreadable> {
+        let bytes = self.take(count.checked_mul(4).ok_or(Unreadable { what })?, what)?;
+        let number = |chunk: &[u8]| u32::from_le_bytes(chunk.try_into().expect("chunks of 4"));
+        Ok(bytes.chunks_exact(4).map(number).collect())
     }
 
     /// Takes `count` 16-byte numbers.

@@ -13,7 +13,11 @@ pub mod accumulator;
 
 mod approximate;
 
+mod blocks;
+
 mod chains;
+
+mod changes;
 
 pub mod codec;
 
@@ -41,6 +45,8 @@ mod near_sum;
 
 pub mod order;
 
+mod pages;
+
 mod quantile;
 
 mod ranked;
@@ -55,11 +61,13 @@ mod tally;
 
 mod wide;
 
-pub use accumulator::{Accumulator, AccumulatorKind};
+pub use accumulator::{Accumulator, AccumulatorKind, Shared};
+pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
 pub use order::OrderKeys;
+pub use pages::{Cells, Pages};
 pub use stored::Stored;
 pub use table::{Entry, KeyTable};
 pub use wide::WideSum;

@@ -15,7 +15,7 @@
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, GroupOrder, Grouping, Groups, Part};
-use super::{Action, Advanced, Context, Drained, Stateful};
+use super::{Action, Advanced, Context, Drained, Snapshot, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
 use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
@@ -172,5 +172,23 @@ impl Stateful for Aggregate {
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
         self.grouping.read(reader)
+    }
+
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        groups: &mut Groups,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        Ok(self.grouping.freeze(groups, is_all_asked))
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        groups: &mut Groups,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.grouping.extend(groups, reader)
     }
 }

@@ -3,13 +3,14 @@
 //! A worker makes the groups of its batch, the ordered stage merges them in input order, and at the end they are
 //! given out some at a time, in the order in which they were first seen or in another one.
 
+use super::{Frozen, Snapshot};
 use crate::error::Result;
 use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
 use crate::record::{Batch, Column, DataType, Faults, RawRecords, Slot};
 use crate::state::{
-    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, few_keys,
-    key,
+    Accumulator, AccumulatorKind, Changes, KeyTable, Keys, Pages, Part as Changed, Reader, Shared,
+    Unreadable, Writer, compare, few_keys, key,
 };
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -96,6 +97,8 @@ pub struct Groups {
     pub keys: KeyTable,
     /// One for each call.
     accumulators: Vec<Accumulator>,
+    /// Which groups changed since they were frozen.
+    changes: Changes,
     /// How many groups were already given out.
     drained: usize,
     /// Those that are given out, in their order, once that has begun; none for all as they were first seen.
@@ -128,6 +131,7 @@ impl Grouping {
         let mut groups = Groups {
             keys: KeyTable::default(),
             accumulators,
+            changes: Changes::default(),
             drained: 0,
             order: None,
             total: None,
@@ -205,6 +209,7 @@ impl Grouping {
             Part::Groups(others) => groups.merge(others),
             Part::Rows { keys, inputs, rows } => {
                 let ids = groups.keys.insert_all(keys);
+                groups.changes.mark_all(&ids);
                 self.add_rows(groups, &ids, inputs, rows);
             }
         }
@@ -302,30 +307,96 @@ impl Grouping {
         ids
     }
 
-    /// Appends all groups.
-    pub fn write(&self, groups: &Groups, out: &mut Writer) {
-        groups.keys.write(out);
-        out.count(groups.drained);
-        groups.accumulators.iter().for_each(|one| one.write(out));
+    /// What is to be saved of the groups as they are now.
+    pub fn freeze(&self, groups: &mut Groups, is_all_asked: bool) -> Snapshot {
+        let Groups { keys, accumulators, changes, drained, .. } = groups;
+        let count = keys.len();
+        let part = if is_all_asked { changes.take_all(count) } else { changes.take(count) };
+        let is_all = part.is_all();
+        let accumulators = accumulators.iter_mut().map(|one| one.share(&part)).collect();
+        let (keys, drained) = (keys.share(&part), *drained);
+        let frozen = Box::new(FrozenGroups { part, keys, drained, accumulators });
+        if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
-    /// Reads what [`Grouping::write`] wrote.
+    /// Appends all groups.
+    pub fn write(&self, groups: &mut Groups, out: &mut Writer) {
+        match self.freeze(groups, true) {
+            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
+        }
+    }
+
+    /// Reads groups that were frozen whole, or what [`Grouping::write`] wrote.
     pub fn read(&self, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
         let mut groups = self.new_groups();
         groups.keys = KeyTable::read(reader)?;
         let count = groups.keys.len();
+        self.read_head(&mut groups, 0, reader)?;
+        for accumulator in &mut groups.accumulators {
+            accumulator.read(reader, count)?;
+        }
+        groups.changes = Changes::since(count);
+        Ok(groups)
+    }
+
+    /// Takes in what changed.
+    pub fn extend(&self, groups: &mut Groups, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+        let known = groups.keys.len();
+        let part = Changed::read(reader, known)?;
+        groups.keys.extend(reader)?;
+        let count = groups.keys.len();
+        if count != part.new_ones().end {
+            return Err(Unreadable { what: "changes" });
+        }
+        self.read_head(groups, known, reader)?;
+        for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
+            accumulator.extend(&call.kind, reader, &part)?;
+        }
+        groups.changes = Changes::since(count);
+        Ok(())
+    }
+
+    /// Checks the keys from one on, and reads what stands before the accumulators.
+    fn read_head(
+        &self,
+        groups: &mut Groups,
+        first: usize,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
         let types = self.key_types();
-        if !groups.keys.keys().all(|key| key::is_made_of(&types, key)) {
+        if !groups.keys.keys().skip(first).all(|key| key::is_made_of(&types, key)) {
             return Err(Unreadable { what: "keys" });
         }
-        groups.drained = usize::try_from(reader.u64("numbers")?)
-            .ok()
-            .filter(|drained| *drained <= count)
-            .ok_or(Unreadable { what: "numbers" })?;
-        for accumulator in &mut groups.accumulators {
-            Accumulator::read(accumulator, reader, count)?;
+        let drained = usize::try_from(reader.u64("numbers")?).ok();
+        let drained = drained.filter(|drained| *drained <= groups.keys.len());
+        groups.drained = drained.ok_or(Unreadable { what: "numbers" })?;
+        Ok(())
+    }
+}
+
+/// Groups as they were at a barrier.
+#[derive(Debug)]
+struct FrozenGroups {
+    part: Changed,
+    keys: KeyTable,
+    drained: usize,
+    accumulators: Vec<Shared>,
+}
+
+impl Frozen for FrozenGroups {
+    fn write(&self, out: &mut Writer) {
+        let is_all = self.part.is_all();
+        if !is_all {
+            self.part.write(out);
         }
-        Ok(groups)
+        self.keys.write_new(&self.part, out);
+        out.count(self.drained);
+        for accumulator in &self.accumulators {
+            match is_all {
+                true => accumulator.write(&self.part, out),
+                false => accumulator.write_changes(&self.part, out),
+            }
+        }
     }
 }
 
@@ -333,6 +404,7 @@ impl Groups {
     /// Takes in the groups of the next batch.
     pub fn merge(&mut self, other: &Groups) {
         let ids = self.keys.insert_all(&Keys::of_bytes(other.keys.keys()));
+        self.changes.mark_all(&ids);
         for (mine, others) in self.accumulators.iter_mut().zip(&other.accumulators) {
             mine.grow(self.keys.len());
             mine.merge(&ids, others);
@@ -340,7 +412,7 @@ impl Groups {
     }
 
     /// What the first call counted, for each group.
-    pub fn counts(&self) -> &[u64] {
+    pub fn counts(&self) -> &Pages<u64> {
         match self.accumulators.first() {
             Some(Accumulator::Count(counts)) => counts,
             _ => unreachable!("what is ordered by counts begins with a count"),

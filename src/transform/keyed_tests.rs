@@ -6,12 +6,12 @@ use super::settings::{
     TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
 use super::spills::Spills;
-use super::{Chain, Output, States, Tools};
+use super::{Chain, Output, Snapshot, States, Tools};
 use crate::error::Sql;
 use crate::record::{
     Batch, Column, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots, Validity, Values,
 };
-use crate::state::Stored;
+use crate::state::{Stored, Writer};
 use std::sync::Arc;
 
 /// The records: key, number, time in seconds.
@@ -180,14 +180,27 @@ impl Bench {
         batch
     }
 
-    /// Writes and reads all states.
-    fn reborn(&self, states: &mut States) {
+    /// Freezes all states, as a whole or what changed, and reads them from the bytes so far.
+    fn reborn(&self, states: &mut States, saved: &mut Vec<Vec<Vec<u8>>>, is_all_asked: bool) {
+        saved.resize(states.len(), Vec::new());
         for (step, state) in states.iter_mut().enumerate() {
-            if let Some(written) = state {
-                let bytes = self.chain.write_state(step, written, &self.tools).expect("bytes");
-                let read = self.chain.read_state(step, &bytes, &self.tools);
-                *state = Some(read.expect("what was written"));
+            let Some(frozen) = state else { continue };
+            let parts = &mut saved[step];
+            let is_all_asked = is_all_asked || parts.is_empty();
+            let snapshot = self.chain.freeze_state(step, frozen, is_all_asked, &self.tools);
+            let (is_all, bytes) = bytes_of(&snapshot.expect("memory does not fail"));
+            assert!(is_all || !is_all_asked, "everything was asked for");
+            if is_all {
+                parts.clear();
             }
+            parts.push(bytes);
+            let read = self.chain.read_state(step, &parts[0], &self.tools);
+            let mut read = read.expect("what was written");
+            for part in &parts[1..] {
+                let extended = self.chain.extend_state(step, &mut read, part, &self.tools);
+                extended.expect("what was written");
+            }
+            *state = Some(read);
         }
     }
 
@@ -212,6 +225,12 @@ impl Bench {
     fn run(&self, records: &[Record], sizes: &mut dyn FnMut() -> usize, reborn: bool) -> Outcome {
         let mut states = self.chain.new_states();
         let mut outcome = Outcome::default();
+        let mut saved = Vec::new();
+        let mut times = 0;
+        let mut be_reborn = |states: &mut States| {
+            times += 1;
+            self.reborn(states, &mut saved, times % 7 == 0);
+        };
         let mut done = 0;
         while done < records.len() && !self.chain.is_full(&states) {
             let end = (done + sizes().max(1)).min(records.len());
@@ -223,7 +242,7 @@ impl Bench {
             self.collect(output.expect("enough memory"), |row| done + row, &mut outcome);
             done = end;
             if reborn {
-                self.reborn(&mut states);
+                be_reborn(&mut states);
             }
         }
         while let Some(output) =
@@ -231,12 +250,23 @@ impl Bench {
         {
             self.collect(output, |_| records.len(), &mut outcome);
             if reborn {
-                self.reborn(&mut states);
+                be_reborn(&mut states);
             }
         }
         outcome.remarks = self.chain.remarks(&states);
         outcome
     }
+}
+
+/// Whether a snapshot is of everything, and its bytes.
+fn bytes_of(snapshot: &Snapshot) -> (bool, Vec<u8>) {
+    let (is_all, frozen) = match snapshot {
+        Snapshot::Whole(frozen) => (true, frozen),
+        Snapshot::Changes(frozen) => (false, frozen),
+    };
+    let mut out = Writer::default();
+    frozen.write(&mut out);
+    (is_all, out.bytes)
 }
 
 #[test]
@@ -301,7 +331,8 @@ fn damaged_states_are_refused_or_harmless() {
             bench.chain.run_ordered(*staged, &mut states, &bench.tools).expect("enough memory");
         }
         let state = states[0].as_mut().expect("the first step keeps a state");
-        let bytes = bench.chain.write_state(0, state, &bench.tools).expect("bytes");
+        let frozen = bench.chain.freeze_state(0, state, true, &bench.tools);
+        let (_, bytes) = bytes_of(&frozen.expect("memory does not fail"));
         for length in 0..bytes.len() {
             let read = bench.chain.read_state(0, &bytes[..length], &bench.tools);
             assert!(read.is_err(), "{length} of {} bytes", bytes.len());

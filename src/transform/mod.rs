@@ -32,6 +32,8 @@ mod flatten;
 
 mod frequency;
 
+mod frozen;
+
 mod groups;
 
 mod held;
@@ -84,6 +86,7 @@ mod window;
 mod keyed_tests;
 
 pub use chain::{Chain, Output, Staged, States};
+pub use frozen::{Frozen, Snapshot, Written};
 pub use held::Keeper;
 pub use stateful::{
     Advanced, AnyStateful, Context, Drained, Flow, Prepared, State, Stateful, Stateless,

@@ -1,6 +1,7 @@
 //! What a kind of step has to know to keep a state, and the erasure of its types, so that a chain can hold steps of any kind.
 
 use super::Tools;
+use super::frozen::{Snapshot, Written};
 use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
@@ -82,12 +83,36 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Appends the whole state.
     fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()>;
 
-    /// Reads what [`Stateful::write`] wrote.
+    /// What is to be saved of the state as it is now. The state goes on, and what it comes to does not change what was
+    /// frozen. Where not all is asked for, it may be what changed since it was frozen or read the last time. The
+    /// default writes everything at once, which is right for states that stay small.
+    fn freeze(
+        &self,
+        context: Context<'_>,
+        state: &mut Self::State,
+        _is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let mut out = Writer::default();
+        self.write(context, state, &mut out)?;
+        Ok(Snapshot::Whole(Box::new(Written(out.bytes))))
+    }
+
+    /// Reads what [`Stateful::write`] wrote, or a [`Snapshot::Whole`].
     fn read(
         &self,
         context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Self::State, Unreadable>;
+
+    /// Takes in a [`Snapshot::Changes`] of a state that was read.
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        _state: &mut Self::State,
+        _reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable { what: "changes" })
+    }
 
     /// What the user should know of the records so far when the job is finished, one sentence each.
     fn remarks(&self, _state: &Self::State) -> Vec<String> {
@@ -195,10 +220,22 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn set_drained(&self, state: &mut State, drained: &Drained);
     /// See [`Stateful::spills`].
     fn spills(&self, state: &State) -> Vec<Spill>;
-    /// The whole state as bytes.
-    fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>>;
+    /// See [`Stateful::freeze`].
+    fn freeze(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        is_all_asked: bool,
+    ) -> Result<Snapshot>;
     /// See [`Stateful::read`]; bytes left over are refused.
     fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable>;
+    /// See [`Stateful::extend`]; bytes left over are refused.
+    fn extend(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        bytes: &[u8],
+    ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
 }
@@ -278,10 +315,13 @@ impl<S: Stateful> AnyStateful for S {
         Stateful::spills(self, state.as_ref::<S>())
     }
 
-    fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>> {
-        let mut out = Writer::default();
-        Stateful::write(self, context, state.as_mut::<S>(), &mut out)?;
-        Ok(out.bytes)
+    fn freeze(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        Stateful::freeze(self, context, state.as_mut::<S>(), is_all_asked)
     }
 
     fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable> {
@@ -289,6 +329,17 @@ impl<S: Stateful> AnyStateful for S {
         let state = Stateful::read(self, context, &mut reader)?;
         reader.finish("last bytes")?;
         Ok(State::of::<S>(state))
+    }
+
+    fn extend(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        bytes: &[u8],
+    ) -> Result<(), Unreadable> {
+        let mut reader = Reader::new(bytes);
+        Stateful::extend(self, context, state.as_mut::<S>(), &mut reader)?;
+        reader.finish("last bytes")
     }
 
     fn remarks(&self, state: &State) -> Vec<String> {

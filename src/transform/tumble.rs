@@ -279,8 +279,8 @@ impl Stateful for Tumble {
         out.u64(open.dropped);
         out.count(open.windows.len());
         out.u64s(open.windows.keys().map(|start| start.cast_unsigned()));
-        open.windows.values().for_each(|groups| self.grouping.write(groups, out));
-        open.rest.iter().for_each(|groups| self.grouping.write(groups, out));
+        open.windows.values_mut().for_each(|groups| self.grouping.write(groups, out));
+        open.rest.iter_mut().for_each(|groups| self.grouping.write(groups, out));
         Ok(())
     }
 

@@ -257,6 +257,12 @@ impl Store {
         self.head.map_or(Form::Base, |head| head.chain.next_form())
     }
 
+    /// What the next checkpoint should build on: the last one that was loaded or saved, or `None` where it should be a
+    /// base.
+    pub fn parent_of_next(&self) -> Option<CheckpointId> {
+        self.head.map(|head| head.id).filter(|_| self.next_form() == Form::Delta)
+    }
+
     /// Deletes old checkpoints so that `keep` complete ones and all savepoints stay, and the spills that none needs any
     /// more; returns the deleted checkpoints. Not synced: one that comes back after a power cut does
     /// no harm.

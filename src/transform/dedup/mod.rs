@@ -22,11 +22,11 @@
 mod last;
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Keeper, Stateful, groups};
+use super::{Action, Advanced, Context, Frozen, Keeper, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -134,14 +134,13 @@ impl Key {
 }
 
 impl Stateful for First {
-    /// The keys seen.
-    type State = KeyTable;
+    type State = Known;
     /// The key of each selected row.
     type Prepared = Keys;
     const VERSION: u32 = 1;
 
-    fn new_state(&self) -> KeyTable {
-        KeyTable::default()
+    fn new_state(&self) -> Known {
+        Known::default()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Keys {
@@ -151,12 +150,12 @@ impl Stateful for First {
     fn advance(
         &self,
         _context: Context<'_>,
-        known: &mut KeyTable,
+        known: &mut Known,
         batch: &mut Batch,
         keys: Keys,
     ) -> Result<Advanced> {
-        let mut next = known.len();
-        let mut ids = known.insert_all(&keys).into_iter();
+        let mut next = known.keys.len();
+        let mut ids = known.keys.insert_all(&keys).into_iter();
         let mut is_first = || {
             let id = ids.next().expect("one key for each selected row");
             let is_first = id as usize == next;
@@ -176,12 +175,63 @@ impl Stateful for First {
         Ok(Advanced::default())
     }
 
-    fn write(&self, _context: Context<'_>, keys: &mut KeyTable, out: &mut Writer) -> Result<()> {
-        keys.write(out);
+    fn write(&self, _context: Context<'_>, known: &mut Known, out: &mut Writer) -> Result<()> {
+        known.keys.write(out);
         Ok(())
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<KeyTable, Unreadable> {
-        KeyTable::read(reader)
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        known: &mut Known,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let saved = std::mem::replace(&mut known.saved, known.keys.len());
+        let part = Part::new_from(if is_all_asked { 0 } else { saved }, known.keys.len());
+        let keys = known.keys.share(&part);
+        let is_all = part.is_all();
+        let frozen = Box::new(FrozenKeys { keys, part });
+        Ok(if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) })
+    }
+
+    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Known, Unreadable> {
+        let keys = KeyTable::read(reader)?;
+        Ok(Known { saved: keys.len(), keys })
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        known: &mut Known,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        let part = Part::read(reader, known.keys.len())?;
+        known.keys.extend(reader)?;
+        known.saved = known.keys.len();
+        if known.saved == part.new_ones().end { Ok(()) } else { Err(Unreadable { what: "keys" }) }
+    }
+}
+
+/// The keys seen.
+#[derive(Debug, Default)]
+struct Known {
+    keys: KeyTable,
+    /// How many of them were frozen or read.
+    saved: usize,
+}
+
+/// The keys that were new at a barrier, or all.
+#[derive(Debug)]
+struct FrozenKeys {
+    keys: KeyTable,
+    part: Part,
+}
+
+impl Frozen for FrozenKeys {
+    fn write(&self, out: &mut Writer) {
+        if !self.part.is_all() {
+            self.part.write(out);
+        }
+        self.keys.write_new(&self.part, out);
     }
 }
