@@ -47,6 +47,8 @@ mod references;
 
 mod rejected;
 
+mod remembered;
+
 mod rewinding;
 
 mod rollback;
@@ -81,6 +83,7 @@ pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
+pub use remembered::{Notation, compare_keys, show_state};
 pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};

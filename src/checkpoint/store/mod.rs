@@ -38,6 +38,9 @@ mod spills;
 mod crash_tests;
 
 #[cfg(test)]
+mod handling_tests;
+
+#[cfg(test)]
 mod refusal_tests;
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ pub fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let (job, folder) = open(&world, &arguments.job)?;
     let from = chosen(&folder, Some(&arguments.from))?;
     let to = chosen(&folder, arguments.to.as_deref())?;
-    let differences = engine::compare(&folder, from, to)?;
+    let mut differences = engine::compare(&folder, from, to)?;
+    engine::compare_keys(&job, &world, &folder, &mut differences)?;
     let text = if arguments.json {
         format!("{}\n", as_json(&job.name, &differences))
     } else {

@@ -1,12 +1,13 @@
 //! `onward checkpoint show`: what a checkpoint holds.
 
-use super::args::ShowArguments;
+use super::args::{ShowArguments, StateFormat};
 use super::{chosen, open, refused};
 use crate::checkpoint::SavepointName;
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
 use crate::cli::messages;
 use crate::cli::world::{Teller, real};
+use crate::engine::{self, Notation};
 use crate::error::Error;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -14,9 +15,19 @@ use std::sync::Arc;
 /// Shows the manifest and what there is of state.
 pub fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
+    let (state, format) = (&arguments.state, arguments.format);
     let arguments = &arguments.one;
-    let (_, folder) = open(&world, &arguments.job)?;
+    let (job, folder) = open(&world, &arguments.job)?;
     let sequence = chosen(&folder, arguments.checkpoint.as_deref())?;
+    if let Some(step) = state {
+        let notation = match format {
+            Some(StateFormat::Jsonl) => Notation::Jsonl,
+            Some(StateFormat::Csv) | None => Notation::Csv,
+        };
+        let take = &mut messages::answer_bytes;
+        engine::show_state(&job, &world, &folder, sequence, step, notation, take)?;
+        return Ok(Exit::Finished);
+    }
     let names = folder.names_of(sequence)?;
     let read = folder.read(sequence)?;
     let checkpoint = read.map_err(|invalid| refused(sequence, &invalid.to_string()))?.checkpoint;

@@ -4,13 +4,17 @@ use super::Key;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
-use crate::transform::{Advanced, Context, Drained, Keeper, Stateful};
+use crate::transform::shown::{ids, numbers_of};
+use crate::transform::{Advanced, Context, Drained, Keeper, Shown, Stateful};
+use std::ops::Range;
 
 /// Keeps the last record of each key.
 #[derive(Debug)]
 pub struct Last {
     /// What makes records the same.
     pub key: Key,
+    /// What people know the columns of the key by.
+    pub names: Vec<String>,
     /// Holds the records.
     pub keeper: Keeper,
 }
@@ -137,6 +141,14 @@ impl Stateful for Last {
             .filter(|drained| *drained <= keys.len())
             .ok_or(Unreadable { what: numbers_are })?;
         Ok(Latest { keys, numbers, records, seen, drained, order: Vec::new() })
+    }
+
+    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
+        let shown = self.key.show(&self.names, &latest.keys, entries.clone())?;
+        let ids = ids(entries, latest.numbers.len());
+        // Records are counted from 1 for people.
+        let numbers = ids.map(|id| latest.numbers[id as usize] + 1);
+        Some(shown.with("last_record", numbers_of(numbers)))
     }
 }
 
