@@ -2,9 +2,8 @@
 //! another folder or from an export.
 //!
 //! Restating writes one file that holds what the old one held and builds on what that built on: states are not
-//! understood here, and numbers only rise. A chain that is taken over is written as temporary files, which get their
-//! names from the head to the base: as long as one is missing, none of them is usable, and nothing can go on from half a
-//! chain.
+//! understood here, and numbers only rise. A chain that is taken over is written as temporary files. The base gets its
+//! name when those of all others are durable: without it they are not usable, so that nothing can go on from half a chain.
 
 use super::folder::Folder;
 use super::load::{self, Durability};
@@ -145,25 +144,27 @@ impl Store {
             write_synced(self, path, &bytes)
         });
         let named = written.and_then(|()| {
-            // From the head on: without its base it is not usable.
-            for (temporary, path) in made.iter().rev() {
+            let nothing = || Error::internal("a chain of no checkpoints");
+            let (base, others) = made.split_first().ok_or_else(nothing)?;
+            let rename = |(temporary, path): &(PathBuf, PathBuf)| {
                 let renamed = self.folder.storage.rename(temporary, path, Existing::Keep);
-                renamed.map_err(|cause| Error::io("rename a checkpoint to", path, cause))?;
-            }
-            self.sync()
+                renamed.map_err(|cause| Error::io("rename a checkpoint to", path, cause))
+            };
+            others.iter().try_for_each(rename)?;
+            // Only now the base: without it the others are not usable, and by itself it would be.
+            self.sync()?;
+            rename(base)?;
+            self.sync()?;
+            parent.map(|head| head.sequence).ok_or_else(nothing)
         });
-        match (named, parent) {
-            (Ok(()), Some(head)) => Ok(head.sequence),
-            (Ok(()), None) => Err(Error::internal("a chain of no checkpoints")),
-            (Err(error), _) => {
-                for (temporary, path) in made.iter().rev() {
-                    // What cannot be removed is not usable: its base has no name.
-                    let _swept_later = self.folder.storage.remove(temporary);
-                    let _not_usable = self.folder.storage.remove(path);
-                }
-                Err(error)
+        if named.is_err() {
+            // The base first: what else cannot be removed is not usable without it.
+            for (temporary, path) in &made {
+                let _swept_later = self.folder.storage.remove(temporary);
+                let _not_usable = self.folder.storage.remove(path);
             }
         }
+        named
     }
 
     fn length_of(&self, link: &Decoded) -> u64 {
