@@ -86,6 +86,8 @@ pub struct Identity {
     pub run_started_at_micros: i64,
     /// When the job first started: its `now()`.
     pub first_started_at_micros: i64,
+    /// Starts of other jobs whose state this one took over.
+    pub origins: Vec<RunId>,
 }
 
 /// What a run starts with: nothing, or what a checkpoint says.
@@ -433,7 +435,7 @@ impl<'a> Ordered<'a> {
         let is_forgotten = is_over && !self.job.is_incremental();
         let FrozenStates { steps, mut sections, spills } =
             if is_forgotten { FrozenStates::default() } else { self.freeze(parent)? };
-        let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
+        let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
         self.counters.checkpoints += 1;
         self.counters.bytes_read = self.counted_before().bytes_read + self.bytes_done();
@@ -461,6 +463,7 @@ impl<'a> Ordered<'a> {
             outputs,
             spills,
             spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
+            origins: self.identity.origins.clone(),
             earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),

@@ -458,7 +458,7 @@ fn restore_states(
 }
 
 /// The state of a step: everything, and then what changed, part after part; or what is wrong with it.
-fn restore_state(
+pub fn restore_state(
     plan: &Plan,
     step: usize,
     code: &dyn AnyStateful,

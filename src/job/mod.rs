@@ -23,6 +23,8 @@ mod output;
 
 mod paths;
 
+pub mod relocate;
+
 mod section;
 
 mod sinks;
