@@ -31,6 +31,8 @@ mod readme;
 
 mod refusals;
 
+mod states;
+
 mod steps;
 
 mod support;
