@@ -21,7 +21,11 @@ mod draining;
 
 mod expression_fuzz;
 
+mod golden;
+
 mod kill;
+
+mod large_states;
 
 mod matrix;
 

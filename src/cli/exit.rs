@@ -20,7 +20,7 @@ pub enum Exit {
     Refused,
     /// Another run holds the lock.
     Locked,
-    /// Stopped early for want of room: the same command goes on.
+    /// Stopped early, for want of room or since it was to come no further: the same command goes on.
     StoppedEarly,
     /// Stopped by a signal, after a complete checkpoint.
     Interrupted(Signal),

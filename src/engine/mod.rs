@@ -76,4 +76,4 @@ pub use prepare::Resumed;
 pub use preview::{Preview, preview};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
-pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};
+pub use world::{ChangeMode, Requests, RunOptions, StartMode, StopAfter, World};

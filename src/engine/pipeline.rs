@@ -39,6 +39,7 @@ pub(super) enum Ending {
 /// # Errors
 /// Every failure leaves a folder from which the same command goes on, or says why not.
 pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outcome> {
+    let began = world.clock.monotonic();
     let ready = match prepare(job, command, options, world)? {
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
@@ -50,7 +51,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         let keep = job.checkpoint.keep;
         let parent = store.as_ref().and_then(Store::parent_of_next);
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
-        let mut schedule = Schedule::new(job, options, world, saver, parent);
+        let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
         let ended = work(&mut ordered, &mut schedule, options, world);
         if schedule.settle(&mut ordered, ended)? == Ending::Complete {
@@ -163,11 +164,9 @@ fn apply_all(
         while ordered.position.source < task.source {
             ordered.end_input()?;
         }
-        let chunk = match processed? {
-            Some(chunk) if chunk.start == ordered.position.offset => chunk,
-            // The guess was wrong: now the start is known.
-            _ => redo.process_exact(task, ordered.position.offset)?,
-        };
+        // Where the guess was wrong, now the start is known.
+        let (start, records_max) = (ordered.position.offset, schedule.records_left(ordered));
+        let chunk = redo.exactly(task, processed?, start, records_max)?;
         for piece in chunk.pieces {
             let happened = piece.happened;
             if ordered.apply(piece)? != Flow::Open {

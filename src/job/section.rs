@@ -307,5 +307,8 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("ttl", "`dedup`"),
     ("memory", "[state]"),
     ("max_state", "[state]"),
+    ("min_pause", "[checkpoint]"),
+    ("timeout", "[checkpoint]"),
+    ("tolerated_failures", "[checkpoint]"),
     ("name", "the top of the file, [[transform]] or [sink]"),
 ];

@@ -39,6 +39,8 @@ mod form;
 
 pub mod key;
 
+mod keyed;
+
 mod listed;
 
 mod moments;
@@ -69,6 +71,7 @@ pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use filter::Filter;
 pub use key::Keys;
+pub use keyed::{Keyed, SharedKeyed};
 pub use order::OrderKeys;
 pub use pages::{Cells, Pages};
 pub use stored::Stored;
