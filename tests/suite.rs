@@ -25,6 +25,8 @@ mod golden;
 
 mod kill;
 
+mod large_states;
+
 mod matrix;
 
 mod readme;
