@@ -29,6 +29,8 @@ mod readme;
 
 mod refusals;
 
+mod rounds;
+
 mod steps;
 
 mod support;

@@ -71,7 +71,7 @@ pub use crate::source::chunks::Chunks;
 pub use decision::{Decision, Found, InputFinding, News};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
-pub use look::{Bound, Outlook, bind, folder, outlook};
+pub use look::{Bound, Outlook, bind, folder, news, outlook};
 pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
