@@ -4,7 +4,9 @@
 mod rounds;
 
 use onward::checkpoint::Holder;
-use onward::engine::{self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, World};
+use onward::engine::{
+    self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,
+};
 use onward::job;
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
@@ -199,7 +201,7 @@ fn run(
         changes: ChangeMode::Refuse,
         overwrite: false,
         unsafe_directory: false,
-        stop_after_barriers: None,
+        stop: StopAfter::default(),
     };
     let outcome = engine::run(&job, "onward run job.toml", &options, &world);
     let load = |number: &AtomicU64| number.load(Ordering::SeqCst);

@@ -55,6 +55,9 @@ pub struct Manifest {
     /// The largest number that a spill had so far.
     #[serde(default)]
     pub spills_made: u64,
+    /// Starts of other jobs whose state this one took over: spills may be theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<RunId>,
     /// Partitions that an earlier start of the job published and this one has not met yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierOutput>,
@@ -108,6 +111,12 @@ pub enum Trigger {
     Final,
     /// The time given to the run was over, or there was no more room.
     StopEarly,
+    /// The user went back to an older checkpoint, which this one restates.
+    Rollback,
+    /// The job began with an exported checkpoint.
+    Import,
+    /// The job began with a checkpoint of another one.
+    Fork,
     /// A reason that only a later version knows.
     #[serde(other)]
     Unknown,
@@ -127,8 +136,18 @@ impl Trigger {
             Trigger::Interrupt => "interrupt",
             Trigger::Final => "final",
             Trigger::StopEarly => "stop-early",
+            Trigger::Rollback => "rollback",
+            Trigger::Import => "import",
+            Trigger::Fork => "fork",
             Trigger::Unknown => "unknown",
         }
+    }
+}
+
+impl Manifest {
+    /// The starts whose spills the states may refer to.
+    pub fn starts(&self) -> Vec<RunId> {
+        std::iter::once(self.instance).chain(self.origins.iter().copied()).collect()
     }
 }
 

@@ -13,6 +13,8 @@
 //! 4. bytes that do not fit together in every part are refused with a typed reason, in bounded
 //!    memory.
 
+pub mod draft;
+
 pub mod format;
 
 pub mod id;
@@ -21,10 +23,14 @@ pub mod invalid;
 
 pub mod manifest;
 
+pub mod parcel;
+
 pub mod retention;
 
 #[cfg(test)]
 mod samples;
+
+pub mod savepoint;
 
 pub mod settings;
 
@@ -34,6 +40,7 @@ pub mod store;
 
 pub mod trigger;
 
+pub use draft::{Content, Draft, DraftSection};
 pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
@@ -41,10 +48,11 @@ pub use manifest::{
     Counters, EarlierOutput, Form, InputEntry, InputPart, Manifest, OutputEntry, Phase,
     ReferenceEntry, Round, Standing, StepEntry, Trigger,
 };
+pub use savepoint::{Savepoint, SavepointName, Selector};
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
-    Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,
-    Trust, Usable,
+    Folder, FreshStart, Holder, Listed, Loaded, Newest, Refused, Removal, Removed, Restored,
+    SaveError, Saved, State, Stays, Store, Trust, Usable, Whole,
 };
 
 /// What is saved at a barrier.

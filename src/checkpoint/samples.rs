@@ -63,6 +63,7 @@ pub fn manifest(number: u64) -> Manifest {
         }],
         spills: Vec::new(),
         spills_made: 0,
+        origins: Vec::new(),
         earlier: Vec::new(),
         counters: Counters {
             records_read: 10 * number,

@@ -2,8 +2,9 @@
 //!
 //! Help is imperative, without final periods; `-h` fits a screen, `--help` adds a worked example.
 
+use super::checkpoint::args::CheckpointCommand;
 use crate::job;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub enum Command {
     Preview(PreviewArguments),
     /// Show how far a job is
     Status(AnswerArguments),
-    /// Take, list, show and verify checkpoints
+    /// Take, inspect and handle checkpoints
     #[command(subcommand, after_long_help = CHECKPOINT_EXAMPLE)]
     Checkpoint(CheckpointCommand),
     /// List the functions of expressions, look for some, or explain one
@@ -94,6 +95,14 @@ pub struct RunArguments {
     #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = duration)]
     pub shutdown_timeout: Duration,
 
+    /// Take a checkpoint and stop after so long, with exit code 75
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub max_runtime: Option<Duration>,
+
+    /// Take a checkpoint and stop behind so many records more, with exit code 75
+    #[arg(long, value_name = "RECORDS", value_parser = value_parser!(u64).range(1..))]
+    pub stop_after: Option<u64>,
+
     /// Cut the inputs into chunks of so many bytes
     #[arg(long, value_name = "BYTES", hide = true, value_parser = chunk_bytes)]
     pub chunk_bytes: Option<u64>,
@@ -149,35 +158,6 @@ pub struct HelpArguments {
     /// Show only the recipes of the cookbook in which this stands, or only this step
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
-}
-
-/// `onward checkpoint`
-#[derive(Debug, Subcommand)]
-pub enum CheckpointCommand {
-    /// Have a running job take a checkpoint, and wait for it
-    Now(AnswerArguments),
-    /// List a job's checkpoints
-    List(AnswerArguments),
-    /// Show what a checkpoint holds
-    Show(OneCheckpointArguments),
-    /// Verify a checkpoint and everything it rests on
-    Verify(OneCheckpointArguments),
-}
-
-/// `onward checkpoint show` and `verify`
-#[derive(Debug, Args)]
-pub struct OneCheckpointArguments {
-    /// The job.
-    #[command(flatten)]
-    pub job: JobArguments,
-
-    /// Number of the checkpoint [default: the newest]
-    #[arg(value_name = "NUMBER")]
-    pub sequence: Option<u64>,
-
-    /// Answer in JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `onward functions`
@@ -259,6 +239,7 @@ Example:
   ^C
   onward: interrupted; checkpoint 9 saved at record 5,000,000 (62 %)
      run the same command to go on
+  $ onward run daily.toml --max-runtime 2h || test $? = 75
 
 Signals:
   INT TERM HUP  take a last checkpoint and stop; a second one, 0.3 s later or more, at once
@@ -267,8 +248,11 @@ Signals:
 
 const CHECKPOINT_EXAMPLE: &str = "\
 Example:
-  $ onward checkpoint now daily.toml && onward checkpoint list daily.toml
-  $ onward checkpoint verify daily.toml";
+  $ onward checkpoint now daily.toml --name before-change
+  checkpoint 9, savepoint before-change
+  $ onward checkpoint rollback daily.toml before-change
+  daily: checkpoint 12 restates checkpoint 9; the next run goes on from record 5,000,000
+  $ onward checkpoint export daily.toml before-change --to daily.export";
 
 const FUNCTIONS_EXAMPLE: &str = "\
 Example:

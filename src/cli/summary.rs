@@ -3,6 +3,7 @@
 use super::exit::{Exit, Signal};
 use super::messages::escape;
 use super::numbers::{bytes, counted, duration, percent, thousands};
+use crate::engine::StartMode;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub struct Stopped {
     pub bytes_done: u64,
     /// Input bytes in all.
     pub bytes_total: u64,
+    /// How the run began.
+    pub start: StartMode,
 }
 
 impl Summary {
@@ -136,10 +139,14 @@ impl Stopped {
 
     /// The message of a run that was stopped, with the word for it.
     pub fn text(&self, word: &str) -> String {
+        let again = match self.start {
+            StartMode::Resume => "run the same command",
+            StartMode::Fresh => "run the same command without `--fresh`",
+        };
         match self.sequence {
             Some(sequence) => format!(
                 "onward: {word}; checkpoint {sequence} saved at record {} ({} %)\n   \
-                 run the same command to go on\n",
+                 {again} to go on\n",
                 thousands(self.records),
                 percent(self.bytes_done, self.bytes_total)
             ),
@@ -186,12 +193,23 @@ mod tests {
 
     #[test]
     fn a_stopped_run_says_how_to_go_on() {
-        let mut stopped =
-            Stopped { sequence: Some(9), records: 5_000_000, bytes_done: 629, bytes_total: 1000 };
+        let mut stopped = Stopped {
+            sequence: Some(9),
+            records: 5_000_000,
+            bytes_done: 629,
+            bytes_total: 1000,
+            start: StartMode::Resume,
+        };
         assert_eq!(
             stopped.interrupted(Signal::Interrupt),
             "onward: interrupted; checkpoint 9 saved at record 5,000,000 (62 %)\n   \
              run the same command to go on\n"
+        );
+        stopped.start = StartMode::Fresh;
+        assert_eq!(
+            stopped.text("stopped after 2h"),
+            "onward: stopped after 2h; checkpoint 9 saved at record 5,000,000 (62 %)\n   \
+             run the same command without `--fresh` to go on\n"
         );
         stopped.sequence = None;
         assert_eq!(

@@ -7,19 +7,21 @@
 
 use super::ahead::{Given, SharedStates};
 use super::inputs::Inputs;
+use super::limits;
 use super::located::Located;
 use super::outputs::{Outputs, Syncs};
 use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
-use super::saver::sync;
+use super::saver::{section_of, sync};
 use super::spills::{FolderSpills, entry_of};
 use super::summary::Written;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
 use crate::checkpoint::{
-    Checkpoint, Counters, Form, Manifest, Phase, Round, RunId, Section, StepEntry, Trigger,
+    CheckpointId, Counters, Draft, DraftSection, Form, Manifest, Phase, Round, RunId, SpillEntry,
+    StepEntry, Trigger,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -65,6 +67,14 @@ pub struct Ordered<'a> {
     lines: Vec<u8>,
 }
 
+/// The states of the steps at a barrier.
+#[derive(Default)]
+struct FrozenStates {
+    steps: Vec<StepEntry>,
+    sections: Vec<DraftSection>,
+    spills: Vec<SpillEntry>,
+}
+
 /// Who a job and a run of it are.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -76,6 +86,8 @@ pub struct Identity {
     pub run_started_at_micros: i64,
     /// When the job first started: its `now()`.
     pub first_started_at_micros: i64,
+    /// Starts of other jobs whose state this one took over.
+    pub origins: Vec<RunId>,
 }
 
 /// What a run starts with: nothing, or what a checkpoint says.
@@ -169,6 +181,7 @@ impl<'a> Ordered<'a> {
 
     /// Applies the next piece.
     pub fn apply(&mut self, piece: Piece) -> Result<Flow> {
+        limits::check_states(self.job, self.plan, &self.states.lock().states)?;
         let extent = piece.extent;
         let mut records = piece.records;
         let (encoded, flow) = match piece.product {
@@ -383,17 +396,9 @@ impl<'a> Ordered<'a> {
         Ok(Some(flow))
     }
 
-    /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because
-    /// something failed half-way.
-    pub fn checkpoint(&mut self, trigger: Trigger) -> Result<Option<(Checkpoint, Syncs)>> {
-        if !self.is_consistent {
-            return Ok(None);
-        }
-        let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
-        let is_forgotten = is_over && !self.job.is_incremental();
-        let mut sections = Vec::new();
-        let mut steps = Vec::new();
-        let mut spills = Vec::new();
+    /// The states of the steps at this barrier.
+    fn freeze(&mut self, parent: Option<CheckpointId>) -> Result<FrozenStates> {
+        let mut frozen = FrozenStates::default();
         let (plan, chain) = (self.plan, &self.plan.chain);
         let shared = Arc::clone(&self.states);
         let mut held = match &self.drained {
@@ -402,27 +407,43 @@ impl<'a> Ordered<'a> {
         };
         for (index, state) in held.states.iter_mut().enumerate() {
             let step = &chain.steps[index];
-            let (Some(state), Some(code), false) = (state, step.stateful(), is_forgotten) else {
-                continue;
-            };
-            let (name, form, version) = (step.name.clone(), Form::Base, code.version());
-            let kind = step.kind.to_owned();
-            steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
-            let bytes = chain.write_state(index, state, plan)?;
-            spills.extend(code.spills(state).into_iter().map(entry_of));
-            sections.push(Section { name, form, version, bytes });
+            let (Some(state), Some(code)) = (state, step.stateful()) else { continue };
+            let snapshot = chain.freeze_state(index, state, parent.is_none(), plan)?;
+            frozen.spills.extend(code.spills(state).into_iter().map(entry_of));
+            let (name, kind, version) = (step.name.clone(), step.kind.to_owned(), code.version());
+            let section = section_of(name.clone(), version, snapshot);
+            let form = section.form;
+            frozen.steps.push(StepEntry { name, kind, state_version: version, form });
+            frozen.sections.push(section);
         }
-        // Writing a state may change what the numbers mean.
+        // Freezing a state may change what the numbers mean.
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
-        drop(held);
-        let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
+        Ok(frozen)
+    }
+
+    /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because
+    /// something failed half-way. With a `parent` it may hold only what changed since that one, the last that was saved.
+    pub fn checkpoint(
+        &mut self,
+        trigger: Trigger,
+        parent: Option<CheckpointId>,
+    ) -> Result<Option<(Draft, Syncs)>> {
+        if !self.is_consistent {
+            return Ok(None);
+        }
+        let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
+        let is_forgotten = is_over && !self.job.is_incremental();
+        let FrozenStates { steps, mut sections, spills } =
+            if is_forgotten { FrozenStates::default() } else { self.freeze(parent)? };
+        let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
         self.counters.checkpoints += 1;
         self.counters.bytes_read = self.counted_before().bytes_read + self.bytes_done();
         self.counters.active_millis = self.millis_before + self.millis_worked();
         let mut outputs = self.outputs.entries();
         // Finished outputs are not rewound any more.
-        sections.extend(detach_tails(&mut outputs).filter(|_| !is_over));
+        let tails = detach_tails(&mut outputs).filter(|_| !is_over);
+        sections.extend(tails.map(DraftSection::from));
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -442,6 +463,7 @@ impl<'a> Ordered<'a> {
             outputs,
             spills,
             spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
+            origins: self.identity.origins.clone(),
             earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
@@ -452,7 +474,8 @@ impl<'a> Ordered<'a> {
         if let Some(folder) = &self.spills {
             folder.add_syncs(&manifest.spills, &mut syncs);
         }
-        Ok(Some((Checkpoint { manifest, sections, parent: None }, syncs)))
+        let parent = parent.filter(|_| sections.iter().any(|one| one.form == Form::Delta));
+        Ok(Some((Draft { manifest, sections, parent }, syncs)))
     }
 
     fn millis_worked(&self) -> u64 {

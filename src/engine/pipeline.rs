@@ -18,7 +18,7 @@ use super::summary::{Outcome, Summary};
 use super::tracking::Tracking;
 use super::worker::{Chunk, Worker};
 use super::world::{RunOptions, World};
-use crate::checkpoint::{Phase, Trigger};
+use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transform::Flow;
@@ -39,6 +39,7 @@ pub(super) enum Ending {
 /// # Errors
 /// Every failure leaves a folder from which the same command goes on, or says why not.
 pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outcome> {
+    let began = world.clock.monotonic();
     let ready = match prepare(job, command, options, world)? {
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
@@ -49,8 +50,9 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
+        let parent = store.as_ref().and_then(Store::parent_of_next);
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
-        let mut schedule = Schedule::new(job, options, world, saver);
+        let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
         if ordered.phase == Phase::Publishing {
             // An earlier run wrote all, and the outputs have their names: only that is to be said.
@@ -168,11 +170,12 @@ fn apply_all(
         while ordered.position.source < task.source {
             ordered.end_input()?;
         }
-        let chunk = match processed? {
-            _ if ordered.is_input_open => Chunk::empty(ordered.position.offset),
-            Some(chunk) if chunk.start == ordered.position.offset => chunk,
-            // The guess was wrong: now the start is known.
-            _ => redo.process_exact(task, ordered.position.offset)?,
+        // Where the guess was wrong, now the start is known.
+        let (start, records_max) = (ordered.position.offset, schedule.records_left(ordered));
+        let processed = processed?;
+        let chunk = match ordered.is_input_open {
+            true => Chunk::empty(start),
+            false => redo.exactly(task, processed, start, records_max)?,
         };
         ordered.is_input_open |= chunk.is_open;
         for piece in chunk.pieces {

@@ -94,6 +94,9 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     tell_durability(job, world);
     let loaded = store.load()?;
     store.sweep_spills(&loaded)?;
+    if options.start == StartMode::Fresh {
+        store.check_no_savepoints()?;
+    }
     for refused in &loaded.refused {
         let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
         world.observer.event(Event::Refused { file, reason });
@@ -124,7 +127,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         Decision::Publish => publish(job, options, world, newest(survey).manifest, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
-            if checkpoints > 1 && manifest.round.is_none() {
+            if manifest.round.is_none() && !store.is_tidy(1)? {
                 // An earlier run was stopped before it could delete what is no longer needed.
                 save_done(&mut store, &manifest)?;
             }
@@ -221,13 +224,14 @@ fn start(
     }
     // `now()` was bound to another moment when the job was looked at.
     let mut plan = Plan::bind(&job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
-    let spills = store.as_ref().map(|store| lend_spills(world, &mut plan, store, instance));
+    let spills = store.as_ref().map(|store| lend_spills(world, &mut plan, store, vec![instance]));
     let beginning = Beginning {
         identity: Identity {
             instance,
             run: instance,
             run_started_at_micros: now,
             first_started_at_micros: now,
+            origins: Vec::new(),
         },
         position: inputs.start_of(0),
         counters: Counters::default(),
@@ -258,7 +262,7 @@ fn resume(options: &RunOptions, world: &World, survey: Survey, store: Store) -> 
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
     let Survey { job, inputs, mut plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
-    let instance = manifest.instance.to_string();
+    let (instance, starts) = (manifest.instance.to_string(), manifest.starts());
     let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
     let staged = opened.iter().map(|(_, output)| output.name().staged.clone()).collect();
     sweep_partitions(&job, world, &instance, &staged)?;
@@ -280,6 +284,7 @@ fn resume(options: &RunOptions, world: &World, survey: Survey, store: Store) -> 
             run: RunId::random(&*world.clock),
             run_started_at_micros: now,
             first_started_at_micros: manifest.first_started_at_micros,
+            origins: manifest.origins,
         },
         position: manifest.position,
         counters,
@@ -291,7 +296,7 @@ fn resume(options: &RunOptions, world: &World, survey: Survey, store: Store) -> 
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
     let resumed = Some(Resumed { sequence, records });
-    let spills = Some(lend_spills(world, &mut plan, &store, manifest.instance));
+    let spills = Some(lend_spills(world, &mut plan, &store, starts));
     let (known, store) = (Some(known), Some(store));
     let ready = Ready { job, plan, inputs, beginning, known, store, spills, resumed };
     Ok(Prepared::Ready(Box::new(ready)))
@@ -328,6 +333,7 @@ fn begin_round(
             run: RunId::random(&*world.clock),
             run_started_at_micros: world.clock.wall_micros(),
             first_started_at_micros: manifest.first_started_at_micros,
+            origins: manifest.origins.clone(),
         },
         position: inputs.start_of(0),
         counters: manifest.counters,
@@ -337,7 +343,7 @@ fn begin_round(
         is_new: true,
         round,
     };
-    let spills = Some(lend_spills(world, &mut plan, &store, manifest.instance));
+    let spills = Some(lend_spills(world, &mut plan, &store, manifest.starts()));
     let store = Some(store);
     let ready = Ready { job, plan, inputs, beginning, known, store, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
@@ -357,9 +363,9 @@ fn publish_round(
 }
 
 /// From now on the states of a plan put their spills into the job's folder.
-fn lend_spills(world: &World, plan: &mut Plan, store: &Store, instance: RunId) -> FolderSpills {
+fn lend_spills(world: &World, plan: &mut Plan, store: &Store, starts: Vec<RunId>) -> FolderSpills {
     let number_max = store.spill_number_max();
-    let spills = FolderSpills::new(world, store.folder().clone(), instance, number_max);
+    let spills = FolderSpills::new(world, store.folder().clone(), starts, number_max);
     plan.spills = Arc::new(spills.clone());
     spills
 }

@@ -1,23 +1,34 @@
 //! Saves checkpoints in the background: one thread, at most one checkpoint in flight.
 //!
+//! The states come as they were at the barrier, shared with the run; making bytes of them is the first thing here.
+//!
 //! Order of a checkpoint, and what a crash after each step leaves:
 //! 1. sync every output with new bytes, and the folder of a new output: the previous checkpoint counts, its output
 //!    prefixes are untouched;
 //! 2. [`Store::save`]: temporary file, sync, rename, sync of the folder: the previous checkpoint counts until the last of
 //!    these returned, then the new one does;
 //! 3. announce;
-//! 4. retention deletes older ones.
+//! 4. make it a savepoint, where somebody asked for that;
+//! 5. retention deletes older ones.
 //!
 //! So a durable checkpoint refers only to durable output bytes.
 
 use super::outputs::Syncs;
 use super::world::World;
-use crate::checkpoint::{Checkpoint, Phase, SaveError, Store, Trigger};
+use crate::checkpoint::{
+    CheckpointId, Content, Draft, DraftSection, Folder, Form, Phase, SaveError, Saved, Savepoint,
+    SavepointName, Store, Trigger,
+};
 use crate::error::{Error, Result};
 use crate::observe::Event;
+use crate::state::Writer;
 use crate::storage::OpenMode;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use crate::transform::{self, Snapshot};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel,
+};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -26,13 +37,40 @@ pub struct Saver<'scope> {
     requests: SyncSender<Request>,
     results: Receiver<Completed>,
     thread: ScopedJoinHandle<'scope, Store>,
+    folder: Folder,
     is_busy: bool,
+    /// Of the checkpoint in flight: whether nobody wants it any more.
+    given_up: Arc<AtomicBool>,
+}
+
+/// A state of a step as the content of a section.
+#[derive(Debug)]
+struct Frozen(Box<dyn transform::Frozen>);
+
+impl Content for Frozen {
+    fn write(self: Box<Self>, take: &mut dyn FnMut(&[u8])) {
+        let mut out = Writer::into_sink(take);
+        self.0.write(&mut out);
+        out.finish();
+    }
+}
+
+/// The section of a step's state.
+pub fn section_of(name: String, version: u32, snapshot: Snapshot) -> DraftSection {
+    let (form, frozen) = match snapshot {
+        Snapshot::Whole(frozen) => (Form::Base, frozen),
+        Snapshot::Changes(frozen) => (Form::Delta, frozen),
+    };
+    DraftSection { name, form, version, content: Box::new(Frozen(frozen)) }
 }
 
 /// A checkpoint to save and what must be durable before.
 struct Request {
-    checkpoint: Checkpoint,
+    checkpoint: Draft,
     syncs: Syncs,
+    given_up: Arc<AtomicBool>,
+    /// What it shall be called.
+    names: Vec<SavepointName>,
 }
 
 /// What became of a checkpoint.
@@ -42,8 +80,17 @@ pub struct Completed {
     pub trigger: Trigger,
     /// How long the work took.
     pub busy: Duration,
-    /// Its number, or why there is none.
-    pub outcome: std::result::Result<u64, SaveFailure>,
+    /// What was saved, or why nothing was.
+    pub outcome: std::result::Result<SavedAs, SaveFailure>,
+}
+
+/// A saved checkpoint.
+#[derive(Debug)]
+pub struct SavedAs {
+    /// Its number.
+    pub sequence: u64,
+    /// What the next one may build on: this one, or `None` where it should hold everything.
+    pub parent_of_next: Option<CheckpointId>,
 }
 
 /// A checkpoint that was not saved.
@@ -65,8 +112,9 @@ impl<'scope> Saver<'scope> {
     ) -> Self {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
+        let folder = store.folder().clone();
         let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, is_busy: false }
+        Saver { requests, results, thread, folder, is_busy: false, given_up: Arc::default() }
     }
 
     /// Whether a checkpoint is in flight.
@@ -75,11 +123,25 @@ impl<'scope> Saver<'scope> {
     }
 
     /// Hands over a checkpoint. None may be in flight.
-    pub fn save(&mut self, checkpoint: Checkpoint, syncs: Syncs) -> Result<()> {
+    pub fn save(&mut self, checkpoint: Draft, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
-        self.requests.send(Request { checkpoint, syncs }).map_err(|_| gone())?;
+        self.given_up = Arc::default();
+        let given_up = Arc::clone(&self.given_up);
+        // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
+        let names = match checkpoint.manifest.phase {
+            Phase::Reading | Phase::Draining => self.folder.requested_savepoints()?,
+            Phase::Publishing | Phase::Done => Vec::new(),
+        };
+        let request = Request { checkpoint, syncs, given_up, names };
+        self.requests.send(request).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
+    }
+
+    /// The checkpoint in flight is not wanted any more: it fails, unless it has its name already. A sync that the thread is
+    /// in the middle of is not cut short.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
     }
 
     /// The result of a checkpoint that has been completed since it was last asked for.
@@ -91,6 +153,21 @@ impl<'scope> Saver<'scope> {
             }
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(gone()),
+        }
+    }
+
+    /// Waits for the checkpoint in flight, but no longer than a time.
+    pub fn wait_for(&mut self, time: Duration) -> Result<Option<Completed>> {
+        if !self.is_busy {
+            return Ok(None);
+        }
+        match self.results.recv_timeout(time) {
+            Ok(completed) => {
+                self.is_busy = false;
+                Ok(Some(completed))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(gone()),
         }
     }
 
@@ -122,12 +199,17 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, given_up, names }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, keep_now, &checkpoint, &syncs);
+        let outcome = save(world, &mut store, checkpoint, &syncs, &given_up).map(|saved| {
+            name(world, &mut store, &saved, &names);
+            retire(world, &mut store, &saved, keep_now);
+            let parent_of_next = store.parent_of_next();
+            SavedAs { sequence: saved.id.sequence.0, parent_of_next }
+        });
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;
@@ -139,12 +221,14 @@ fn serve(
 fn save(
     world: &World,
     store: &mut Store,
-    keep: usize,
-    checkpoint: &Checkpoint,
+    checkpoint: Draft,
     syncs: &Syncs,
-) -> std::result::Result<u64, SaveFailure> {
+    given_up: &AtomicBool,
+) -> std::result::Result<Saved, SaveFailure> {
+    let trigger = checkpoint.manifest.trigger.word();
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let saved = store.save(checkpoint).map_err(|failure| {
+    let is_wanted = || !given_up.load(Ordering::SeqCst);
+    let saved = store.save_while(checkpoint, &is_wanted).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;
@@ -153,13 +237,29 @@ fn save(
     let now = u64::try_from(world.clock.monotonic().as_micros()).unwrap_or(u64::MAX);
     progress.last_checkpoint_micros.store(now, Ordering::Relaxed);
     let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
-    let trigger = checkpoint.manifest.trigger.word();
     world.observer.event(Event::Saved { sequence, trigger, bytes });
-    // What could not be deleted stays: it does no harm.
-    if let Err(problem) = store.retire(&saved, keep) {
+    Ok(saved)
+}
+
+/// Makes a checkpoint the savepoints that were asked for. Who asked waits for the name, and is told where it does not
+/// come: the run goes on without it.
+fn name(world: &World, store: &mut Store, saved: &Saved, names: &[SavepointName]) {
+    for name in names {
+        let savepoint = Savepoint { sequence: saved.id.sequence, name: name.clone() };
+        let named = store.name_savepoint(&savepoint);
+        if let Err(problem) = named.and_then(|()| store.folder().withdraw_savepoint(name)) {
+            let note =
+                format!("checkpoint {} was not named `{name}`: {problem}", saved.id.sequence);
+            world.observer.event(Event::Note(note));
+        }
+    }
+}
+
+/// What could not be deleted stays: it does no harm.
+fn retire(world: &World, store: &mut Store, saved: &Saved, keep: usize) {
+    if let Err(problem) = store.retire(saved, keep) {
         world.observer.event(Event::Note(problem.to_string()));
     }
-    Ok(sequence)
 }
 
 /// A failed sync is never repeated: what the file holds is unknown from then on.

@@ -9,7 +9,7 @@ use super::round_survey::survey_round;
 use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
-    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Standing,
+    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Section, Standing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -440,27 +440,41 @@ fn restore_states(
             (Some(_), Some(entry)) if entry.kind != step.kind => {
                 Some(format!("it is of a `{}`", entry.kind))
             }
-            (Some([base]), Some(_)) if base.version == code.version() => {
-                match plan.chain.read_state(index, &base.bytes, plan) {
-                    Ok(state) if !has_its_spills(code, &state, manifest) => {
-                        Some("it refers to files that the checkpoint does not name".to_owned())
-                    }
-                    Ok(state) => {
-                        states[index] = Some(state);
-                        None
-                    }
-                    Err(problem) => Some(problem.to_string()),
+            (Some(parts), Some(_)) => match restore_state(plan, index, code, parts) {
+                Ok(state) if !has_its_spills(code, &state, manifest) => {
+                    Some("it refers to files that the checkpoint does not name".to_owned())
                 }
-            }
-            (Some([base]), Some(_)) => {
-                Some(format!("it has version {}, not {}", base.version, code.version()))
-            }
-            (Some(_), Some(_)) => Some("it is a chain of changes".to_owned()),
+                Ok(state) => {
+                    states[index] = Some(state);
+                    None
+                }
+                Err(problem) => Some(problem),
+            },
             (None, _) | (_, None) => Some("it is not there".to_owned()),
         };
         unreadable.extend(problem.map(|problem| (step.name.clone(), problem)));
     }
     states
+}
+
+/// The state of a step: everything, and then what changed, part after part; or what is wrong with it.
+pub fn restore_state(
+    plan: &Plan,
+    step: usize,
+    code: &dyn AnyStateful,
+    parts: &[Section],
+) -> std::result::Result<State, String> {
+    let [base, changes @ ..] = parts else { return Err("it is not there".to_owned()) };
+    if let Some(other) = parts.iter().find(|part| part.version != code.version()) {
+        return Err(format!("it has version {}, not {}", other.version, code.version()));
+    }
+    let chain = &plan.chain;
+    let mut state = chain.read_state(step, &base.bytes, plan).map_err(|error| error.to_string())?;
+    for part in changes {
+        let extended = chain.extend_state(step, &mut state, &part.bytes, plan);
+        extended.map_err(|error| error.to_string())?;
+    }
+    Ok(state)
 }
 
 /// Whether the checkpoint names all spills that a state refers to: only those were checked.

@@ -4,20 +4,23 @@
 //! merges them in the order of the chunks. So what is accumulated depends on the values and, where the call says so
 //! (first, list, ties), on the order of the records, but never on how they were split.
 
+mod durable;
+
+pub use durable::Shared;
+
 use super::approximate::{Buckets, Distinct};
-use super::codec::{Reader, Unreadable, Writer};
 use super::distinct::DistinctRows;
 use super::extreme::Extreme;
 use super::finish;
 use super::key;
 use super::listed::{Listed, NullValues};
 use super::moments::Moments;
+use super::pages::{Cells, Pages};
 use super::ranked::{End, Ranked, Rules};
 use super::sums::{BitSets, DoubleSums, IntegerSums};
 use super::tally::Tally;
 use crate::record::aggregation::{Aggregation, Extremum, SortKey};
 use crate::record::{Column, DataType, Direction, Nulls, Order, Values};
-use crate::vector::prefetch;
 use std::sync::Arc;
 
 /// Memory is asked for so many rows ahead: more than the processor reads at a time, and few enough that what was read is
@@ -46,7 +49,7 @@ pub struct AccumulatorKind {
 #[derive(Debug, Clone)]
 pub enum Accumulator {
     /// Numbers of records or values.
-    Count(Vec<u64>),
+    Count(Pages<u64>),
     /// Sums of integers and decimals, exact.
     Integers(IntegerSums),
     /// Sums of doubles, exact.
@@ -64,9 +67,9 @@ pub enum Accumulator {
     /// The values with their frequencies.
     Tally(Tally),
     /// Numbers of different values.
-    Approximate(Vec<Distinct>),
+    Approximate(Pages<Distinct>),
     /// Doubles in buckets.
-    Buckets(Vec<Buckets>),
+    Buckets(Pages<Buckets>),
     /// The different arguments, of which the rest is made at the end.
     Distinct(Box<DistinctRows>),
 }
@@ -79,7 +82,7 @@ impl Accumulator {
         }
         let first = kind.arguments.first().copied().unwrap_or(DataType::Bigint);
         match &kind.aggregation {
-            Aggregation::CountAll | Aggregation::Count => Accumulator::Count(Vec::new()),
+            Aggregation::CountAll | Aggregation::Count => Accumulator::Count(Pages::default()),
             Aggregation::Sum | Aggregation::Average => match first {
                 DataType::Double => Accumulator::Doubles(DoubleSums::default()),
                 DataType::Decimal { scale, .. } => Accumulator::Integers(IntegerSums::new(scale)),
@@ -106,15 +109,15 @@ impl Accumulator {
             | Aggregation::TopK(_)
             | Aggregation::Entropy
             | Aggregation::Quantile(_) => Accumulator::Tally(Tally::new(&kind.arguments, 1)),
-            Aggregation::ApproximateCount => Accumulator::Approximate(Vec::new()),
-            Aggregation::ApproximateQuantile(_) => Accumulator::Buckets(Vec::new()),
+            Aggregation::ApproximateCount => Accumulator::Approximate(Pages::default()),
+            Aggregation::ApproximateQuantile(_) => Accumulator::Buckets(Pages::default()),
         }
     }
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
         match self {
-            Accumulator::Count(counts) => counts.resize(groups, 0),
+            Accumulator::Count(counts) => counts.grow(groups, 0),
             Accumulator::Integers(sums) => sums.grow(groups),
             Accumulator::Doubles(sums) => sums.grow(groups),
             Accumulator::Bits(bits) => bits.grow(groups),
@@ -123,8 +126,8 @@ impl Accumulator {
             Accumulator::Ranked(ranked) => ranked.grow(groups),
             Accumulator::Listed(listed) => listed.grow(groups),
             Accumulator::Tally(tally) => tally.grow(groups),
-            Accumulator::Approximate(all) => all.resize(groups, Distinct::default()),
-            Accumulator::Buckets(all) => all.resize(groups, Buckets::default()),
+            Accumulator::Approximate(all) => all.grow(groups, Distinct::default()),
+            Accumulator::Buckets(all) => all.grow(groups, Buckets::default()),
             Accumulator::Distinct(distinct) => distinct.grow(groups),
         }
     }
@@ -158,7 +161,7 @@ impl Accumulator {
     fn ask_for(&self, groups: &[u32]) {
         let groups = groups.iter().map(|group| *group as usize);
         match self {
-            Accumulator::Count(counts) => groups.for_each(|group| prefetch(&counts[group])),
+            Accumulator::Count(counts) => groups.for_each(|group| counts.ask_for(group)),
             Accumulator::Integers(sums) => groups.for_each(|group| sums.ask_for(group)),
             Accumulator::Doubles(sums) => groups.for_each(|group| sums.ask_for(group)),
             Accumulator::Extreme(extreme) => groups.for_each(|group| extreme.ask_for(group)),
@@ -171,7 +174,7 @@ impl Accumulator {
         match columns {
             [] => {
                 if let Accumulator::Count(counts) = self {
-                    pairs.for_each(|(group, _)| counts[group] += 1);
+                    count(counts, pairs);
                 }
             }
             [column] => {
@@ -193,7 +196,7 @@ impl Accumulator {
     ) {
         let column = &columns[0];
         match self {
-            Accumulator::Count(counts) => valid.for_each(|(group, _)| counts[group] += 1),
+            Accumulator::Count(counts) => count(counts, valid),
             Accumulator::Integers(sums) => sums.update(valid, column),
             Accumulator::Doubles(sums) => sums.update(valid, column),
             Accumulator::Bits(bits) => bits.update(valid, column),
@@ -206,12 +209,12 @@ impl Accumulator {
                 for (group, row) in valid {
                     bytes.clear();
                     key::write_canonical(&mut bytes, column, row);
-                    all[group].add(key::wide_hash(&bytes));
+                    all.cell(group).add(key::wide_hash(&bytes));
                 }
             }
             Accumulator::Buckets(all) => {
                 if let Values::Double(values) = &column.values {
-                    valid.for_each(|(group, row)| all[group].add(values[row]));
+                    valid.for_each(|(group, row)| all.cell(group).add(values[row]));
                 }
             }
             Accumulator::Ranked(_)
@@ -227,7 +230,7 @@ impl Accumulator {
         let pairs = groups.iter().enumerate().map(|(other, group)| (*group as usize, other));
         match (self, other) {
             (Accumulator::Count(counts), Accumulator::Count(others)) => {
-                pairs.for_each(|(group, other)| counts[group] += others[other]);
+                pairs.for_each(|(group, other)| *counts.cell(group) += others[other]);
             }
             (Accumulator::Integers(sums), Accumulator::Integers(others)) => {
                 pairs.for_each(|(group, other)| sums.merge(group, others, other));
@@ -252,10 +255,10 @@ impl Accumulator {
             }
             (Accumulator::Tally(tally), Accumulator::Tally(others)) => tally.merge(groups, others),
             (Accumulator::Approximate(all), Accumulator::Approximate(others)) => {
-                pairs.for_each(|(group, other)| all[group].merge(&others[other]));
+                pairs.for_each(|(group, other)| all.cell(group).merge(&others[other]));
             }
             (Accumulator::Buckets(all), Accumulator::Buckets(others)) => {
-                pairs.for_each(|(group, other)| all[group].merge(&others[other]));
+                pairs.for_each(|(group, other)| all.cell(group).merge(&others[other]));
             }
             (Accumulator::Distinct(distinct), Accumulator::Distinct(others)) => {
                 distinct.merge(groups, others);
@@ -279,51 +282,13 @@ impl Accumulator {
             _ => 0,
         }
     }
+}
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        match self {
-            Accumulator::Count(counts) => out.u64s(counts.iter().copied()),
-            Accumulator::Integers(sums) => sums.write(out),
-            Accumulator::Doubles(sums) => sums.write(out),
-            Accumulator::Bits(bits) => bits.write(out),
-            Accumulator::Extreme(extreme) => extreme.write(out),
-            Accumulator::Moments(moments) => moments.write(out),
-            Accumulator::Ranked(ranked) => ranked.write(out),
-            Accumulator::Listed(listed) => listed.write(out),
-            Accumulator::Tally(tally) => tally.write(out),
-            Accumulator::Approximate(all) => all.iter().for_each(|one| one.write(out)),
-            Accumulator::Buckets(all) => all.iter().for_each(|one| one.write(out)),
-            Accumulator::Distinct(distinct) => distinct.write(out),
-        }
-    }
-
-    /// Reads what [`Accumulator::write`] wrote for `groups` groups into a new accumulator of the same kind.
-    pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        match self {
-            Accumulator::Count(counts) => {
-                *counts = reader.u64s(groups, "counts")?;
-                if counts.iter().any(|count| i64::try_from(*count).is_err()) {
-                    return Err(Unreadable { what: "counts" });
-                }
-            }
-            Accumulator::Integers(sums) => sums.read(reader, groups)?,
-            Accumulator::Doubles(sums) => sums.read(reader, groups)?,
-            Accumulator::Bits(bits) => bits.read(reader, groups)?,
-            Accumulator::Extreme(extreme) => extreme.read(reader, groups)?,
-            Accumulator::Moments(moments) => moments.read(reader, groups)?,
-            Accumulator::Ranked(ranked) => ranked.read(reader, groups)?,
-            Accumulator::Listed(listed) => listed.read(reader, groups)?,
-            Accumulator::Tally(tally) => tally.read(reader, groups)?,
-            Accumulator::Approximate(all) => {
-                *all = (0..groups).map(|_| Distinct::read(reader)).collect::<Result<_, _>>()?;
-            }
-            Accumulator::Buckets(all) => {
-                *all = (0..groups).map(|_| Buckets::read(reader)).collect::<Result<_, _>>()?;
-            }
-            Accumulator::Distinct(distinct) => distinct.read(reader, groups)?,
-        }
-        Ok(())
+/// Counts rows, each in the group beside it.
+fn count(counts: &mut Pages<u64>, rows: impl Iterator<Item = (usize, usize)>) {
+    match counts.only_page() {
+        Some(page) => rows.for_each(|(group, _)| page[group] += 1),
+        None => rows.for_each(|(group, _)| *counts.cell(group) += 1),
     }
 }
 
@@ -354,6 +319,8 @@ fn rules_of(kind: &AccumulatorKind) -> Rules {
     key_columns.extend(arguments..arguments + kind.order.len());
     Rules { data_type: kind.arguments[0], keys, end, limit, needed, key_columns }
 }
+
+mod select;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,14 @@
 //! Which entries of a store belong to which group, in the order in which they came.
 
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
+use super::pages::Pages;
 
 /// One chain of entries per group. Entries are numbered as they come, over all groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chains {
     /// The group of each entry.
-    groups: Vec<u32>,
+    groups: Pages<u32>,
     /// The entry behind each one in its group.
     next: Vec<u32>,
     /// First and last entry of each group.
@@ -54,28 +56,28 @@ impl Chains {
             .map(|entry| entry as usize)
     }
 
-    /// Appends the group of each entry.
-    pub fn write(&self, out: &mut Writer) {
-        out.count(self.len());
-        for group in &self.groups {
-            out.bytes.extend_from_slice(&group.to_le_bytes());
-        }
+    /// The entries of a part as they are now, for another thread, which can only write them.
+    pub fn share(&mut self, part: &Part) -> Chains {
+        Chains { groups: self.groups.share(part), next: Vec::new(), ends: Vec::new() }
     }
 
-    /// Reads what [`Chains::write`] wrote for so many groups.
-    pub fn read(reader: &mut Reader<'_>, groups: usize) -> Result<Chains, Unreadable> {
+    /// Appends the entries that are new in a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        let new = part.new_ones();
+        out.count(new.len());
+        out.u32s(new.map(|entry| self.groups[entry]));
+    }
+
+    /// Reads which of so many groups each entry belongs to, as [`Chains::write`] wrote it.
+    pub fn read(reader: &mut Reader<'_>, groups: usize) -> Result<Vec<u32>, Unreadable> {
         let what = "groups of values";
         let count = reader.count(4, what)?;
-        let mut chains = Chains::default();
-        chains.grow(groups);
-        for bytes in reader.take(count * 4, what)?.chunks_exact(4) {
-            let group = u32::from_le_bytes(bytes.try_into().expect("chunks of 4")) as usize;
-            if group >= groups {
-                return Err(Unreadable { what });
-            }
-            chains.push(group);
+        let found = reader.u32s(count, what)?;
+        if found.iter().all(|group| (*group as usize) < groups) {
+            Ok(found)
+        } else {
+            Err(Unreadable { what })
         }
-        Ok(chains)
     }
 }
 
@@ -89,10 +91,10 @@ mod tests {
         chains.grow(3);
         [2, 0, 2, 2].into_iter().for_each(|group| chains.push(group));
         let mut out = Writer::default();
-        chains.write(&mut out);
-        let read = Chains::read(&mut Reader::new(&out.bytes), 3).expect("what was written");
-        assert_eq!(read, chains);
-        let of = |group| read.of(group).collect::<Vec<usize>>();
+        chains.write(&Part::all(4), &mut out);
+        let groups = Chains::read(&mut Reader::new(&out.bytes), 3).expect("what was written");
+        assert_eq!(groups, [2, 0, 2, 2]);
+        let of = |group| chains.of(group).collect::<Vec<usize>>();
         assert_eq!([of(0), of(1), of(2)], [vec![1], vec![], vec![0, 2, 3]]);
         assert!(Chains::read(&mut Reader::new(&out.bytes), 2).is_err(), "there is no group 2");
     }

@@ -1,7 +1,7 @@
 //! `DISTINCT`: each row of arguments counts once. They are gathered, and aggregated at the end.
 
 use super::accumulator::{Accumulator, AccumulatorKind};
-use super::codec::{Reader, Unreadable, Writer};
+use super::changes::Part;
 use super::tally::Tally;
 use crate::record::Column;
 use std::sync::Arc;
@@ -38,6 +38,16 @@ impl DistinctRows {
         self.rows.merge(groups, &other.rows);
     }
 
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &DistinctRows, other_group: usize) {
+        self.rows.merge_group(group, &other.rows, other_group);
+    }
+
+    /// What the arguments take in memory.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
     /// The results of some groups.
     pub fn finish(&self, kind: &AccumulatorKind, groups: &[u32]) -> Column {
         let kind = AccumulatorKind { distinct: None, ..kind.clone() };
@@ -70,13 +80,18 @@ impl DistinctRows {
         self.rows.of(group).map(|(value, _)| value.len() + 16).sum()
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        self.rows.write(out);
+    /// What was gathered.
+    pub fn rows(&self) -> &Tally {
+        &self.rows
     }
 
-    /// Reads what [`DistinctRows::write`] wrote for so many groups.
-    pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.rows.read(reader, groups)
+    /// What was gathered, to be changed.
+    pub fn rows_mut(&mut self) -> &mut Tally {
+        &mut self.rows
+    }
+
+    /// The entries of a part as they are now, for another thread, which can only write them.
+    pub fn share(&mut self, entries: &Part) -> DistinctRows {
+        DistinctRows { rows: self.rows.share(entries), order: Vec::new() }
     }
 }

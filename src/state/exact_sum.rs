@@ -87,7 +87,7 @@ impl ExactSum {
     }
 
     /// Appends the sums of all groups.
-    pub fn write_all(sums: &[ExactSum], out: &mut Writer) {
+    pub fn write_all<'a>(sums: impl IntoIterator<Item = &'a ExactSum>, out: &mut Writer) {
         for sum in sums {
             let Special { nan, positive, negative } = sum.special;
             out.flags([nan, positive, negative]);

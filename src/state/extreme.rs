@@ -1,9 +1,10 @@
 //! Smallest and largest values of groups.
 
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
+use super::pages::{Cells, Pages};
 use crate::record::aggregation::Extremum;
 use crate::record::{Column, DataType, Element, Interval, Validity, Values, list};
-use crate::vector::prefetch;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
@@ -15,7 +16,7 @@ use std::ops::RangeInclusive;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Extreme {
     end: Extremum,
-    seen: Vec<bool>,
+    seen: Pages<bool>,
     best: Best,
     /// The integers that the type can be.
     range: RangeInclusive<i128>,
@@ -25,28 +26,28 @@ pub struct Extreme {
 #[derive(Debug, Clone, PartialEq)]
 enum Best {
     /// Everything that is an integer underneath.
-    Integers(Vec<i128>),
-    Doubles(Vec<f64>),
-    Intervals(Vec<Interval>),
-    Texts(Vec<Box<[u8]>>),
-    Lists(Vec<Box<[u8]>>, Element),
+    Integers(Pages<i128>),
+    Doubles(Pages<f64>),
+    Intervals(Pages<Interval>),
+    Texts(Pages<Box<[u8]>>),
+    Lists(Pages<Box<[u8]>>, Element),
 }
 
 impl Extreme {
     /// No groups yet, for values of a type.
     pub fn new(end: Extremum, data_type: DataType) -> Extreme {
         let best = match data_type {
-            DataType::Double => Best::Doubles(Vec::new()),
-            DataType::Text | DataType::Json => Best::Texts(Vec::new()),
-            DataType::List(element) => Best::Lists(Vec::new(), element),
-            DataType::Interval => Best::Intervals(Vec::new()),
+            DataType::Double => Best::Doubles(Pages::default()),
+            DataType::Text | DataType::Json => Best::Texts(Pages::default()),
+            DataType::List(element) => Best::Lists(Pages::default(), element),
+            DataType::Interval => Best::Intervals(Pages::default()),
             DataType::Boolean
             | DataType::Bigint
             | DataType::Decimal { .. }
             | DataType::Date
             | DataType::Time
             | DataType::Timestamp
-            | DataType::Timestamptz => Best::Integers(Vec::new()),
+            | DataType::Timestamptz => Best::Integers(Pages::default()),
         };
         let range = match data_type {
             DataType::Boolean => 0..=1,
@@ -54,28 +55,28 @@ impl Extreme {
             DataType::Decimal { .. } => i128::MIN..=i128::MAX,
             _ => i128::from(i64::MIN)..=i128::from(i64::MAX),
         };
-        Extreme { end, seen: Vec::new(), best, range }
+        Extreme { end, seen: Pages::default(), best, range }
     }
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
-        self.seen.resize(groups, false);
+        self.seen.grow(groups, false);
         match &mut self.best {
-            Best::Integers(values) => values.resize(groups, 0),
-            Best::Doubles(values) => values.resize(groups, 0.0),
-            Best::Intervals(values) => values.resize(groups, Interval::default()),
-            Best::Texts(values) | Best::Lists(values, _) => values.resize(groups, Box::default()),
+            Best::Integers(values) => values.grow(groups, 0),
+            Best::Doubles(values) => values.grow(groups, 0.0),
+            Best::Intervals(values) => values.grow(groups, Interval::default()),
+            Best::Texts(values) | Best::Lists(values, _) => values.grow(groups, Box::default()),
         }
     }
 
     /// Asks for the memory of a group's best value.
     pub fn ask_for(&self, group: usize) {
-        prefetch(&self.seen[group]);
+        self.seen.ask_for(group);
         match &self.best {
-            Best::Integers(best) => prefetch(&best[group]),
-            Best::Doubles(best) => prefetch(&best[group]),
-            Best::Intervals(best) => prefetch(&best[group]),
-            Best::Texts(best) | Best::Lists(best, _) => prefetch(&best[group]),
+            Best::Integers(best) => best.ask_for(group),
+            Best::Doubles(best) => best.ask_for(group),
+            Best::Intervals(best) => best.ask_for(group),
+            Best::Texts(best) | Best::Lists(best, _) => best.ask_for(group),
         }
     }
 
@@ -113,8 +114,8 @@ impl Extreme {
     fn integer(&mut self, group: usize, value: i128) {
         let Best::Integers(best) = &mut self.best else { unreachable!("a column keeps its type") };
         if is_better(self.end, self.seen[group], value.cmp(&best[group])) {
-            best[group] = value;
-            self.seen[group] = true;
+            *best.cell(group) = value;
+            *self.seen.cell(group) = true;
         }
     }
 
@@ -123,8 +124,8 @@ impl Extreme {
         // One NaN, so that `total_cmp` puts it last.
         let value = if value.is_nan() { f64::NAN } else { value };
         if is_better(self.end, self.seen[group], value.total_cmp(&best[group])) {
-            best[group] = value;
-            self.seen[group] = true;
+            *best.cell(group) = value;
+            *self.seen.cell(group) = true;
         }
     }
 
@@ -133,8 +134,8 @@ impl Extreme {
         let rank = |value: Interval| (value.length(), value.months, value.days);
         let order = rank(value).cmp(&rank(best[group]));
         if is_better(self.end, self.seen[group], order) {
-            best[group] = value;
-            self.seen[group] = true;
+            *best.cell(group) = value;
+            *self.seen.cell(group) = true;
         }
     }
 
@@ -155,8 +156,8 @@ impl Extreme {
             }
         };
         if is_better(self.end, self.seen[group], order) {
-            best[group] = value.into();
-            self.seen[group] = true;
+            *best.cell(group) = value.into();
+            *self.seen.cell(group) = true;
         }
     }
 
@@ -187,15 +188,47 @@ impl Extreme {
         column
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.flags(self.seen.iter().copied());
+    /// Takes the place of a group by one of another.
+    pub fn put(&mut self, group: usize, other: &Extreme, other_group: usize) {
+        *self.seen.cell(group) = other.seen[other_group];
+        match (&mut self.best, &other.best) {
+            (Best::Integers(best), Best::Integers(others)) => {
+                *best.cell(group) = others[other_group];
+            }
+            (Best::Doubles(best), Best::Doubles(others)) => *best.cell(group) = others[other_group],
+            (Best::Intervals(best), Best::Intervals(others)) => {
+                *best.cell(group) = others[other_group];
+            }
+            (Best::Texts(best), Best::Texts(others))
+            | (Best::Lists(best, _), Best::Lists(others, _)) => {
+                *best.cell(group) = others[other_group].clone();
+            }
+            _ => unreachable!("a column keeps its type"),
+        }
+    }
+
+    /// The groups of a part as they are now, for another thread.
+    pub fn share(&mut self, part: &Part) -> Extreme {
+        let best = match &mut self.best {
+            Best::Integers(best) => Best::Integers(best.share(part)),
+            Best::Doubles(best) => Best::Doubles(best.share(part)),
+            Best::Intervals(best) => Best::Intervals(best.share(part)),
+            Best::Texts(best) => Best::Texts(best.share(part)),
+            Best::Lists(best, element) => Best::Lists(best.share(part), *element),
+        };
+        Extreme { end: self.end, seen: self.seen.share(part), best, range: self.range.clone() }
+    }
+
+    /// Appends the groups of a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        let groups = part.entries();
+        out.flags(groups.clone().map(|group| self.seen[group]));
         match &self.best {
-            Best::Integers(values) => out.i128s(values.iter().copied()),
-            Best::Doubles(values) => out.u64s(values.iter().map(|value| value.to_bits())),
-            Best::Intervals(values) => out.i128s(values.iter().copied().map(packed)),
-            Best::Texts(values) | Best::Lists(values, _) => {
-                out.strings(values.iter().map(|value| &**value));
+            Best::Integers(best) => out.i128s(groups.map(|group| best[group])),
+            Best::Doubles(best) => out.u64s(groups.map(|group| best[group].to_bits())),
+            Best::Intervals(best) => out.i128s(groups.map(|group| packed(best[group]))),
+            Best::Texts(best) | Best::Lists(best, _) => {
+                out.strings(groups.map(|group| &*best[group]));
             }
         }
     }
@@ -203,10 +236,10 @@ impl Extreme {
     /// Reads what [`Extreme::write`] wrote into a fresh value of the same kind.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         let what = "smallest and largest values";
-        self.seen = reader.flags(groups, what)?;
+        self.seen = reader.flags(groups, what)?.into();
         match &mut self.best {
             Best::Integers(values) => {
-                *values = reader.i128s(groups, what)?;
+                *values = reader.i128s(groups, what)?.into();
                 if !values.iter().all(|value| self.range.contains(value)) {
                     return Err(Unreadable { what });
                 }
@@ -248,7 +281,7 @@ fn unpacked(value: i128) -> Interval {
     }
 }
 
-fn set_integers(values: &mut Values, groups: &[u32], best: &[i128]) {
+fn set_integers(values: &mut Values, groups: &[u32], best: &Pages<i128>) {
     let narrow = "a value comes out as it went in";
     for (row, group) in groups.iter().enumerate() {
         let value = best[*group as usize];

@@ -5,6 +5,7 @@ use super::approximate::Buckets;
 use super::exact_sum::ExactSum;
 use super::form;
 use super::listed::{TooMany, VALUE_BYTES_MAX, VALUES_MAX};
+use super::pages::Pages;
 use super::quantile;
 use super::tally::Tally;
 use crate::record::aggregation::{Aggregation, Points};
@@ -183,7 +184,7 @@ fn write_histogram(tally: &Tally, values: &[(&[u8], u64)], out: &mut Vec<u8>) ->
     Some(())
 }
 
-fn of_buckets(all: &[Buckets], kind: &AccumulatorKind, groups: &[u32]) -> Column {
+fn of_buckets(all: &Pages<Buckets>, kind: &AccumulatorKind, groups: &[u32]) -> Column {
     let Aggregation::ApproximateQuantile(points) = &kind.aggregation else {
         unreachable!("buckets are for quantiles")
     };

@@ -3,10 +3,13 @@
 //! A group holds so many values and bytes at most, and is a fault beyond that: a list of everything is nothing that
 //! fits into a record. Whether it is one depends on the sum of all its values, not on how they were split.
 
+use super::blocks::{Blocks, Place};
 use super::chains::Chains;
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
 use super::compare;
 use super::key;
+use super::pages::{Cells, Pages};
 use crate::record::aggregation::SortKey;
 use crate::record::{Column, DataType};
 use std::sync::Arc;
@@ -26,11 +29,12 @@ pub struct Listed {
     /// Whether NULLs are values, too.
     nulls: NullValues,
     /// The keys and the value of each entry, one after the other.
-    bytes: Vec<u8>,
-    /// Where each entry ends.
-    ends: Vec<u64>,
+    bytes: Blocks,
+    places: Pages<Place>,
     chains: Chains,
-    sizes: Vec<Size>,
+    sizes: Pages<Size>,
+    /// How many entries the last snapshot had.
+    saved: usize,
 }
 
 /// What becomes of NULLs.
@@ -61,17 +65,18 @@ impl Listed {
             data_type,
             keys: keys.to_vec(),
             nulls,
-            bytes: Vec::new(),
-            ends: Vec::new(),
+            bytes: Blocks::default(),
+            places: Pages::default(),
             chains: Chains::default(),
-            sizes: Vec::new(),
+            sizes: Pages::default(),
+            saved: 0,
         }
     }
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
         self.chains.grow(groups);
-        self.sizes.resize(groups, Size::default());
+        self.sizes.grow(groups, Size::default());
     }
 
     /// Takes in rows, each into the group beside it. The first column is the value, the others are the keys.
@@ -92,7 +97,7 @@ impl Listed {
     }
 
     fn add(&mut self, group: usize, entry: &[u8]) {
-        let size = &mut self.sizes[group];
+        let size = self.sizes.cell(group);
         size.values += 1;
         size.bytes += entry.len() as u64;
         size.is_over |= size.values > VALUES_MAX || size.bytes > VALUE_BYTES_MAX;
@@ -102,17 +107,16 @@ impl Listed {
     }
 
     fn push(&mut self, group: usize, entry: &[u8]) {
-        self.bytes.extend_from_slice(entry);
-        self.ends.push(self.bytes.len() as u64);
+        self.places.push(self.bytes.push(entry));
         self.chains.push(group);
     }
 
     /// Takes in all groups of another, whose records come later: its group i into `groups[i]`.
     pub fn merge(&mut self, groups: &[u32], other: &Listed) {
-        for (group, size) in groups.iter().zip(&other.sizes) {
-            self.sizes[*group as usize].is_over |= size.is_over;
+        for (group, size) in groups.iter().zip(other.sizes.iter()) {
+            self.sizes.cell(*group as usize).is_over |= size.is_over;
         }
-        for entry in 0..other.ends.len() {
+        for entry in 0..other.places.len() {
             let group = groups[other.chains.group_of(entry)] as usize;
             if !self.sizes[group].is_over {
                 self.add(group, other.entry(entry));
@@ -120,11 +124,23 @@ impl Listed {
         }
     }
 
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &Listed, other_group: usize) {
+        self.sizes.cell(group).is_over |= other.sizes[other_group].is_over;
+        for entry in other.chains.of(other_group) {
+            if !self.sizes[group].is_over {
+                self.add(group, other.entry(entry));
+            }
+        }
+    }
+
+    /// What the values take in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes.bytes() + self.places.bytes() + self.chains.len() * 12
+    }
+
     fn entry(&self, entry: usize) -> &[u8] {
-        let start = if entry == 0 { 0 } else { self.ends[entry - 1] };
-        let bounds = usize::try_from(start).ok().zip(usize::try_from(self.ends[entry]).ok());
-        let (start, end) = bounds.expect("values lie in memory");
-        &self.bytes[start..end]
+        self.bytes.get(self.places[entry])
     }
 
     /// About how many bytes a group's result takes.
@@ -151,31 +167,57 @@ impl Listed {
         self.keys.iter().map(|key| key.data_type).chain([self.data_type]).collect()
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.flags(self.sizes.iter().map(|size| size.is_over));
-        self.chains.write(out);
-        out.strings((0..self.ends.len()).map(|entry| self.entry(entry)));
+    /// The entries that are new since the last snapshot, or all; they are numbered through all groups.
+    pub fn part(&mut self, is_all: bool) -> Part {
+        let saved = std::mem::replace(&mut self.saved, self.places.len());
+        Part::new_from(if is_all { 0 } else { saved }, self.places.len())
     }
 
-    /// Reads what [`Listed::write`] wrote for so many groups.
-    pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
+    /// Groups and entries of parts as they are now, for another thread, which can only write them.
+    pub fn share(&mut self, groups: &Part, entries: &Part) -> Listed {
+        Listed {
+            data_type: self.data_type,
+            keys: Vec::new(),
+            nulls: self.nulls,
+            bytes: self.bytes.share(),
+            places: self.places.share(entries),
+            chains: self.chains.share(entries),
+            sizes: self.sizes.share(groups),
+            saved: 0,
+        }
+    }
+
+    /// Appends groups, and the entries that are new in a part.
+    pub fn write(&self, groups: &Part, entries: &Part, out: &mut Writer) {
+        out.flags(groups.entries().map(|group| self.sizes[group].is_over));
+        self.chains.write(entries, out);
+        out.strings(entries.new_ones().map(|entry| self.entry(entry)));
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Adds what [`Listed::write`] wrote; `groups` says of which groups.
+    pub fn extend(&mut self, reader: &mut Reader<'_>, groups: &Part) -> Result<(), Unreadable> {
         let what = "values";
-        let over = reader.flags(groups, what)?;
-        let chains = Chains::read(reader, groups)?;
-        let entries = reader.strings(chains.len(), what)?;
+        let over = reader.flags(groups.count(), what)?;
+        let len = groups.new_ones().end;
+        let of = Chains::read(reader, len)?;
+        let entries = reader.strings(of.len(), what)?;
         let types = self.types();
-        *self = Listed::new(self.data_type, &self.keys, self.nulls);
-        self.grow(groups);
-        for (index, entry) in entries.into_iter().enumerate() {
+        self.grow(len);
+        for (group, entry) in of.into_iter().zip(entries) {
             if !key::is_made_of(&types, entry) {
                 return Err(Unreadable { what });
             }
-            self.add(chains.group_of(index), entry);
+            self.add(group as usize, entry);
         }
-        for (size, is_over) in self.sizes.iter_mut().zip(over) {
-            size.is_over |= is_over;
+        for (group, is_over) in groups.entries().zip(over) {
+            self.sizes.cell(group).is_over |= is_over;
         }
+        self.saved = self.places.len();
         Ok(())
     }
 }

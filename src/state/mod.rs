@@ -13,7 +13,11 @@ pub mod accumulator;
 
 mod approximate;
 
+mod blocks;
+
 mod chains;
+
+mod changes;
 
 pub mod codec;
 
@@ -27,11 +31,15 @@ mod extreme;
 
 pub mod few_keys;
 
+mod filter;
+
 mod finish;
 
 mod form;
 
 pub mod key;
+
+mod keyed;
 
 mod listed;
 
@@ -40,6 +48,8 @@ mod moments;
 mod near_sum;
 
 pub mod order;
+
+mod pages;
 
 mod quantile;
 
@@ -55,11 +65,15 @@ mod tally;
 
 mod wide;
 
-pub use accumulator::{Accumulator, AccumulatorKind};
+pub use accumulator::{Accumulator, AccumulatorKind, Shared};
+pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
+pub use filter::Filter;
 pub use key::Keys;
+pub use keyed::{Keyed, SharedKeyed};
 pub use order::OrderKeys;
+pub use pages::{Cells, Pages};
 pub use stored::Stored;
 pub use table::{Entry, KeyTable};
 pub use wide::WideSum;

@@ -6,8 +6,10 @@
 //!
 //! With a NaN or an infinity among the values the statistic is NaN. Values whose powers are too large are a fault.
 
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
+use super::pages::{Cells, Pages};
 use crate::record::aggregation::Statistic;
 use crate::record::{Column, Reason, Values};
 use std::sync::Arc;
@@ -16,9 +18,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     statistic: Statistic,
-    counts: Vec<u64>,
-    /// For each group one sum per term.
-    sums: Vec<ExactSum>,
+    counts: Pages<u64>,
+    /// The sums of each term, of all groups.
+    sums: Vec<Pages<ExactSum>>,
 }
 
 /// A sum of `first^i * second^j` over the records.
@@ -61,7 +63,8 @@ fn terms_of(statistic: Statistic) -> &'static [Term] {
 impl Moments {
     /// No groups yet.
     pub fn new(statistic: Statistic) -> Moments {
-        Moments { statistic, counts: Vec::new(), sums: Vec::new() }
+        let sums = terms_of(statistic).iter().map(|_| Pages::default()).collect();
+        Moments { statistic, counts: Pages::default(), sums }
     }
 
     /// How many columns the statistic is one of.
@@ -71,8 +74,8 @@ impl Moments {
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
-        self.counts.resize(groups, 0);
-        self.sums.resize(groups * terms_of(self.statistic).len(), ExactSum::default());
+        self.counts.grow(groups, 0);
+        self.sums.iter_mut().for_each(|sums| sums.grow(groups, ExactSum::default()));
     }
 
     /// Takes in rows that are valid in all columns, each into the group beside it.
@@ -82,33 +85,43 @@ impl Moments {
         let second = columns.get(1).map(|column| values_of(column));
         for (group, row) in rows {
             let pair = (first[row], second.map_or(0.0, |values| values[row]));
-            self.counts[group] += 1;
-            let sums = &mut self.sums[group * terms.len()..][..terms.len()];
-            for (sum, term) in sums.iter_mut().zip(terms) {
-                add_term(sum, pair, *term);
+            *self.counts.cell(group) += 1;
+            for (sums, term) in self.sums.iter_mut().zip(terms) {
+                add_term(sums.cell(group), pair, *term);
             }
         }
     }
 
     /// Takes in one group of another.
     pub fn merge(&mut self, group: usize, other: &Moments, other_group: usize) {
-        self.counts[group] += other.counts[other_group];
-        let width = terms_of(self.statistic).len();
-        let others = &other.sums[other_group * width..][..width];
-        for (sum, other) in self.sums[group * width..].iter_mut().zip(others) {
-            sum.merge(other);
+        *self.counts.cell(group) += other.counts[other_group];
+        for (sums, others) in self.sums.iter_mut().zip(&other.sums) {
+            sums.cell(group).merge(&others[other_group]);
         }
+    }
+
+    /// Takes the place of a group by one of another.
+    pub fn put(&mut self, group: usize, other: &Moments, other_group: usize) {
+        *self.counts.cell(group) = other.counts[other_group];
+        for (sums, others) in self.sums.iter_mut().zip(&other.sums) {
+            *sums.cell(group) = others[other_group].clone();
+        }
+    }
+
+    /// The groups of a part as they are now, for another thread.
+    pub fn share(&mut self, part: &Part) -> Moments {
+        let sums = self.sums.iter_mut().map(|sums| sums.share(part)).collect();
+        Moments { statistic: self.statistic, counts: self.counts.share(part), sums }
     }
 
     /// The statistics of some groups.
     pub fn finish(&self, groups: &[u32]) -> Column {
         let out_of_range: Reason = "values too large or too small for this statistic".into();
         let mut column = Column::new(Values::Double(vec![0.0; groups.len()]));
-        let width = terms_of(self.statistic).len();
         for (row, group) in (0_u32..).zip(groups) {
             let group = *group as usize;
-            let sums = &self.sums[group * width..][..width];
-            match outcome(self.statistic, self.counts[group], sums) {
+            let sums: Vec<&ExactSum> = self.sums.iter().map(|sums| &sums[group]).collect();
+            match outcome(self.statistic, self.counts[group], &sums) {
                 Outcome::Null => column.validity.set_null(row as usize, groups.len()),
                 Outcome::OutOfRange => column.set_fault(row, &out_of_range),
                 Outcome::Value(value) => {
@@ -121,16 +134,22 @@ impl Moments {
         column
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.u64s(self.counts.iter().copied());
-        ExactSum::write_all(&self.sums, out);
+    /// Appends the groups of a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        out.u64s(part.entries().map(|group| self.counts[group]));
+        let of_group = |group| self.sums.iter().map(move |sums| &sums[group]);
+        ExactSum::write_all(part.entries().flat_map(of_group), out);
     }
 
     /// Reads what [`Moments::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?;
-        self.sums = ExactSum::read_all(reader, groups * terms_of(self.statistic).len())?;
+        self.counts = reader.u64s(groups, "counts")?.into();
+        let width = self.sums.len();
+        let sums = ExactSum::read_all(reader, groups * width)?;
+        self.sums = vec![Pages::default(); width];
+        for (index, sum) in sums.into_iter().enumerate() {
+            self.sums[index % width].push(sum);
+        }
         Ok(())
     }
 }
@@ -242,7 +261,7 @@ impl Number {
     }
 }
 
-fn outcome(statistic: Statistic, count: u64, sums: &[ExactSum]) -> Outcome {
+fn outcome(statistic: Statistic, count: u64, sums: &[&ExactSum]) -> Outcome {
     if count == 0 {
         return Outcome::Null;
     }
@@ -258,7 +277,7 @@ fn outcome(statistic: Statistic, count: u64, sums: &[ExactSum]) -> Outcome {
     if sums.iter().any(|sum| !sum.value().is_finite()) {
         return Outcome::OutOfRange;
     }
-    let numbers: Vec<Number> = sums.iter().map(Number::of).collect();
+    let numbers: Vec<Number> = sums.iter().map(|sum| Number::of(sum)).collect();
     let count_number = Number::of_count(count);
     let outcome = match terms_of(statistic).len() {
         2 => variance(statistic, count as f64, &count_number, &numbers),

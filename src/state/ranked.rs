@@ -1,9 +1,11 @@
 //! The first few values of each group in some order: first and last, the value beside the smallest or largest, the
 //! smallest and largest ones.
 
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
 use super::compare;
 use super::key;
+use super::pages::{Cells, Pages};
 use crate::record::aggregation::SortKey;
 use crate::record::{Column, DataType};
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 pub struct Ranked {
     rules: Rules,
     /// The best entries of each group, best first: keys, then the value.
-    groups: Vec<Vec<Vec<u8>>>,
+    groups: Pages<Vec<Vec<u8>>>,
 }
 
 /// Which values are kept.
@@ -45,12 +47,12 @@ pub enum End {
 impl Ranked {
     /// No groups yet.
     pub fn new(rules: Rules) -> Ranked {
-        Ranked { rules, groups: Vec::new() }
+        Ranked { rules, groups: Pages::default() }
     }
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
-        self.groups.resize(groups, Vec::new());
+        self.groups.grow(groups, Vec::new());
     }
 
     /// Takes in rows, each into the group beside it.
@@ -67,7 +69,7 @@ impl Ranked {
             for column in &rules.key_columns {
                 key::write_canonical(&mut entry, &columns[*column], row);
             }
-            let kept = &mut kept[*group as usize];
+            let kept = kept.cell(*group as usize);
             // The value is looked at only where the keys are good enough.
             if rules.is_good_enough(kept, &entry) {
                 match rules.key_columns.contains(&0) {
@@ -83,7 +85,7 @@ impl Ranked {
     /// Takes in one group of another, whose records come later.
     pub fn merge(&mut self, group: usize, other: &Ranked, other_group: usize) {
         for entry in &other.groups[other_group] {
-            let kept = &mut self.groups[group];
+            let kept = self.groups.cell(group);
             if self.rules.is_good_enough(kept, entry) {
                 self.rules.insert(kept, entry);
             }
@@ -113,11 +115,22 @@ impl Ranked {
         self.groups[group as usize].iter().map(Vec::len).sum()
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.u64s(self.groups.iter().map(|kept| kept.len() as u64));
-        out.count(self.groups.iter().map(Vec::len).sum());
-        out.strings(self.groups.iter().flatten().map(|entry| &**entry));
+    /// Takes the place of a group by one of another.
+    pub fn put(&mut self, group: usize, other: &Ranked, other_group: usize) {
+        self.groups.cell(group).clone_from(&other.groups[other_group]);
+    }
+
+    /// The groups of a part as they are now, for another thread.
+    pub fn share(&mut self, part: &Part) -> Ranked {
+        Ranked { rules: self.rules.clone(), groups: self.groups.share(part) }
+    }
+
+    /// Appends the groups of a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        let groups = part.entries().map(|group| &self.groups[group]);
+        out.u64s(groups.clone().map(|kept| kept.len() as u64));
+        out.count(groups.clone().map(Vec::len).sum());
+        out.strings(groups.flatten().map(|entry| &**entry));
     }
 
     /// Reads what [`Ranked::write`] wrote for so many groups.
@@ -127,7 +140,7 @@ impl Ranked {
         let total = reader.count(4, what)?;
         let mut entries = reader.strings(total, what)?.into_iter();
         let types = self.rules.types();
-        self.groups.clear();
+        self.groups = Pages::default();
         for count in counts {
             let mut kept: Vec<Vec<u8>> = Vec::new();
             if count > self.rules.limit as u64 {

@@ -2,19 +2,20 @@
 //!
 //! All are exact, so that neither the order of the values nor how they were split matters.
 
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
 use super::near_sum::{self, NearSum};
+use super::pages::{Cells, Pages};
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
-use crate::vector::prefetch;
 
 /// Sums of integers and decimals: `high * 2^64 + units` of each group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntegerSums {
-    sums: Vec<Sum>,
+    sums: Pages<Sum>,
     /// Empty until a sum leaves 64 bits.
-    high: Vec<i128>,
+    high: Pages<i128>,
     scale: u8,
 }
 
@@ -28,19 +29,62 @@ struct Sum {
 /// Sums of doubles.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DoubleSums {
-    sums: Vec<ExactSum>,
+    sums: Pages<ExactSum>,
     /// What was added last, where it is worth it.
     near: Vec<NearSum>,
     /// How many values went into each.
-    counts: Vec<u64>,
+    counts: Pages<u64>,
 }
 
 /// Integers whose bits are put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BitSets {
     bits: Bits,
-    values: Vec<i64>,
-    seen: Vec<bool>,
+    values: Pages<i64>,
+    seen: Pages<bool>,
+}
+
+impl Sum {
+    /// Adds a value, and answers by how much what is above 64 bits changes.
+    #[inline]
+    fn add(&mut self, value: i64) -> Option<i128> {
+        let (units, overflowed) = self.units.overflowing_add(value);
+        self.units = units;
+        // Wrapping past 2^63 moves the units by 2^64.
+        overflowed.then_some(if value < 0 { -1 } else { 1 })
+    }
+}
+
+/// Adds valid rows, each to the group beside it; what goes beyond 64 bits is put aside.
+fn add_all(
+    sums: &mut (impl Cells<Sum> + ?Sized),
+    rows: impl Iterator<Item = (usize, usize)>,
+    column: &Column,
+    carries: &mut Vec<(usize, i128)>,
+) {
+    let mut add = |group: usize, value: i64| {
+        let sum = sums.cell(group);
+        sum.count += 1;
+        if let Some(by) = sum.add(value) {
+            carries.push((group, by));
+        }
+    };
+    match &column.values {
+        Values::Bigint(values) => rows.for_each(|(group, row)| add(group, values[row])),
+        Values::Decimal { units, .. } => {
+            let mut wide = Vec::new();
+            rows.for_each(|(group, row)| match i64::try_from(units[row]) {
+                Ok(units) => add(group, units),
+                Err(_) => {
+                    let (high, low) = split(units[row]);
+                    add(group, low);
+                    wide.push((group, high));
+                }
+            });
+            carries.extend(wide);
+        }
+        _ => unreachable!("sums of integers take bigint and decimal columns"),
+    }
 }
 
 impl IntegerSums {
@@ -51,41 +95,30 @@ impl IntegerSums {
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
-        self.sums.resize(groups, Sum::default());
+        self.sums.grow(groups, Sum::default());
         if !self.high.is_empty() {
-            self.high.resize(groups, 0);
+            self.high.grow(groups, 0);
         }
     }
 
     /// Asks for the memory of a group's sum.
     pub fn ask_for(&self, group: usize) {
-        prefetch(&self.sums[group]);
+        self.sums.ask_for(group);
     }
 
     /// Takes in valid rows, each into the group beside it.
     pub fn update(&mut self, rows: impl Iterator<Item = (usize, usize)>, column: &Column) {
-        match &column.values {
-            Values::Bigint(values) => rows.for_each(|(group, row)| {
-                self.sums[group].count += 1;
-                self.add(group, values[row]);
-            }),
-            Values::Decimal { units, .. } => rows.for_each(|(group, row)| {
-                self.sums[group].count += 1;
-                match i64::try_from(units[row]) {
-                    Ok(units) => self.add(group, units),
-                    Err(_) => self.add_wide(group, units[row]),
-                }
-            }),
-            _ => unreachable!("sums of integers take bigint and decimal columns"),
+        let mut carries = Vec::new();
+        match self.sums.only_page() {
+            Some(page) => add_all(page, rows, column, &mut carries),
+            None => add_all(&mut self.sums, rows, column, &mut carries),
         }
+        carries.into_iter().for_each(|(group, by)| self.carry(group, by));
     }
 
     fn add(&mut self, group: usize, value: i64) {
-        let (units, overflowed) = self.sums[group].units.overflowing_add(value);
-        self.sums[group].units = units;
-        if overflowed {
-            // Wrapping past 2^63 moves the units by 2^64.
-            self.carry(group, if value < 0 { -1 } else { 1 });
+        if let Some(by) = self.sums.cell(group).add(value) {
+            self.carry(group, by);
         }
     }
 
@@ -97,20 +130,36 @@ impl IntegerSums {
 
     #[cold]
     fn carry(&mut self, group: usize, by: i128) {
-        self.high.resize(self.sums.len(), 0);
-        self.high[group] += by;
+        self.high.grow(self.sums.len(), 0);
+        *self.high.cell(group) += by;
     }
 
     /// Takes in one group of another.
     pub fn merge(&mut self, group: usize, other: &IntegerSums, other_group: usize) {
         let Sum { units, count } = other.sums[other_group];
-        self.sums[group].count += count;
+        self.sums.cell(group).count += count;
         self.add(group, units);
         if let Some(high) = other.high.get(other_group)
             && *high != 0
         {
             self.carry(group, *high);
         }
+    }
+
+    /// Takes the place of a group by one of another.
+    pub fn put(&mut self, group: usize, other: &IntegerSums, other_group: usize) {
+        *self.sums.cell(group) = other.sums[other_group];
+        let high = other.high.get(other_group).copied().unwrap_or(0);
+        if high != 0 || !self.high.is_empty() {
+            self.high.grow(self.sums.len(), 0);
+            *self.high.cell(group) = high;
+        }
+    }
+
+    /// The groups of a part as they are now, for another thread.
+    pub fn share(&mut self, part: &Part) -> IntegerSums {
+        let (sums, high) = (self.sums.share(part), self.high.share(part));
+        IntegerSums { sums, high, scale: self.scale }
     }
 
     /// The sum of a group as `high * 2^128 + low`, high first.
@@ -172,15 +221,15 @@ impl IntegerSums {
         column
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.u64s(self.sums.iter().map(|sum| sum.count));
+    /// Appends the groups of a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        out.u64s(part.entries().map(|group| self.sums[group].count));
         if self.high.is_empty() {
-            out.i128s(self.sums.iter().map(|sum| i128::from(sum.units)));
+            out.i128s(part.entries().map(|group| i128::from(self.sums[group].units)));
             out.flags([false]);
             return;
         }
-        let wide: Vec<(i64, i128)> = (0..self.sums.len()).map(|group| self.wide(group)).collect();
+        let wide: Vec<(i64, i128)> = part.entries().map(|group| self.wide(group)).collect();
         out.i128s(wide.iter().map(|(_, low)| *low));
         let is_wide = wide.iter().any(|(high, _)| *high != 0);
         out.flags([is_wide]);
@@ -194,7 +243,7 @@ impl IntegerSums {
         let low = reader.i128s(groups, what)?;
         let is_wide = reader.flags(1, what)?[0];
         let high = reader.u64s(if is_wide { groups } else { 0 }, what)?;
-        self.high.clear();
+        self.high = Pages::default();
         self.sums = counts.into_iter().map(|count| Sum { units: 0, count }).collect();
         for (group, low) in low.into_iter().enumerate() {
             match i64::try_from(low) {
@@ -220,14 +269,14 @@ const ROWS_FOR_NEAR: usize = 4;
 impl DoubleSums {
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
-        self.sums.resize(groups, ExactSum::default());
-        self.counts.resize(groups, 0);
+        self.sums.grow(groups, ExactSum::default());
+        self.counts.grow(groups, 0);
     }
 
     /// Asks for the memory of a group's sum.
     pub fn ask_for(&self, group: usize) {
-        prefetch(&self.sums[group]);
-        prefetch(&self.counts[group]);
+        self.sums.ask_for(group);
+        self.counts.ask_for(group);
     }
 
     /// Takes in valid rows, each into the group beside it.
@@ -236,13 +285,13 @@ impl DoubleSums {
             unreachable!("sums of doubles take double columns")
         };
         rows.for_each(|(group, row)| {
-            self.counts[group] += 1;
+            *self.counts.cell(group) += 1;
             let is_near = match self.near.get_mut(group) {
                 Some(near) => near.add(values[row]),
                 None => false,
             };
             if !is_near {
-                self.sums[group].add(values[row]);
+                self.sums.cell(group).add(values[row]);
             }
         });
     }
@@ -257,14 +306,27 @@ impl DoubleSums {
 
     /// Behind them: the quicker sums end in the others.
     pub fn settle(&mut self) {
-        self.near.iter_mut().zip(&mut self.sums).for_each(|(near, sum)| near.drain_into(sum));
-        self.near.clear();
+        for (group, mut near) in self.near.drain(..).enumerate() {
+            near.drain_into(self.sums.cell(group));
+        }
     }
 
     /// Takes in one group of another.
     pub fn merge(&mut self, group: usize, other: &DoubleSums, other_group: usize) {
-        self.sums[group].merge(&other.sums[other_group]);
-        self.counts[group] += other.counts[other_group];
+        self.sums.cell(group).merge(&other.sums[other_group]);
+        *self.counts.cell(group) += other.counts[other_group];
+    }
+
+    /// Takes the place of a group by one of another.
+    pub fn put(&mut self, group: usize, other: &DoubleSums, other_group: usize) {
+        *self.sums.cell(group) = other.sums[other_group].clone();
+        *self.counts.cell(group) = other.counts[other_group];
+    }
+
+    /// The groups of a part as they are now, for another thread.
+    pub fn share(&mut self, part: &Part) -> DoubleSums {
+        let (sums, counts) = (self.sums.share(part), self.counts.share(part));
+        DoubleSums { sums, near: Vec::new(), counts }
     }
 
     /// The sums of some groups.
@@ -281,16 +343,16 @@ impl DoubleSums {
         )
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.u64s(self.counts.iter().copied());
-        ExactSum::write_all(&self.sums, out);
+    /// Appends the groups of a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        out.u64s(part.entries().map(|group| self.counts[group]));
+        ExactSum::write_all(part.entries().map(|group| &self.sums[group]), out);
     }
 
     /// Reads what [`DoubleSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?;
-        self.sums = ExactSum::read_all(reader, groups)?;
+        self.counts = reader.u64s(groups, "counts")?.into();
+        self.sums = ExactSum::read_all(reader, groups)?.into();
         Ok(())
     }
 }
@@ -298,14 +360,14 @@ impl DoubleSums {
 impl BitSets {
     /// No groups yet.
     pub fn new(bits: Bits) -> BitSets {
-        BitSets { bits, values: Vec::new(), seen: Vec::new() }
+        BitSets { bits, values: Pages::default(), seen: Pages::default() }
     }
 
     /// Makes room for `groups` groups.
     pub fn grow(&mut self, groups: usize) {
         let neutral = if self.bits == Bits::And { -1 } else { 0 };
-        self.values.resize(groups, neutral);
-        self.seen.resize(groups, false);
+        self.values.grow(groups, neutral);
+        self.seen.grow(groups, false);
     }
 
     /// Takes in valid rows, each into the group beside it.
@@ -317,8 +379,8 @@ impl BitSets {
     }
 
     fn add(&mut self, group: usize, value: i64) {
-        self.seen[group] = true;
-        let known = &mut self.values[group];
+        *self.seen.cell(group) = true;
+        let known = self.values.cell(group);
         match self.bits {
             Bits::And => *known &= value,
             Bits::Or => *known |= value,
@@ -333,6 +395,18 @@ impl BitSets {
         }
     }
 
+    /// Takes the place of a group by one of another.
+    pub fn put(&mut self, group: usize, other: &BitSets, other_group: usize) {
+        *self.values.cell(group) = other.values[other_group];
+        *self.seen.cell(group) = other.seen[other_group];
+    }
+
+    /// The groups of a part as they are now, for another thread.
+    pub fn share(&mut self, part: &Part) -> BitSets {
+        let (values, seen) = (self.values.share(part), self.seen.share(part));
+        BitSets { bits: self.bits, values, seen }
+    }
+
     /// The bits of some groups.
     pub fn finish(&self, groups: &[u32]) -> Column {
         let values = groups.iter().map(|group| self.values[*group as usize]).collect();
@@ -345,15 +419,15 @@ impl BitSets {
         column
     }
 
-    /// Appends all groups.
-    pub fn write(&self, out: &mut Writer) {
-        out.flags(self.seen.iter().copied());
-        out.u64s(self.values.iter().map(|value| value.cast_unsigned()));
+    /// Appends the groups of a part.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        out.flags(part.entries().map(|group| self.seen[group]));
+        out.u64s(part.entries().map(|group| self.values[group].cast_unsigned()));
     }
 
     /// Reads what [`BitSets::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.seen = reader.flags(groups, "bits")?;
+        self.seen = reader.flags(groups, "bits")?.into();
         self.values = reader.u64s(groups, "bits")?.into_iter().map(u64::cast_signed).collect();
         Ok(())
     }

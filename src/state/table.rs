@@ -4,8 +4,11 @@
 //! several times as long as the memory needs. So [`KeyTable::insert_all`] asks for the memory of many keys ahead: the
 //! reads wait side by side. What it gives is what [`KeyTable::insert`] gives one by one.
 
+use super::blocks::{Blocks, Place};
+use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
-use super::key::{Keys, hash};
+use super::key::Keys;
+use super::pages::Pages;
 use crate::vector::prefetch;
 use std::ops::Range;
 
@@ -17,9 +20,9 @@ use std::ops::Range;
 #[derive(Debug, Clone, Default)]
 pub struct KeyTable {
     words: Vec<u64>,
-    heads: Vec<Head>,
+    heads: Pages<Head>,
     /// The long keys one behind the other.
-    bytes: Vec<u8>,
+    long: Blocks,
 }
 
 /// A short key itself and its length in the last byte, or [`LONG`] there and before it where a long key lies.
@@ -34,6 +37,9 @@ const LONG: u8 = u8::MAX;
 /// Memory is asked for so many keys ahead: more than the processor reads at a time, and few enough that what was read
 /// is still in its first cache when it is needed.
 const BLOCK: usize = 64;
+
+/// So many keys are read at a time.
+const KEYS_AT_A_TIME: usize = 1 << 14;
 
 /// No id.
 const NONE: u32 = u32::MAX;
@@ -63,12 +69,12 @@ impl Head {
         Head((kept | (length as u128) << (8 * SHORT_MAX)).to_le_bytes())
     }
 
-    /// Of a key that lies in the table's bytes.
-    fn long(start: usize, length: usize) -> Head {
-        let length = u32::try_from(length).expect("a key is shorter than 4 GiB");
+    /// Of a key that lies elsewhere.
+    fn long(place: Place) -> Head {
         let mut head = [LONG; 16];
-        head[..8].copy_from_slice(&(start as u64).to_le_bytes());
-        head[8..12].copy_from_slice(&length.to_le_bytes());
+        head[..4].copy_from_slice(&place.block.to_le_bytes());
+        head[4..8].copy_from_slice(&place.start.to_le_bytes());
+        head[8..12].copy_from_slice(&place.length.to_le_bytes());
         Head(head)
     }
 
@@ -76,15 +82,18 @@ impl Head {
         self.0[SHORT_MAX] == LONG
     }
 
-    /// The key, from the bytes of the table.
-    fn key<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+    /// The key, a long one from where those are.
+    #[inline]
+    fn key<'a>(&'a self, long: &'a Blocks) -> &'a [u8] {
         if !self.is_long() {
             return &self.0[..usize::from(self.0[SHORT_MAX])];
         }
-        let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1, l2, l3, ..] = self.0;
-        let start = usize::try_from(u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]));
-        let start = start.expect("keys lie in memory");
-        &bytes[start..start + u32::from_le_bytes([l0, l1, l2, l3]) as usize]
+        let [b0, b1, b2, b3, s0, s1, s2, s3, l0, l1, l2, l3, ..] = self.0;
+        long.get(Place {
+            block: u32::from_le_bytes([b0, b1, b2, b3]),
+            start: u32::from_le_bytes([s0, s1, s2, s3]),
+            length: u32::from_le_bytes([l0, l1, l2, l3]),
+        })
     }
 }
 
@@ -104,12 +113,12 @@ impl KeyTable {
 
     /// The bytes of a key.
     pub fn key(&self, id: u32) -> &[u8] {
-        self.heads[id as usize].key(&self.bytes)
+        self.heads[id as usize].key(&self.long)
     }
 
     /// All keys in the order of their ids.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.heads.iter().map(|head| head.key(&self.bytes))
+        self.heads.iter().map(|head| head.key(&self.long))
     }
 
     /// Finds or adds a key. `hash` must be the one of [`super::key::hash`].
@@ -154,19 +163,19 @@ impl KeyTable {
             let word = self.words[self.next_like(*hash, self.home(*hash))];
             if let Some(likely) = id_of(word) {
                 *id = likely;
-                prefetch(&self.heads[likely as usize]);
+                self.heads.ask_for(likely as usize);
             }
         }
     }
 
     /// Asks for both ends of long keys.
     fn ask_for_long(&self, ids: &[u32]) {
-        if self.bytes.is_empty() {
+        if self.long.is_empty() {
             return;
         }
         for head in ids.iter().filter_map(|id| self.heads.get(*id as usize)) {
             if head.is_long()
-                && let [first, .., last] = head.key(&self.bytes)
+                && let [first, .., last] = head.key(&self.long)
             {
                 prefetch(first);
                 prefetch(last);
@@ -182,7 +191,7 @@ impl KeyTable {
                 if key.len() <= SHORT_MAX {
                     *head == Head::short(keys.padded(place), key.len())
                 } else {
-                    head.is_long() && head.key(&self.bytes) == key
+                    head.is_long() && head.key(&self.long) == key
                 }
             });
             if !is_same {
@@ -235,8 +244,7 @@ impl KeyTable {
             padded[..key.len()].copy_from_slice(key);
             Head::short(padded, key.len())
         } else {
-            self.bytes.extend_from_slice(key);
-            Head::long(self.bytes.len() - key.len(), key.len())
+            Head::long(self.long.push(key))
         });
         id
     }
@@ -277,23 +285,89 @@ impl KeyTable {
         self.words[place..].iter().position(|word| *word == 0).map(|distance| place + distance)
     }
 
+    /// All keys with their hashes and ids in the order of the hashes, and of the keys where those are alike.
+    pub fn by_hash(&self) -> impl Iterator<Item = (u32, u32, &[u8])> {
+        // The words between two empty ones have their homes between them, too: put in order by themselves they are in
+        // order among all. Only what stands first may have its home among the last words, from which it went on.
+        let empty = |word: &u64| *word == 0;
+        let first = self.words.iter().position(empty).unwrap_or(0);
+        let last = self.words.iter().rposition(empty).map_or(0, |last| last + 1);
+        let ends = self.words[last..].iter().chain(&self.words[..first]).copied();
+        let (tail, head): (Vec<u64>, Vec<u64>) =
+            ends.partition(|word| self.home(hash_of(*word)) >= last);
+        let between = self.words[first..last].split(|word| *word == 0).map(<[u64]>::to_vec);
+        let clusters = std::iter::once(head).chain(between).chain([tail]);
+        let mut sorted = clusters.flat_map(|mut cluster| {
+            let key = |word: &u64| id_of(*word).map(|id| self.key(id));
+            cluster.sort_unstable_by(|left, right| {
+                hash_of(*left).cmp(&hash_of(*right)).then_with(|| key(left).cmp(&key(right)))
+            });
+            cluster.into_iter().filter_map(|word| Some((hash_of(word), id_of(word)?)))
+        });
+        // The keys lie anywhere in memory: what is asked for is two blocks ahead of what is given.
+        let (mut given, mut near) = (Vec::new().into_iter(), Vec::new());
+        let mut far: Vec<(u32, u32)> = sorted.by_ref().take(BLOCK).collect();
+        std::iter::from_fn(move || {
+            while given.len() == 0 && !(near.is_empty() && far.is_empty()) {
+                given = std::mem::take(&mut near).into_iter();
+                near = std::mem::take(&mut far);
+                let ids: Vec<u32> = near.iter().map(|(_, id)| *id).collect();
+                self.ask_for_long(&ids);
+                far.extend(sorted.by_ref().take(BLOCK));
+                far.iter().for_each(|(_, id)| self.heads.ask_for(*id as usize));
+            }
+            let (hash, id) = given.next()?;
+            Some((hash, id, self.key(id)))
+        })
+    }
+
+    /// Bytes that the table takes.
+    pub fn bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>() + self.heads.bytes() + self.long.bytes()
+    }
+
+    /// The keys of a part as they are now, for another thread, which finds them by id alone.
+    pub fn share(&mut self, part: &Part) -> KeyTable {
+        let long = self.long.share();
+        KeyTable { words: Vec::new(), heads: self.heads.share(part), long }
+    }
+
     /// Appends all keys in the order of their ids.
     pub fn write(&self, out: &mut Writer) {
-        out.count(self.len());
-        out.strings(self.keys());
+        self.write_new(&Part::all(self.len()), out);
+    }
+
+    /// Appends the keys that are new in a part, in the order of their ids.
+    pub fn write_new(&self, part: &Part, out: &mut Writer) {
+        let new = part.new_ones();
+        out.count(new.len());
+        out.strings(new.map(|id| self.heads[id].key(&self.long)));
     }
 
     /// Reads what [`KeyTable::write`] wrote; a repeated key is refused.
     pub fn read(reader: &mut Reader<'_>) -> Result<KeyTable, Unreadable> {
-        let what = "keys";
-        let count = reader.count(4, what)?;
         let mut table = KeyTable::default();
-        for key in reader.strings(count, what)? {
-            if let Entry::Known(_) = table.insert(hash(key), key) {
-                return Err(Unreadable { what });
+        table.extend(reader)?;
+        Ok(table)
+    }
+
+    /// Adds the keys that [`KeyTable::write_new`] wrote; one that is there is refused.
+    pub fn extend(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+        let unreadable = Unreadable { what: "keys" };
+        let count = reader.count(4, unreadable.what)?;
+        if self.len() + count >= NONE as usize {
+            return Err(unreadable);
+        }
+        let strings = reader.strings(count, unreadable.what)?;
+        self.reserve(count);
+        for keys in strings.chunks(KEYS_AT_A_TIME) {
+            let first = u32::try_from(self.len()).expect("a table holds less than 2^32 - 1 keys");
+            let ids = self.insert_all(&Keys::of_bytes(keys.iter().copied()));
+            if !ids.into_iter().eq((first..).take(keys.len())) {
+                return Err(unreadable);
             }
         }
-        Ok(table)
+        Ok(())
     }
 }
 
@@ -314,6 +388,7 @@ fn id_of(word: u64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::key::hash;
     use std::collections::HashMap;
 
     #[test]
@@ -412,5 +487,25 @@ mod tests {
         }
         let absurd = u64::MAX.to_le_bytes();
         assert!(KeyTable::read(&mut Reader::new(&absurd)).is_err(), "an absurd count");
+    }
+
+    #[test]
+    fn keys_by_hash_are_in_the_order_of_the_hashes_and_keys() {
+        let mut table = KeyTable::default();
+        assert_eq!(table.by_hash().count(), 0);
+        // Hashes near the greatest one, so that words go on from the last place to the first; some alike.
+        for number in 0..700_u32 {
+            let hash = match number % 3 {
+                0 => u32::MAX - number % 50,
+                1 => number % 20,
+                _ => number.wrapping_mul(0x9e37_79b9),
+            };
+            table.insert(hash, format!("a key of some bytes {}", number * 7 % 701).as_bytes());
+            let found: Vec<(u32, &[u8])> =
+                table.by_hash().map(|(hash, _, key)| (hash, key)).collect();
+            assert_eq!(found.len(), table.len());
+            assert!(found.is_sorted());
+            assert!(table.by_hash().all(|(_, id, key)| table.key(id) == key));
+        }
     }
 }

@@ -3,9 +3,11 @@
 //! Values are in the order in which they first came, so that what depends on the order of records can be said.
 
 use super::chains::Chains;
+use super::changes::{Changes, Part};
 use super::codec::{Reader, Unreadable, Writer};
 use super::compare;
 use super::key;
+use super::pages::{Cells, Pages};
 use super::table::{Entry, KeyTable};
 use crate::record::aggregation::SortKey;
 use crate::record::{Column, DataType};
@@ -20,8 +22,9 @@ pub struct Tally {
     needed: usize,
     /// Group (4 bytes) and value.
     entries: KeyTable,
-    counts: Vec<u64>,
+    counts: Pages<u64>,
     chains: Chains,
+    changes: Changes,
 }
 
 /// Bytes of the group before each value.
@@ -34,8 +37,9 @@ impl Tally {
             types: types.to_vec(),
             needed,
             entries: KeyTable::default(),
-            counts: Vec::new(),
+            counts: Pages::default(),
             chains: Chains::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -67,7 +71,10 @@ impl Tally {
                 self.counts.push(count);
                 self.chains.push(group);
             }
-            Entry::Known(id) => self.counts[id as usize] += count,
+            Entry::Known(id) => {
+                *self.counts.cell(id as usize) += count;
+                self.changes.mark(id as usize);
+            }
         }
     }
 
@@ -81,6 +88,23 @@ impl Tally {
             entry.extend_from_slice(other.value(index));
             self.add(group as usize, &entry, *count);
         }
+    }
+
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &Tally, other_group: usize) {
+        let mut entry = Vec::new();
+        for index in other.chains.of(other_group) {
+            entry.clear();
+            let group_bytes = u32::try_from(group).expect("ids have 32 bits").to_le_bytes();
+            entry.extend_from_slice(&group_bytes);
+            entry.extend_from_slice(other.value(index));
+            self.add(group, &entry, other.counts[index]);
+        }
+    }
+
+    /// What the values take in memory.
+    pub fn bytes(&self) -> usize {
+        self.entries.bytes() + self.counts.len() * 16
     }
 
     /// The bytes of a value.
@@ -114,20 +138,72 @@ impl Tally {
         key::columns_of(&self.types, values).expect("values were made of these types")
     }
 
+    /// What changed since the last snapshot, or everything; the entries are numbered through all groups.
+    pub fn part(&mut self, is_all: bool) -> Part {
+        let len = self.entries.len();
+        if is_all { self.changes.take_all(len) } else { self.changes.take(len) }
+    }
+
+    /// The entries of a part as they are now, for another thread, which can only write them.
+    pub fn share(&mut self, entries: &Part) -> Tally {
+        Tally {
+            types: Vec::new(),
+            needed: self.needed,
+            entries: self.entries.share(entries),
+            counts: self.counts.share(entries),
+            chains: Chains::default(),
+            changes: Changes::default(),
+        }
+    }
+
     /// Appends all groups.
     pub fn write(&self, out: &mut Writer) {
         self.entries.write(out);
         out.u64s(self.counts.iter().copied());
     }
 
+    /// Appends the entries of a part.
+    pub fn write_changes(&self, entries: &Part, out: &mut Writer) {
+        entries.write(out);
+        self.entries.write_new(entries, out);
+        out.u64s(entries.entries().map(|entry| self.counts[entry]));
+    }
+
     /// Reads what [`Tally::write`] wrote for so many groups.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         let what = "values";
+        *self = Tally::new(&self.types, self.needed);
+        self.grow(groups);
         self.entries = KeyTable::read(reader)?;
-        self.counts = reader.u64s(self.entries.len(), what)?;
-        self.chains = Chains::default();
-        self.chains.grow(groups);
-        for entry in self.entries.keys() {
+        self.counts = reader.u64s(self.entries.len(), what)?.into();
+        self.chain(0, groups)?;
+        self.changes = Changes::since(self.entries.len());
+        Ok(())
+    }
+
+    /// Reads what [`Tally::write_changes`] wrote, of so many groups.
+    pub fn extend(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
+        let what = "values";
+        let known = self.entries.len();
+        self.grow(groups);
+        let part = Part::read(reader, known)?;
+        self.entries.extend(reader)?;
+        if self.entries.len() != part.new_ones().end {
+            return Err(Unreadable { what });
+        }
+        self.counts.grow(self.entries.len(), 0);
+        for (entry, count) in part.entries().zip(reader.u64s(part.count(), what)?) {
+            *self.counts.cell(entry) = count;
+        }
+        self.chain(known, groups)?;
+        self.changes = Changes::since(self.entries.len());
+        Ok(())
+    }
+
+    /// Puts the entries from one on to their groups.
+    fn chain(&mut self, first: usize, groups: usize) -> Result<(), Unreadable> {
+        let what = "values";
+        for entry in self.entries.keys().skip(first) {
             let (group, value) = entry.split_first_chunk().ok_or(Unreadable { what })?;
             let group = u32::from_le_bytes(*group) as usize;
             if group >= groups || !key::is_made_of(&self.types, value) {

@@ -3,7 +3,7 @@
 use super::binder::Binder;
 use super::reference::Reference;
 use super::settings::TransformSettings;
-use super::{Action, AnyStateful, Context, Drained, Flow, Prepared, State, Step, Tools};
+use super::{Action, AnyStateful, Context, Drained, Flow, Prepared, Snapshot, State, Step, Tools};
 use crate::error::{Diagnostic, Result};
 use crate::expr::TOO_MUCH_TEXT;
 use crate::record::{Batch, Layout, Slots};
@@ -107,26 +107,40 @@ impl Chain {
         Context { step: &self.steps[step].name, tools }
     }
 
-    /// The state of a step as bytes.
-    pub fn write_state(
+    /// What is to be saved of the state of a step as it is now; see [`super::Stateful::freeze`].
+    pub fn freeze_state(
         &self,
         step: usize,
         state: &mut State,
+        is_all_asked: bool,
         tools: &dyn Tools,
-    ) -> Result<Vec<u8>> {
-        let code = self.steps[step].stateful().expect("a step with a state is stateful");
-        code.write(self.context(step, tools), state)
+    ) -> Result<Snapshot> {
+        self.code(step).freeze(self.context(step, tools), state, is_all_asked)
     }
 
-    /// What [`Chain::write_state`] wrote.
+    /// The state of a step from the bytes of what was frozen whole.
     pub fn read_state(
         &self,
         step: usize,
         bytes: &[u8],
         tools: &dyn Tools,
     ) -> Result<State, Unreadable> {
-        let code = self.steps[step].stateful().expect("a step with a state is stateful");
-        code.read(self.context(step, tools), bytes)
+        self.code(step).read(self.context(step, tools), bytes)
+    }
+
+    /// Takes in the bytes of the changes that were frozen next.
+    pub fn extend_state(
+        &self,
+        step: usize,
+        state: &mut State,
+        bytes: &[u8],
+        tools: &dyn Tools,
+    ) -> Result<(), Unreadable> {
+        self.code(step).extend(self.context(step, tools), state, bytes)
+    }
+
+    fn code(&self, step: usize) -> &dyn AnyStateful {
+        self.steps[step].stateful().expect("a step with a state is stateful")
     }
 
     /// Runs a batch from step `from` up to the first stateful step, in any thread. A batch that waits there

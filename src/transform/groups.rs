@@ -3,13 +3,23 @@
 //! A worker makes the groups of its batch, the ordered stage merges them in input order, and at the end they are
 //! given out some at a time, in the order in which they were first seen or in another one.
 
+mod blocks;
+
+mod large;
+
+mod merged;
+
+pub use large::LargeGroups;
+
+use super::shown::{self, Shown};
+use super::{Frozen, Snapshot};
 use crate::error::Result;
 use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
 use crate::record::{Batch, Column, DataType, Faults, RawRecords, Slot};
 use crate::state::{
-    Accumulator, AccumulatorKind, KeyTable, Keys, Reader, Unreadable, Writer, compare, few_keys,
-    key,
+    Accumulator, AccumulatorKind, Changes, KeyTable, Keys, Pages, Part as Changed, Reader, Shared,
+    Unreadable, Writer, compare, few_keys, key,
 };
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -50,6 +60,8 @@ pub struct Giving {
 pub struct Grouping {
     keys: Vec<KeyColumn>,
     calls: Vec<Call>,
+    /// What people know the results of the calls by.
+    names: Vec<String>,
     /// Which records count, for those calls that say so; no two alike.
     filters: Vec<Expression>,
     /// What is computed of each record that a filter (or none) lets through; no two alike.
@@ -96,6 +108,8 @@ pub struct Groups {
     pub keys: KeyTable,
     /// One for each call.
     accumulators: Vec<Accumulator>,
+    /// Which groups changed since they were frozen.
+    changes: Changes,
     /// How many groups were already given out.
     drained: usize,
     /// Those that are given out, in their order, once that has begun; none for all as they were first seen.
@@ -118,20 +132,36 @@ impl Grouping {
             let places = computed.map(|input| place_of(&mut inputs, (filter, input))).collect();
             Call { slot: call.slot, kind, filter, inputs: places }
         });
-        let calls = calls.collect();
-        Grouping { keys, calls, filters, inputs }
+        let calls: Vec<Call> = calls.collect();
+        let names = (1..=calls.len()).map(|number| format!("call_{number}")).collect();
+        Grouping { keys, calls, names, filters, inputs }
+    }
+
+    /// The same, with the name of each output that is just what a call gives as the name of that call.
+    pub fn named(mut self, outputs: &[(String, Expression)]) -> Grouping {
+        for (call, name) in self.calls.iter().zip(&mut self.names) {
+            let result = Expression::column(call.slot, call.kind.result);
+            if let Some((output, _)) = outputs.iter().find(|(_, one)| *one == result) {
+                name.clone_from(output);
+            }
+        }
+        self
+    }
+
+    /// Some groups as a table, in the order in which they were first seen: their keys and what the calls give.
+    pub fn show(&self, groups: &Groups, entries: Range<usize>) -> Shown {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name.clone()).collect();
+        let ids: Vec<u32> = shown::ids(entries.clone(), groups.keys.len()).collect();
+        let shown = Shown::of_keys(&names, &self.key_types(), &groups.keys, entries);
+        let calls = self.calls.iter().zip(&groups.accumulators).zip(&self.names);
+        calls.fold(shown, |shown, ((call, accumulator), name)| {
+            shown.with(name, accumulator.finish(&call.kind, &ids))
+        })
     }
 
     /// No groups; the one group of everything is there from the start.
     pub fn new_groups(&self) -> Groups {
-        let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
-        let mut groups = Groups {
-            keys: KeyTable::default(),
-            accumulators,
-            drained: 0,
-            order: None,
-            total: None,
-        };
+        let mut groups = self.no_groups();
         if self.keys.is_empty() {
             groups.keys.insert(key::hash(b""), b"");
             groups.accumulators.iter_mut().for_each(|one| one.grow(1));
@@ -205,6 +235,7 @@ impl Grouping {
             Part::Groups(others) => groups.merge(others),
             Part::Rows { keys, inputs, rows } => {
                 let ids = groups.keys.insert_all(keys);
+                groups.changes.mark_all(&ids);
                 self.add_rows(groups, &ids, inputs, rows);
             }
         }
@@ -246,17 +277,10 @@ impl Grouping {
         if rows == 0 {
             return None;
         }
-        let mut ids = groups.ids(groups.drained..groups.drained + rows);
-        let mut bytes = 0;
-        let mut fits = |id: u32| {
-            let before = bytes;
-            bytes += groups.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
-            before == 0 || bytes <= BATCH_BYTES
-        };
-        let count = ids.iter().take_while(|id| fits(**id)).count();
-        ids.truncate(count.max(1));
+        let ids = groups.ids(groups.drained..groups.drained + rows);
+        let ids = groups.fitting(&ids);
         groups.drained += ids.len();
-        Some(self.batch_of(groups, &ids, slots))
+        Some(self.batch_of(groups, ids, slots))
     }
 
     /// Some groups as records.
@@ -302,30 +326,96 @@ impl Grouping {
         ids
     }
 
-    /// Appends all groups.
-    pub fn write(&self, groups: &Groups, out: &mut Writer) {
-        groups.keys.write(out);
-        out.count(groups.drained);
-        groups.accumulators.iter().for_each(|one| one.write(out));
+    /// What is to be saved of the groups as they are now.
+    pub fn freeze(&self, groups: &mut Groups, is_all_asked: bool) -> Snapshot {
+        let Groups { keys, accumulators, changes, drained, .. } = groups;
+        let count = keys.len();
+        let part = if is_all_asked { changes.take_all(count) } else { changes.take(count) };
+        let is_all = part.is_all();
+        let accumulators = accumulators.iter_mut().map(|one| one.share(&part)).collect();
+        let (keys, drained) = (keys.share(&part), *drained);
+        let frozen = Box::new(FrozenGroups { part, keys, drained, accumulators });
+        if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
-    /// Reads what [`Grouping::write`] wrote.
+    /// Appends all groups.
+    pub fn write(&self, groups: &mut Groups, out: &mut Writer) {
+        match self.freeze(groups, true) {
+            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
+        }
+    }
+
+    /// Reads groups that were frozen whole, or what [`Grouping::write`] wrote.
     pub fn read(&self, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
         let mut groups = self.new_groups();
         groups.keys = KeyTable::read(reader)?;
         let count = groups.keys.len();
+        self.read_head(&mut groups, 0, reader)?;
+        for accumulator in &mut groups.accumulators {
+            accumulator.read(reader, count)?;
+        }
+        groups.changes = Changes::since(count);
+        Ok(groups)
+    }
+
+    /// Takes in what changed.
+    pub fn extend(&self, groups: &mut Groups, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+        let known = groups.keys.len();
+        let part = Changed::read(reader, known)?;
+        groups.keys.extend(reader)?;
+        let count = groups.keys.len();
+        if count != part.new_ones().end {
+            return Err(Unreadable { what: "changes" });
+        }
+        self.read_head(groups, known, reader)?;
+        for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
+            accumulator.extend(&call.kind, reader, &part)?;
+        }
+        groups.changes = Changes::since(count);
+        Ok(())
+    }
+
+    /// Checks the keys from one on, and reads what stands before the accumulators.
+    fn read_head(
+        &self,
+        groups: &mut Groups,
+        first: usize,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
         let types = self.key_types();
-        if !groups.keys.keys().all(|key| key::is_made_of(&types, key)) {
+        if !groups.keys.keys().skip(first).all(|key| key::is_made_of(&types, key)) {
             return Err(Unreadable { what: "keys" });
         }
-        groups.drained = usize::try_from(reader.u64("numbers")?)
-            .ok()
-            .filter(|drained| *drained <= count)
-            .ok_or(Unreadable { what: "numbers" })?;
-        for accumulator in &mut groups.accumulators {
-            Accumulator::read(accumulator, reader, count)?;
+        let drained = usize::try_from(reader.u64("numbers")?).ok();
+        let drained = drained.filter(|drained| *drained <= groups.keys.len());
+        groups.drained = drained.ok_or(Unreadable { what: "numbers" })?;
+        Ok(())
+    }
+}
+
+/// Groups as they were at a barrier.
+#[derive(Debug)]
+struct FrozenGroups {
+    part: Changed,
+    keys: KeyTable,
+    drained: usize,
+    accumulators: Vec<Shared>,
+}
+
+impl Frozen for FrozenGroups {
+    fn write(&self, out: &mut Writer) {
+        let is_all = self.part.is_all();
+        if !is_all {
+            self.part.write(out);
         }
-        Ok(groups)
+        self.keys.write_new(&self.part, out);
+        out.count(self.drained);
+        for accumulator in &self.accumulators {
+            match is_all {
+                true => accumulator.write(&self.part, out),
+                false => accumulator.write_changes(&self.part, out),
+            }
+        }
     }
 }
 
@@ -333,6 +423,7 @@ impl Groups {
     /// Takes in the groups of the next batch.
     pub fn merge(&mut self, other: &Groups) {
         let ids = self.keys.insert_all(&Keys::of_bytes(other.keys.keys()));
+        self.changes.mark_all(&ids);
         for (mine, others) in self.accumulators.iter_mut().zip(&other.accumulators) {
             mine.grow(self.keys.len());
             mine.merge(&ids, others);
@@ -340,7 +431,7 @@ impl Groups {
     }
 
     /// What the first call counted, for each group.
-    pub fn counts(&self) -> &[u64] {
+    pub fn counts(&self) -> &Pages<u64> {
         match self.accumulators.first() {
             Some(Accumulator::Count(counts)) => counts,
             _ => unreachable!("what is ordered by counts begins with a count"),
@@ -349,8 +440,28 @@ impl Groups {
 
     /// What the first call counted in all groups; asked only when no more records come.
     pub fn total(&mut self) -> u64 {
-        let total = self.total.unwrap_or_else(|| self.counts().iter().sum());
+        let total = self.total.unwrap_or_else(|| self.counted());
         *self.total.insert(total)
+    }
+
+    /// What the first call counted in all groups; nothing where it does not count.
+    fn counted(&self) -> u64 {
+        match self.accumulators.first() {
+            Some(Accumulator::Count(counts)) => counts.iter().sum(),
+            _ => 0,
+        }
+    }
+
+    /// The first of some groups whose results fit into a batch; at least one.
+    fn fitting<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        let mut bytes = 0;
+        let mut fits = |id: u32| {
+            let before = bytes;
+            bytes += self.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
+            before == 0 || bytes <= BATCH_BYTES
+        };
+        let count = ids.iter().take_while(|id| fits(**id)).count();
+        &ids[..count.max(1).min(ids.len())]
     }
 
     /// How many groups were already given out.

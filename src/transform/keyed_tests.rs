@@ -3,15 +3,15 @@
 
 use super::settings::{
     DedupSettings, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings,
-    TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
+    Ttl, TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
-use super::spills::Spills;
-use super::{Chain, Output, States, Tools};
+use super::spills::{MemorySpills, Spills};
+use super::{Chain, Output, Snapshot, States, Tools};
 use crate::error::Sql;
 use crate::record::{
     Batch, Column, DataType, Field, Layout, RawRecords, Slot, SlotOrigin, Slots, Validity, Values,
 };
-use crate::state::Stored;
+use crate::state::{Stored, Writer};
 use std::sync::Arc;
 
 /// The records: key, number, time in seconds.
@@ -28,7 +28,11 @@ struct Outcome {
 }
 
 /// Batches here hold computed columns only.
-struct NoFormat(usize);
+struct NoFormat {
+    slots: usize,
+    spills: MemorySpills,
+    memory: Option<u64>,
+}
 
 impl Tools for NoFormat {
     fn fill(&self, _batch: &mut Batch, _slots: &[Slot]) {}
@@ -38,11 +42,15 @@ impl Tools for NoFormat {
     }
 
     fn spills(&self) -> &dyn Spills {
-        unreachable!("no step of these tests spills")
+        &self.spills
+    }
+
+    fn memory(&self) -> Option<u64> {
+        self.memory
     }
 
     fn slots(&self) -> usize {
-        self.0
+        self.slots
     }
 }
 
@@ -78,7 +86,12 @@ fn steps() -> Vec<Vec<TransformKind>> {
     };
     let dedup = |keep, mark: Option<&str>| {
         let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
-        TransformKind::Dedup(DedupSettings { key, keep, mark, place: 0..0 })
+        TransformKind::Dedup(DedupSettings { key, keep, mark, ttl: None, place: 0..0 })
+    };
+    let timed = |mark: Option<&str>| {
+        let (key, mark) = (sqls(&["k"]), mark.map(sql));
+        let ttl = Some(Ttl { time: sql("t"), micros: 30_000_000 });
+        TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
     };
     let tumble = |late| {
         TransformKind::Tumble(TumbleSettings {
@@ -118,6 +131,8 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![dedup(Keep::First, None)],
         vec![dedup(Keep::First, Some("again")), TransformKind::Filter(sql("NOT again OR n > 0"))],
         vec![dedup(Keep::Last, None)],
+        vec![timed(None)],
+        vec![timed(Some("again"))],
         vec![window(&back)],
         vec![window(&moving)],
         vec![window(&moving_doubles)],
@@ -159,11 +174,12 @@ impl Bench {
         let settings: Vec<TransformSettings> = kinds.into_iter().enumerate().map(name).collect();
         let layout = Layout::closed(fields);
         let chain = Chain::bind(&settings, layout, &mut slots, 0, &[]).expect("a sound chain");
-        Bench { chain, tools: NoFormat(slots.infos.len()) }
+        let (slots, spills) = (slots.infos.len(), MemorySpills::default());
+        Bench { chain, tools: NoFormat { slots, spills, memory: None } }
     }
 
     fn batch(&self, records: &[Record]) -> Batch {
-        let mut batch = Batch::new(RawRecords::None, records.len(), self.tools.0);
+        let mut batch = Batch::new(RawRecords::None, records.len(), self.tools.slots);
         let mut fill = |slot, values: Vec<Option<i64>>, data_type| {
             let plain = values.iter().map(|value| value.unwrap_or(0)).collect();
             let values_of = match data_type {
@@ -180,14 +196,27 @@ impl Bench {
         batch
     }
 
-    /// Writes and reads all states.
-    fn reborn(&self, states: &mut States) {
+    /// Freezes all states, as a whole or what changed, and reads them from the bytes so far.
+    fn reborn(&self, states: &mut States, saved: &mut Vec<Vec<Vec<u8>>>, is_all_asked: bool) {
+        saved.resize(states.len(), Vec::new());
         for (step, state) in states.iter_mut().enumerate() {
-            if let Some(written) = state {
-                let bytes = self.chain.write_state(step, written, &self.tools).expect("bytes");
-                let read = self.chain.read_state(step, &bytes, &self.tools);
-                *state = Some(read.expect("what was written"));
+            let Some(frozen) = state else { continue };
+            let parts = &mut saved[step];
+            let is_all_asked = is_all_asked || parts.is_empty();
+            let snapshot = self.chain.freeze_state(step, frozen, is_all_asked, &self.tools);
+            let (is_all, bytes) = bytes_of(&snapshot.expect("memory does not fail"));
+            assert!(is_all || !is_all_asked, "everything was asked for");
+            if is_all {
+                parts.clear();
             }
+            parts.push(bytes);
+            let read = self.chain.read_state(step, &parts[0], &self.tools);
+            let mut read = read.expect("what was written");
+            for part in &parts[1..] {
+                let extended = self.chain.extend_state(step, &mut read, part, &self.tools);
+                extended.expect("what was written");
+            }
+            *state = Some(read);
         }
     }
 
@@ -212,6 +241,12 @@ impl Bench {
     fn run(&self, records: &[Record], sizes: &mut dyn FnMut() -> usize, reborn: bool) -> Outcome {
         let mut states = self.chain.new_states();
         let mut outcome = Outcome::default();
+        let mut saved = Vec::new();
+        let mut times = 0;
+        let mut be_reborn = |states: &mut States| {
+            times += 1;
+            self.reborn(states, &mut saved, times % 7 == 0);
+        };
         let mut done = 0;
         while done < records.len() && !self.chain.is_full(&states) {
             let end = (done + sizes().max(1)).min(records.len());
@@ -223,7 +258,7 @@ impl Bench {
             self.collect(output.expect("enough memory"), |row| done + row, &mut outcome);
             done = end;
             if reborn {
-                self.reborn(&mut states);
+                be_reborn(&mut states);
             }
         }
         while let Some(output) =
@@ -231,7 +266,7 @@ impl Bench {
         {
             self.collect(output, |_| records.len(), &mut outcome);
             if reborn {
-                self.reborn(&mut states);
+                be_reborn(&mut states);
             }
         }
         outcome.remarks = self.chain.remarks(&states);
@@ -239,18 +274,32 @@ impl Bench {
     }
 }
 
+/// Whether a snapshot is of everything, and its bytes.
+fn bytes_of(snapshot: &Snapshot) -> (bool, Vec<u8>) {
+    let (is_all, frozen) = match snapshot {
+        Snapshot::Whole(frozen) => (true, frozen),
+        Snapshot::Changes(frozen) => (false, frozen),
+    };
+    let mut out = Writer::default();
+    frozen.write(&mut out);
+    (is_all, out.bytes)
+}
+
 #[test]
 fn any_split_into_batches_with_any_stops_gives_the_same() {
     let mut dice = Dice(7);
     for (index, kinds) in steps().into_iter().enumerate() {
         let is_limited = kinds.iter().any(|kind| matches!(kind, TransformKind::Limit(_)));
-        let bench = Bench::new(kinds);
+        let mut bench = Bench::new(kinds);
         for _ in 0..6 {
             let records = dice.records(90);
+            bench.tools.memory = None;
             let mut expected = bench.run(&records, &mut || records.len(), false);
             assert!(!expected.rows.is_empty());
             for most in [1, 5, 40] {
                 let mut sizes = || usize::try_from(dice.below(most + 1)).expect("few");
+                // States that can spill do so after each batch.
+                bench.tools.memory = (most < 40).then_some(1);
                 let mut found = bench.run(&records, &mut sizes, most < 40);
                 if is_limited {
                     // The engine forgets what lies behind the last record that mattered.
@@ -301,7 +350,8 @@ fn damaged_states_are_refused_or_harmless() {
             bench.chain.run_ordered(*staged, &mut states, &bench.tools).expect("enough memory");
         }
         let state = states[0].as_mut().expect("the first step keeps a state");
-        let bytes = bench.chain.write_state(0, state, &bench.tools).expect("bytes");
+        let frozen = bench.chain.freeze_state(0, state, true, &bench.tools);
+        let (_, bytes) = bytes_of(&frozen.expect("memory does not fail"));
         for length in 0..bytes.len() {
             let read = bench.chain.read_state(0, &bytes[..length], &bench.tools);
             assert!(read.is_err(), "{length} of {} bytes", bytes.len());

@@ -32,6 +32,8 @@ mod flatten;
 
 mod frequency;
 
+mod frozen;
+
 mod groups;
 
 mod held;
@@ -44,6 +46,8 @@ mod multiply;
 
 mod offset;
 
+mod parts;
+
 mod pivot;
 
 mod project;
@@ -52,11 +56,15 @@ pub mod reference;
 
 mod rewrite;
 
+mod runs;
+
 mod sample;
 
 mod sessionize;
 
 pub mod settings;
+
+mod shown;
 
 mod sort;
 
@@ -84,7 +92,9 @@ mod window;
 mod keyed_tests;
 
 pub use chain::{Chain, Output, Staged, States};
+pub use frozen::{Frozen, Snapshot, Written};
 pub use held::Keeper;
+pub use shown::Shown;
 pub use stateful::{
     Advanced, AnyStateful, Context, Drained, Flow, Prepared, State, Stateful, Stateless,
 };

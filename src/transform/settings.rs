@@ -5,7 +5,7 @@ pub use super::assert::{
     Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
 };
 pub use super::count::NAME as COUNT_NAME;
-pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::dedup::{Keep, Settings as DedupSettings, Ttl};
 pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
 pub use super::flatten::Settings as FlattenSettings;
 pub use super::frequency::Settings as FrequencySettings;
@@ -34,6 +34,15 @@ pub struct TransformSettings {
     pub name: String,
     /// What it does.
     pub kind: TransformKind,
+}
+
+/// `[state]`: how much all steps together may remember. No output byte depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StateSettings {
+    /// Bytes in memory, shared out evenly among the steps that put what is more into spills; `None` for as many as come.
+    pub memory: Option<u64>,
+    /// Bytes in memory and in spills, above which the run stops; `None` for as many as come.
+    pub max_state: Option<u64>,
 }
 
 /// What a transform does.

@@ -1,12 +1,15 @@
 //! What a kind of step has to know to keep a state, and the erasure of its types, so that a chain can hold steps of any kind.
 
 use super::Tools;
+use super::frozen::{Snapshot, Written};
+use super::shown::Shown;
 use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 
 /// A kind of step that treats each record by itself, in any thread.
 pub trait Stateless: fmt::Debug + Send + Sync {
@@ -29,6 +32,9 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Whether [`Stateful::drain`] changes nothing but how far it has come, so that it may run ahead, even to its end,
     /// and go back by [`Stateful::set_drained`].
     const DRAINS_AHEAD: bool = false;
+
+    /// Whether the state puts what is more than [`Tools::memory`] into spills.
+    const SPILLS: bool = false;
 
     /// The state before the first record.
     fn new_state(&self) -> Self::State;
@@ -79,19 +85,56 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Appends the whole state.
-    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()>;
+    /// About how many bytes the state takes in memory; it need not be looked through to know that.
+    fn bytes(&self, _state: &Self::State) -> u64 {
+        0
+    }
 
-    /// Reads what [`Stateful::write`] wrote.
+    /// Appends the whole state. A step has this or [`Stateful::freeze`], of which each can be made of the other.
+    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()> {
+        self.freeze(context, state, true)?.frozen().write(out);
+        Ok(())
+    }
+
+    /// What is to be saved of the state as it is now. The state goes on, and what it comes to does not change what was
+    /// frozen. Where not all is asked for, it may be what changed since it was frozen or read the last time. The default
+    /// writes everything at once, which is right for states that stay small.
+    fn freeze(
+        &self,
+        context: Context<'_>,
+        state: &mut Self::State,
+        _is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let mut out = Writer::default();
+        self.write(context, state, &mut out)?;
+        Ok(Snapshot::Whole(Box::new(Written(out.bytes))))
+    }
+
+    /// Reads what [`Stateful::write`] wrote, or a [`Snapshot::Whole`].
     fn read(
         &self,
         context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Self::State, Unreadable>;
 
+    /// Takes in a [`Snapshot::Changes`] of a state that was read.
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        _state: &mut Self::State,
+        _reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        Err(Unreadable { what: "changes" })
+    }
+
     /// What the user should know of the records so far when the job is finished, one sentence each.
     fn remarks(&self, _state: &Self::State) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
+    fn show(&self, _state: &Self::State, _entries: Range<usize>) -> Option<Shown> {
+        None
     }
 }
 
@@ -166,6 +209,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn version(&self) -> u32;
     /// See [`Stateful::DRAINS_AHEAD`].
     fn drains_ahead(&self) -> bool;
+    /// See [`Stateful::SPILLS`].
+    fn spills_more(&self) -> bool;
+    /// See [`Stateful::bytes`].
+    fn bytes(&self, state: &State) -> u64;
     /// See [`Stateful::new_state`].
     fn new_state(&self) -> State;
     /// See [`Stateful::prepare`].
@@ -195,12 +242,26 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn set_drained(&self, state: &mut State, drained: &Drained);
     /// See [`Stateful::spills`].
     fn spills(&self, state: &State) -> Vec<Spill>;
-    /// The whole state as bytes.
-    fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>>;
+    /// See [`Stateful::freeze`].
+    fn freeze(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        is_all_asked: bool,
+    ) -> Result<Snapshot>;
     /// See [`Stateful::read`]; bytes left over are refused.
     fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable>;
+    /// See [`Stateful::extend`]; bytes left over are refused.
+    fn extend(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        bytes: &[u8],
+    ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
+    /// See [`Stateful::show`].
+    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
 }
 
 /// Why a state or what was prepared is always of the step's own type.
@@ -227,6 +288,14 @@ impl<S: Stateful> AnyStateful for S {
 
     fn drains_ahead(&self) -> bool {
         S::DRAINS_AHEAD
+    }
+
+    fn spills_more(&self) -> bool {
+        S::SPILLS
+    }
+
+    fn bytes(&self, state: &State) -> u64 {
+        Stateful::bytes(self, state.as_ref::<S>())
     }
 
     fn new_state(&self) -> State {
@@ -278,10 +347,13 @@ impl<S: Stateful> AnyStateful for S {
         Stateful::spills(self, state.as_ref::<S>())
     }
 
-    fn write(&self, context: Context<'_>, state: &mut State) -> Result<Vec<u8>> {
-        let mut out = Writer::default();
-        Stateful::write(self, context, state.as_mut::<S>(), &mut out)?;
-        Ok(out.bytes)
+    fn freeze(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        Stateful::freeze(self, context, state.as_mut::<S>(), is_all_asked)
     }
 
     fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable> {
@@ -291,7 +363,22 @@ impl<S: Stateful> AnyStateful for S {
         Ok(State::of::<S>(state))
     }
 
+    fn extend(
+        &self,
+        context: Context<'_>,
+        state: &mut State,
+        bytes: &[u8],
+    ) -> Result<(), Unreadable> {
+        let mut reader = Reader::new(bytes);
+        Stateful::extend(self, context, state.as_mut::<S>(), &mut reader)?;
+        reader.finish("last bytes")
+    }
+
     fn remarks(&self, state: &State) -> Vec<String> {
         Stateful::remarks(self, state.as_ref::<S>())
+    }
+
+    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {
+        Stateful::show(self, state.as_ref::<S>(), entries)
     }
 }

@@ -12,6 +12,7 @@ use crate::checkpoint::{Decoded, Invalid};
 use crate::error::{Error, Kind, Result};
 use crate::storage::clock::Clock;
 use crate::storage::{FileKind, Privacy, Storage};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,6 +104,15 @@ impl Folder {
             listed.insert(sequence, skimmed);
         }
         Ok(listed)
+    }
+
+    /// The numbers of the checkpoint files, whatever is in them.
+    pub fn checkpoints(&self) -> Result<BTreeSet<Sequence>> {
+        let names = self.names()?.into_iter().filter_map(|name| match name {
+            Name::Checkpoint(sequence) => Some(sequence),
+            _ => None,
+        });
+        Ok(names.collect())
     }
 
     /// Checks one checkpoint wholly, with those that it builds on.

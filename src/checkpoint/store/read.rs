@@ -120,7 +120,10 @@ pub(super) fn holds(folder: &Folder, sequence: Sequence, expected: &[u8]) -> Res
     Ok(true)
 }
 
-fn open(folder: &Folder, sequence: Sequence) -> Result<(Arc<dyn File>, Metadata), Problem> {
+pub(super) fn open(
+    folder: &Folder,
+    sequence: Sequence,
+) -> Result<(Arc<dyn File>, Metadata), Problem> {
     let file = folder.storage.open(&folder.path(sequence), OpenMode::ReadOwn)?;
     let metadata = file.metadata()?;
     if folder.trust == Trust::OwnOnly {

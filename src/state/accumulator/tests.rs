@@ -3,6 +3,8 @@
 use super::*;
 use crate::record::aggregation::{Bits, Point, Points, Quantile, QuantileKind, Statistic};
 use crate::record::{Element, Text, Validity};
+use crate::state::changes::{Changes, Part};
+use crate::state::codec::{Reader, Unreadable, Writer};
 use proptest::prelude::*;
 
 const GROUPS: u32 = 3;
@@ -108,9 +110,9 @@ fn take_in(accumulator: &mut Accumulator, rows: &[Row], kind: &AccumulatorKind) 
     accumulator.update(&groups, &numbers, &columns_of(rows, kind));
 }
 
-fn written(accumulator: &Accumulator) -> Vec<u8> {
-    let mut out = Writer::default();
-    accumulator.write(&mut out);
+fn written(accumulator: &Accumulator, groups: u32) -> Vec<u8> {
+    let (groups, mut out) = (Part::all(groups as usize), Writer::default());
+    accumulator.clone().share(&groups).write(&groups, &mut out);
     out.bytes
 }
 
@@ -246,12 +248,16 @@ fn kinds() -> Vec<AccumulatorKind> {
     kinds
 }
 
-/// One pass, and the same in parts: taken in or merged in their order, some of them written and read in between.
+/// One pass, and the same in parts: taken in or merged in their order, some of them written and read in between; and what
+/// is made of the changes after each part.
 fn check_split(rows: &[Row], cuts: &[usize]) -> Result<(), TestCaseError> {
     for kind in kinds() {
         let whole = results(&filled(rows, &kind), &kind);
         let mut merged = Accumulator::new(&kind);
         merged.grow(GROUPS as usize);
+        let mut changes = Changes::since(GROUPS as usize);
+        merged.share(&Part::all(GROUPS as usize));
+        let mut restored = merged.clone();
         let mut from = 0;
         for (index, to) in cuts.iter().chain([&rows.len()]).enumerate() {
             let part = &rows[from..(*to).max(from)];
@@ -261,11 +267,18 @@ fn check_split(rows: &[Row], cuts: &[usize]) -> Result<(), TestCaseError> {
                 merged.merge(&[0, 1, 2], &filled(part, &kind));
             }
             from = (*to).max(from);
+            part.iter().for_each(|row| changes.mark(row.group as usize));
+            let (groups, mut out) = (changes.take(GROUPS as usize), Writer::default());
+            merged.share(&groups).write_changes(&groups, &mut out);
+            let mut reader = Reader::new(&out.bytes);
+            restored.extend(&kind, &mut reader, &groups).expect("what was written");
+            reader.finish("last bytes").expect("all was read");
             if index % 2 == 0 {
-                merged = read(&written(&merged), &kind).expect("what was written");
+                merged = read(&written(&merged, GROUPS), &kind).expect("what was written");
             }
         }
-        prop_assert_eq!(results(&merged, &kind), whole, "{:?}", kind);
+        prop_assert_eq!(results(&merged, &kind), &*whole, "{:?}", kind);
+        prop_assert_eq!(results(&restored, &kind), whole, "from changes: {:?}", kind);
     }
     Ok(())
 }
@@ -309,13 +322,35 @@ proptest! {
     }
 
     #[test]
+    fn selected_groups_are_what_they_were_and_can_be_merged_again(
+        rows in rows(),
+        cut in 0..40_usize,
+        first in 0..GROUPS,
+    ) {
+        let cut = cut.min(rows.len());
+        let groups: Vec<u32> = (0..GROUPS).map(|group| (group + first) % GROUPS).collect();
+        for kind in kinds() {
+            let mut merged = Accumulator::new(&kind);
+            merged.grow(GROUPS as usize);
+            for part in [&rows[..cut], &rows[cut..]] {
+                let part = filled(part, &kind);
+                for some in [&groups[..1], &groups[1..]] {
+                    merged.merge(some, &part.select(&kind, some));
+                }
+            }
+            let expected = results(&filled(&rows, &kind), &kind);
+            prop_assert_eq!(results(&merged, &kind), expected, "{:?}", kind);
+        }
+    }
+
+    #[test]
     fn damaged_bytes_give_an_error_or_some_state_but_never_a_panic(
         rows in rows(),
         place in any::<prop::sample::Index>(),
         bit in 0..8_u8,
     ) {
         for kind in kinds() {
-            let bytes = written(&filled(&rows, &kind));
+            let bytes = written(&filled(&rows, &kind), GROUPS);
             if bytes.is_empty() {
                 continue;
             }
@@ -364,7 +399,7 @@ fn a_list_of_too_much_is_a_fault_however_it_was_split() {
     let is_over = |accumulator: &Accumulator| {
         let read = {
             let mut read = Accumulator::new(&kind);
-            let bytes = written(accumulator);
+            let bytes = written(accumulator, 1);
             read.read(&mut Reader::new(&bytes), 1).expect("what was written");
             read
         };
