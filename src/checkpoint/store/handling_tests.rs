@@ -205,7 +205,7 @@ fn a_chain_is_taken_over_as_a_whole_or_nothing_of_it_is_usable() {
 #[test]
 fn a_chain_that_lost_its_base_later_is_not_swept() {
     let disk = disk();
-    let (mut store, _) = start(&disk, 3).expect("a run starts");
+    let (store, _) = start(&disk, 3).expect("a run starts");
     store.remove(&super::tests::path(1)).expect("removed");
     store.remove(&super::tests::path(4)).expect("removed");
     drop(store);
