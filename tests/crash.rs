@@ -3,8 +3,12 @@
 
 mod handling;
 
+mod rounds;
+
 use onward::checkpoint::Holder;
-use onward::engine::{self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, World};
+use onward::engine::{
+    self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,
+};
 use onward::job::{self, Job};
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
@@ -200,7 +204,7 @@ fn options(stop_after_barriers: Option<u64>) -> RunOptions {
         changes: ChangeMode::Refuse,
         overwrite: false,
         unsafe_directory: false,
-        stop_after_barriers,
+        stop: StopAfter { barriers: stop_after_barriers, ..StopAfter::default() },
     }
 }
 

@@ -21,6 +21,8 @@ mod draining;
 
 mod expression_fuzz;
 
+mod golden;
+
 mod kill;
 
 mod matrix;

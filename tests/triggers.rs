@@ -3,6 +3,10 @@
 
 mod calls;
 
+mod stops;
+
+mod timeout;
+
 use crate::support::folder;
 use crate::support::program::{onward, onward_ends, spawn};
 use rustix::process::Signal;

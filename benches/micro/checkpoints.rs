@@ -4,7 +4,9 @@
 use crate::chunk::Chunk;
 use crate::keyed_state;
 use onward::checkpoint::format::{self, Limits};
-use onward::checkpoint::{Checkpoint, CheckpointId, Digest, Form, Manifest, RunId, Section, Sequence};
+use onward::checkpoint::{
+    Checkpoint, CheckpointId, Digest, Form, Manifest, RunId, Section, Sequence,
+};
 use onward::engine::Plan;
 use onward::state::Writer;
 use onward::transform::{Snapshot, State, States};

@@ -13,6 +13,8 @@
 //! 4. bytes that do not fit together in every part are refused with a typed reason, in bounded
 //!    memory.
 
+pub mod draft;
+
 pub mod format;
 
 pub mod id;
@@ -38,12 +40,13 @@ pub mod store;
 
 pub mod trigger;
 
+pub use draft::{Content, Draft, DraftSection};
 pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
 pub use manifest::{
-    Counters, EarlierOutput, Form, InputEntry, Manifest, OutputEntry, Phase, ReferenceEntry,
-    Standing, StepEntry, Trigger,
+    Counters, EarlierOutput, Form, InputEntry, InputPart, Manifest, OutputEntry, Phase,
+    ReferenceEntry, Round, Standing, StepEntry, Trigger,
 };
 pub use savepoint::{Savepoint, SavepointName, Selector};
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};

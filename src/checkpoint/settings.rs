@@ -21,4 +21,10 @@ pub struct CheckpointSettings {
     pub at_file_end: bool,
     /// Right after each input record for which the predicate holds.
     pub when: Option<Sql>,
+    /// How long the run is left alone after a checkpoint, unless somebody asks for one; `None` for as long as it took.
+    pub min_pause: Option<Duration>,
+    /// A checkpoint in the background that is not saved after so long is given up.
+    pub timeout: Option<Duration>,
+    /// So many failures in a row are tolerated while the run can go on.
+    pub tolerated_failures: u32,
 }

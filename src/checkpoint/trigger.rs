@@ -14,9 +14,6 @@ pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(30);
 /// the run.
 pub const COST_SHARE: u32 = 50;
 
-/// So many failures in a row are tolerated while the run can go on.
-pub const FAILURES_TOLERATED: u32 = 2;
-
 /// What happened so far, at a barrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Facts {
@@ -42,8 +39,8 @@ pub struct Facts {
 pub struct Requests {
     /// A signal asks the run to stop.
     pub interrupted: bool,
-    /// The time given to the run is over.
-    pub out_of_time: bool,
+    /// The run was to come no further than to here.
+    pub enough: bool,
     /// Somebody asked for a checkpoint.
     pub asked: bool,
     /// The job's predicate held for the record before the barrier.
@@ -61,7 +58,8 @@ pub struct Costs {
 /// What a checkpoint cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
-    /// Processor time taken from the run, at the barrier and in the background.
+    /// How long the run was held up at the barrier and the thread in the background was at work: no less than the
+    /// processor time that they took.
     pub busy: Duration,
     /// From the barrier until it was saved.
     pub total: Duration,
@@ -92,34 +90,35 @@ impl Costs {
         Costs { recent: [Some(cost), first, second, third] }
     }
 
-    /// The mean processor time of the last ones.
+    /// What the last ones took on average.
     fn mean_busy(&self) -> Duration {
         let known: Vec<Duration> = self.recent.iter().flatten().map(|cost| cost.busy).collect();
         let count = u32::try_from(known.len().max(1)).expect("there are four places");
         known.iter().sum::<Duration>() / count
     }
 
-    /// How long the run is left alone after a checkpoint: as long as it took.
-    fn pause(&self) -> Duration {
-        self.recent[0].map_or(Duration::ZERO, |cost| cost.total)
+    /// How long the run is left alone after a checkpoint: as long as it took, unless the job says how long.
+    fn pause(&self, settings: &CheckpointSettings) -> Duration {
+        let took = || self.recent[0].map_or(Duration::ZERO, |cost| cost.total);
+        settings.min_pause.unwrap_or_else(took)
     }
 }
 
 /// Whether a checkpoint is taken at a barrier.
 ///
 /// What somebody asked for comes first and never waits. The other triggers wait for the checkpoint
-/// that is being saved and then for a pause as long as it took; the end of a file that falls into
-/// that time is passed over.
+/// that is being saved and then for a pause, as long as it took or as `min_pause` says; the end of a
+/// file that falls into that time is passed over.
 pub fn decide(facts: &Facts, settings: &CheckpointSettings) -> Decision {
-    let Requests { interrupted, out_of_time, asked, predicate_held, file_ended } = facts.requests;
+    let Requests { interrupted, enough, asked, predicate_held, file_ended } = facts.requests;
     let rested = facts
         .last_finished
-        .is_some_and(|finished| facts.now >= finished.saturating_add(facts.costs.pause()));
+        .is_some_and(|finished| facts.now >= finished.saturating_add(facts.costs.pause(settings)));
     let reached = |count: u64, every: Option<u64>| every.is_some_and(|every| count >= every);
     let passed = facts.now.saturating_sub(facts.last_taken);
     let reasons = [
         (interrupted, Trigger::Interrupt),
-        (out_of_time, Trigger::StopEarly),
+        (enough, Trigger::StopEarly),
         (asked, Trigger::Manual),
         (predicate_held, Trigger::Predicate),
         (rested && settings.at_file_end && file_ended, Trigger::FileEnd),
@@ -138,10 +137,10 @@ pub fn interval(settings: &CheckpointSettings, costs: &Costs) -> Duration {
     settings.interval.unwrap_or_else(|| INTERVAL_DEFAULT.max(stretched))
 }
 
-/// What to do after `failures` failures in a row, the last of them for `trigger`.
-pub fn after_failure(failures: u32, trigger: Trigger) -> AfterFailure {
+/// What to do after `failures` failures in a row, the last of them for `trigger`: at the end of a run none is tolerated.
+pub fn after_failure(failures: u32, trigger: Trigger, tolerated: u32) -> AfterFailure {
     let last_chance = matches!(trigger, Trigger::Final | Trigger::Interrupt | Trigger::StopEarly);
-    let tolerated = if last_chance { 0 } else { FAILURES_TOLERATED };
+    let tolerated = if last_chance { 0 } else { tolerated };
     if failures > tolerated { AfterFailure::Stop } else { AfterFailure::GoOn }
 }
 
@@ -159,6 +158,9 @@ mod tests {
             every_bytes: Some(5000),
             at_file_end: true,
             when: None,
+            min_pause: None,
+            timeout: None,
+            tolerated_failures: 2,
         }
     }
 
@@ -195,7 +197,7 @@ mod tests {
     fn requests_come_first_in_the_order_of_their_weight() {
         let all = Requests {
             interrupted: true,
-            out_of_time: true,
+            enough: true,
             asked: true,
             predicate_held: true,
             file_ended: true,
@@ -237,10 +239,27 @@ mod tests {
     }
 
     #[test]
-    fn two_failures_are_tolerated_but_not_at_the_end() {
-        assert_eq!(after_failure(2, Trigger::Time), AfterFailure::GoOn);
-        assert_eq!(after_failure(3, Trigger::Time), AfterFailure::Stop);
-        assert_eq!(after_failure(1, Trigger::Final), AfterFailure::Stop);
-        assert_eq!(after_failure(1, Trigger::Interrupt), AfterFailure::Stop);
+    fn a_given_pause_takes_the_place_of_the_time_that_a_checkpoint_took() {
+        for (pause, expected) in
+            [(60, None), (50, Some(Trigger::Records)), (0, Some(Trigger::Records))]
+        {
+            let min_pause = Some(Duration::from_secs(pause));
+            let settings = CheckpointSettings { min_pause, ..settings() };
+            let facts = Facts { costs: costing(0, 100), records: 1000, ..facts(50) };
+            let expected = expected.map_or(Decision::Continue, Decision::Take);
+            assert_eq!(decide(&facts, &settings), expected, "{pause}");
+            let asked = Requests { asked: true, ..Requests::default() };
+            let taken = decide(&Facts { requests: asked, ..facts }, &settings);
+            assert_eq!(taken, Decision::Take(Trigger::Manual), "{pause}");
+        }
+    }
+
+    #[test]
+    fn so_many_failures_are_tolerated_but_none_at_the_end() {
+        assert_eq!(after_failure(2, Trigger::Time, 2), AfterFailure::GoOn);
+        assert_eq!(after_failure(3, Trigger::Time, 2), AfterFailure::Stop);
+        assert_eq!(after_failure(1, Trigger::Time, 0), AfterFailure::Stop);
+        assert_eq!(after_failure(1, Trigger::Final, 2), AfterFailure::Stop);
+        assert_eq!(after_failure(1, Trigger::Interrupt, 2), AfterFailure::Stop);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::checkpoint::args::CheckpointCommand;
 use crate::job;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +94,14 @@ pub struct RunArguments {
     /// Leave without a last checkpoint when it takes longer after a signal
     #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = duration)]
     pub shutdown_timeout: Duration,
+
+    /// Take a checkpoint and stop after so long, with exit code 75
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub max_runtime: Option<Duration>,
+
+    /// Take a checkpoint and stop behind so many records more, with exit code 75
+    #[arg(long, value_name = "RECORDS", value_parser = value_parser!(u64).range(1..))]
+    pub stop_after: Option<u64>,
 
     /// Cut the inputs into chunks of so many bytes
     #[arg(long, value_name = "BYTES", hide = true, value_parser = chunk_bytes)]
@@ -231,6 +239,7 @@ Example:
   ^C
   onward: interrupted; checkpoint 9 saved at record 5,000,000 (62 %)
      run the same command to go on
+  $ onward run daily.toml --max-runtime 2h || test $? = 75
 
 Signals:
   INT TERM HUP  take a last checkpoint and stop; a second one, 0.3 s later or more, at once

@@ -4,13 +4,15 @@ use super::args::RunArguments;
 use super::exit::{Exit, Signal};
 use super::job_file;
 use super::messages;
-use super::numbers::thousands;
+use super::numbers::{counted, duration, thousands};
 use super::progress::{Reporter, Style};
 use super::signals::{Request, Watch};
-use super::summary::{Resumed, Stopped, Summary};
+use super::summary::{Resumed, Round, Stopped, Summary};
 use super::world::{Teller, real, threads};
 use crate::checkpoint::Manifest;
-use crate::engine::{self, ChangeMode, Chunks, Outcome, RunOptions, StartMode, StopCause, World};
+use crate::engine::{
+    self, ChangeMode, Chunks, Outcome, RunOptions, StartMode, StopAfter, StopCause, World,
+};
 use crate::error::{Error, Kind};
 use crate::job::Job;
 use std::sync::Arc;
@@ -49,7 +51,7 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
     drop(watch);
     teller.finish();
     match outcome {
-        Ok(outcome) => Ok(report(&loaded.job, &world, outcome, elapsed)),
+        Ok(outcome) => Ok(report(&loaded.job, &world, outcome, options.start, elapsed)),
         // Whoever reads our output has read enough.
         Err(error) if is_broken_pipe(&error) && loaded.job.is_to_stdout() => Ok(Exit::Finished),
         Err(error) => Err(loaded.explain(&arguments.job.job, going_on(error))),
@@ -64,7 +66,11 @@ fn options(arguments: &RunArguments) -> RunOptions {
         changes: if arguments.accept_changes { ChangeMode::Accept } else { ChangeMode::Refuse },
         overwrite: arguments.overwrite,
         unsafe_directory: arguments.unsafe_dir,
-        stop_after_barriers: arguments.stop_after_barriers,
+        stop: StopAfter {
+            time: arguments.max_runtime,
+            records: arguments.stop_after,
+            barriers: arguments.stop_after_barriers,
+        },
     }
 }
 
@@ -83,7 +89,7 @@ fn going_on(error: Error) -> Error {
     }
 }
 
-fn report(job: &Job, world: &World, outcome: Outcome, elapsed: Duration) -> Exit {
+fn report(job: &Job, world: &World, outcome: Outcome, start: StartMode, elapsed: Duration) -> Exit {
     match outcome {
         Outcome::AlreadyFinished(manifest) => finished_before(job, &manifest),
         Outcome::Finished(done) => {
@@ -97,6 +103,11 @@ fn report(job: &Job, world: &World, outcome: Outcome, elapsed: Duration) -> Exit
                 records: done.counters.records_read,
                 bytes_done: done.bytes_done,
                 bytes_total: done.bytes_total,
+                start,
+            };
+            let early = |word: &str| {
+                messages::show(&stopped.text(word));
+                Exit::StoppedEarly
             };
             match cause {
                 StopCause::Signal(number) => {
@@ -104,16 +115,24 @@ fn report(job: &Job, world: &World, outcome: Outcome, elapsed: Duration) -> Exit
                     messages::show(&stopped.interrupted(signal));
                     Exit::Interrupted(signal)
                 }
-                StopCause::Early => {
-                    messages::show(&stopped.text("stopped early"));
-                    Exit::StoppedEarly
+                StopCause::Time(time) => early(&format!("stopped after {}", duration(time))),
+                StopCause::Records(records) => {
+                    early(&format!("stopped after {}", counted(records, "record")))
                 }
+                StopCause::Barriers => early("stopped early"),
             }
         }
     }
 }
 
 fn finished_before(job: &Job, manifest: &Manifest) -> Exit {
+    if let Some(round) = &manifest.round {
+        let (name, number) = (&job.name, round.number);
+        messages::show(&messages::note(&format!(
+            "nothing is new for `{name}` since round {number}"
+        )));
+        return Exit::Finished;
+    }
     let written = thousands(manifest.counters.records_written);
     messages::show(&messages::note(&format!(
         "`{}` is finished already: {written} records are written; `--fresh` runs it again",
@@ -141,6 +160,7 @@ fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) 
         checkpoints: world.progress.read().checkpoints,
         elapsed,
         resumed,
+        round: done.round.map(|number| Round { number, bytes: done.bytes_total }),
         remarks: done.remarks.clone(),
         outputs,
         rejects: job.rejects.path.clone(),

@@ -2,7 +2,8 @@
 
 use super::exit::{Exit, Signal};
 use super::messages::escape;
-use super::numbers::{counted, duration, percent, thousands};
+use super::numbers::{bytes, counted, duration, percent, thousands};
+use crate::engine::StartMode;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Where this run started, unless at the beginning.
     pub resumed: Option<Resumed>,
+    /// Of an incremental job, which round this was: the counts are those of the round.
+    pub round: Option<Round>,
     /// What the steps have to say of the records.
     pub remarks: Vec<String>,
     /// The outputs of sinks with the records in each; none for standard output.
@@ -45,6 +48,15 @@ pub struct Resumed {
     pub records: u64,
 }
 
+/// A round of an incremental job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// Its number.
+    pub number: u64,
+    /// Input bytes that were new.
+    pub bytes: u64,
+}
+
 /// A run that was stopped, and can go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
@@ -56,6 +68,8 @@ pub struct Stopped {
     pub bytes_done: u64,
     /// Input bytes in all.
     pub bytes_total: u64,
+    /// How the run began.
+    pub start: StartMode,
 }
 
 impl Summary {
@@ -85,6 +99,10 @@ impl Summary {
                 resumed.sequence,
                 thousands(resumed.records)
             );
+        }
+        if let Some(round) = &self.round {
+            let (number, count) = (round.number, bytes(round.bytes));
+            text += &format!("   round {number}: {count} of input\n");
         }
         for remark in &self.remarks {
             text += &format!("   {}\n", escape(remark));
@@ -121,10 +139,14 @@ impl Stopped {
 
     /// The message of a run that was stopped, with the word for it.
     pub fn text(&self, word: &str) -> String {
+        let again = match self.start {
+            StartMode::Resume => "run the same command",
+            StartMode::Fresh => "run the same command without `--fresh`",
+        };
         match self.sequence {
             Some(sequence) => format!(
                 "onward: {word}; checkpoint {sequence} saved at record {} ({} %)\n   \
-                 run the same command to go on\n",
+                 {again} to go on\n",
                 thousands(self.records),
                 percent(self.bytes_done, self.bytes_total)
             ),
@@ -171,12 +193,23 @@ mod tests {
 
     #[test]
     fn a_stopped_run_says_how_to_go_on() {
-        let mut stopped =
-            Stopped { sequence: Some(9), records: 5_000_000, bytes_done: 629, bytes_total: 1000 };
+        let mut stopped = Stopped {
+            sequence: Some(9),
+            records: 5_000_000,
+            bytes_done: 629,
+            bytes_total: 1000,
+            start: StartMode::Resume,
+        };
         assert_eq!(
             stopped.interrupted(Signal::Interrupt),
             "onward: interrupted; checkpoint 9 saved at record 5,000,000 (62 %)\n   \
              run the same command to go on\n"
+        );
+        stopped.start = StartMode::Fresh;
+        assert_eq!(
+            stopped.text("stopped after 2h"),
+            "onward: stopped after 2h; checkpoint 9 saved at record 5,000,000 (62 %)\n   \
+             run the same command without `--fresh` to go on\n"
         );
         stopped.sequence = None;
         assert_eq!(

@@ -3,7 +3,7 @@
 use super::messages;
 use super::progress::Reporter;
 use crate::checkpoint::Holder;
-use crate::engine::{ChangeMode, Chunks, Requests, RunOptions, StartMode, World};
+use crate::engine::{ChangeMode, Chunks, Requests, RunOptions, StartMode, StopAfter, World};
 use crate::observe::{Event, Observer, Progress};
 use crate::storage::LocalStorage;
 use crate::storage::clock::{Clock, SystemClock};
@@ -39,7 +39,7 @@ pub fn looking() -> RunOptions {
         overwrite: false,
         // Looking writes nothing.
         unsafe_directory: true,
-        stop_after_barriers: None,
+        stop: StopAfter::default(),
     }
 }
 

@@ -18,6 +18,8 @@ mod cut;
 
 mod jsonl;
 
+mod usual;
+
 pub mod prologue;
 
 pub use cut::{Cut, CutOutcome, Skip, Start};
@@ -71,6 +73,14 @@ impl Decoder {
     pub fn with_known_keys(mut self, keys: &[String]) -> Decoder {
         if let Cutter::Jsonl(cutter) = &mut self.cutter {
             cutter.close(keys);
+        }
+        self
+    }
+
+    /// The same decoder, which does not give a record that the end of the file leaves open: a cut ends before it.
+    pub fn leaving_open(mut self) -> Decoder {
+        if let Cutter::Csv(cutter) = &mut self.cutter {
+            cutter.leave_open();
         }
         self
     }

@@ -17,6 +17,8 @@ mod explain;
 
 mod inputs;
 
+mod limits;
+
 mod located;
 
 mod look;
@@ -53,6 +55,10 @@ mod rewinding;
 
 mod rollback;
 
+mod round_survey;
+
+mod rounds;
+
 mod routes;
 
 mod saver;
@@ -75,7 +81,7 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
-pub use decision::{Decision, Found, InputFinding};
+pub use decision::{Decision, Found, InputFinding, News};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};
@@ -88,4 +94,4 @@ pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
 pub use transfer::{Arrival, Arrived, Cargo, Exported, arrive, export};
-pub use world::{ChangeMode, Requests, RunOptions, StartMode, World};
+pub use world::{ChangeMode, Requests, RunOptions, StartMode, StopAfter, World};

@@ -16,7 +16,7 @@ use super::saver::Saver;
 use super::schedule::{Happened, Schedule, Verdict};
 use super::summary::{Outcome, Summary};
 use super::tracking::Tracking;
-use super::worker::Worker;
+use super::worker::{Chunk, Worker};
 use super::world::{RunOptions, World};
 use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
@@ -39,23 +39,30 @@ pub(super) enum Ending {
 /// # Errors
 /// Every failure leaves a folder from which the same command goes on, or says why not.
 pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Outcome> {
+    let began = world.clock.monotonic();
     let ready = match prepare(job, command, options, world)? {
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
     };
-    let Ready { plan, inputs, beginning, known, store, spills, resumed } = *ready;
+    let Ready { job, plan, inputs, beginning, known, store, spills, resumed } = *ready;
+    let job = &job;
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
         let parent = store.as_ref().and_then(Store::parent_of_next);
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
-        let mut schedule = Schedule::new(job, options, world, saver, parent);
+        let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
-        let ended = work(&mut ordered, &mut schedule, options, world);
-        if schedule.settle(&mut ordered, ended)? == Ending::Complete {
-            recheck.finish()?;
-            publish(&mut ordered, &mut schedule)?;
+        if ordered.phase == Phase::Publishing {
+            // An earlier run wrote all, and the outputs have their names: only that is to be said.
+            schedule.finish_done(&mut ordered)?;
+        } else {
+            let ended = work(&mut ordered, &mut schedule, options, world);
+            if schedule.settle(&mut ordered, ended)? == Ending::Complete {
+                recheck.finish()?;
+                publish(&mut ordered, &mut schedule)?;
+            }
         }
         let summary = Summary { resumed, ..schedule.summary(&ordered) };
         Ok(match schedule.stopped_by {
@@ -114,7 +121,7 @@ fn read(
     options: &RunOptions,
     world: &World,
 ) -> Result<Ending> {
-    if ordered.is_full() {
+    if ordered.is_full() && !ordered.job.is_incremental() {
         return Ok(Ending::Complete);
     }
     let (plan, inputs) = (ordered.plan, ordered.inputs);
@@ -163,11 +170,14 @@ fn apply_all(
         while ordered.position.source < task.source {
             ordered.end_input()?;
         }
-        let chunk = match processed? {
-            Some(chunk) if chunk.start == ordered.position.offset => chunk,
-            // The guess was wrong: now the start is known.
-            _ => redo.process_exact(task, ordered.position.offset)?,
+        // Where the guess was wrong, now the start is known.
+        let (start, records_max) = (ordered.position.offset, schedule.records_left(ordered));
+        let processed = processed?;
+        let chunk = match ordered.is_input_open {
+            true => Chunk::empty(start),
+            false => redo.exactly(task, processed, start, records_max)?,
         };
+        ordered.is_input_open |= chunk.is_open;
         for piece in chunk.pieces {
             let happened = piece.happened;
             if ordered.apply(piece)? != Flow::Open {

@@ -16,16 +16,19 @@
 use super::outputs::Syncs;
 use super::world::World;
 use crate::checkpoint::{
-    Checkpoint, CheckpointId, Folder, Form, Manifest, Phase, SaveError, Saved, Savepoint,
-    SavepointName, Section, Store, Trigger,
+    CheckpointId, Content, Draft, DraftSection, Folder, Form, Phase, SaveError, Saved, Savepoint,
+    SavepointName, Store, Trigger,
 };
 use crate::error::{Error, Result};
 use crate::observe::Event;
 use crate::state::Writer;
 use crate::storage::OpenMode;
-use crate::transform::{Frozen, Written};
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use crate::transform::{self, Snapshot};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel,
+};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -36,38 +39,38 @@ pub struct Saver<'scope> {
     thread: ScopedJoinHandle<'scope, Store>,
     folder: Folder,
     is_busy: bool,
+    /// Of the checkpoint in flight: whether nobody wants it any more.
+    given_up: Arc<AtomicBool>,
 }
 
-/// What a barrier was, with states that are not yet bytes.
+/// A state of a step as the content of a section.
 #[derive(Debug)]
-pub struct FrozenCheckpoint {
-    /// The job, its inputs, its outputs.
-    pub manifest: Manifest,
-    /// The states of the steps, and whatever else a checkpoint holds.
-    pub sections: Vec<FrozenSection>,
-    /// The checkpoint that sections of changes build on; `None` where there are none.
-    pub parent: Option<CheckpointId>,
+struct Frozen(Box<dyn transform::Frozen>);
+
+impl Content for Frozen {
+    fn write(self: Box<Self>, take: &mut dyn FnMut(&[u8])) {
+        let mut out = Writer::into_sink(take);
+        self.0.write(&mut out);
+        out.finish();
+    }
 }
 
-/// A section that is not yet bytes.
-#[derive(Debug)]
-pub struct FrozenSection {
-    /// See [`Section::name`].
-    pub name: String,
-    /// Whether it is everything or what changed since the parent.
-    pub form: Form,
-    /// See [`Section::version`].
-    pub version: u32,
-    /// What becomes its bytes.
-    pub content: Box<dyn Frozen>,
+/// The section of a step's state.
+pub fn section_of(name: String, version: u32, snapshot: Snapshot) -> DraftSection {
+    let (form, frozen) = match snapshot {
+        Snapshot::Whole(frozen) => (Form::Base, frozen),
+        Snapshot::Changes(frozen) => (Form::Delta, frozen),
+    };
+    DraftSection { name, form, version, content: Box::new(Frozen(frozen)) }
 }
 
 /// A checkpoint to save and what must be durable before.
 struct Request {
-    checkpoint: FrozenCheckpoint,
+    checkpoint: Draft,
     syncs: Syncs,
     /// What it shall be called.
     names: Vec<SavepointName>,
+    given_up: Arc<AtomicBool>,
 }
 
 /// What became of a checkpoint.
@@ -99,30 +102,6 @@ pub struct SaveFailure {
     pub may_go_on: bool,
 }
 
-impl FrozenSection {
-    /// A section whose bytes are known.
-    pub fn of(section: Section) -> FrozenSection {
-        let Section { name, form, version, bytes } = section;
-        FrozenSection { name, form, version, content: Box::new(Written(bytes)) }
-    }
-
-    fn into_bytes(self) -> Section {
-        let FrozenSection { name, form, version, content } = self;
-        let mut out = Writer::default();
-        content.write(&mut out);
-        Section { name, form, version, bytes: out.bytes }
-    }
-}
-
-impl FrozenCheckpoint {
-    /// Makes bytes of the states; what it shared with them is free again.
-    fn into_bytes(self) -> Checkpoint {
-        let FrozenCheckpoint { manifest, sections, parent } = self;
-        let sections = sections.into_iter().map(FrozenSection::into_bytes).collect();
-        Checkpoint { manifest, sections, parent }
-    }
-}
-
 impl<'scope> Saver<'scope> {
     /// Starts the thread; it owns the job's folder until [`Saver::finish`].
     pub fn start<'env>(
@@ -135,7 +114,7 @@ impl<'scope> Saver<'scope> {
         let (sender, results) = channel();
         let folder = store.folder().clone();
         let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, folder, is_busy: false }
+        Saver { requests, results, thread, folder, is_busy: false, given_up: Arc::default() }
     }
 
     /// Whether a checkpoint is in flight.
@@ -144,16 +123,24 @@ impl<'scope> Saver<'scope> {
     }
 
     /// Hands over a checkpoint. None may be in flight.
-    pub fn save(&mut self, checkpoint: FrozenCheckpoint, syncs: Syncs) -> Result<()> {
+    pub fn save(&mut self, checkpoint: Draft, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
         // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
         let names = match checkpoint.manifest.phase {
             Phase::Reading | Phase::Draining => self.folder.requested_savepoints()?,
             Phase::Publishing | Phase::Done => Vec::new(),
         };
-        self.requests.send(Request { checkpoint, syncs, names }).map_err(|_| gone())?;
+        self.given_up = Arc::default();
+        let given_up = Arc::clone(&self.given_up);
+        self.requests.send(Request { checkpoint, syncs, names, given_up }).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
+    }
+
+    /// The checkpoint in flight is not wanted any more: it fails, unless it has its name already. A sync that the thread is
+    /// in the middle of is not cut short.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
     }
 
     /// The result of a checkpoint that has been completed since it was last asked for.
@@ -165,6 +152,21 @@ impl<'scope> Saver<'scope> {
             }
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(gone()),
+        }
+    }
+
+    /// Waits for the checkpoint in flight, but no longer than a time.
+    pub fn wait_for(&mut self, time: Duration) -> Result<Option<Completed>> {
+        if !self.is_busy {
+            return Ok(None);
+        }
+        match self.results.recv_timeout(time) {
+            Ok(completed) => {
+                self.is_busy = false;
+                Ok(Some(completed))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(gone()),
         }
     }
 
@@ -196,12 +198,12 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs, names }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, names, given_up }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, checkpoint, &syncs).map(|saved| {
+        let outcome = save(world, &mut store, checkpoint, &syncs, &given_up).map(|saved| {
             name(world, &mut store, &saved, &names);
             retire(world, &mut store, &saved, keep_now);
             let parent_of_next = store.parent_of_next();
@@ -218,12 +220,14 @@ fn serve(
 fn save(
     world: &World,
     store: &mut Store,
-    checkpoint: FrozenCheckpoint,
+    checkpoint: Draft,
     syncs: &Syncs,
+    given_up: &AtomicBool,
 ) -> std::result::Result<Saved, SaveFailure> {
-    let checkpoint = checkpoint.into_bytes();
+    let trigger = checkpoint.manifest.trigger.word();
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let saved = store.save(&checkpoint).map_err(|failure| {
+    let is_wanted = || !given_up.load(Ordering::SeqCst);
+    let saved = store.save_while(checkpoint, &is_wanted).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;
@@ -232,7 +236,6 @@ fn save(
     let now = u64::try_from(world.clock.monotonic().as_micros()).unwrap_or(u64::MAX);
     progress.last_checkpoint_micros.store(now, Ordering::Relaxed);
     let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
-    let trigger = checkpoint.manifest.trigger.word();
     world.observer.event(Event::Saved { sequence, trigger, bytes });
     Ok(saved)
 }

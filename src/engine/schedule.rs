@@ -4,7 +4,7 @@ use super::ordered::Ordered;
 use super::pipeline::Ending;
 use super::saver::{Completed, SavedAs, Saver};
 use super::summary::Summary;
-use super::world::{RunOptions, World};
+use super::world::{RunOptions, StopAfter, World};
 use crate::checkpoint::settings::CheckpointSettings;
 use crate::checkpoint::trigger::{self, AfterFailure, Cost, Costs, Decision, Facts, Requests};
 use crate::checkpoint::{CheckpointId, Phase, Trigger};
@@ -39,14 +39,19 @@ pub struct Schedule<'scope> {
     world: World,
     /// `None` where the run cannot be resumed.
     saver: Option<Saver<'scope>>,
+    stop: StopAfter,
+    /// When the run began, and what was counted before it.
+    began: Duration,
+    records_before: u64,
     /// What the next checkpoint may build on: the last one, once it is saved.
     parent: Option<CheckpointId>,
-    stop_after_barriers: Option<u64>,
     barriers: u64,
     /// The counters at the last checkpoint taken.
     since: Mark,
     /// When the last one was saved or given up.
     finished_at: Duration,
+    /// Until when the one in flight must be saved; `None` where the run waits for it anyway, or it was given up.
+    deadline: Option<Duration>,
     /// How long the last barrier took.
     pause: Duration,
     costs: Costs,
@@ -62,8 +67,12 @@ pub struct Schedule<'scope> {
 pub enum StopCause {
     /// A signal.
     Signal(i32),
+    /// The time given to the run is over.
+    Time(Duration),
+    /// So many records were read as the run was told to.
+    Records(u64),
     /// The number of barriers given to the run.
-    Early,
+    Barriers,
 }
 
 /// Counters at a checkpoint.
@@ -75,12 +84,13 @@ struct Mark {
 }
 
 impl<'scope> Schedule<'scope> {
-    /// A schedule whose clock starts now.
+    /// The schedule of a run that began some time ago, and whose clock for checkpoints starts now.
     pub fn new(
         job: &Job,
         options: &RunOptions,
         world: &World,
         saver: Option<Saver<'scope>>,
+        began: Duration,
         parent: Option<CheckpointId>,
     ) -> Self {
         let now = world.clock.monotonic();
@@ -88,11 +98,14 @@ impl<'scope> Schedule<'scope> {
             settings: job.checkpoint.clone(),
             world: world.clone(),
             saver,
+            stop: options.stop,
+            began,
+            records_before: 0,
             parent,
-            stop_after_barriers: options.stop_after_barriers,
             barriers: 0,
             since: Mark { at: now, records: 0, bytes: 0 },
             finished_at: now,
+            deadline: None,
             pause: Duration::ZERO,
             costs: Costs::default(),
             failed_in_a_row: 0,
@@ -106,6 +119,7 @@ impl<'scope> Schedule<'scope> {
     /// are made, so that its `now()` and their staged names are known from here on.
     pub fn begin(&mut self, ordered: &mut Ordered<'_>) -> Result<()> {
         self.since = self.mark(ordered);
+        self.records_before = self.since.records;
         if ordered.is_new && self.saver.is_some() {
             self.save_and_wait(ordered, Trigger::Start)?;
         }
@@ -125,14 +139,25 @@ impl<'scope> Schedule<'scope> {
         {
             self.note(completed)?;
         }
-        let signal = self.world.requests.stop_signal();
-        let facts = self.facts(ordered, signal, happened);
-        let Decision::Take(trigger) = trigger::decide(&facts, &self.settings) else {
+        let now = self.mark(ordered);
+        if self.deadline.is_some_and(|deadline| now.at >= deadline) {
+            self.give_up();
+        }
+        let (signal, enough) = (self.world.requests.stop_signal(), self.enough(now));
+        let requests = Requests {
+            interrupted: signal.is_some(),
+            enough: enough.is_some(),
+            asked: self.world.requests.take_checkpoint(),
+            predicate_held: happened == Happened::PredicateHeld,
+            file_ended: happened == Happened::FileEnded,
+        };
+        let Decision::Take(trigger) = trigger::decide(&self.facts(now, requests), &self.settings)
+        else {
             return Ok(Verdict::GoOn);
         };
-        self.stopped_by = match (trigger, signal) {
-            (Trigger::Interrupt, Some(signal)) => Some(StopCause::Signal(signal)),
-            (Trigger::StopEarly, _) => Some(StopCause::Early),
+        self.stopped_by = match trigger {
+            Trigger::Interrupt => signal.map(StopCause::Signal),
+            Trigger::StopEarly => enough,
             _ => None,
         };
         if self.stopped_by.is_some() {
@@ -142,27 +167,36 @@ impl<'scope> Schedule<'scope> {
         if self.saver.is_some() {
             self.wait()?;
             self.take(ordered, trigger)?;
+            self.deadline = self.settings.timeout.map(|timeout| self.since.at + timeout);
         }
         Ok(Verdict::GoOn)
     }
 
-    fn facts(&self, ordered: &Ordered<'_>, signal: Option<i32>, happened: Happened) -> Facts {
-        let now = self.mark(ordered);
+    /// How many more records the run may read, where it was told to stop behind some.
+    pub fn records_left(&self, ordered: &Ordered<'_>) -> Option<u64> {
+        let read = ordered.counters.records_read - self.records_before;
+        self.stop.records.map(|records| records.saturating_sub(read))
+    }
+
+    /// Why the run was to come no further than to here; `None` where it goes on.
+    fn enough(&self, now: Mark) -> Option<StopCause> {
+        let StopAfter { time, records, barriers } = self.stop;
+        let (passed, read) = (now.at - self.began, now.records - self.records_before);
+        let is_time = time.filter(|time| passed >= *time).map(StopCause::Time);
+        let is_read = records.filter(|records| read >= *records).map(StopCause::Records);
+        let is_last = barriers.filter(|barriers| self.barriers >= *barriers);
+        is_time.or(is_read).or(is_last.map(|_| StopCause::Barriers))
+    }
+
+    fn facts(&self, now: Mark, requests: Requests) -> Facts {
         let is_busy = self.saver.as_ref().is_some_and(Saver::is_busy);
-        let is_last = |barriers| self.barriers >= barriers;
         Facts {
             now: now.at,
             last_taken: self.since.at,
             last_finished: (!is_busy).then_some(self.finished_at),
             records: now.records - self.since.records,
             bytes: now.bytes - self.since.bytes,
-            requests: Requests {
-                interrupted: signal.is_some(),
-                out_of_time: self.stop_after_barriers.is_some_and(is_last),
-                asked: self.world.requests.take_checkpoint(),
-                predicate_held: happened == Happened::PredicateHeld,
-                file_ended: happened == Happened::FileEnded,
-            },
+            requests,
             costs: self.costs,
         }
     }
@@ -192,8 +226,25 @@ impl<'scope> Schedule<'scope> {
         self.wait()
     }
 
+    /// The checkpoint in flight takes too long: it counts as failed unless it has its name already.
+    fn give_up(&mut self) {
+        self.deadline = None;
+        if let Some(saver) = &self.saver {
+            saver.give_up();
+            let note = "saving a checkpoint takes longer than its `timeout`".to_owned();
+            self.world.observer.event(Event::Note(note));
+        }
+    }
+
     /// Waits for the checkpoint in flight.
     fn wait(&mut self) -> Result<()> {
+        if let (Some(saver), Some(deadline)) = (&mut self.saver, self.deadline) {
+            let left = deadline.saturating_sub(self.world.clock.monotonic());
+            if let Some(completed) = saver.wait_for(left)? {
+                return self.note(completed);
+            }
+            self.give_up();
+        }
         let Some(saver) = &mut self.saver else { return Ok(()) };
         match saver.wait()? {
             Some(completed) => self.note(completed),
@@ -203,6 +254,7 @@ impl<'scope> Schedule<'scope> {
 
     fn note(&mut self, completed: Completed) -> Result<()> {
         let Completed { trigger, busy, outcome } = completed;
+        self.deadline = None;
         self.finished_at = self.world.clock.monotonic();
         let total = self.finished_at.saturating_sub(self.since.at) + self.pause;
         self.costs = self.costs.with(Cost { busy: busy + self.pause, total });
@@ -216,7 +268,8 @@ impl<'scope> Schedule<'scope> {
             }
             Err(failure) => {
                 self.failed_in_a_row += 1;
-                let after = trigger::after_failure(self.failed_in_a_row, trigger);
+                let tolerated = self.settings.tolerated_failures;
+                let after = trigger::after_failure(self.failed_in_a_row, trigger, tolerated);
                 if !failure.may_go_on || after == AfterFailure::Stop {
                     self.saver = None;
                     return Err(failure.error);
@@ -236,7 +289,7 @@ impl<'scope> Schedule<'scope> {
             Err(error) => error,
         };
         let is_worth_saving = match error.kind {
-            Kind::Failed | Kind::RejectLimit => true,
+            Kind::Failed | Kind::RejectLimit | Kind::StateLimit => true,
             Kind::Internal
             | Kind::Usage
             | Kind::NoInput
@@ -266,7 +319,8 @@ impl<'scope> Schedule<'scope> {
     /// What this run did about checkpoints, and how far it came.
     pub fn summary(&self, ordered: &Ordered<'_>) -> Summary {
         Summary {
-            counters: ordered.counters,
+            counters: ordered.counted(),
+            round: ordered.round.as_ref().map(|round| round.number),
             sequence: self.sequence,
             checkpoints: self.checkpoints,
             resumed: None,

@@ -116,6 +116,10 @@ impl NewSpill for NewFile {
         self.writer.append(block)
     }
 
+    fn place(&self) -> u64 {
+        self.writer.place()
+    }
+
     fn finish(self: Box<Self>) -> Result<Spill> {
         let NewFile { writer, spills } = *self;
         let (entry, path, file) = writer.finish()?;

@@ -25,6 +25,15 @@ pub struct Chunk {
     pub end: u64,
     /// Its records, cut where the checkpoint predicate held; each piece ends in a barrier.
     pub pieces: Vec<Piece>,
+    /// Whether the input ends in it with a record that is not whole yet, and is left for the next round.
+    pub is_open: bool,
+}
+
+impl Chunk {
+    /// A chunk without records.
+    pub fn empty(at: u64) -> Chunk {
+        Chunk { start: at, end: at, pieces: Vec::new(), is_open: false }
+    }
 }
 
 /// A run of records of a chunk that is applied as one.
@@ -134,6 +143,8 @@ pub struct Worker<'a> {
     chunks: Chunks,
     /// The bytes of the last chunks; those that nobody else looks at any more are used again.
     windows: Vec<Arc<Vec<u8>>>,
+    /// A piece ends behind so many records of a chunk.
+    split: Option<u32>,
 }
 
 impl<'a> Worker<'a> {
@@ -144,7 +155,7 @@ impl<'a> Worker<'a> {
         storage: &'a dyn Storage,
         chunks: Chunks,
     ) -> Worker<'a> {
-        Worker { plan, inputs, storage, chunks, windows: Vec::new() }
+        Worker { plan, inputs, storage, chunks, windows: Vec::new(), split: None }
     }
 
     /// Processes a chunk; `None` when its start could not be guessed, or the guess led nowhere.
@@ -153,13 +164,13 @@ impl<'a> Worker<'a> {
         let nominal = self.chunks.range(task.number);
         let (nominal_start, nominal_end) = (nominal.start, nominal.end.min(input.size));
         let start = match task.start {
-            Start::Guess if nominal_start <= input.data_start => Start::Exact(input.data_start),
+            Start::Guess if nominal_start <= input.from.offset => Start::Exact(input.from.offset),
             start => start,
         };
         if let Start::Exact(start) = start
             && start >= nominal_end
         {
-            return Ok(Some(Chunk { start, end: start, pieces: Vec::new() }));
+            return Ok(Some(Chunk::empty(start)));
         }
         let opened = self.inputs.handle(self.storage, task.source)?;
         // A guess needs to see whether the byte before the chunk ended a line.
@@ -189,7 +200,10 @@ impl<'a> Worker<'a> {
                 }
                 CutOutcome::NeedMore => wanted *= 2,
                 CutOutcome::Cut(cut) => {
-                    return Ok(Some(self.chunk(base, cut, &cut_again)));
+                    let mut chunk = self.chunk(base, cut, &cut_again);
+                    // Nothing but a record that is not given ends a chunk before its end.
+                    chunk.is_open = self.plan.leaves_open && chunk.end < nominal_end;
+                    return Ok(Some(chunk));
                 }
                 CutOutcome::Oversize { before, skip } => {
                     let mut chunk = self.chunk(base, before, &cut_again);
@@ -211,6 +225,29 @@ impl<'a> Worker<'a> {
         Arc::default()
     }
 
+    /// What a worker made of a chunk whose first record is now known to start at `start`, or what should have been made
+    /// of it. Where it has more than `records_max` records a piece ends behind these.
+    pub fn exactly(
+        &mut self,
+        task: Task,
+        processed: Option<Chunk>,
+        start: u64,
+        records_max: Option<u64>,
+    ) -> Result<Chunk> {
+        let chunk = match processed {
+            Some(chunk) if chunk.start == start => chunk,
+            _ => self.process_exact(task, start)?,
+        };
+        let records: u64 = chunk.pieces.iter().map(|piece| piece.records).sum();
+        let Some(records_max) = records_max.filter(|records_max| *records_max < records) else {
+            return Ok(chunk);
+        };
+        self.split = u32::try_from(records_max).ok();
+        let chunk = self.process_exact(task, start);
+        self.split = None;
+        chunk
+    }
+
     /// Processes a chunk whose first record is known to start at `start`.
     pub fn process_exact(&mut self, task: Task, start: u64) -> Result<Chunk> {
         let chunk = self.process(Task { start: Start::Exact(start), ..task })?;
@@ -225,7 +262,7 @@ impl<'a> Worker<'a> {
         loop {
             let pieces = self.pieces(base, cut, rows_max);
             if rows_max == 1 || !pieces.iter().any(|piece| piece.product.has_too_much_text()) {
-                return Chunk { start, end, pieces };
+                return Chunk { start, end, pieces, is_open: false };
             }
             rows_max = rows_max.div_ceil(4);
             cut = match cut_again() {
@@ -243,7 +280,7 @@ impl<'a> Worker<'a> {
         let Cut { start, end, lines, mut batch } = cut;
         batch.filtered = self.plan.filtered();
         let rows = u32::try_from(batch.rows).expect("rows have 32 bits");
-        let ends = piece_ends(rows, rows_max, &self.predicate_rows(&mut batch));
+        let ends = piece_ends(rows, rows_max, self.stops(&mut batch));
         let mut extent = Extent { base, start: narrow(start), first_row: 0 };
         if let [(_, happened)] = *ends {
             let (records, end) = (u64::from(rows), base + end as u64);
@@ -265,6 +302,19 @@ impl<'a> Worker<'a> {
             extent = Extent { base, start: narrow(piece_end), first_row: end_row };
         }
         pieces
+    }
+
+    /// Where pieces must end: how many rows are before it, and why.
+    fn stops(&self, batch: &mut Batch) -> Vec<(u32, Happened)> {
+        let behind = |row: &u32| (*row + 1, Happened::PredicateHeld);
+        let mut stops: Vec<_> = self.predicate_rows(batch).iter().map(behind).collect();
+        if let Some(split) = self.split
+            && (split as usize) < batch.rows
+            && let Err(place) = stops.binary_search_by_key(&split, |(end, _)| *end)
+        {
+            stops.insert(place, (split, Happened::Nothing));
+        }
+        stops
     }
 
     /// The rows for which the checkpoint predicate holds. It only decides about checkpoints: a faulty row is none.
@@ -319,12 +369,11 @@ pub fn encode(plan: &Plan, mut batch: Batch, extent: Option<Extent>) -> Encoded 
     Encoded { parts, written, filtered, rejects }
 }
 
-/// Where pieces end, as rows behind their last one: behind the predicate's rows, and so that none is too long.
-fn piece_ends(rows: u32, rows_max: u32, predicate_rows: &[u32]) -> Vec<(u32, Happened)> {
+/// Where pieces end, as rows behind their last one: where they must, and so that none is too long.
+fn piece_ends(rows: u32, rows_max: u32, stops: Vec<(u32, Happened)>) -> Vec<(u32, Happened)> {
     let mut ends = Vec::new();
     let mut from = 0;
-    let stops = predicate_rows.iter().map(|row| (row + 1, Happened::PredicateHeld));
-    for (end, happened) in stops.chain([(rows, Happened::Nothing)]) {
+    for (end, happened) in stops.into_iter().chain([(rows, Happened::Nothing)]) {
         while end - from > rows_max {
             from += rows_max;
             ends.push((from, Happened::Nothing));
@@ -409,6 +458,10 @@ impl Worker<'_> {
             if found.is_some() {
                 break;
             }
+        }
+        if self.plan.leaves_open && skip.is_open() {
+            chunk.is_open = true;
+            return Ok(());
         }
         let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes() };
         let (origin, raw) = (Some(origin), Some(kept));

@@ -46,8 +46,19 @@ pub struct RunOptions {
     pub overwrite: bool,
     /// Whether a job folder that others may write is accepted.
     pub unsafe_directory: bool,
-    /// Take a checkpoint and stop after so many barriers.
-    pub stop_after_barriers: Option<u64>,
+    /// Where this run stops, with a checkpoint, though there is more to do.
+    pub stop: StopAfter,
+}
+
+/// Where a run stops, with a checkpoint, though there is more to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StopAfter {
+    /// At the first barrier after so long.
+    pub time: Option<Duration>,
+    /// Behind exactly so many records of this run.
+    pub records: Option<u64>,
+    /// After so many barriers.
+    pub barriers: Option<u64>,
 }
 
 impl RunOptions {

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How many complete checkpoints are kept where the job does not say.
 const KEEP_DEFAULT: u64 = 3;
 
+/// How many failures in a row are tolerated where the job does not say.
+const FAILURES_TOLERATED: u32 = 2;
+
 /// The most checkpoints to keep: each is a file that every start reads the name of.
 const KEEP_MAX: u64 = 1000;
 
@@ -22,7 +25,8 @@ pub fn understand(
     folder: &Path,
     name: &str,
 ) -> Understood<CheckpointSettings> {
-    let (interval, interval_written) = interval(&mut section).unzip();
+    let (interval, interval_written) =
+        duration(&mut section, "interval", Least::MoreThanNothing).unzip();
     let every_records = section.count("every_records", 1);
     let (every_bytes, every_bytes_written) = section.size("every_bytes", 1).unzip();
     let at_file_end = section.boolean("at_file_end").unwrap_or(false);
@@ -32,6 +36,11 @@ pub fn understand(
     let directory_written = directory.map_or(default_directory.as_str(), |text| &text.written);
     let directory_text = directory.map_or(default_directory.as_str(), |text| &text.text);
     let keep = keep(&mut section);
+    let (min_pause, min_pause_written) =
+        duration(&mut section, "min_pause", Least::Nothing).unzip();
+    let (timeout, timeout_written) =
+        duration(&mut section, "timeout", Least::MoreThanNothing).unzip();
+    let (tolerated_failures, tolerated_written) = tolerated_failures(&mut section);
     section.finish();
     let effective = json!({
         "interval": interval_written,
@@ -41,6 +50,9 @@ pub fn understand(
         "when": when.map(|text| &text.written),
         "directory": directory_written,
         "keep": keep,
+        "min_pause": min_pause_written,
+        "timeout": timeout_written,
+        "tolerated_failures": tolerated_written,
     });
     let settings = CheckpointSettings {
         directory: paths::resolve(folder, directory_text),
@@ -50,35 +62,56 @@ pub fn understand(
         every_bytes,
         at_file_end,
         when: when.map(Text::sql),
+        min_pause,
+        timeout,
+        tolerated_failures,
     };
     Understood { settings, effective }
 }
 
-fn interval(section: &mut Section<'_, '_>) -> Option<(Duration, Json)> {
-    let entry = section.entry("interval")?;
+/// The shortest duration that makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Least {
+    Nothing,
+    MoreThanNothing,
+}
+
+fn duration(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    least: Least,
+) -> Option<(Duration, Json)> {
+    let entry = section.entry(key)?;
     let hint = "write it like \"30s\", \"5m\", \"1h30m\" or \"500ms\"";
     let Value::Text(text) = &entry.node.value else {
-        let message = "`interval` in [checkpoint] must be a duration with its unit";
+        let message = format!("`{key}` in [checkpoint] must be a duration with its unit");
         let problem = Diagnostic::at(entry.node.place.clone(), message)
             .with_label(format!("this is {}", entry.node.value.kind()));
         return section.refuse(match entry.node.value {
             Value::Integer(number) => {
-                problem.with_hint(format!("for seconds write `interval = \"{number}s\"`"))
+                problem.with_hint(format!("for seconds write `{key} = \"{number}s\"`"))
             }
             _ => problem.with_hint(hint),
         });
     };
     match units::duration(&text.text) {
-        Some(Duration::ZERO) => {
-            let message = "`interval` in [checkpoint] must be longer than nothing";
+        Some(Duration::ZERO) if least == Least::MoreThanNothing => {
+            let message = format!("`{key}` in [checkpoint] must be longer than nothing");
             section.refuse(Diagnostic::at(text.place.clone(), message).with_hint(hint))
         }
-        Some(interval) => Some((interval, json!(text.written))),
+        Some(duration) => Some((duration, json!(text.written))),
         None => {
             let message = format!("`{}` is no duration", text.text);
             section.refuse(Diagnostic::at(text.place.clone(), message).with_hint(hint))
         }
     }
+}
+
+/// How many failures are tolerated; any greater number is as good as without end.
+fn tolerated_failures(section: &mut Section<'_, '_>) -> (u32, Option<u64>) {
+    let written = section.count("tolerated_failures", 0);
+    let number = written.map_or(FAILURES_TOLERATED, |n| u32::try_from(n).unwrap_or(u32::MAX));
+    (number, written)
 }
 
 fn keep(section: &mut Section<'_, '_>) -> u64 {

@@ -24,7 +24,7 @@ pub struct Change {
 pub enum ChangeClass {
     /// No output byte depends on it: go on.
     ///
-    /// `name`, `checkpoint.*`, `rejects.limit`, `sink.overwrite`, `sink.partitions_max`, `source.verify`, the `memory` of
+    /// `name`, `checkpoint.*`, `state.*`, `rejects.limit`, `sink.overwrite`, `sink.partitions_max`, `source.verify`, the `memory` of
     /// a `sort`, and the name of a step without state.
     Cosmetic,
     /// It acts on records from now on, and those before it were made otherwise: go on only if told to.
@@ -127,7 +127,7 @@ impl Chain<'_> {
         let words: Vec<&str> = path.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["name"]
-            | ["checkpoint", ..]
+            | ["checkpoint" | "state", ..]
             | ["rejects", "limit"]
             | ["sink", "overwrite" | "partitions_max"]
             | ["sink", _, "overwrite" | "partitions_max"]

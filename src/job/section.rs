@@ -304,5 +304,11 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("when", "[checkpoint]"),
     ("directory", "[checkpoint]"),
     ("keep", "[checkpoint]"),
+    ("min_pause", "[checkpoint]"),
+    ("timeout", "[checkpoint]"),
+    ("tolerated_failures", "[checkpoint]"),
+    ("ttl", "`dedup`"),
+    ("memory", "[state]"),
+    ("max_state", "[state]"),
     ("name", "the top of the file, [[transform]] or [sink]"),
 ];

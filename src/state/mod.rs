@@ -31,11 +31,15 @@ mod extreme;
 
 pub mod few_keys;
 
+mod filter;
+
 mod finish;
 
 mod form;
 
 pub mod key;
+
+mod keyed;
 
 mod listed;
 
@@ -65,7 +69,9 @@ pub use accumulator::{Accumulator, AccumulatorKind, Shared};
 pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
+pub use filter::Filter;
 pub use key::Keys;
+pub use keyed::{Keyed, SharedKeyed};
 pub use order::OrderKeys;
 pub use pages::{Cells, Pages};
 pub use stored::Stored;

@@ -155,6 +155,17 @@ impl<T: Clone> Pages<T> {
         }
     }
 
+    /// Puts other values in the places of a part, in their order.
+    pub fn put(&mut self, part: &Part, values: Pages<T>) {
+        if part.is_all() {
+            *self = values;
+            return;
+        }
+        for (entry, value) in part.entries().zip(values.iter()) {
+            self.cell(entry).clone_from(value);
+        }
+    }
+
     /// The first page, where all values are in it.
     pub fn only_page(&mut self) -> Option<&mut [T]> {
         match &mut *self.pages {

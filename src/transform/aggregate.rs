@@ -14,7 +14,8 @@
 //! names of `select`, and aggregates of its own.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
-use super::groups::{Giving, GroupOrder, Grouping, Groups, Part};
+use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};
+use super::spills::Spill;
 use super::{Action, Advanced, Context, Drained, Shown, Snapshot, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
@@ -102,13 +103,14 @@ pub fn finish_binding(
 }
 
 impl Stateful for Aggregate {
-    type State = Groups;
+    type State = LargeGroups;
     type Prepared = Part;
     const VERSION: u32 = 2;
     const DRAINS_AHEAD: bool = true;
+    const SPILLS: bool = true;
 
-    fn new_state(&self) -> Groups {
-        self.grouping.new_groups()
+    fn new_state(&self) -> LargeGroups {
+        self.grouping.new_large()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Part {
@@ -117,12 +119,13 @@ impl Stateful for Aggregate {
 
     fn advance(
         &self,
-        _context: Context<'_>,
-        groups: &mut Groups,
+        context: Context<'_>,
+        groups: &mut LargeGroups,
         batch: &mut Batch,
         part: Part,
     ) -> Result<Advanced> {
-        self.grouping.add(groups, &part);
+        let (memory, spills) = (context.tools.memory(), context.tools.spills());
+        self.grouping.add_large(groups, &part, memory, spills)?;
         batch.selection.clear();
         Ok(Advanced::default())
     }
@@ -130,11 +133,10 @@ impl Stateful for Aggregate {
     fn drain(
         &self,
         context: Context<'_>,
-        groups: &mut Groups,
+        groups: &mut LargeGroups,
         rows_max: usize,
     ) -> Result<Option<Batch>> {
-        let slots = context.tools.slots();
-        let next = self.grouping.next_groups(groups, self.giving, rows_max, slots);
+        let next = self.grouping.next_of_large(groups, self.giving, rows_max, context)?;
         let Some(mut batch) = next else { return Ok(None) };
         if let Some(having) = &self.having {
             let column = having.evaluate(&batch, &batch.selection);
@@ -157,44 +159,59 @@ impl Stateful for Aggregate {
         Ok(Some(batch))
     }
 
-    fn drained(&self, groups: &Groups) -> Drained {
-        Drained(vec![groups.drained() as u64])
+    fn drained(&self, groups: &LargeGroups) -> Drained {
+        groups.drained()
     }
 
-    fn set_drained(&self, groups: &mut Groups, drained: &Drained) {
-        if let [count] = *drained.0 {
-            groups.set_drained(usize::try_from(count).unwrap_or(usize::MAX));
-        }
+    fn set_drained(&self, groups: &mut LargeGroups, drained: &Drained) {
+        groups.set_drained(drained);
     }
 
-    fn write(&self, _context: Context<'_>, groups: &mut Groups, out: &mut Writer) -> Result<()> {
-        self.grouping.write(groups, out);
+    fn spills(&self, groups: &LargeGroups) -> Vec<Spill> {
+        groups.spills()
+    }
+
+    fn bytes(&self, groups: &LargeGroups) -> u64 {
+        self.grouping.bytes_of_large(groups)
+    }
+
+    fn write(
+        &self,
+        _context: Context<'_>,
+        groups: &mut LargeGroups,
+        out: &mut Writer,
+    ) -> Result<()> {
+        self.grouping.write_large(groups, out);
         Ok(())
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
-        self.grouping.read(reader)
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<LargeGroups, Unreadable> {
+        self.grouping.read_large(reader)
     }
 
-    fn show(&self, groups: &Groups, entries: Range<usize>) -> Option<Shown> {
-        Some(self.grouping.show(groups, entries))
+    fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
+        self.grouping.show_large(groups, entries)
     }
 
     fn freeze(
         &self,
         _context: Context<'_>,
-        groups: &mut Groups,
+        groups: &mut LargeGroups,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        Ok(self.grouping.freeze(groups, is_all_asked))
+        Ok(self.grouping.freeze_large(groups, is_all_asked))
     }
 
     fn extend(
         &self,
         _context: Context<'_>,
-        groups: &mut Groups,
+        groups: &mut LargeGroups,
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
-        self.grouping.extend(groups, reader)
+        self.grouping.extend_large(groups, reader)
     }
 }

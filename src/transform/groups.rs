@@ -3,6 +3,14 @@
 //! A worker makes the groups of its batch, the ordered stage merges them in input order, and at the end they are
 //! given out some at a time, in the order in which they were first seen or in another one.
 
+mod blocks;
+
+mod large;
+
+mod merged;
+
+pub use large::LargeGroups;
+
 use super::shown::{self, Shown};
 use super::{Frozen, Snapshot};
 use crate::error::Result;
@@ -153,15 +161,7 @@ impl Grouping {
 
     /// No groups; the one group of everything is there from the start.
     pub fn new_groups(&self) -> Groups {
-        let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
-        let mut groups = Groups {
-            keys: KeyTable::default(),
-            accumulators,
-            changes: Changes::default(),
-            drained: 0,
-            order: None,
-            total: None,
-        };
+        let mut groups = self.no_groups();
         if self.keys.is_empty() {
             groups.keys.insert(key::hash(b""), b"");
             groups.accumulators.iter_mut().for_each(|one| one.grow(1));
@@ -277,17 +277,10 @@ impl Grouping {
         if rows == 0 {
             return None;
         }
-        let mut ids = groups.ids(groups.drained..groups.drained + rows);
-        let mut bytes = 0;
-        let mut fits = |id: u32| {
-            let before = bytes;
-            bytes += groups.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
-            before == 0 || bytes <= BATCH_BYTES
-        };
-        let count = ids.iter().take_while(|id| fits(**id)).count();
-        ids.truncate(count.max(1));
+        let ids = groups.ids(groups.drained..groups.drained + rows);
+        let ids = groups.fitting(&ids);
         groups.drained += ids.len();
-        Some(self.batch_of(groups, &ids, slots))
+        Some(self.batch_of(groups, ids, slots))
     }
 
     /// Some groups as records.
@@ -447,8 +440,28 @@ impl Groups {
 
     /// What the first call counted in all groups; asked only when no more records come.
     pub fn total(&mut self) -> u64 {
-        let total = self.total.unwrap_or_else(|| self.counts().iter().sum());
+        let total = self.total.unwrap_or_else(|| self.counted());
         *self.total.insert(total)
+    }
+
+    /// What the first call counted in all groups; nothing where it does not count.
+    fn counted(&self) -> u64 {
+        match self.accumulators.first() {
+            Some(Accumulator::Count(counts)) => counts.iter().sum(),
+            _ => 0,
+        }
+    }
+
+    /// The first of some groups whose results fit into a batch; at least one.
+    fn fitting<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        let mut bytes = 0;
+        let mut fits = |id: u32| {
+            let before = bytes;
+            bytes += self.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
+            before == 0 || bytes <= BATCH_BYTES
+        };
+        let count = ids.iter().take_while(|id| fits(**id)).count();
+        &ids[..count.max(1).min(ids.len())]
     }
 
     /// How many groups were already given out.

@@ -46,6 +46,8 @@ mod multiply;
 
 mod offset;
 
+mod parts;
+
 mod pivot;
 
 mod project;
@@ -53,6 +55,8 @@ mod project;
 pub mod reference;
 
 mod rewrite;
+
+mod runs;
 
 mod sample;
 

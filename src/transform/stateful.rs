@@ -33,6 +33,9 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// and go back by [`Stateful::set_drained`].
     const DRAINS_AHEAD: bool = false;
 
+    /// Whether the state puts what is more than [`Tools::memory`] into spills.
+    const SPILLS: bool = false;
+
     /// The state before the first record.
     fn new_state(&self) -> Self::State;
 
@@ -82,12 +85,20 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Appends the whole state.
-    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()>;
+    /// About how many bytes the state takes in memory; it need not be looked through to know that.
+    fn bytes(&self, _state: &Self::State) -> u64 {
+        0
+    }
+
+    /// Appends the whole state. A step has this or [`Stateful::freeze`], of which each can be made of the other.
+    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()> {
+        self.freeze(context, state, true)?.frozen().write(out);
+        Ok(())
+    }
 
     /// What is to be saved of the state as it is now. The state goes on, and what it comes to does not change what was
-    /// frozen. Where not all is asked for, it may be what changed since it was frozen or read the last time. The
-    /// default writes everything at once, which is right for states that stay small.
+    /// frozen. Where not all is asked for, it may be what changed since it was frozen or read the last time. The default
+    /// writes everything at once, which is right for states that stay small.
     fn freeze(
         &self,
         context: Context<'_>,
@@ -198,6 +209,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn version(&self) -> u32;
     /// See [`Stateful::DRAINS_AHEAD`].
     fn drains_ahead(&self) -> bool;
+    /// See [`Stateful::SPILLS`].
+    fn spills_more(&self) -> bool;
+    /// See [`Stateful::bytes`].
+    fn bytes(&self, state: &State) -> u64;
     /// See [`Stateful::new_state`].
     fn new_state(&self) -> State;
     /// See [`Stateful::prepare`].
@@ -273,6 +288,14 @@ impl<S: Stateful> AnyStateful for S {
 
     fn drains_ahead(&self) -> bool {
         S::DRAINS_AHEAD
+    }
+
+    fn spills_more(&self) -> bool {
+        S::SPILLS
+    }
+
+    fn bytes(&self, state: &State) -> u64 {
+        Stateful::bytes(self, state.as_ref::<S>())
     }
 
     fn new_state(&self) -> State {

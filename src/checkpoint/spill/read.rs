@@ -55,7 +55,7 @@ impl SpillReader {
         Ok(check().map(|()| SpillReader { file, length }))
     }
 
-    /// The block at a place, which is 0 or what [`SpillBlock::next`] said; `None` behind the last one.
+    /// The block at a place, which is 0 or what [`SpillBlock::next`] or [`super::SpillWriter::place`] said; `None` behind the last one.
     pub fn block(&self, place: u64) -> Found<Option<SpillBlock>> {
         let place = if place == 0 { HEADER_BYTES as u64 } else { place };
         let mut front = [0; BLOCK_HEADER_BYTES];

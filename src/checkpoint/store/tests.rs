@@ -116,6 +116,21 @@ fn a_delta_on_anything_but_the_last_checkpoint_is_not_saved() {
 }
 
 #[test]
+fn a_checkpoint_that_nobody_wants_any_more_leaves_nothing_and_the_next_one_is_saved() {
+    let disk = disk_with(1);
+    let (mut store, _) = ready(&disk);
+    let names = || sorted(disk.list(Path::new(DIRECTORY)).expect("a folder"));
+    let before = names();
+    let given_up =
+        store.save_while(samples::base(2).into(), &|| false).expect_err("it is given up");
+    assert!(matches!(&given_up, SaveError::Failed(_)), "{given_up:?}");
+    assert_eq!(names(), before);
+    let saved = save(&mut store, &samples::base(3));
+    // Its number is used up.
+    assert_eq!(saved.id.sequence, Sequence(3));
+}
+
+#[test]
 fn a_file_that_somebody_put_back_is_durable_once_it_is_loaded() {
     let disk = disk_with(2);
     let bytes = disk.file(path(2)).expect("there");

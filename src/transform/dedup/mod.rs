@@ -12,22 +12,36 @@
 //! [[transform]]
 //! name  = "repeats"
 //! dedup = { key = ["order_id"], mark = "is_repeat" }
+//!
+//! [[transform]]
+//! name  = "once-a-week"
+//! dedup = { key = ["order_id"], ttl = "7d", time = "ordered_at" }
 //! ```
 //!
 //! A NULL is a key like any other. Without `key` the whole record is the key. `keep = "first"`, the default, lets the first
 //! record of each key through at once. `keep = "last"` holds one record of each key and gives them when the input has
 //! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
 //! the first record of a key.
+//!
+//! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
+//! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
+//! record without a time counts at the event time at which it comes.
+
+mod known;
 
 mod last;
 
+mod timed;
+
 use super::binder::{Binder, Bound, read_by};
 use super::shown::{ids, texts_of};
-use super::{Action, Advanced, Context, Frozen, Keeper, Shown, Snapshot, Stateful, groups};
+use super::spills::Spill;
+use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
-use crate::expr::Expression;
+use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
+use known::Known;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -40,9 +54,23 @@ pub struct Settings {
     pub keep: Keep,
     /// The name of the column that marks all others instead of dropping them.
     pub mark: Option<Sql>,
+    /// How long a key is remembered.
+    pub ttl: Option<Ttl>,
     /// Where it stands in the job file.
     pub place: Range<usize>,
 }
+
+/// How long something is remembered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ttl {
+    /// When a record happened.
+    pub time: Sql,
+    /// Microseconds of event time.
+    pub micros: i64,
+}
+
+/// At least such a part of the memory is for keys, however much the filters of the runs take.
+const KEYS_SHARE_MIN: u64 = 4;
 
 /// Which record of a key stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +102,21 @@ struct First {
 
 /// Binds a `dedup`.
 pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
-    let (reads, key) = bind_key(settings, binder)?;
+    let (mut reads, key) = bind_key(settings, binder)?;
     let names = match settings.key.as_slice() {
         [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
         key => key.iter().map(|sql| sql.text.clone()).collect(),
     };
+    if let Some(ttl) = &settings.ttl {
+        let time = expr::bind_moment(&ttl.time, &mut binder.scope("dedup"))?;
+        reads.extend(time.reads());
+        reads.sort_unstable();
+        reads.dedup();
+        let mark = settings.mark.as_ref().map(|name| binder.new_column(name, DataType::Boolean));
+        let (ttl, mark) = (ttl.micros, mark.transpose()?);
+        let action = Action::stateful(timed::Timed { key, names, time, ttl, mark });
+        return Ok(Bound { reads, action });
+    }
     let action = match (settings.keep, &settings.mark) {
         (Keep::Last, None) => {
             let keeper = Keeper::new(&binder.layout, binder.slots);
@@ -165,6 +203,7 @@ impl Stateful for First {
     /// The key of each selected row.
     type Prepared = Keys;
     const VERSION: u32 = 1;
+    const SPILLS: bool = true;
 
     fn new_state(&self) -> Known {
         Known::default()
@@ -176,19 +215,15 @@ impl Stateful for First {
 
     fn advance(
         &self,
-        _context: Context<'_>,
+        context: Context<'_>,
         known: &mut Known,
         batch: &mut Batch,
         keys: Keys,
     ) -> Result<Advanced> {
-        let mut next = known.keys.len();
-        let mut ids = known.keys.insert_all(&keys).into_iter();
-        let mut is_first = || {
-            let id = ids.next().expect("one key for each selected row");
-            let is_first = id as usize == next;
-            next += usize::from(is_first);
-            is_first
-        };
+        let (memory, spills) = (context.tools.memory(), context.tools.spills());
+        let firsts = known.insert(&keys, memory, spills)?;
+        let mut firsts = firsts.into_iter();
+        let mut is_first = || firsts.next().expect("one key for each selected row");
         match self.mark {
             None => batch.retain(|_| is_first()),
             Some(slot) => {
@@ -202,8 +237,18 @@ impl Stateful for First {
         Ok(Advanced::default())
     }
 
+    fn spills(&self, known: &Known) -> Vec<Spill> {
+        known.spills()
+    }
+
+    fn bytes(&self, known: &Known) -> u64 {
+        known.bytes()
+    }
+
     fn write(&self, _context: Context<'_>, known: &mut Known, out: &mut Writer) -> Result<()> {
-        known.keys.write(out);
+        match known.freeze(true) {
+            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
+        }
         Ok(())
     }
 
@@ -213,17 +258,11 @@ impl Stateful for First {
         known: &mut Known,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let saved = std::mem::replace(&mut known.saved, known.keys.len());
-        let part = Part::new_from(if is_all_asked { 0 } else { saved }, known.keys.len());
-        let keys = known.keys.share(&part);
-        let is_all = part.is_all();
-        let frozen = Box::new(FrozenKeys { keys, part });
-        Ok(if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) })
+        Ok(known.freeze(is_all_asked))
     }
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Known, Unreadable> {
-        let keys = KeyTable::read(reader)?;
-        Ok(Known { saved: keys.len(), keys })
+        Known::read(reader)
     }
 
     fn extend(
@@ -232,37 +271,10 @@ impl Stateful for First {
         known: &mut Known,
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
-        let part = Part::read(reader, known.keys.len())?;
-        known.keys.extend(reader)?;
-        known.saved = known.keys.len();
-        if known.saved == part.new_ones().end { Ok(()) } else { Err(Unreadable { what: "keys" }) }
+        known.extend(reader)
     }
 
     fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
-        self.key.show(&self.names, &known.keys, entries)
-    }
-}
-
-/// The keys seen.
-#[derive(Debug, Default)]
-struct Known {
-    keys: KeyTable,
-    /// How many of them were frozen or read.
-    saved: usize,
-}
-
-/// The keys that were new at a barrier, or all.
-#[derive(Debug)]
-struct FrozenKeys {
-    keys: KeyTable,
-    part: Part,
-}
-
-impl Frozen for FrozenKeys {
-    fn write(&self, out: &mut Writer) {
-        if !self.part.is_all() {
-            self.part.write(out);
-        }
-        self.keys.write_new(&self.part, out);
+        self.key.show(&self.names, known.all_keys()?, entries)
     }
 }
