@@ -11,6 +11,8 @@ mod bad_jobs;
 
 mod cases;
 
+mod changes;
+
 mod commands;
 
 mod cookbook;

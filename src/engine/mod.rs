@@ -9,6 +9,8 @@
 
 mod ahead;
 
+mod carry;
+
 mod decision;
 
 mod explain;
@@ -64,7 +66,7 @@ mod worker;
 mod world;
 
 pub use crate::source::chunks::Chunks;
-pub use decision::{Decision, Found, InputFinding};
+pub use decision::{Decision, Found, InputFinding, acting};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};

@@ -242,6 +242,8 @@ pub struct Output {
 enum Stage {
     /// It is still to be made.
     Planned(StagedName),
+    /// It is to be begun again: its file is cut to nothing when it is opened.
+    Restart(Box<Inspected>),
     /// It is being written.
     Open(StagedFile),
     /// It is being written, and not open now.
@@ -277,6 +279,13 @@ impl Output {
         Output { role, stage, permission, records, length_synced, name_is_synced }
     }
 
+    /// An output whose file is cut to nothing by [`Output::open`], and not before: checkpoints may still name what it
+    /// holds.
+    pub fn restarted(plan: &OutputPlan, inspected: Inspected, permission: Permission) -> Output {
+        let (role, stage) = (plan.role.clone(), Stage::Restart(Box::new(inspected)));
+        Output { role, stage, permission, records: 0, length_synced: 0, name_is_synced: true }
+    }
+
     /// What checkpoints call it.
     pub fn role(&self) -> &str {
         &self.role
@@ -286,6 +295,7 @@ impl Output {
     pub fn name(&self) -> &StagedName {
         match &self.stage {
             Stage::Planned(name) | Stage::Closed(name, _) => name,
+            Stage::Restart(inspected) => inspected.name(),
             Stage::Open(staged) => &staged.name,
         }
     }
@@ -293,10 +303,15 @@ impl Output {
     /// Opens it, and makes it where it is not there yet.
     pub fn open(&mut self, world: &World) -> Result<()> {
         let storage = &*world.storage;
-        self.stage = Stage::Open(match &self.stage {
-            Stage::Planned(name) => StagedFile::create(storage, name.clone())?,
-            Stage::Closed(name, mark) => StagedFile::reopen(storage, name.clone(), mark)?,
-            Stage::Open(_) => return Ok(()),
+        if self.is_open() {
+            return Ok(());
+        }
+        let name = self.name().clone();
+        self.stage = Stage::Open(match std::mem::replace(&mut self.stage, Stage::Planned(name)) {
+            Stage::Planned(name) => StagedFile::create(storage, name)?,
+            Stage::Closed(name, mark) => StagedFile::reopen(storage, name, &mark)?,
+            Stage::Restart(inspected) => inspected.rewind()?,
+            Stage::Open(staged) => staged,
         });
         Ok(())
     }
@@ -319,16 +334,16 @@ impl Output {
         matches!(self.stage, Stage::Open(_))
     }
 
-    /// Whether its file was never made.
+    /// Whether nothing was written into its file yet.
     pub fn is_planned(&self) -> bool {
-        matches!(self.stage, Stage::Planned(_))
+        matches!(self.stage, Stage::Planned(_) | Stage::Restart(_))
     }
 
     /// The open file.
     pub fn staged(&mut self) -> &mut StagedFile {
         match &mut self.stage {
             Stage::Open(staged) => staged,
-            Stage::Planned(_) | Stage::Closed(..) => {
+            Stage::Planned(_) | Stage::Closed(..) | Stage::Restart(_) => {
                 unreachable!("an output is opened before it is written")
             }
         }
@@ -337,7 +352,7 @@ impl Output {
     /// Bytes so far.
     pub fn length(&self) -> u64 {
         match &self.stage {
-            Stage::Planned(_) => 0,
+            Stage::Planned(_) | Stage::Restart(_) => 0,
             Stage::Open(staged) => staged.length(),
             Stage::Closed(_, mark) => mark.length,
         }
@@ -356,7 +371,7 @@ impl Output {
     /// How far it has come.
     pub fn mark(&self) -> Mark {
         match &self.stage {
-            Stage::Planned(_) => Mark::default(),
+            Stage::Planned(_) | Stage::Restart(_) => Mark::default(),
             Stage::Open(staged) => staged.mark(),
             Stage::Closed(_, mark) => mark.clone(),
         }

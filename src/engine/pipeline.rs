@@ -49,7 +49,8 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
-        let parent = store.as_ref().and_then(Store::parent_of_next);
+        let is_same = resumed.is_none_or(|resumed| !resumed.is_changed);
+        let parent = store.as_ref().filter(|_| is_same).and_then(Store::parent_of_next);
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
         let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());

@@ -20,7 +20,7 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::job::diff::{Change, ChangeClass, diff};
+use crate::job::diff::{Change, ChangeClass, Stage, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::{PathPattern, discard, refuse_other_writers};
@@ -62,6 +62,8 @@ pub struct Resumed {
     pub sequence: u64,
     /// Records of all inputs before it.
     pub records: u64,
+    /// Whether the steps are not those that it was made with: then no later checkpoint can build on it.
+    pub is_changed: bool,
 }
 
 /// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
@@ -126,10 +128,10 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
 
 /// Whether all is written and only the names are missing: then nobody needs the inputs any more.
 fn is_only_to_publish(job: &Job, manifest: &Manifest) -> bool {
-    let is_cosmetic = |change: &Change| change.class == ChangeClass::Cosmetic;
+    let is_cosmetic = |change: &Change| change.class() == ChangeClass::Cosmetic;
     manifest.phase == Phase::Publishing
         && manifest.semantics == SEMANTICS_VERSION
-        && diff(&manifest.job, &job.effective).iter().all(is_cosmetic)
+        && diff(&manifest.job, &job.effective, Stage::Ended).changes.iter().all(is_cosmetic)
 }
 
 fn nothing() -> Loaded {
@@ -249,7 +251,11 @@ fn resume(
     store: Store,
 ) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
-    let Survey { inputs, mut plan, .. } = Survey { newest: None, ..survey };
+    let Survey { inputs, mut plan, facts, .. } = Survey { newest: None, ..survey };
+    let (is_changed, restarts) = match &facts.past {
+        Past::Checkpoint(found) => (found.is_other_job(), !found.restarts.is_empty()),
+        Past::Nothing | Past::Unusable { .. } => (false, false),
+    };
     let Restored { manifest, sequence, states, outputs } = restored;
     let instance = manifest.instance.to_string();
     let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
@@ -278,10 +284,11 @@ fn resume(
         phase: manifest.phase,
         states,
         outputs: Outputs::new(job, opened, admission)?,
-        is_new: false,
+        // Where a first line is to be another one, a checkpoint comes first that knows of none.
+        is_new: restarts,
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
-    let resumed = Some(Resumed { sequence, records });
+    let resumed = Some(Resumed { sequence, records, is_changed });
     let spills = Some(lend_spills(world, &mut plan, &store, manifest.instance));
     let (known, store) = (Some(known), Some(store));
     let ready = Ready { plan, inputs, beginning, known, store, spills, resumed };

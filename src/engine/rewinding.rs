@@ -41,6 +41,11 @@ pub fn rewind_all(
                 output.close();
                 output
             }
+            OutputPast::Restart { permission } => {
+                let mut inspected = inspect_again(world, &plan, instance, &Mark::default())?;
+                claim(world, &mut inspected)?;
+                Output::restarted(&plan, inspected, permission.widened(overwrite))
+            }
             OutputPast::Blank { permission } => {
                 Output::planned(&plan, instance, permission.widened(overwrite))
             }

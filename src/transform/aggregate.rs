@@ -191,4 +191,8 @@ impl Stateful for Aggregate {
     ) -> Result<(), Unreadable> {
         self.grouping.extend(groups, reader)
     }
+
+    fn adopt(&self, other: &Aggregate, groups: Groups) -> Option<Groups> {
+        self.grouping.adopt(&other.grouping, groups)
+    }
 }

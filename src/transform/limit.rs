@@ -64,4 +64,9 @@ impl Stateful for Limit {
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
         reader.u64("numbers")
     }
+
+    /// Any other number will do that was not passed yet.
+    fn adopt(&self, _other: &Limit, passed: u64) -> Option<u64> {
+        (passed <= self.records).then_some(passed)
+    }
 }

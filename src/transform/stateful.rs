@@ -118,6 +118,12 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     fn remarks(&self, _state: &Self::State) -> Vec<String> {
         Vec::new()
     }
+
+    /// Goes on with the state of a step of the same kind that was set otherwise, bound to the same columns; `None` where
+    /// that cannot be. What the other step did not know of starts empty. Nothing was drained yet.
+    fn adopt(&self, _other: &Self, _state: Self::State) -> Option<Self::State> {
+        None
+    }
 }
 
 /// What a step works with besides records and state.
@@ -238,6 +244,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
+    /// See [`Stateful::adopt`]; also `None` where the other step is of another kind.
+    fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State>;
+    /// The step itself.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// Why a state or what was prepared is always of the step's own type.
@@ -257,7 +267,7 @@ impl State {
     }
 }
 
-impl<S: Stateful> AnyStateful for S {
+impl<S: Stateful + 'static> AnyStateful for S {
     fn version(&self) -> u32 {
         S::VERSION
     }
@@ -344,5 +354,15 @@ impl<S: Stateful> AnyStateful for S {
 
     fn remarks(&self, state: &State) -> Vec<String> {
         Stateful::remarks(self, state.as_ref::<S>())
+    }
+
+    fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State> {
+        let other = other.as_any().downcast_ref::<S>()?;
+        let state = *state.0.downcast().ok()?;
+        Some(State::of::<S>(Stateful::adopt(self, other, state)?))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
