@@ -1,57 +1,131 @@
-//! Checkpoints: a state as bytes, these as a file, and back.
+//! Checkpoints of large states: what they take in memory, how long the barrier is, what everything and what changes come
+//! to in bytes, and how long it takes to have them back.
 
 use crate::chunk::Chunk;
 use crate::keyed_state;
 use onward::checkpoint::format::{self, Limits};
-use onward::checkpoint::{Checkpoint, Form, Manifest, RunId, Section, Sequence};
+use onward::checkpoint::{
+    Checkpoint, CheckpointId, Digest, Form, Manifest, RunId, Section, Sequence,
+};
+use onward::engine::Plan;
+use onward::state::Writer;
+use onward::transform::{Snapshot, State, States};
 use serde_json::json;
+use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
-const KEYS: u64 = 1_000_000;
+const KEYS: [u64; 2] = [1_000_000, 10_000_000];
 
-/// Prints what a state of many groups takes.
+/// Bytes of a key.
+const KEY_BYTES: usize = 16;
+
+/// One of so many keys changes.
+const CHANGED: usize = 100;
+
+/// Prints what states take.
 pub fn run() {
     println!(
-        "{:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  ns per group; MB of state and of file; MB/s of state into a file",
-        "state", "file", "check", "load", "MB", "MB", "MB/s"
+        "{:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  bytes of memory a key; ms of the barrier, until a file is made, MB of it, of everything; the barrier and MB, of 1 % changed; s to load both",
+        "memory", "barrier", "file", "MB", "barrier", "MB", "load"
     );
-    for (name, step) in keyed_state::STEPS {
-        let job = Chunk::new(&keyed_state::job(step), "csv", b"user_id,amount\n".to_vec());
-        let plan = &job.bound.plan;
-        let mut states = plan.chain.new_states();
-        keyed_state::pass(&job.bound, &mut states, KEYS);
-        let state = states[0].as_mut().expect("the step has a state");
-
-        let (to_bytes, bytes) = timed(|| plan.chain.write_state(0, state, plan));
-        let bytes = bytes.expect("a state can be written");
-        let raw = bytes.len() as f64;
-        let checkpoint = checkpoint(bytes);
-        let (to_file, file) = timed(|| format::encode(&checkpoint, Sequence(1)));
-        let (file, _) = file.expect("it is sound");
-        let (checked, decoded) = timed(|| format::decode(&file, &Limits::default()));
-        let decoded = decoded.expect("it was just made").checkpoint;
-        assert_eq!(decoded.sections, checkpoint.sections, "what was written is read");
-        let (loaded, state) = timed(|| plan.chain.read_state(0, &decoded.sections[0].bytes, plan));
-        state.expect("it was just made");
-
-        let [state, encode, check, load] =
-            [to_bytes, to_file, checked, loaded].map(|seconds| seconds * 1e9 / KEYS as f64);
-        let (raw, stored) = (raw / 1e6, file.len() as f64 / 1e6);
-        println!(
-            "{state:>8.1} {encode:>8.1} {check:>8.1} {load:>8.1} {raw:>8.1} {stored:>8.1} {:>8.0}  {name}, {KEYS} keys",
-            raw / (to_bytes + to_file)
-        );
+    // Each in a process of its own: memory that was used before would hide what is used now.
+    let program = std::env::current_exe().expect("this program");
+    for step in 0..keyed_state::STEPS.len() {
+        for keys in KEYS {
+            let row = format!("{ROW}{step}:{keys}");
+            let status = Command::new(&program).arg(row).status().expect("it can be started");
+            assert!(status.success(), "the row of {keys} keys failed");
+        }
     }
 }
 
-fn timed<R>(work: impl FnOnce() -> R) -> (f64, R) {
+/// What begins the argument of a process that makes one row.
+const ROW: &str = "row:";
+
+/// Makes one row of the table, where the argument asks for it.
+pub fn is_row(argument: &str) -> bool {
+    let Some((step, keys)) = argument.strip_prefix(ROW).and_then(|row| row.split_once(':')) else {
+        return false;
+    };
+    let (step, keys) = (step.parse::<usize>().expect("a number"), keys.parse().expect("a number"));
+    let (name, step) = keyed_state::STEPS[step];
+    run_one(name, step, keys);
+    true
+}
+
+fn run_one(name: &str, step: &str, keys: u64) {
+    let job = Chunk::new(&keyed_state::job(step), "csv", b"user_id,amount\n".to_vec());
+    let plan = &job.bound.plan;
+    let before = resident_bytes();
+    let mut states = plan.chain.new_states();
+    keyed_state::pass(&job.bound, &mut states, 0..keys, KEY_BYTES);
+    let memory = resident_bytes().saturating_sub(before) as f64 / keys as f64;
+
+    let whole = Frozen::of(plan, &mut states, true);
+    // Known keys for what counts, new ones for what only knows whether a key was seen.
+    let again = (0..keys).step_by(CHANGED);
+    keyed_state::pass(&job.bound, &mut states, again.clone(), KEY_BYTES);
+    let new = again.map(|key| u64::from(u32::MAX) - key);
+    if name == "dedup" {
+        keyed_state::pass(&job.bound, &mut states, new, KEY_BYTES);
+    }
+    let changes = Frozen::of(plan, &mut states, false);
+    drop(states);
+
     let start = Instant::now();
-    let result = work();
-    (start.elapsed().as_secs_f64(), result)
+    let (base, delta) = (whole.section(), changes.section());
+    let mut state = plan.chain.read_state(0, &base.bytes, plan).expect("it was just made");
+    plan.chain.extend_state(0, &mut state, &delta.bytes, plan).expect("it was just made");
+    let load = start.elapsed().as_secs_f64();
+
+    println!(
+        "{memory:>8.1} {:>8.2} {:>8.0} {:>8.1} {:>8.2} {:>8.2} {load:>8.2}  {name}, {keys} keys",
+        whole.barrier * 1e3,
+        whole.to_file * 1e3,
+        whole.file.len() as f64 / 1e6,
+        changes.barrier * 1e3,
+        changes.file.len() as f64 / 1e6,
+    );
+}
+
+/// What became of a state at a barrier.
+struct Frozen {
+    /// Seconds during which the run waits.
+    barrier: f64,
+    /// Seconds until the file was made, in another thread.
+    to_file: f64,
+    file: Vec<u8>,
+}
+
+impl Frozen {
+    fn of(plan: &Plan, states: &mut States, is_all: bool) -> Frozen {
+        let state: &mut State = states[0].as_mut().expect("the step has a state");
+        let start = Instant::now();
+        let snapshot = plan.chain.freeze_state(0, state, is_all, plan).expect("it is in memory");
+        let barrier = start.elapsed().as_secs_f64();
+        let (form, content) = match snapshot {
+            Snapshot::Whole(content) => (Form::Base, content),
+            Snapshot::Changes(content) => (Form::Delta, content),
+        };
+        assert_eq!(form == Form::Base, is_all, "the first one is everything, the second is not");
+        let start = Instant::now();
+        let mut out = Writer::default();
+        content.write(&mut out);
+        drop(content);
+        let section = Section { name: "step".to_owned(), form, version: 1, bytes: out.bytes };
+        let (file, _) = format::encode(&checkpoint(section), Sequence(2)).expect("it is sound");
+        Frozen { barrier, to_file: start.elapsed().as_secs_f64(), file }
+    }
+
+    fn section(&self) -> Section {
+        let decoded = format::decode(&self.file, &Limits::default()).expect("it was just made");
+        decoded.checkpoint.sections.into_iter().next().expect("it has a state")
+    }
 }
 
 /// A checkpoint with one state, and a manifest that says nothing.
-fn checkpoint(bytes: Vec<u8>) -> Checkpoint {
+fn checkpoint(section: Section) -> Checkpoint {
     let id = RunId([7; 16]);
     let manifest = json!({
         "semantics": 1,
@@ -67,7 +141,14 @@ fn checkpoint(bytes: Vec<u8>) -> Checkpoint {
         "outputs": [],
     });
     let manifest: Manifest = serde_json::from_value(manifest).expect("all that must be there");
-    let name = "step".to_owned();
-    let section = Section { name, form: Form::Base, version: 1, bytes };
-    Checkpoint { manifest, sections: vec![section], parent: None }
+    let parent = CheckpointId { sequence: Sequence(1), digest: Digest(7) };
+    let parent = (section.form == Form::Delta).then_some(parent);
+    Checkpoint { manifest, sections: vec![section], parent }
+}
+
+/// Memory of this process, as Linux says; 0 elsewhere.
+fn resident_bytes() -> u64 {
+    const PAGE: u64 = 4096;
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE
 }

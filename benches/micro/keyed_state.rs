@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Records of a chunk.
-const CHUNK_RECORDS: u64 = 32_768;
+const CHUNK_RECORDS: usize = 32_768;
 
 /// With fewer keys everything is done again until there are so many records.
 const RECORDS_MIN: u64 = 1_000_000;
@@ -37,7 +37,7 @@ pub fn run() {
     );
     for (name, step) in STEPS {
         for keys in KEYS {
-            let job = Chunk::new(&job(step), "csv", records(0, 1).into_bytes());
+            let job = Chunk::new(&job(step), "csv", records(0..1, SHORT).into_bytes());
             let rounds = RECORDS_MIN.div_ceil(keys);
             let mut sums = [0.0; 5];
             for _ in 0..rounds {
@@ -66,21 +66,29 @@ pub fn job(step: &str) -> String {
 fn round(bound: &Bound, keys: u64) -> [f64; 5] {
     let plan = &bound.plan;
     let mut states = plan.chain.new_states();
-    let (worker, new) = pass(bound, &mut states, keys);
-    let (worker_again, known) = pass(bound, &mut states, keys);
+    let (worker, new) = pass(bound, &mut states, 0..keys, SHORT);
+    let (worker_again, known) = pass(bound, &mut states, 0..keys, SHORT);
     let start = Instant::now();
     while plan.chain.drain(&mut states, DRAINED_ROWS, plan).expect("no step fails").is_some() {}
     [worker, new, worker_again, known, start.elapsed().as_secs_f64()]
 }
 
-/// Runs a record of each key through the chain: seconds of workers, and in order.
-pub fn pass(bound: &Bound, states: &mut States, keys: u64) -> (f64, f64) {
+/// Bytes of the keys of this table.
+const SHORT: usize = 9;
+
+/// Runs a record of each key through the chain: seconds of workers, and in order. Keys have so many bytes.
+pub fn pass(
+    bound: &Bound,
+    states: &mut States,
+    keys: impl Iterator<Item = u64>,
+    key_bytes: usize,
+) -> (f64, f64) {
     let plan = &bound.plan;
     let (mut ahead, mut in_order) = (0.0, 0.0);
-    let mut first = 0;
-    while first < keys {
-        let count = CHUNK_RECORDS.min(keys - first);
-        let window = Arc::new(records(first, count).into_bytes());
+    let mut keys = keys.peekable();
+    while keys.peek().is_some() {
+        let some = keys.by_ref().take(CHUNK_RECORDS);
+        let window = Arc::new(records(some, key_bytes).into_bytes());
         let batch = chunk::cut(bound, &window, HEADER.len());
         let start = Instant::now();
         let staged = plan.chain.run_stateless(batch, 0, plan).expect_err("the step has a state");
@@ -88,20 +96,20 @@ pub fn pass(bound: &Bound, states: &mut States, keys: u64) -> (f64, f64) {
         let start = Instant::now();
         plan.chain.run_ordered(*staged, states, plan).expect("no step fails");
         in_order += start.elapsed().as_secs_f64();
-        first += count;
     }
     (ahead, in_order)
 }
 
 const HEADER: &str = "user_id,amount\n";
 
-/// Records, each with a key of its own.
-fn records(first: u64, count: u64) -> String {
+/// A record of each key.
+fn records(keys: impl Iterator<Item = u64>, key_bytes: usize) -> String {
     let mut text = HEADER.to_owned();
-    for record in first..first + count {
-        let record = u32::try_from(record).expect("fewer than 2^32 keys");
-        let (key, cents) = (scattered(record), scattered(!record) % 100_000);
-        writeln!(text, "u{key:08x},{}.{:02}", cents / 100, cents % 100)
+    for key in keys {
+        let key = u32::try_from(key).expect("fewer than 2^32 keys");
+        let (name, cents) = (scattered(key), scattered(!key) % 100_000);
+        let digits = key_bytes - 1;
+        writeln!(text, "u{name:0digits$x},{}.{:02}", cents / 100, cents % 100)
             .expect("a string takes everything");
     }
     text

@@ -13,6 +13,8 @@
 //! 4. bytes that do not fit together in every part are refused with a typed reason, in bounded
 //!    memory.
 
+pub mod draft;
+
 pub mod format;
 
 pub mod id;
@@ -34,6 +36,7 @@ pub mod store;
 
 pub mod trigger;
 
+pub use draft::{Content, Draft, DraftSection};
 pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;

@@ -3,6 +3,7 @@
 //! A row that cannot be read becomes a fault of its column, never an error: whether it matters is
 //! decided by who reads it.
 
+use super::usual::{self, Doubles, Units, Usual};
 use crate::record::literal::unescape_json;
 use crate::record::moment::Format;
 use crate::record::reading::NumberFormat;
@@ -35,8 +36,8 @@ enum Raw<'a> {
 
 /// The values of a column as they stand in a chunk.
 trait Source<'a> {
-    /// The bytes as they stand, those of a value without quotes alone.
-    fn raw(&self, row: usize) -> &'a [u8];
+    /// Where the bytes are that stand there, those of a value without quotes alone.
+    fn span(&self, row: usize) -> Span;
 
     /// Whether what can be parsed as it stands is that value, so that nothing else need be looked at.
     fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool;
@@ -95,8 +96,8 @@ pub(super) fn json_column(records: &JsonRecords, path: usize, target: &Target<'_
 
 impl<'a> Source<'a> for CsvField<'a> {
     #[inline]
-    fn raw(&self, row: usize) -> &'a [u8] {
-        self.records.field(row, self.field)
+    fn span(&self, row: usize) -> Span {
+        self.records.field_span(row, self.field)
     }
 
     fn is_plain(&self, can_parse: impl Fn(&[u8]) -> bool) -> bool {
@@ -144,8 +145,8 @@ impl<'a> Source<'a> for CsvField<'a> {
 
 impl<'a> Source<'a> for JsonValue<'a> {
     #[inline]
-    fn raw(&self, row: usize) -> &'a [u8] {
-        self.records.value(self.path, row).unwrap_or_default()
+    fn span(&self, row: usize) -> Span {
+        self.records.values[self.path][row]
     }
 
     fn is_plain(&self, _can_parse: impl Fn(&[u8]) -> bool) -> bool {
@@ -249,13 +250,17 @@ fn build<'a>(
     let mut column = match (target.data_type, target.reading) {
         (moment, Reading::Moment(format)) => builder.formatted(source, moment, format),
         (DataType::Boolean, _) => builder.typed(source, text::parse_boolean, Values::Boolean),
-        (DataType::Bigint, _) => builder.typed(source, text::parse_bigint, Values::Bigint),
-        (DataType::Decimal { precision, scale }, _) => builder.typed(
+        (DataType::Bigint, _) => {
+            let usual = Units::new(u8::MAX, 0);
+            builder.numbers(source, &usual, text::parse_bigint, Values::Bigint)
+        }
+        (DataType::Decimal { precision, scale }, _) => builder.numbers(
             source,
+            &Units::new(precision, scale),
             |bytes| text::parse_decimal(bytes, precision, scale),
             |units| Values::Decimal { units, precision, scale },
         ),
-        (DataType::Double, _) => builder.typed(source, parse_finite, Values::Double),
+        (DataType::Double, _) => builder.numbers(source, &Doubles, parse_finite, Values::Double),
         (DataType::Date, _) => builder.typed(source, text::parse_date, Values::Date),
         (DataType::Time, _) => builder.typed(source, text::parse_time, Values::Time),
         (DataType::Timestamp, _) => builder.typed(source, text::parse_timestamp, Values::Timestamp),
@@ -313,23 +318,96 @@ impl<'a> Builder<'a> {
         wrap: impl Fn(Vec<T>) -> Values,
     ) -> Column {
         let mut values = vec![T::default(); self.rows];
-        let is_usual = matches!(self.target.reading, Reading::Usual);
-        let is_plain = is_usual && source.is_plain(|text| parse(text).is_some());
+        let is_plain = self.is_plain(source, &parse);
         for row in self.target.selection {
-            if is_plain && let Some(value) = parse(source.raw(*row as usize)) {
+            if let Some(value) = self.value(source, *row, is_plain, &parse) {
                 values[*row as usize] = value;
-                continue;
-            }
-            match source.read(*row as usize) {
-                Raw::Null => self.nulls.push(*row as usize),
-                Raw::Fault(what) => self.fault(*row, what),
-                Raw::Text(bytes, _) => match parse(bytes.trim_ascii()) {
-                    Some(value) => values[*row as usize] = value,
-                    None => self.fault(*row, why_not(self.target.data_type, &bytes)),
-                },
             }
         }
         Column::new(wrap(values))
+    }
+
+    /// Numbers, as most of a column are usual or few.
+    fn numbers<'r, U: Usual, T: Clone + Default + From<U::Value>>(
+        &mut self,
+        source: &impl Source<'r>,
+        usual: &U,
+        parse: impl Fn(&[u8]) -> Option<T>,
+        wrap: impl Fn(Vec<T>) -> Values,
+    ) -> Column {
+        if !self.is_plain(source, &parse) {
+            return self.typed(source, parse, wrap);
+        }
+        let (chunk, selection) = (self.chunk.as_slice(), self.target.selection);
+        let mut values = vec![T::default(); self.rows];
+        let (mut block, mut read) = (usual::Block::default(), usual::Read::default());
+        let (mut rows_read, mut rows_unusual) = (0, 0);
+        for rows in selection.as_chunks::<{ usual::ROWS }>().0 {
+            for (index, row) in rows.iter().enumerate() {
+                block.set(index, chunk, source.span(*row as usize));
+            }
+            usual::read(usual, &block, &mut read);
+            rows_read += rows.len();
+            for (row, (usual, unknown)) in rows.iter().zip(read.values.iter().zip(read.unknown)) {
+                if unknown == 0 {
+                    values[*row as usize] = T::from(*usual);
+                    continue;
+                }
+                rows_unusual += 1;
+                if let Some(value) = self.value(source, *row, true, &parse) {
+                    values[*row as usize] = value;
+                }
+            }
+            if rows_unusual > rows_read / 2 {
+                break;
+            }
+        }
+        for row in &selection[rows_read..] {
+            if let Some(value) = self.value(source, *row, true, &parse) {
+                values[*row as usize] = value;
+            }
+        }
+        Column::new(wrap(values))
+    }
+
+    /// Whether what can be parsed as it stands in the chunk is that value.
+    fn is_plain<'r, T>(
+        &self,
+        source: &impl Source<'r>,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> bool {
+        let is_usual = matches!(self.target.reading, Reading::Usual);
+        is_usual && source.is_plain(|text| parse(text).is_some())
+    }
+
+    /// The value of a row; without one, what the row has instead is noted.
+    #[inline]
+    fn value<'r, T>(
+        &mut self,
+        source: &impl Source<'r>,
+        row: u32,
+        is_plain: bool,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        if is_plain {
+            let Span { start, length } = source.span(row as usize);
+            let raw = &self.chunk[start as usize..(start + length) as usize];
+            if let Some(value) = parse(raw) {
+                return Some(value);
+            }
+        }
+        match source.read(row as usize) {
+            Raw::Null => self.nulls.push(row as usize),
+            Raw::Fault(what) => self.fault(row, what),
+            Raw::Text(bytes, _) => {
+                let value = parse(bytes.trim_ascii());
+                if value.is_none() {
+                    self.fault(row, why_not(self.target.data_type, &bytes));
+                }
+                return value;
+            }
+        }
+        None
     }
 
     /// Dates and times of a declared format.

@@ -18,6 +18,8 @@ mod cut;
 
 mod jsonl;
 
+mod usual;
+
 pub mod prologue;
 
 pub use cut::{Cut, CutOutcome, Skip, Start};

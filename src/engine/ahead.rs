@@ -1,22 +1,28 @@
-//! After the input: what the steps give of their states is worked out ahead, in a thread of its own, while the ordered
+//! After the input: what the steps give of their states is worked out ahead, in threads of their own, while the ordered
 //! stage writes what they gave before.
 //!
+//! The threads take turns at the states, and each makes bytes of what it was given while others have their turn.
+//!
 //! Invariants:
+//! - batches are taken in the order in which the steps gave them: from each thread one, in the order of their turns;
 //! - only the one step with state of a chain is let ahead, where it can go back: no other remembers what it gave;
 //! - who writes the states takes back what was worked out ahead ([`SharedStates::at`]); it is worked out again then.
 
 use super::plan::Plan;
 use super::worker::{Encoded, encode_all};
 use crate::error::{Error, Result};
-use crate::transform::{Drained, Flow, States, Step};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use crate::transform::{Drained, Flow, Output, States, Step};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 
 /// How many records a step makes of its state at a time.
 const DRAIN_ROWS: usize = 8192;
 
-/// How many batches may wait for the ordered stage: each may be large, and one is enough to keep both threads busy.
+/// How many threads work ahead: to make bytes takes more than twice as long as to write them.
+const THREADS_AHEAD: usize = 2;
+
+/// How many batches of a thread may wait for the ordered stage: each may be large, and one is enough to keep it busy.
 const BATCHES_AHEAD: usize = 1;
 
 /// The states of the steps, which two threads use in turn.
@@ -44,12 +50,25 @@ pub struct Given {
 /// A batch, and how often something had been taken back before.
 type Numbered = (u64, Result<Option<Given>>);
 
+/// The records of a batch, before they are bytes.
+struct Drawn {
+    output: Output,
+    before: Vec<Drained>,
+    after: Vec<Drained>,
+}
+
 /// Gives what the steps hold, batch after batch.
 pub struct Ahead<'a> {
     plan: &'a Plan,
     shared: Arc<SharedStates>,
     /// `None` where nothing is worked out ahead.
-    batches: Option<Receiver<Numbered>>,
+    batches: Option<Turns>,
+}
+
+/// What comes from the threads, in the order of their turns.
+struct Turns {
+    threads: Vec<Receiver<Numbered>>,
+    next: usize,
 }
 
 impl SharedStates {
@@ -87,39 +106,49 @@ impl<'a> Ahead<'a> {
         let stateful: Vec<_> = plan.chain.steps.iter().filter_map(Step::stateful).collect();
         let can_go_back = matches!(*stateful, [only] if only.drains_ahead());
         let batches = can_go_back.then(|| {
-            let (sender, batches) = sync_channel(BATCHES_AHEAD);
-            let shared = Arc::clone(&shared);
-            scope.spawn(move || work_ahead(plan, &shared, &sender));
-            batches
+            let (first_turn, mut turn) = channel();
+            let mut threads = Vec::new();
+            for index in 1..=THREADS_AHEAD {
+                let (sender, batches) = sync_channel(BATCHES_AHEAD);
+                let (next_turn, turn_of_next) = channel();
+                let next_turn = if index < THREADS_AHEAD { next_turn } else { first_turn.clone() };
+                let turn = std::mem::replace(&mut turn, turn_of_next);
+                let shared = Arc::clone(&shared);
+                scope.spawn(move || work_ahead(plan, &shared, &turn, &next_turn, &sender));
+                threads.push(batches);
+            }
+            first_turn.send(()).expect("the first thread waits for its turn");
+            Turns { threads, next: 0 }
         });
         Ahead { plan, shared, batches }
     }
 
     /// The next batch; `None` when there are no more.
     pub fn next(&mut self) -> Result<Option<Given>> {
-        if let Some(batches) = &self.batches {
-            match wait_for(batches, || self.shared.lock().taken_back)? {
+        if let Some(batches) = &mut self.batches {
+            match batches.wait(|| self.shared.lock().taken_back)? {
                 Some(given) => return given,
                 None => self.batches = None,
             }
         }
-        give(self.plan, &self.shared).1
+        encoded(self.plan, draw(self.plan, &self.shared).1)
     }
 }
 
-/// What was sent next and not taken back since; `None` where all was sent, and taken back.
-fn wait_for(
-    batches: &Receiver<Numbered>,
-    taken_back: impl Fn() -> u64,
-) -> Result<Option<Result<Option<Given>>>> {
-    let mut has_ended = false;
-    loop {
-        match batches.recv() {
-            Ok((number, given)) if number == taken_back() => return Ok(Some(given)),
-            Ok((_, given)) => has_ended |= is_last(&given),
-            Err(_) if has_ended => return Ok(None),
-            // Its last batch is missing: whatever came next would leave a gap.
-            Err(_) => return Err(Error::internal("the thread that works ahead panicked")),
+impl Turns {
+    /// What was sent next and not taken back since; `None` where all was sent, and taken back.
+    fn wait(&mut self, taken_back: impl Fn() -> u64) -> Result<Option<Result<Option<Given>>>> {
+        let mut has_ended = false;
+        loop {
+            let received = self.threads[self.next].recv();
+            self.next = (self.next + 1) % self.threads.len();
+            match received {
+                Ok((number, given)) if number == taken_back() => return Ok(Some(given)),
+                Ok((_, given)) => has_ended |= is_last(&given),
+                Err(_) if has_ended => return Ok(None),
+                // Its last batch is missing: whatever came next would leave a gap.
+                Err(_) => return Err(Error::internal("a thread that works ahead panicked")),
+            }
         }
     }
 }
@@ -129,31 +158,44 @@ fn is_last(given: &Result<Option<Given>>) -> bool {
     !matches!(given, Ok(Some(_)))
 }
 
-/// Works out batches until there are no more, or nobody wants them.
-fn work_ahead(plan: &Plan, shared: &SharedStates, batches: &SyncSender<Numbered>) {
-    loop {
-        let numbered = give(plan, shared);
-        let is_last = is_last(&numbered.1);
-        if batches.send(numbered).is_err() || is_last {
+/// Works out a batch at each turn until there are no more, or nobody wants them.
+fn work_ahead(
+    plan: &Plan,
+    shared: &SharedStates,
+    turn: &Receiver<()>,
+    next_turn: &Sender<()>,
+    batches: &SyncSender<Numbered>,
+) {
+    for () in turn {
+        let (number, drawn) = draw(plan, shared);
+        let is_last = !matches!(drawn, Ok(Some(_)));
+        if !is_last && next_turn.send(()).is_err() {
+            return;
+        }
+        if batches.send((number, encoded(plan, drawn))).is_err() || is_last {
             return;
         }
     }
 }
 
-fn give(plan: &Plan, shared: &SharedStates) -> Numbered {
+/// The next records that the steps give.
+fn draw(plan: &Plan, shared: &SharedStates) -> (u64, Result<Option<Drawn>>) {
     let mut held = shared.lock();
-    let (taken_back, chain) = (held.taken_back, &plan.chain);
+    let chain = &plan.chain;
     let before = chain.drained(&held.states);
-    let output = match chain.drain(&mut held.states, DRAIN_ROWS, plan) {
-        Ok(Some(output)) => output,
-        Ok(None) => return (taken_back, Ok(None)),
-        Err(error) => return (taken_back, Err(error)),
-    };
-    let after = chain.drained(&held.states);
-    drop(held);
-    let flow = output.flow;
-    let encoded = encode_all(plan, output, None);
-    (taken_back, Ok(Some(Given { encoded, flow, before, after })))
+    let output = chain.drain(&mut held.states, DRAIN_ROWS, plan);
+    let drawn = output.map(|output| {
+        output.map(|output| Drawn { output, before, after: chain.drained(&held.states) })
+    });
+    (held.taken_back, drawn)
+}
+
+/// The same as bytes.
+fn encoded(plan: &Plan, drawn: Result<Option<Drawn>>) -> Result<Option<Given>> {
+    Ok(drawn?.map(|Drawn { output, before, after }| {
+        let flow = output.flow;
+        Given { encoded: encode_all(plan, output, None), flow, before, after }
+    }))
 }
 
 #[cfg(test)]
@@ -165,19 +207,29 @@ mod tests {
         Ok(Some(Given { encoded: Encoded::default(), flow: Flow::Open, before, after }))
     }
 
-    /// What is received of what was sent before the sender went away, when three were taken back.
+    /// What is received of what the threads sent in turns before they went away, when three were taken back.
     fn check(sent: Vec<Numbered>, expected: &str) {
-        let (sender, batches) = sync_channel(sent.len());
-        sent.into_iter().for_each(|one| sender.send(one).expect("there is room"));
-        drop(sender);
-        let received = match wait_for(&batches, || 3) {
-            Ok(Some(Ok(Some(_)))) => "a batch",
-            Ok(Some(Ok(None))) => "the end",
-            Ok(Some(Err(_))) => "an error",
-            Ok(None) => "all taken back",
-            Err(_) => "a panic",
-        };
-        assert_eq!(received, expected);
+        for count in 1..=3 {
+            let (senders, threads): (Vec<_>, _) =
+                (0..count).map(|_| sync_channel(sent.len())).unzip();
+            for (place, (number, given)) in sent.iter().enumerate() {
+                let given = match given {
+                    Ok(Some(_)) => batch(),
+                    Ok(None) => Ok(None),
+                    Err(_) => Err(Error::internal("a failure")),
+                };
+                senders[place % count].send((*number, given)).expect("there is room");
+            }
+            drop(senders);
+            let received = match (Turns { threads, next: 0 }).wait(|| 3) {
+                Ok(Some(Ok(Some(_)))) => "a batch",
+                Ok(Some(Ok(None))) => "the end",
+                Ok(Some(Err(_))) => "an error",
+                Ok(None) => "all taken back",
+                Err(_) => "a panic",
+            };
+            assert_eq!(received, expected, "{count} threads");
+        }
     }
 
     #[test]
@@ -190,5 +242,6 @@ mod tests {
         check(vec![(3, Err(Error::internal("a failure")))], "an error");
         check(vec![], "a panic");
         check(vec![(2, batch())], "a panic");
+        check(vec![(2, batch()), (2, batch()), (2, Ok(None))], "all taken back");
     }
 }

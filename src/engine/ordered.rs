@@ -12,19 +12,20 @@ use super::outputs::{Outputs, Syncs};
 use super::partitions::detach_tails;
 use super::plan::{Plan, SEMANTICS_VERSION};
 use super::rejected::{Rejected, is_over_limit, is_over_limit_at_end};
-use super::saver::{FrozenCheckpoint, FrozenSection, sync};
+use super::saver::{section_of, sync};
 use super::spills::{FolderSpills, entry_of};
 use super::summary::Written;
 use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
 use crate::checkpoint::{
-    CheckpointId, Counters, Form, Manifest, Phase, RunId, SpillEntry, StepEntry, Trigger,
+    CheckpointId, Counters, Draft, DraftSection, Form, Manifest, Phase, RunId, SpillEntry,
+    StepEntry, Trigger,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::record::{Gravity, Position};
-use crate::transform::{Drained, Flow, Snapshot, States};
+use crate::transform::{Drained, Flow, States};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,7 +64,7 @@ pub struct Ordered<'a> {
 #[derive(Default)]
 struct FrozenStates {
     steps: Vec<StepEntry>,
-    sections: Vec<FrozenSection>,
+    sections: Vec<DraftSection>,
     spills: Vec<SpillEntry>,
 }
 
@@ -375,13 +376,11 @@ impl<'a> Ordered<'a> {
             let (Some(state), Some(code)) = (state, step.stateful()) else { continue };
             let snapshot = chain.freeze_state(index, state, parent.is_none(), plan)?;
             frozen.spills.extend(code.spills(state).into_iter().map(entry_of));
-            let (form, content) = match snapshot {
-                Snapshot::Whole(content) => (Form::Base, content),
-                Snapshot::Changes(content) => (Form::Delta, content),
-            };
             let (name, kind, version) = (step.name.clone(), step.kind.to_owned(), code.version());
-            frozen.steps.push(StepEntry { name: name.clone(), kind, state_version: version, form });
-            frozen.sections.push(FrozenSection { name, form, version, content });
+            let section = section_of(name.clone(), version, snapshot);
+            let form = section.form;
+            frozen.steps.push(StepEntry { name, kind, state_version: version, form });
+            frozen.sections.push(section);
         }
         // Freezing a state may change what the numbers mean.
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
@@ -394,7 +393,7 @@ impl<'a> Ordered<'a> {
         &mut self,
         trigger: Trigger,
         parent: Option<CheckpointId>,
-    ) -> Result<Option<(FrozenCheckpoint, Syncs)>> {
+    ) -> Result<Option<(Draft, Syncs)>> {
         if !self.is_consistent {
             return Ok(None);
         }
@@ -411,7 +410,7 @@ impl<'a> Ordered<'a> {
         let mut outputs = self.outputs.entries();
         // Finished outputs are not rewound any more.
         let tails = detach_tails(&mut outputs).filter(|_| !is_over);
-        sections.extend(tails.map(FrozenSection::of));
+        sections.extend(tails.map(DraftSection::from));
         let manifest = Manifest {
             semantics: SEMANTICS_VERSION,
             onward_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -441,7 +440,7 @@ impl<'a> Ordered<'a> {
             folder.add_syncs(&manifest.spills, &mut syncs);
         }
         let parent = parent.filter(|_| sections.iter().any(|one| one.form == Form::Delta));
-        Ok(Some((FrozenCheckpoint { manifest, sections, parent }, syncs)))
+        Ok(Some((Draft { manifest, sections, parent }, syncs)))
     }
 
     /// The outputs of the sinks and the records in them.

@@ -15,13 +15,13 @@
 use super::outputs::Syncs;
 use super::world::World;
 use crate::checkpoint::{
-    Checkpoint, CheckpointId, Form, Manifest, Phase, SaveError, Section, Store, Trigger,
+    CheckpointId, Content, Draft, DraftSection, Form, Phase, SaveError, Store, Trigger,
 };
 use crate::error::{Error, Result};
 use crate::observe::Event;
 use crate::state::Writer;
 use crate::storage::OpenMode;
-use crate::transform::{Frozen, Written};
+use crate::transform::{self, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{
@@ -40,33 +40,30 @@ pub struct Saver<'scope> {
     given_up: Arc<AtomicBool>,
 }
 
-/// What a barrier was, with states that are not yet bytes.
+/// A state of a step as the content of a section.
 #[derive(Debug)]
-pub struct FrozenCheckpoint {
-    /// The job, its inputs, its outputs.
-    pub manifest: Manifest,
-    /// The states of the steps, and whatever else a checkpoint holds.
-    pub sections: Vec<FrozenSection>,
-    /// The checkpoint that sections of changes build on; `None` where there are none.
-    pub parent: Option<CheckpointId>,
+struct Frozen(Box<dyn transform::Frozen>);
+
+impl Content for Frozen {
+    fn write(self: Box<Self>, take: &mut dyn FnMut(&[u8])) {
+        let mut out = Writer::into_sink(take);
+        self.0.write(&mut out);
+        out.finish();
+    }
 }
 
-/// A section that is not yet bytes.
-#[derive(Debug)]
-pub struct FrozenSection {
-    /// See [`Section::name`].
-    pub name: String,
-    /// Whether it is everything or what changed since the parent.
-    pub form: Form,
-    /// See [`Section::version`].
-    pub version: u32,
-    /// What becomes its bytes.
-    pub content: Box<dyn Frozen>,
+/// The section of a step's state.
+pub fn section_of(name: String, version: u32, snapshot: Snapshot) -> DraftSection {
+    let (form, frozen) = match snapshot {
+        Snapshot::Whole(frozen) => (Form::Base, frozen),
+        Snapshot::Changes(frozen) => (Form::Delta, frozen),
+    };
+    DraftSection { name, form, version, content: Box::new(Frozen(frozen)) }
 }
 
 /// A checkpoint to save and what must be durable before.
 struct Request {
-    checkpoint: FrozenCheckpoint,
+    checkpoint: Draft,
     syncs: Syncs,
     given_up: Arc<AtomicBool>,
 }
@@ -100,30 +97,6 @@ pub struct SaveFailure {
     pub may_go_on: bool,
 }
 
-impl FrozenSection {
-    /// A section whose bytes are known.
-    pub fn of(section: Section) -> FrozenSection {
-        let Section { name, form, version, bytes } = section;
-        FrozenSection { name, form, version, content: Box::new(Written(bytes)) }
-    }
-
-    fn into_bytes(self) -> Section {
-        let FrozenSection { name, form, version, content } = self;
-        let mut out = Writer::default();
-        content.write(&mut out);
-        Section { name, form, version, bytes: out.bytes }
-    }
-}
-
-impl FrozenCheckpoint {
-    /// Makes bytes of the states; what it shared with them is free again.
-    fn into_bytes(self) -> Checkpoint {
-        let FrozenCheckpoint { manifest, sections, parent } = self;
-        let sections = sections.into_iter().map(FrozenSection::into_bytes).collect();
-        Checkpoint { manifest, sections, parent }
-    }
-}
-
 impl<'scope> Saver<'scope> {
     /// Starts the thread; it owns the job's folder until [`Saver::finish`].
     pub fn start<'env>(
@@ -144,7 +117,7 @@ impl<'scope> Saver<'scope> {
     }
 
     /// Hands over a checkpoint. None may be in flight.
-    pub fn save(&mut self, checkpoint: FrozenCheckpoint, syncs: Syncs) -> Result<()> {
+    pub fn save(&mut self, checkpoint: Draft, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
         self.given_up = Arc::default();
         let given_up = Arc::clone(&self.given_up);
@@ -232,14 +205,14 @@ fn save(
     world: &World,
     store: &mut Store,
     keep: usize,
-    checkpoint: FrozenCheckpoint,
+    checkpoint: Draft,
     syncs: &Syncs,
     given_up: &AtomicBool,
 ) -> std::result::Result<SavedAs, SaveFailure> {
-    let checkpoint = checkpoint.into_bytes();
+    let trigger = checkpoint.manifest.trigger.word();
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
     let is_wanted = || !given_up.load(Ordering::SeqCst);
-    let saved = store.save_while(&checkpoint, &is_wanted).map_err(|failure| {
+    let saved = store.save_while(checkpoint, &is_wanted).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;
@@ -248,7 +221,6 @@ fn save(
     let now = u64::try_from(world.clock.monotonic().as_micros()).unwrap_or(u64::MAX);
     progress.last_checkpoint_micros.store(now, Ordering::Relaxed);
     let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
-    let trigger = checkpoint.manifest.trigger.word();
     world.observer.event(Event::Saved { sequence, trigger, bytes });
     // What could not be deleted stays: it does no harm.
     if let Err(problem) = store.retire(&saved, keep) {

@@ -3,11 +3,16 @@
 use std::fmt;
 
 /// Appends numbers and byte strings.
-#[derive(Debug, Default)]
-pub struct Writer {
-    /// What was written so far.
+#[derive(Default)]
+pub struct Writer<'a> {
+    /// What was written so far and not handed on.
     pub bytes: Vec<u8>,
+    /// Takes what was written whenever it has become much.
+    sink: Option<&'a mut dyn FnMut(&[u8])>,
 }
+
+/// So many bytes are handed on at a time.
+const PORTION: usize = 256 << 10;
 
 /// Takes numbers and byte strings off the front of a section; every read is checked.
 #[derive(Debug)]
@@ -30,7 +35,38 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-impl Writer {
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// Hands on what is written, portion by portion; the last one with [`Writer::finish`].
+    pub fn into_sink(sink: &'a mut dyn FnMut(&[u8])) -> Writer<'a> {
+        Writer { bytes: Vec::new(), sink: Some(sink) }
+    }
+
+    /// Hands on the rest.
+    pub fn finish(mut self) {
+        self.hand_on();
+    }
+
+    fn hand_on(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink(&self.bytes);
+            self.bytes.clear();
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= PORTION {
+            self.hand_on();
+        }
+    }
+
     /// Appends a count or length.
     pub fn count(&mut self, value: usize) {
         self.u64(value as u64);
@@ -38,7 +74,7 @@ impl Writer {
 
     /// Appends 8 bytes.
     pub fn u64(&mut self, value: u64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.append(&value.to_le_bytes());
     }
 
     /// Appends a column of 8-byte numbers; the reader knows how many.
@@ -51,30 +87,30 @@ impl Writer {
     /// Appends a column of 4-byte numbers; the reader knows how many.
     pub fn u32s(&mut self, values: impl IntoIterator<Item = u32>) {
         for value in values {
-            self.bytes.extend_from_slice(&value.to_le_bytes());
+            self.append(&value.to_le_bytes());
         }
     }
 
     /// Appends a column of 16-byte numbers; the reader knows how many.
     pub fn i128s(&mut self, values: impl IntoIterator<Item = i128>) {
         for value in values {
-            self.bytes.extend_from_slice(&value.to_le_bytes());
+            self.append(&value.to_le_bytes());
         }
     }
 
     /// Appends a column of flags; the reader knows how many.
     pub fn flags(&mut self, values: impl IntoIterator<Item = bool>) {
-        self.bytes.extend(values.into_iter().map(u8::from));
+        values.into_iter().for_each(|value| self.append(&[u8::from(value)]));
     }
 
     /// Appends a column of byte strings: first all lengths, then all bytes; the reader knows how many.
-    pub fn strings<'a>(&mut self, values: impl Iterator<Item = &'a [u8]> + Clone) {
+    pub fn strings<'b>(&mut self, values: impl Iterator<Item = &'b [u8]> + Clone) {
         for value in values.clone() {
             let length = u32::try_from(value.len()).expect("a key or value is shorter than 4 GiB");
-            self.bytes.extend_from_slice(&length.to_le_bytes());
+            self.append(&length.to_le_bytes());
         }
         for value in values {
-            self.bytes.extend_from_slice(value);
+            self.append(value);
         }
     }
 }

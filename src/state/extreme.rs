@@ -236,10 +236,10 @@ impl Extreme {
     /// Reads what [`Extreme::write`] wrote into a fresh value of the same kind.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         let what = "smallest and largest values";
-        self.seen = reader.flags(groups, what)?.into_iter().collect();
+        self.seen = reader.flags(groups, what)?.into();
         match &mut self.best {
             Best::Integers(values) => {
-                *values = reader.i128s(groups, what)?.into_iter().collect();
+                *values = reader.i128s(groups, what)?.into();
                 if !values.iter().all(|value| self.range.contains(value)) {
                     return Err(Unreadable { what });
                 }

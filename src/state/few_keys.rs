@@ -42,7 +42,7 @@ pub fn group(columns: &[Arc<Column>], rows: &[u32]) -> Option<(KeyTable, Vec<u32
         if let Some(words) = words
             && let (known, id) = places[place_of(&words)]
             && id != u32::MAX
-            && known == words
+            && is_same(&known, &words)
         {
             ids.push(id);
             continue;
@@ -73,7 +73,9 @@ fn is_packable(column: &Column) -> bool {
 #[inline]
 fn pack(columns: &[Arc<Column>], row: usize) -> Option<Words> {
     let mut words = Words::default();
-    for (index, column) in columns.iter().enumerate() {
+    // Without a loop that depends on how many columns there are, the words stay in registers.
+    for index in 0..COLUMNS_MAX {
+        let Some(column) = columns.get(index) else { break };
         let (word, length) = if column.is_valid(row) {
             match &column.values {
                 Values::Text(texts) => pack_text(texts.get(row))?,
@@ -107,6 +109,12 @@ fn pack_text(text: &[u8]) -> Option<(u64, u64)> {
         },
     };
     Some((word, text.len() as u64))
+}
+
+/// One by one: as a whole they would be written to memory first, and read from there before they had arrived.
+#[inline]
+fn is_same(known: &Words, words: &Words) -> bool {
+    known.iter().zip(words).all(|(known, word)| known == word)
 }
 
 #[inline]

@@ -37,6 +37,8 @@ mod form;
 
 pub mod key;
 
+mod keyed;
+
 mod listed;
 
 mod moments;
@@ -66,6 +68,7 @@ pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
 pub use key::Keys;
+pub use keyed::{Keyed, SharedKeyed};
 pub use order::OrderKeys;
 pub use pages::{Cells, Pages};
 pub use stored::Stored;

@@ -143,7 +143,7 @@ impl Moments {
 
     /// Reads what [`Moments::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?.into_iter().collect();
+        self.counts = reader.u64s(groups, "counts")?.into();
         let width = self.sums.len();
         let sums = ExactSum::read_all(reader, groups * width)?;
         self.sums = vec![Pages::default(); width];

@@ -155,6 +155,17 @@ impl<T: Clone> Pages<T> {
         }
     }
 
+    /// Puts other values in the places of a part, in their order.
+    pub fn put(&mut self, part: &Part, values: Pages<T>) {
+        if part.is_all() {
+            *self = values;
+            return;
+        }
+        for (entry, value) in part.entries().zip(values.iter()) {
+            self.cell(entry).clone_from(value);
+        }
+    }
+
     /// The first page, where all values are in it.
     pub fn only_page(&mut self) -> Option<&mut [T]> {
         match &mut *self.pages {
@@ -192,6 +203,18 @@ impl<T: Clone> FromIterator<T> for Pages<T> {
         let mut pages = Pages::default();
         values.into_iter().for_each(|value| pages.push(value));
         pages
+    }
+}
+
+impl<T: Clone> From<Vec<T>> for Pages<T> {
+    fn from(values: Vec<T>) -> Self {
+        let len = values.len();
+        let page = |some: &[T]| Page::Own(some.to_vec());
+        let pages = match len {
+            ..=PAGE => vec![Page::Own(values)],
+            _ => values.chunks(PAGE).map(page).collect(),
+        };
+        Pages { pages: if len == 0 { Vec::new() } else { pages }, len }
     }
 }
 

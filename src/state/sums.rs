@@ -351,8 +351,8 @@ impl DoubleSums {
 
     /// Reads what [`DoubleSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?.into_iter().collect();
-        self.sums = ExactSum::read_all(reader, groups)?.into_iter().collect();
+        self.counts = reader.u64s(groups, "counts")?.into();
+        self.sums = ExactSum::read_all(reader, groups)?.into();
         Ok(())
     }
 }
@@ -427,7 +427,7 @@ impl BitSets {
 
     /// Reads what [`BitSets::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.seen = reader.flags(groups, "bits")?.into_iter().collect();
+        self.seen = reader.flags(groups, "bits")?.into();
         self.values = reader.u64s(groups, "bits")?.into_iter().map(u64::cast_signed).collect();
         Ok(())
     }

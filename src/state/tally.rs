@@ -158,7 +158,7 @@ impl Tally {
         *self = Tally::new(&self.types, self.needed);
         self.grow(groups);
         self.entries = KeyTable::read(reader)?;
-        self.counts = reader.u64s(self.entries.len(), what)?.into_iter().collect();
+        self.counts = reader.u64s(self.entries.len(), what)?.into();
         self.chain(0, groups)?;
         self.changes = Changes::since(self.entries.len());
         Ok(())

@@ -14,11 +14,11 @@
 
 use super::binder::{Binder, Bound, Target, all, check_names, read_by};
 use super::groups::evaluate_all;
-use super::{Action, Advanced, Context, Stateful, Stateless};
+use super::{Action, Advanced, Context, Snapshot, Stateful, Stateless};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, RawRecords, Slot, Values};
-use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer, key};
+use crate::state::{Keyed, Keys, Reader, Unreadable, key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -82,13 +82,9 @@ struct Filled {
     behind: Slot,
 }
 
-/// What a `fill` that looks back remembers.
-#[derive(Debug)]
-pub struct Carried {
-    keys: KeyTable,
-    /// By column, then by key: the last value; empty before the first.
-    values: Vec<Vec<Vec<u8>>>,
-}
+/// What a `fill` that looks back remembers of a key: the last value of each column, empty before the first; no columns
+/// before its first record.
+pub type Carried = Vec<Vec<u8>>;
 
 /// The most bytes of text that a batch is filled with.
 const BYTES_MAX: usize = 256 << 20;
@@ -189,13 +185,13 @@ fn row32(row: usize) -> u32 {
 }
 
 impl Stateful for Down {
-    type State = Carried;
+    type State = Keyed<Carried>;
     /// The columns, and the key of each selected row.
     type Prepared = (Vec<Arc<Column>>, Keys);
     const VERSION: u32 = 1;
 
-    fn new_state(&self) -> Carried {
-        Carried { keys: KeyTable::default(), values: vec![Vec::new(); self.columns.len()] }
+    fn new_state(&self) -> Keyed<Carried> {
+        Keyed::default()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Self::Prepared {
@@ -208,53 +204,86 @@ impl Stateful for Down {
     fn advance(
         &self,
         context: Context<'_>,
-        carried: &mut Carried,
+        carried: &mut Keyed<Carried>,
         batch: &mut Batch,
         (columns, keys): Self::Prepared,
     ) -> Result<Advanced> {
-        let ids: Vec<u32> =
-            keys.iter().map(|(hash, key)| carried.keys.insert(hash, key).id()).collect();
-        for ((filled, column), values) in self.columns.iter().zip(columns).zip(&mut carried.values)
-        {
-            values.resize(carried.keys.len(), Vec::new());
-            let column = self.filled(context, column, batch, &ids, values)?;
+        let ids = carried.ids_of(&keys);
+        for id in &ids {
+            carried.value_mut(*id).resize(self.columns.len(), Vec::new());
+        }
+        for (place, (filled, column)) in self.columns.iter().zip(columns).enumerate() {
+            let column = self.filled(context, column, batch, &ids, (carried, place))?;
             batch.fill(filled.behind, column);
         }
         Ok(Advanced::default())
     }
 
-    fn write(&self, _context: Context<'_>, carried: &mut Carried, out: &mut Writer) -> Result<()> {
-        carried.keys.write(out);
-        for values in &carried.values {
-            out.strings(values.iter().map(Vec::as_slice));
-        }
-        Ok(())
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        carried: &mut Keyed<Carried>,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let (carried, columns) = (carried.share(is_all_asked), self.columns.len());
+        Ok(Snapshot::new(carried.is_all(), move |out| {
+            carried.write_keys(out);
+            for column in 0..columns {
+                out.strings(carried.values().map(|values| &*values[column]));
+            }
+        }))
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Carried, Unreadable> {
-        let mut carried = self.new_state();
-        carried.keys = KeyTable::read(reader)?;
-        for (values, filled) in carried.values.iter_mut().zip(&self.columns) {
-            let strings = reader.strings(carried.keys.len(), "values")?;
-            let types = [filled.before.data_type()];
-            let known: Vec<&[u8]> =
-                strings.iter().copied().filter(|value| !value.is_empty()).collect();
-            key::columns_of(&types, known.into_iter()).ok_or(Unreadable { what: "values" })?;
-            *values = strings.into_iter().map(<[u8]>::to_vec).collect();
-        }
-        Ok(carried)
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self::State, Unreadable> {
+        let mut state = self.new_state();
+        self.take_in(&mut state, reader, true)?;
+        Ok(state)
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(state, reader, false)
     }
 }
 
 impl Down {
-    /// A column with what it lacks. `ids` are the keys of the selected rows, `values` the last values by key.
+    /// Takes in everything, or what changed.
+    fn take_in(
+        &self,
+        carried: &mut Keyed<Carried>,
+        reader: &mut Reader<'_>,
+        is_all: bool,
+    ) -> Result<(), Unreadable> {
+        let part = carried.read_keys(reader, is_all)?;
+        let mut values = vec![Carried::new(); part.count()];
+        for filled in &self.columns {
+            let strings = reader.strings(part.count(), "values")?;
+            let types = [filled.before.data_type()];
+            let known: Vec<&[u8]> =
+                strings.iter().copied().filter(|value| !value.is_empty()).collect();
+            key::columns_of(&types, known.into_iter()).ok_or(Unreadable { what: "values" })?;
+            values.iter_mut().zip(strings).for_each(|(values, one)| values.push(one.to_vec()));
+        }
+        carried.put(&part, values);
+        Ok(())
+    }
+
+    /// A column with what it lacks. `ids` are the keys of the selected rows; the last values of the keys stand at a place.
     fn filled(
         &self,
         context: Context<'_>,
         column: Arc<Column>,
         batch: &Batch,
         ids: &[u32],
-        values: &mut [Vec<u8>],
+        (carried, place): (&mut Keyed<Carried>, usize),
     ) -> Result<Arc<Column>> {
         let mut from: Vec<u32> = (0..row32(batch.rows)).collect();
         // By key: the row that has its last value; rows behind those of the batch are taken from before it.
@@ -267,7 +296,7 @@ impl Down {
                 last.insert(*id, *row);
                 continue;
             }
-            let before = &values[*id as usize];
+            let before = &carried.value(*id)[place];
             let source = match last.get(id) {
                 Some(source) => *source,
                 None if before.is_empty() => continue,
@@ -297,7 +326,7 @@ impl Down {
             .ok_or_else(|| Error::internal("a value that was carried is not what was carried"))?;
         for (id, row) in last {
             if (row as usize) < batch.rows {
-                let value = &mut values[id as usize];
+                let value = &mut carried.value_mut(id)[place];
                 value.clear();
                 key::write_exact(value, [&*column], row as usize);
             }

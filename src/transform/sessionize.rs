@@ -11,11 +11,11 @@
 //! its start nor its end. A record without a time belongs to no session: both columns are NULL.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Stateful, event_time, groups};
+use super::{Action, Advanced, Context, Snapshot, Stateful, event_time, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Validity, Values};
-use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
+use crate::state::{Keyed, Keys, Reader, Unreadable};
 use std::sync::Arc;
 
 /// A `sessionize` as the job file describes it.
@@ -42,16 +42,9 @@ struct Sessionize {
     start: Option<Slot>,
 }
 
-/// The keys seen, and the session that each is in.
-#[derive(Debug, Default)]
-pub struct Sessions {
-    keys: KeyTable,
-    of_key: Vec<Session>,
-}
-
 /// The latest session of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Session {
+pub struct Session {
     /// Counted from 1; 0 before the first record with a time.
     number: u64,
     start: i64,
@@ -80,13 +73,14 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
 }
 
 impl Stateful for Sessionize {
-    type State = Sessions;
+    /// The session that each key is in.
+    type State = Keyed<Session>;
     /// The keys of the selected rows, and the times of all rows.
     type Prepared = (Keys, Arc<Column>);
     const VERSION: u32 = 1;
 
-    fn new_state(&self) -> Sessions {
-        Sessions::default()
+    fn new_state(&self) -> Keyed<Session> {
+        Keyed::default()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> (Keys, Arc<Column>) {
@@ -99,7 +93,7 @@ impl Stateful for Sessionize {
     fn advance(
         &self,
         _context: Context<'_>,
-        sessions: &mut Sessions,
+        sessions: &mut Keyed<Session>,
         batch: &mut Batch,
         (keys, times): (Keys, Arc<Column>),
     ) -> Result<Advanced> {
@@ -107,7 +101,7 @@ impl Stateful for Sessionize {
         let mut starts = vec![None; batch.rows];
         for ((hash, key), row) in keys.iter().zip(&batch.selection) {
             let row = *row as usize;
-            let session = sessions.of(hash, key);
+            let (_, session) = sessions.entry(hash, key);
             if let Some(time) = event_time::micros_of(&times, row) {
                 session.take(time, self.gap_micros);
                 numbers[row] = i64::try_from(session.number).expect("fewer than 2^63 records");
@@ -124,47 +118,64 @@ impl Stateful for Sessionize {
         Ok(Advanced::default())
     }
 
-    fn write(
+    fn freeze(
         &self,
         _context: Context<'_>,
-        sessions: &mut Sessions,
-        out: &mut Writer,
-    ) -> Result<()> {
-        sessions.keys.write(out);
-        out.u64s(sessions.of_key.iter().map(|session| session.number));
-        out.u64s(sessions.of_key.iter().map(|session| session.start.cast_unsigned()));
-        out.u64s(sessions.of_key.iter().map(|session| session.latest.cast_unsigned()));
-        Ok(())
+        sessions: &mut Keyed<Session>,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let sessions = sessions.share(is_all_asked);
+        Ok(Snapshot::new(sessions.is_all(), move |out| {
+            sessions.write_keys(out);
+            out.u64s(sessions.values().map(|session| session.number));
+            out.u64s(sessions.values().map(|session| session.start.cast_unsigned()));
+            out.u64s(sessions.values().map(|session| session.latest.cast_unsigned()));
+        }))
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Sessions, Unreadable> {
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self::State, Unreadable> {
+        let mut state = self.new_state();
+        self.take_in(&mut state, reader, true)?;
+        Ok(state)
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(state, reader, false)
+    }
+}
+
+impl Sessionize {
+    /// Takes in everything, or what changed.
+    fn take_in(
+        &self,
+        sessions: &mut Keyed<Session>,
+        reader: &mut Reader<'_>,
+        is_all: bool,
+    ) -> Result<(), Unreadable> {
         let what = "sessions";
-        let keys = KeyTable::read(reader)?;
-        let mut column = || reader.u64s(keys.len(), what);
+        let part = sessions.read_keys(reader, is_all)?;
+        let mut column = || reader.u64s(part.count(), what);
         let (numbers, starts, latest) = (column()?, column()?, column()?);
+        // More sessions than records cannot be.
+        if !numbers.iter().all(|number| i64::try_from(*number).is_ok()) {
+            return Err(Unreadable { what });
+        }
         let session = |((number, start), latest): ((u64, u64), u64)| Session {
             number,
             start: start.cast_signed(),
             latest: latest.cast_signed(),
         };
-        let of_key: Vec<Session> =
-            numbers.into_iter().zip(starts).zip(latest).map(session).collect();
-        // More sessions than records cannot be.
-        let is_sound = |one: &Session| i64::try_from(one.number).is_ok();
-        if !of_key.iter().all(is_sound) {
-            return Err(Unreadable { what });
-        }
-        Ok(Sessions { keys, of_key })
-    }
-}
-
-impl Sessions {
-    fn of(&mut self, hash: u32, key: &[u8]) -> &mut Session {
-        let entry = self.keys.insert(hash, key);
-        if let Entry::New(_) = entry {
-            self.of_key.push(Session::default());
-        }
-        &mut self.of_key[entry.id() as usize]
+        sessions.put(&part, numbers.into_iter().zip(starts).zip(latest).map(session));
+        Ok(())
     }
 }
 

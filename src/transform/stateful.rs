@@ -80,12 +80,15 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Appends the whole state.
-    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()>;
+    /// Appends the whole state. A step has this or [`Stateful::freeze`], of which each can be made of the other.
+    fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()> {
+        self.freeze(context, state, true)?.frozen().write(out);
+        Ok(())
+    }
 
     /// What is to be saved of the state as it is now. The state goes on, and what it comes to does not change what was
-    /// frozen. Where not all is asked for, it may be what changed since it was frozen or read the last time. The
-    /// default writes everything at once, which is right for states that stay small.
+    /// frozen. Where not all is asked for, it may be what changed since it was frozen or read the last time. The default
+    /// writes everything at once, which is right for states that stay small.
     fn freeze(
         &self,
         context: Context<'_>,

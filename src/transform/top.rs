@@ -10,11 +10,11 @@
 //! were first seen, the records of a key in order. So many records of each key are held.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
+use super::{Action, Advanced, Context, Drained, Keeper, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Order};
-use crate::state::{KeyTable, Keys, OrderKeys, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keyed, Keys, OrderKeys, Reader, Unreadable};
 
 /// A `top` as the job file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,12 +38,7 @@ struct Top {
 /// The first records so far of each key.
 #[derive(Debug, Default)]
 pub struct Best {
-    keys: KeyTable,
-    /// Of each key, in order.
-    of_key: Vec<Vec<Ranked>>,
-    /// Of each key, how many records it had so far, as far as that counts. Within a batch it can have fewer of them in
-    /// `of_key`: the better ones come behind.
-    counts: Vec<usize>,
+    of_key: Keyed<OfKey>,
     /// Number of records so far.
     seen: u64,
     /// How many records were already passed on.
@@ -52,8 +47,18 @@ pub struct Best {
     places: Vec<(u32, u32)>,
 }
 
+/// The first records so far of a key.
+#[derive(Debug, Clone, Default)]
+struct OfKey {
+    /// In order.
+    ranked: Vec<Ranked>,
+    /// How many records it had so far, as far as that counts. Within a batch it can have fewer of them in `ranked`: the
+    /// better ones come behind.
+    count: usize,
+}
+
 /// A held record, first by its order key, then by when it was read.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Ranked {
     order: Box<[u8]>,
     /// Which of all records it is.
@@ -156,7 +161,7 @@ impl Stateful for Top {
     ) -> Result<Option<Batch>> {
         best.settle_places();
         let record =
-            |(key, place): &(u32, u32)| &*best.of_key[*key as usize][*place as usize].record;
+            |(key, place): &(u32, u32)| &*best.of_key.value(*key).ranked[*place as usize].record;
         let records = Keeper::first_batch(best.places[best.drained..].iter().map(record), rows_max);
         if records.is_empty() {
             return Ok(None);
@@ -172,28 +177,63 @@ impl Stateful for Top {
 
     fn set_drained(&self, best: &mut Best, drained: &Drained) {
         if let [count] = *drained.0 {
-            let held = best.of_key.iter().map(Vec::len).sum();
+            let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
             best.drained = usize::try_from(count).unwrap_or(usize::MAX).min(held);
         }
     }
 
-    fn write(&self, _context: Context<'_>, best: &mut Best, out: &mut Writer) -> Result<()> {
-        best.keys.write(out);
-        out.u64(best.seen);
-        out.u64s(best.of_key.iter().map(|records| records.len() as u64));
-        let all = || best.of_key.iter().flatten();
-        out.u64s(all().map(|one| one.number));
-        out.strings(all().map(|one| &*one.order));
-        out.strings(all().map(|one| &*one.record));
-        out.count(best.drained);
-        Ok(())
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        best: &mut Best,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let of_key = best.of_key.share(is_all_asked);
+        let (seen, drained) = (best.seen, best.drained);
+        Ok(Snapshot::new(of_key.is_all(), move |out| {
+            of_key.write_keys(out);
+            out.u64(seen);
+            out.u64s(of_key.values().map(|one| one.ranked.len() as u64));
+            let all = || of_key.values().flat_map(|one| &one.ranked);
+            out.u64s(all().map(|one| one.number));
+            out.strings(all().map(|one| &*one.order));
+            out.strings(all().map(|one| &*one.record));
+            out.count(drained);
+        }))
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Best, Unreadable> {
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self::State, Unreadable> {
+        let mut state = self.new_state();
+        self.take_in(&mut state, reader, true)?;
+        Ok(state)
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(state, reader, false)
+    }
+}
+
+impl Top {
+    /// Takes in everything, or what changed.
+    fn take_in(
+        &self,
+        best: &mut Best,
+        reader: &mut Reader<'_>,
+        is_all: bool,
+    ) -> Result<(), Unreadable> {
         let unreadable = Unreadable { what: "records" };
-        let keys = KeyTable::read(reader)?;
-        let seen = reader.u64(unreadable.what)?;
-        let counts = reader.u64s(keys.len(), unreadable.what)?;
+        let part = best.of_key.read_keys(reader, is_all)?;
+        best.seen = reader.u64(unreadable.what)?;
+        let counts = reader.u64s(part.count(), unreadable.what)?;
         let sum = counts.iter().try_fold(0_usize, |sum, count| {
             let count = usize::try_from(*count).ok().filter(|count| *count <= self.records)?;
             sum.checked_add(count)
@@ -212,18 +252,17 @@ impl Stateful for Top {
                 record: record.into(),
             });
             let ranked: Vec<Ranked> = ranked.collect();
-            let is_held = |one: &Ranked| one.number < seen && self.keeper.is_held(&one.record);
+            let is_held = |one: &Ranked| one.number < best.seen && self.keeper.is_held(&one.record);
             if !ranked.is_sorted() || !ranked.iter().all(is_held) {
                 return Err(unreadable);
             }
-            of_key.push(ranked);
+            of_key.push(OfKey { ranked, count });
         }
-        let drained = usize::try_from(reader.u64(unreadable.what)?)
-            .ok()
-            .filter(|drained| *drained <= held)
-            .ok_or(unreadable)?;
-        let counts = of_key.iter().map(Vec::len).collect();
-        Ok(Best { keys, of_key, counts, seen, drained, places: Vec::new() })
+        best.of_key.put(&part, of_key);
+        let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
+        let drained = usize::try_from(reader.u64(unreadable.what)?).ok();
+        best.drained = drained.filter(|drained| *drained <= held).ok_or(unreadable)?;
+        Ok(())
     }
 }
 
@@ -233,12 +272,9 @@ impl Best {
     fn insert(&mut self, hash: u32, key: &[u8], candidate: Option<Candidate>, most: usize) -> bool {
         let number = self.seen;
         self.seen += 1;
-        let id = self.keys.insert(hash, key).id() as usize;
-        self.of_key.resize_with(self.keys.len(), Vec::new);
-        self.counts.resize(self.keys.len(), 0);
-        let had_room = self.counts[id] < most;
-        self.counts[id] += usize::from(had_room);
-        let ranked = &mut self.of_key[id];
+        let (_, OfKey { ranked, count }) = self.of_key.entry(hash, key);
+        let had_room = *count < most;
+        *count += usize::from(had_room);
         if let Some(Candidate { order, record }) = candidate {
             let place = ranked.partition_point(|one| one.order <= order);
             if place < most {
@@ -253,8 +289,8 @@ impl Best {
         if !self.places.is_empty() {
             return;
         }
-        for (key, ranked) in (0_u32..).zip(&self.of_key) {
-            let count = u32::try_from(ranked.len()).expect("a count of records of one key");
+        for (key, of_key) in (0_u32..).zip(self.of_key.values()) {
+            let count = u32::try_from(of_key.ranked.len()).expect("a count of records of one key");
             self.places.extend((0..count).map(|place| (key, place)));
         }
     }

@@ -152,7 +152,7 @@ fn with_frame(stored: &[u8], raw_length: u64, raw: &[u8]) -> Vec<u8> {
 fn a_section_is_exactly_one_frame_of_exactly_its_length() {
     let frame = |raw: &[u8]| {
         let mut stored = Vec::new();
-        frame::append(raw, &mut stored);
+        frame::append(&mut stored, |take| take(raw));
         stored
     };
     let raw = b"some state".repeat(50);
@@ -188,7 +188,7 @@ fn a_section_is_exactly_one_frame_of_exactly_its_length() {
 /// The valid file with another manifest.
 fn with_manifest(json: &str) -> Vec<u8> {
     let mut stored = Vec::new();
-    frame::append(json.as_bytes(), &mut stored);
+    frame::append(&mut stored, |take| take(json.as_bytes()));
     let mut table = Vec::new();
     let entry = Entry {
         id: MANIFEST,

@@ -1,9 +1,11 @@
 //! A section's bytes as one zstd frame, both ways.
 
-use super::fields::Masked;
+use super::fields::{Masked, masked_crc};
 use super::table::Entry;
 use crate::checkpoint::Invalid;
+use std::io::Write as _;
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::write::Encoder;
 use zstd::zstd_safe::DParameter;
 
 /// Fast; columnar state shrinks to a quarter and higher levels gain next to nothing.
@@ -19,12 +21,33 @@ const FRAME_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 /// come.
 const PORTION_BYTES: usize = 128 << 10;
 
-/// Appends `raw` to `file` as one frame; returns its length.
-pub(super) fn append(raw: &[u8], file: &mut Vec<u8>) -> u64 {
-    // At once: a stream would copy all of it through its window.
-    let frame = zstd::bulk::compress(raw, LEVEL).expect("there is room for the worst case");
-    file.extend_from_slice(&frame);
-    frame.len() as u64
+/// Lengths and digests of a frame that was appended.
+pub(super) struct Appended {
+    pub raw_length: u64,
+    pub raw_digest: u32,
+    pub stored_length: u64,
+    pub stored_digest: u32,
+}
+
+/// Appends what `write` hands out to `file` as one frame.
+pub(super) fn append(file: &mut Vec<u8>, write: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Appended {
+    const MEMORY: &str = "memory takes everything";
+    let start = file.len();
+    let mut encoder = Encoder::new(&mut *file, LEVEL).expect("the level is one of zstd's");
+    let (mut raw_length, mut digest) = (0, Masked::default());
+    write(&mut |portion| {
+        raw_length += portion.len() as u64;
+        digest.update(portion);
+        encoder.write_all(portion).expect(MEMORY);
+    });
+    encoder.finish().expect(MEMORY);
+    let stored = &file[start..];
+    Appended {
+        raw_length,
+        raw_digest: digest.finish(),
+        stored_length: stored.len() as u64,
+        stored_digest: masked_crc(&[stored]),
+    }
 }
 
 /// What a frame decompresses to, checked against its entry.

@@ -20,11 +20,13 @@ mod tests;
 
 pub use ends::{HEADER_BYTES, TRAILER_BYTES, VERSION};
 
+use crate::checkpoint::draft::{Content, Draft, DraftSection};
 use crate::checkpoint::id::{CheckpointId, Digest, RunId, Sequence};
 use crate::checkpoint::manifest::{Form, Manifest};
 use crate::checkpoint::{Checkpoint, Invalid, Section};
 use ends::{END_MAGIC, Header, Trailer};
 use fields::masked_crc;
+use frame::Appended;
 use table::{CODEC_ZSTD, CRITICAL, Entry, MANIFEST, STATE};
 
 /// The most sections of a file: far more than a job has steps.
@@ -84,36 +86,44 @@ pub struct Skimmed {
 
 /// The bytes of a checkpoint with a given number, and its digest.
 pub fn encode(checkpoint: &Checkpoint, sequence: Sequence) -> Result<(Vec<u8>, Digest), Invalid> {
-    let count = u32::try_from(checkpoint.sections.len() + 1).unwrap_or(u32::MAX);
+    encode_draft(Draft::from(checkpoint.clone()), sequence)
+}
+
+/// The bytes of a checkpoint with a given number, and its digest. What is written of its states is compressed at once.
+pub fn encode_draft(draft: Draft, sequence: Sequence) -> Result<(Vec<u8>, Digest), Invalid> {
+    let Draft { manifest, sections, parent } = draft;
+    let count = u32::try_from(sections.len() + 1).unwrap_or(u32::MAX);
     table::check_count(count)?;
-    check_forms(&checkpoint.sections, checkpoint.parent)?;
-    let manifest = serde_json::to_vec(&checkpoint.manifest).expect("a manifest is plain data");
+    check_forms(sections.iter().map(|section| section.form), parent)?;
+    let (instance, semantics) = (manifest.instance, manifest.semantics);
+    let manifest = serde_json::to_vec(&manifest).expect("a manifest is plain data");
     check_manifest(&manifest)?;
 
     let mut file = vec![0; HEADER_BYTES];
     let mut table = Vec::new();
-    append(&mut file, MANIFEST, "manifest", Form::Base, MANIFEST_VERSION, &manifest)
-        .encode(&mut table)?;
-    for section in &checkpoint.sections {
-        let Section { name, form, version, bytes } = section;
-        append(&mut file, STATE, name, *form, *version, bytes).encode(&mut table)?;
+    let content: Box<dyn Content> = Box::new(manifest);
+    let name = "manifest".to_owned();
+    let manifest = DraftSection { name, form: Form::Base, version: MANIFEST_VERSION, content };
+    append(&mut file, MANIFEST, manifest).encode(&mut table)?;
+    for section in sections {
+        append(&mut file, STATE, section).encode(&mut table)?;
     }
 
     let length = (file.len() + table.len() + TRAILER_BYTES) as u64;
     let header = Header {
-        form: if checkpoint.parent.is_some() { Form::Delta } else { Form::Base },
+        form: if parent.is_some() { Form::Delta } else { Form::Base },
         sections: count,
         sequence,
-        instance: checkpoint.manifest.instance,
+        instance,
         length,
-        semantics: checkpoint.manifest.semantics,
+        semantics,
     };
     let header = header.encode();
     let mut trailer = Trailer {
         table_length: table.len() as u64,
         length,
         sequence,
-        parent: checkpoint.parent,
+        parent,
         table_digest: masked_crc(&[&header, &table]),
         file_digest: 0,
     };
@@ -127,19 +137,20 @@ pub fn encode(checkpoint: &Checkpoint, sequence: Sequence) -> Result<(Vec<u8>, D
 }
 
 /// Appends a section and returns its entry.
-fn append(file: &mut Vec<u8>, id: u32, name: &str, form: Form, version: u32, raw: &[u8]) -> Entry {
-    let start = file.len();
-    let stored_length = frame::append(raw, file);
+fn append(file: &mut Vec<u8>, id: u32, section: DraftSection) -> Entry {
+    let DraftSection { name, form, version, content } = section;
+    let Appended { raw_length, raw_digest, stored_length, stored_digest } =
+        frame::append(file, |take| content.write(take));
     Entry {
         id,
         codec: CODEC_ZSTD,
         form,
         version,
         stored_length,
-        raw_length: raw.len() as u64,
-        stored_digest: masked_crc(&[&file[start..]]),
-        raw_digest: masked_crc(&[raw]),
-        name: name.to_owned(),
+        raw_length,
+        stored_digest,
+        raw_digest,
+        name,
     }
 }
 
@@ -200,7 +211,7 @@ fn read(
     if manifest.instance != header.instance || manifest.semantics != header.semantics {
         return Err(Invalid::InstanceDiffers);
     }
-    check_forms(&sections, trailer.parent)?;
+    check_forms(sections.iter().map(|section| section.form), trailer.parent)?;
     Ok(Decoded {
         id: CheckpointId { sequence: header.sequence, digest: trailer.digest() },
         checkpoint: Checkpoint { manifest, sections, parent: trailer.parent },
@@ -284,8 +295,11 @@ fn check_manifest(json: &[u8]) -> Result<(), Invalid> {
 }
 
 /// Changes need something that they change.
-fn check_forms(sections: &[Section], parent: Option<CheckpointId>) -> Result<(), Invalid> {
-    let has_delta = sections.iter().any(|section| section.form == Form::Delta);
+fn check_forms(
+    mut forms: impl Iterator<Item = Form>,
+    parent: Option<CheckpointId>,
+) -> Result<(), Invalid> {
+    let has_delta = forms.any(|form| form == Form::Delta);
     if has_delta && parent.is_none() {
         return Err(Invalid::Malformed { what: "a section holds changes and there is no parent" });
     }

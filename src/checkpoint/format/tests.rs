@@ -153,7 +153,7 @@ fn equal_sections_of_two_valid_files_cannot_be_exchanged() {
     let (first, second) = (encoded(&samples::base(7)), encoded(&samples::base(8)));
     let ends = [table_start(&first), table_start(&second)];
     let mut stored = Vec::new();
-    frame::append(&samples::base(7).sections[1].bytes, &mut stored);
+    frame::append(&mut stored, |take| take(&samples::base(7).sections[1].bytes));
     let state = |end: usize| end - stored.len()..end;
     let mut mixed = first.clone();
     mixed[state(ends[0])].copy_from_slice(&second[state(ends[1])]);

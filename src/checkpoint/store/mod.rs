@@ -50,6 +50,7 @@ use crate::error::{Error, Result};
 use crate::storage::{FileKind, Lock};
 use load::Durability;
 use names::Name;
+use spills::NeededSpills;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
@@ -235,7 +236,7 @@ impl Store {
         }
         self.spills_of.clear();
         if let Some(newest) = &loaded.newest {
-            self.note_spills(newest.id.sequence, &newest.manifest);
+            self.note_spills(newest.id.sequence, NeededSpills::of(&newest.manifest));
         }
         self.head =
             loaded.newest.as_ref().map(|newest| Head { id: newest.id, chain: newest.chain });

@@ -16,11 +16,12 @@
 
 use super::names;
 use super::read::{self, Problem};
+use super::spills::NeededSpills;
 use super::{Head, SaveError, Saved, Store};
 use crate::checkpoint::format::{self, Skimmed};
 use crate::checkpoint::id::{CheckpointId, Sequence};
 use crate::checkpoint::retention::Chain;
-use crate::checkpoint::{Checkpoint, Form};
+use crate::checkpoint::{Checkpoint, Draft, Form};
 use crate::error::{Error, Kind, Result, is_out_of_room};
 use crate::storage::{Existing, OpenMode, is_fatal};
 use std::io;
@@ -39,17 +40,19 @@ impl Store {
     /// Saves a checkpoint under the next number. When this returns [`Saved`], it survives
     /// everything.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<Saved, SaveError> {
-        self.save_while(checkpoint, &|| true)
+        self.save_while(Draft::from(checkpoint.clone()), &|| true)
     }
 
-    /// The same, as long as it is wanted: where it is not any more before step 5, it fails.
+    /// The same of a checkpoint whose states are not bytes yet, as long as it is wanted: where it is not any more before
+    /// step 5, it fails.
     pub fn save_while(
         &mut self,
-        checkpoint: &Checkpoint,
+        draft: Draft,
         is_wanted: &dyn Fn() -> bool,
     ) -> Result<Saved, SaveError> {
         self.check_health().map_err(SaveError::Poisoned)?;
-        self.check_parent(checkpoint).map_err(SaveError::Failed)?;
+        let (parent, instance) = (draft.parent, draft.manifest.instance);
+        self.check_parent(parent).map_err(SaveError::Failed)?;
         self.check_folder().map_err(|error| match error.kind {
             Kind::StoppedEarly => SaveError::OutOfRoom(error),
             _ => SaveError::Failed(error),
@@ -57,7 +60,8 @@ impl Store {
         let sequence = self.sequence_max.next().ok_or_else(|| {
             SaveError::Failed(Error::failed("the numbers of checkpoints are used up"))
         })?;
-        let (bytes, digest) = format::encode(checkpoint, sequence).map_err(|invalid| {
+        let needed = NeededSpills::of(&draft.manifest);
+        let (bytes, digest) = format::encode_draft(draft, sequence).map_err(|invalid| {
             let error = Error::failed("cannot save a checkpoint").with_cause(invalid);
             SaveError::Failed(error)
         })?;
@@ -72,7 +76,9 @@ impl Store {
         self.name_durably(&temporary, &path)?;
         let id = CheckpointId { sequence, digest };
         self.read_back(id, &bytes)?;
-        Ok(self.note_saved(checkpoint, id, bytes.len() as u64, path))
+        self.note_spills(id.sequence, needed);
+        let length = bytes.len() as u64;
+        Ok(self.note_saved(Skimmed { id, parent, instance, length }, path))
     }
 
     /// Steps 2 to 4; returns the path of the synced file.
@@ -147,28 +153,20 @@ impl Store {
         Err(self.poison("read back", &path, why))
     }
 
-    fn note_saved(
-        &mut self,
-        checkpoint: &Checkpoint,
-        id: CheckpointId,
-        bytes: u64,
-        path: PathBuf,
-    ) -> Saved {
-        let parent = checkpoint.parent;
+    fn note_saved(&mut self, saved: Skimmed, path: PathBuf) -> Saved {
+        let Skimmed { id, parent, length: bytes, .. } = saved;
         let form = if parent.is_some() { Form::Delta } else { Form::Base };
         let before = self.head.map_or_else(Chain::default, |head| head.chain);
         let chain = before.with(form, bytes);
-        let instance = checkpoint.manifest.instance;
-        self.note_spills(id.sequence, &checkpoint.manifest);
-        self.known.insert(id.sequence, Skimmed { id, parent, instance, length: bytes });
+        self.known.insert(id.sequence, saved);
         self.head = Some(Head { id, chain });
         Saved { id, form, bytes, path, next_form: chain.next_form(), seal: () }
     }
 
     /// A delta must build on the checkpoint that was loaded or saved last: that one is known to be
     /// whole.
-    fn check_parent(&self, checkpoint: &Checkpoint) -> Result<()> {
-        match checkpoint.parent {
+    fn check_parent(&self, parent: Option<CheckpointId>) -> Result<()> {
+        match parent {
             None => Ok(()),
             Some(parent) if self.head.is_some_and(|head| head.id == parent) => Ok(()),
             Some(parent) => Err(Error::failed(format!(

@@ -92,6 +92,18 @@ impl Folder {
     }
 }
 
+/// The spills that a checkpoint needs, and how many were made before it.
+pub(super) struct NeededSpills {
+    names: Vec<SpillName>,
+    made: u64,
+}
+
+impl NeededSpills {
+    pub(super) fn of(manifest: &Manifest) -> NeededSpills {
+        NeededSpills { names: names_of(manifest), made: manifest.spills_made }
+    }
+}
+
 fn of_spill(entry: &SpillEntry, reason: Invalid) -> Invalid {
     Invalid::Spill { name: entry.name.clone(), reason: Box::new(reason) }
 }
@@ -124,10 +136,11 @@ impl Store {
     }
 
     /// Notes what a checkpoint that was just saved needs.
-    pub(super) fn note_spills(&mut self, sequence: Sequence, manifest: &Manifest) {
-        self.spills_made = manifest.spills_made;
-        self.spill_number_max = self.spill_number_max.max(manifest.spills_made);
-        self.spills_of.insert(sequence, names_of(manifest));
+    pub(super) fn note_spills(&mut self, sequence: Sequence, needed: NeededSpills) {
+        let NeededSpills { names, made } = needed;
+        self.spills_made = made;
+        self.spill_number_max = self.spill_number_max.max(made);
+        self.spills_of.insert(sequence, names);
     }
 
     fn has_spills(&self) -> Result<bool> {

@@ -121,7 +121,8 @@ fn a_checkpoint_that_nobody_wants_any_more_leaves_nothing_and_the_next_one_is_sa
     let (mut store, _) = ready(&disk);
     let names = || sorted(disk.list(Path::new(DIRECTORY)).expect("a folder"));
     let before = names();
-    let given_up = store.save_while(&samples::base(2), &|| false).expect_err("it is given up");
+    let given_up =
+        store.save_while(samples::base(2).into(), &|| false).expect_err("it is given up");
     assert!(matches!(&given_up, SaveError::Failed(_)), "{given_up:?}");
     assert_eq!(names(), before);
     let saved = save(&mut store, &samples::base(3));

@@ -158,6 +158,13 @@ impl Search<'_> {
         let returns = level.equal(block, b'\r') & valid;
         let feeds = level.equal(block, b'\n') & valid;
         let delimiters = level.equal(block, delimiter) & valid;
+        // Most blocks have neither, nor does what stands before them matter.
+        let before = carry.inside | carry.after_quote | carry.after_closing | carry.after_return;
+        if quotes | returns | before == 0 {
+            carry.after_separator = (delimiters | feeds) >> 63;
+            let (lines, line_bytes) = (feeds, feeds);
+            return Found { inside: 0, lines, line_bytes, delimiters, returns: 0, bad: 0 };
+        }
         let line_bytes = feeds | returns;
         let lines = line_bytes & !(feeds & (returns << 1 | carry.after_return));
         let inside = level.prefix_xor(quotes) ^ carry.inside;

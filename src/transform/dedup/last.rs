@@ -3,8 +3,8 @@
 use super::Key;
 use crate::error::Result;
 use crate::record::Batch;
-use crate::state::{Entry, KeyTable, Keys, Reader, Unreadable, Writer};
-use crate::transform::{Advanced, Context, Drained, Keeper, Stateful};
+use crate::state::{Entry, KeyTable, Keyed, Keys, Reader, Unreadable};
+use crate::transform::{Advanced, Context, Drained, Keeper, Snapshot, Stateful};
 
 /// Keeps the last record of each key.
 #[derive(Debug)]
@@ -18,17 +18,22 @@ pub struct Last {
 /// The last record so far of each key.
 #[derive(Debug, Default)]
 pub struct Latest {
-    keys: KeyTable,
-    /// Of each key, which of all records its last one is.
-    numbers: Vec<u64>,
-    /// Of each key, its last record as held.
-    records: Vec<Box<[u8]>>,
+    /// The last record of each key.
+    of_key: Keyed<Held>,
     /// Number of records so far.
     seen: u64,
     /// How many records were already passed on.
     drained: usize,
     /// The keys in the order of their records; made when the first one is passed on.
     order: Vec<u32>,
+}
+
+/// A record.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    /// Which of all records it is.
+    number: u64,
+    record: Box<[u8]>,
 }
 
 /// The keys of a batch's selected rows, and the record of each row behind which no other of its key stands.
@@ -91,7 +96,8 @@ impl Stateful for Last {
         rows_max: usize,
     ) -> Result<Option<Batch>> {
         latest.settle_order();
-        let left = latest.order[latest.drained..].iter().map(|id| &*latest.records[*id as usize]);
+        let order = latest.order[latest.drained..].iter();
+        let left = order.map(|id| &*latest.of_key.value(*id).record);
         let records = Keeper::first_batch(left, rows_max);
         if records.is_empty() {
             return Ok(None);
@@ -106,37 +112,72 @@ impl Stateful for Last {
 
     fn set_drained(&self, latest: &mut Latest, drained: &Drained) {
         if let [count] = *drained.0 {
-            latest.drained = usize::try_from(count).unwrap_or(usize::MAX).min(latest.records.len());
+            latest.drained = usize::try_from(count).unwrap_or(usize::MAX).min(latest.of_key.len());
         }
     }
 
-    fn write(&self, _context: Context<'_>, latest: &mut Latest, out: &mut Writer) -> Result<()> {
-        latest.keys.write(out);
-        out.u64(latest.seen);
-        out.u64s(latest.numbers.iter().copied());
-        out.strings(latest.records.iter().map(|record| &**record));
-        out.count(latest.drained);
-        Ok(())
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        latest: &mut Latest,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let of_key = latest.of_key.share(is_all_asked);
+        let (seen, drained) = (latest.seen, latest.drained);
+        Ok(Snapshot::new(of_key.is_all(), move |out| {
+            of_key.write_keys(out);
+            out.u64(seen);
+            out.u64s(of_key.values().map(|held| held.number));
+            out.strings(of_key.values().map(|held| &*held.record));
+            out.count(drained);
+        }))
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Latest, Unreadable> {
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self::State, Unreadable> {
+        let mut state = self.new_state();
+        self.take_in(&mut state, reader, true)?;
+        Ok(state)
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(state, reader, false)
+    }
+}
+
+impl Last {
+    /// Takes in everything, or what changed.
+    fn take_in(
+        &self,
+        latest: &mut Latest,
+        reader: &mut Reader<'_>,
+        is_all: bool,
+    ) -> Result<(), Unreadable> {
         let (numbers_are, records_are) = ("numbers", "records");
-        let keys = KeyTable::read(reader)?;
-        let seen = reader.u64(numbers_are)?;
-        let numbers = reader.u64s(keys.len(), numbers_are)?;
-        if numbers.iter().any(|number| *number >= seen) {
+        let part = latest.of_key.read_keys(reader, is_all)?;
+        latest.seen = reader.u64(numbers_are)?;
+        let numbers = reader.u64s(part.count(), numbers_are)?;
+        if numbers.iter().any(|number| *number >= latest.seen) {
             return Err(Unreadable { what: numbers_are });
         }
-        let records = reader.strings(keys.len(), records_are)?;
+        let records = reader.strings(part.count(), records_are)?;
         if !records.iter().all(|record| self.keeper.is_held(record)) {
             return Err(Unreadable { what: records_are });
         }
-        let records = records.into_iter().map(Box::from).collect();
-        let drained = usize::try_from(reader.u64(numbers_are)?)
-            .ok()
-            .filter(|drained| *drained <= keys.len())
-            .ok_or(Unreadable { what: numbers_are })?;
-        Ok(Latest { keys, numbers, records, seen, drained, order: Vec::new() })
+        let held = |(number, record): (u64, &[u8])| Held { number, record: record.into() };
+        latest.of_key.put(&part, numbers.into_iter().zip(records).map(held));
+        let drained = usize::try_from(reader.u64(numbers_are)?).ok();
+        let drained = drained.filter(|drained| *drained <= latest.of_key.len());
+        latest.drained = drained.ok_or(Unreadable { what: numbers_are })?;
+        Ok(())
     }
 }
 
@@ -145,24 +186,20 @@ impl Latest {
     fn insert(&mut self, hash: u32, key: &[u8], record: Option<Box<[u8]>>) -> bool {
         let number = self.seen;
         self.seen += 1;
-        let entry = self.keys.insert(hash, key);
-        let id = entry.id() as usize;
+        let (entry, held) = self.of_key.entry(hash, key);
         if let Entry::New(_) = entry {
-            self.numbers.push(number);
-            self.records.push(Box::default());
+            held.number = number;
         }
         if let Some(record) = record {
-            self.numbers[id] = number;
-            self.records[id] = record;
+            *held = Held { number, record };
         }
         matches!(entry, Entry::New(_))
     }
 
     fn settle_order(&mut self) {
-        if self.order.len() != self.records.len() {
-            self.order =
-                (0..u32::try_from(self.records.len()).expect("ids have 32 bits")).collect();
-            self.order.sort_unstable_by_key(|id| self.numbers[*id as usize]);
+        if self.order.len() != self.of_key.len() {
+            self.order = (0..u32::try_from(self.of_key.len()).expect("ids have 32 bits")).collect();
+            self.order.sort_unstable_by_key(|id| self.of_key.value(*id).number);
         }
     }
 }

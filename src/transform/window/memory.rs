@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::expr::window::{Moving, Nulls, WindowCall, WindowFunction};
 use crate::expr::{Expression, TOO_MUCH_TEXT};
 use crate::record::{Column, DataType, Reason, Values};
-use crate::state::{ExactSum, Reader, Stored, Unreadable, WideSum, Writer};
+use crate::state::{Cells, ExactSum, Pages, Part, Reader, Stored, Unreadable, WideSum, Writer};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ const TEXT_BYTES_MAX: usize = 256 << 20;
 #[derive(Debug)]
 pub enum Memory {
     /// Numbers of records or values.
-    Counts(Vec<u64>),
+    Counts(Pages<u64>),
     /// Sums of values.
-    Sums(Vec<Sum>),
+    Sums(Pages<Sum>),
     /// The smallest, largest, first or last value; `None` before the first record.
-    Values(Vec<Option<Stored>>),
+    Values(Pages<Option<Stored>>),
     /// The last values, for a call that gives the one at the far end.
-    Last(Vec<VecDeque<Stored>>),
+    Last(Pages<VecDeque<Stored>>),
     /// The last values, with the smallest or largest at hand.
-    Extremes(Vec<Extremes>),
+    Extremes(Pages<Extremes>),
     /// The last values and their sum.
-    LastSums(Vec<(VecDeque<Stored>, Sum)>),
+    LastSums(Pages<(VecDeque<Stored>, Sum)>),
     /// Weighted means.
-    Weighted(Vec<Option<f64>>),
+    Weighted(Pages<Option<f64>>),
     /// Nothing: the call looks ahead.
     Nothing,
 }
@@ -46,31 +46,33 @@ impl Memory {
     /// What a call remembers before the first record.
     pub fn new(call: &WindowCall) -> Memory {
         match call.function {
-            WindowFunction::Records | WindowFunction::Count => Memory::Counts(Vec::new()),
-            WindowFunction::Sum | WindowFunction::Average => Memory::Sums(Vec::new()),
+            WindowFunction::Records | WindowFunction::Count => Memory::Counts(Pages::default()),
+            WindowFunction::Sum | WindowFunction::Average => Memory::Sums(Pages::default()),
             WindowFunction::Min
             | WindowFunction::Max
             | WindowFunction::First(_)
-            | WindowFunction::Last(_) => Memory::Values(Vec::new()),
+            | WindowFunction::Last(_) => Memory::Values(Pages::default()),
             WindowFunction::Moving(Moving::Sum | Moving::Average | Moving::Count, _) => {
-                Memory::LastSums(Vec::new())
+                Memory::LastSums(Pages::default())
             }
-            WindowFunction::Moving(Moving::Min | Moving::Max, _) => Memory::Extremes(Vec::new()),
-            WindowFunction::Lag(_) => Memory::Last(Vec::new()),
-            WindowFunction::Ewma(_) => Memory::Weighted(Vec::new()),
+            WindowFunction::Moving(Moving::Min | Moving::Max, _) => {
+                Memory::Extremes(Pages::default())
+            }
+            WindowFunction::Lag(_) => Memory::Last(Pages::default()),
+            WindowFunction::Ewma(_) => Memory::Weighted(Pages::default()),
             WindowFunction::Lead(_) => Memory::Nothing,
         }
     }
 
     fn grow(&mut self, keys: usize) {
         match self {
-            Memory::Counts(counts) => counts.resize(keys, 0),
-            Memory::Sums(sums) => sums.resize_with(keys, Sum::default),
-            Memory::Values(values) => values.resize(keys, None),
-            Memory::Last(rings) => rings.resize_with(keys, VecDeque::new),
-            Memory::Extremes(rings) => rings.resize_with(keys, Extremes::default),
-            Memory::LastSums(rings) => rings.resize_with(keys, Default::default),
-            Memory::Weighted(means) => means.resize(keys, None),
+            Memory::Counts(counts) => counts.grow(keys, 0),
+            Memory::Sums(sums) => sums.grow(keys, Sum::default()),
+            Memory::Values(values) => values.grow(keys, None),
+            Memory::Last(rings) => rings.grow(keys, VecDeque::new()),
+            Memory::Extremes(rings) => rings.grow(keys, Extremes::default()),
+            Memory::LastSums(rings) => rings.grow(keys, Default::default()),
+            Memory::Weighted(means) => means.grow(keys, None),
             Memory::Nothing => {}
         }
     }
@@ -96,48 +98,51 @@ impl Memory {
         match self {
             Memory::Counts(counts) => {
                 for (key, row) in pairs {
-                    counts[key] += u64::from(column.is_valid(row as usize));
-                    results.count(row, counts[key]);
+                    let count = counts.cell(key);
+                    *count += u64::from(column.is_valid(row as usize));
+                    results.count(row, *count);
                 }
             }
             Memory::Sums(sums) => {
                 for (key, row) in pairs {
-                    sums[key].add(&value(row));
-                    results.sum(row, call, column.data_type(), &sums[key]);
+                    let sum = sums.cell(key);
+                    sum.add(&value(row));
+                    results.sum(row, call, column.data_type(), sum);
                 }
             }
             Memory::Values(values) => {
                 for (key, row) in pairs {
-                    take(&mut values[key], value(row), call.function, call.data_type);
-                    results.put(row, values[key].as_ref().unwrap_or(&Stored::Null));
+                    let kept = values.cell(key);
+                    take(kept, value(row), call.function, call.data_type);
+                    results.put(row, kept.as_ref().unwrap_or(&Stored::Null));
                 }
             }
             Memory::Last(rings) => {
                 let default =
                     |row: u32| default.as_ref().map(|column| Stored::of(column, row as usize));
                 for (key, row) in pairs {
-                    let before = lag(&mut rings[key], value(row), reach_of(call));
+                    let before = lag(rings.cell(key), value(row), reach_of(call));
                     results.put(row, &before.or_else(|| default(row)).unwrap_or_default());
                 }
             }
             Memory::Extremes(rings) => {
                 for (key, row) in pairs {
-                    let ring = &mut rings[key];
+                    let ring = rings.cell(key);
                     ring.push(value(row), reach_of(call), wanted_by(call), call.data_type);
                     results.put(row, ring.best());
                 }
             }
             Memory::LastSums(rings) => {
                 for (key, row) in pairs {
-                    let sum = moving_sum(&mut rings[key], value(row), reach_of(call));
+                    let sum = moving_sum(rings.cell(key), value(row), reach_of(call));
                     results.sum(row, call, column.data_type(), sum);
                 }
             }
             Memory::Weighted(means) => {
                 let WindowFunction::Ewma(alpha) = call.function else { return results.column };
                 for (key, row) in pairs {
-                    weigh(&mut means[key], &value(row), alpha);
-                    results.put(row, &means[key].map_or(Stored::Null, Stored::Double));
+                    let mean = weigh(means.cell(key), &value(row), alpha);
+                    results.put(row, &mean.map_or(Stored::Null, Stored::Double));
                 }
             }
             Memory::Nothing => {}
@@ -148,36 +153,73 @@ impl Memory {
     fn count_records(&mut self, pairs: &[(u32, u32)], results: &mut Results) {
         let Memory::Counts(counts) = self else { return };
         for (key, row) in pairs {
-            let count = &mut counts[*key as usize];
+            let count = counts.cell(*key as usize);
             *count += 1;
             results.count(*row, *count);
         }
     }
 
-    /// Appends what is remembered of all keys.
-    pub fn write(&self, out: &mut Writer) {
+    /// What is remembered of some keys as it is now, for another thread.
+    pub fn share(&mut self, keys: &Part) -> Memory {
         match self {
-            Memory::Counts(counts) => out.u64s(counts.iter().copied()),
-            Memory::Sums(sums) => sums.iter().for_each(|sum| sum.write(out)),
+            Memory::Counts(counts) => Memory::Counts(counts.share(keys)),
+            Memory::Sums(sums) => Memory::Sums(sums.share(keys)),
+            Memory::Values(values) => Memory::Values(values.share(keys)),
+            Memory::Last(rings) => Memory::Last(rings.share(keys)),
+            Memory::Extremes(rings) => Memory::Extremes(rings.share(keys)),
+            Memory::LastSums(rings) => Memory::LastSums(rings.share(keys)),
+            Memory::Weighted(means) => Memory::Weighted(means.share(keys)),
+            Memory::Nothing => Memory::Nothing,
+        }
+    }
+
+    /// Appends what is remembered of some keys.
+    pub fn write(&self, part: &Part, out: &mut Writer) {
+        let keys = part.entries();
+        match self {
+            Memory::Counts(counts) => out.u64s(keys.map(|key| counts[key])),
+            Memory::Sums(sums) => keys.for_each(|key| sums[key].write(out)),
             Memory::Values(values) => {
-                out.flags(values.iter().map(Option::is_some));
-                values.iter().flatten().for_each(|value| value.write(out));
+                out.flags(keys.clone().map(|key| values[key].is_some()));
+                keys.filter_map(|key| values[key].as_ref()).for_each(|value| value.write(out));
             }
-            Memory::Last(rings) => rings.iter().for_each(|ring| write_ring(ring, out)),
-            Memory::Extremes(rings) => {
-                rings.iter().for_each(|ring| write_ring(ring.values(), out));
-            }
-            Memory::LastSums(rings) => rings.iter().for_each(|(ring, _)| write_ring(ring, out)),
+            Memory::Last(rings) => keys.for_each(|key| write_ring(&rings[key], out)),
+            Memory::Extremes(rings) => keys.for_each(|key| write_ring(rings[key].values(), out)),
+            Memory::LastSums(rings) => keys.for_each(|key| write_ring(&rings[key].0, out)),
             Memory::Weighted(means) => {
-                out.flags(means.iter().map(Option::is_some));
-                out.u64s(means.iter().flatten().map(|mean| mean.to_bits()));
+                out.flags(keys.clone().map(|key| means[key].is_some()));
+                out.u64s(keys.filter_map(|key| means[key]).map(f64::to_bits));
             }
             Memory::Nothing => {}
         }
     }
 
+    /// Takes in what [`Memory::write`] wrote of some keys.
+    pub fn take_in(
+        &mut self,
+        call: &WindowCall,
+        reader: &mut Reader<'_>,
+        keys: &Part,
+    ) -> Result<(), Unreadable> {
+        let mut read = Memory::new(call);
+        read.read(call, reader, keys.count())?;
+        self.grow(keys.new_ones().end);
+        match (self, read) {
+            (Memory::Counts(all), Memory::Counts(read)) => all.put(keys, read),
+            (Memory::Sums(all), Memory::Sums(read)) => all.put(keys, read),
+            (Memory::Values(all), Memory::Values(read)) => all.put(keys, read),
+            (Memory::Last(all), Memory::Last(read)) => all.put(keys, read),
+            (Memory::Extremes(all), Memory::Extremes(read)) => all.put(keys, read),
+            (Memory::LastSums(all), Memory::LastSums(read)) => all.put(keys, read),
+            (Memory::Weighted(all), Memory::Weighted(read)) => all.put(keys, read),
+            (Memory::Nothing, Memory::Nothing) => {}
+            _ => unreachable!("a call remembers one kind of thing"),
+        }
+        Ok(())
+    }
+
     /// Reads what [`Memory::write`] wrote of so many keys.
-    pub fn read(
+    fn read(
         &mut self,
         call: &WindowCall,
         reader: &mut Reader<'_>,
@@ -186,7 +228,7 @@ impl Memory {
         let data_type = call.argument.as_ref().map_or(DataType::Bigint, Expression::data_type);
         match self {
             Memory::Counts(counts) => {
-                *counts = reader.u64s(keys, "counts")?;
+                *counts = reader.u64s(keys, "counts")?.into();
                 if counts.iter().any(|count| i64::try_from(*count).is_err()) {
                     return Err(Unreadable { what: "counts" });
                 }
@@ -380,10 +422,11 @@ fn lag(ring: &mut VecDeque<Stored>, value: Stored, reach: usize) -> Option<Store
 }
 
 /// Takes a value into a weighted mean: plain arithmetic in the order of the records.
-fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) {
+fn weigh(mean: &mut Option<f64>, value: &Stored, alpha: f64) -> Option<f64> {
     if let Stored::Double(value) = value {
         *mean = Some(mean.map_or(*value, |mean| alpha * value + (1.0 - alpha) * mean));
     }
+    *mean
 }
 
 /// Which of the last values a call wants.

@@ -23,12 +23,12 @@ mod memory;
 mod queue;
 
 use super::binder::{Binder, Bound, Projection, read_by};
-use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
+use super::{Action, Advanced, Context, Drained, Keeper, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::window::{WindowCall, WindowFunction};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, Field, Slot, SlotOrigin, Values};
-use crate::state::{KeyTable, Keys, Reader, Stored, Unreadable, Writer};
+use crate::state::{Keyed, Keys, Reader, Stored, Unreadable, Writer};
 use memory::Memory;
 use queue::{Pending, Queue};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ struct Ahead {
 /// What is remembered.
 #[derive(Debug)]
 pub struct Remembered {
-    keys: KeyTable,
+    keys: Keyed<()>,
     /// One for each call.
     calls: Vec<Memory>,
     queue: Queue,
@@ -147,7 +147,7 @@ impl Stateful for Window {
 
     fn new_state(&self) -> Remembered {
         let calls = self.calls.iter().map(Memory::new).collect();
-        Remembered { keys: KeyTable::default(), calls, queue: Queue::default() }
+        Remembered { keys: Keyed::default(), calls, queue: Queue::default() }
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
@@ -169,7 +169,7 @@ impl Stateful for Window {
         batch: &mut Batch,
         prepared: Prepared,
     ) -> Result<Advanced> {
-        let ids = prepared.keys.iter().map(|(hash, key)| state.keys.insert(hash, key).id());
+        let ids = state.keys.ids_of(&prepared.keys).into_iter();
         let pairs: Vec<(u32, u32)> = ids.zip(batch.selection.iter().copied()).collect();
         let keys = state.keys.len();
         for ((call, memory), columns) in
@@ -220,22 +220,56 @@ impl Stateful for Window {
         }
     }
 
-    fn write(&self, _context: Context<'_>, state: &mut Remembered, out: &mut Writer) -> Result<()> {
-        state.keys.write(out);
-        state.calls.iter().for_each(|memory| memory.write(out));
-        state.queue.write(out);
-        Ok(())
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        state: &mut Remembered,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let keys = state.keys.share(is_all_asked);
+        let calls: Vec<Memory> =
+            state.calls.iter_mut().map(|memory| memory.share(keys.part())).collect();
+        // What waits is bounded by the step's memory.
+        let mut queue = Writer::default();
+        state.queue.write(&mut queue);
+        Ok(Snapshot::new(keys.is_all(), move |out| {
+            keys.write_keys(out);
+            calls.iter().for_each(|memory| memory.write(keys.part(), out));
+            out.bytes.extend_from_slice(&queue.bytes);
+        }))
     }
 
     fn read(
         &self,
         _context: Context<'_>,
         reader: &mut Reader<'_>,
-    ) -> Result<Remembered, Unreadable> {
+    ) -> Result<Self::State, Unreadable> {
         let mut state = self.new_state();
-        state.keys = KeyTable::read(reader)?;
+        self.take_in(&mut state, reader, true)?;
+        Ok(state)
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(state, reader, false)
+    }
+}
+
+impl Window {
+    /// Takes in everything, or what changed.
+    fn take_in(
+        &self,
+        state: &mut Remembered,
+        reader: &mut Reader<'_>,
+        is_all: bool,
+    ) -> Result<(), Unreadable> {
+        let part = state.keys.read_keys(reader, is_all)?;
         for (call, memory) in self.calls.iter().zip(&mut state.calls) {
-            memory.read(call, reader, state.keys.len())?;
+            memory.take_in(call, reader, &part)?;
         }
         let leads: Vec<&WindowCall> = self.leads().map(|(call, _)| call).collect();
         let reach = self.ahead.as_ref().map_or(0, |ahead| ahead.reach);
@@ -245,11 +279,10 @@ impl Stateful for Window {
         {
             return Err(Unreadable { what: "records" });
         }
-        Ok(state)
+        state.keys.put(&part, []);
+        Ok(())
     }
-}
 
-impl Window {
     /// The calls that look ahead, and how far.
     fn leads(&self) -> impl Iterator<Item = (&WindowCall, usize)> {
         self.calls.iter().filter_map(|call| Some((call, reach_ahead(call)?)))
