@@ -17,6 +17,8 @@ mod commands;
 
 mod cookbook;
 
+mod copies;
+
 mod crash;
 
 mod draining;

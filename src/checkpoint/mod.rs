@@ -46,7 +46,7 @@ pub use manifest::{
 };
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
-    Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,
+    Folder, FreshStart, Holder, Listed, Loaded, Needs, Refused, Restored, SaveError, Saved, State, Store,
     Trust, Usable,
 };
 

@@ -11,6 +11,8 @@ mod ahead;
 
 mod carry;
 
+mod copies;
+
 mod decision;
 
 mod explain;

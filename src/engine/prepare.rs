@@ -1,5 +1,6 @@
 //! From a job to a run that can begin: lock, look, decide, and only then change anything.
 
+use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
@@ -49,6 +50,8 @@ pub struct Ready {
     pub known: Option<Vec<Fingerprint>>,
     /// The job's locked folder; `None` where the run cannot be resumed.
     pub store: Option<Store>,
+    /// The folders of copies.
+    pub copies: Vec<Opened>,
     /// Where the plan puts spills; `None` where that is in memory.
     pub spills: Option<FolderSpills>,
     /// What it goes on from.
@@ -73,7 +76,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         let survey = survey(job, command, options, world, nothing(), 0)?;
         tell_notes(world, &survey.inputs.notes);
-        return start(job, options, world, survey, None);
+        return start(job, options, world, survey, None, Vec::new());
     }
     let has_past = match folder(job, world, options.trust())? {
         Some(folder) => !folder.list()?.is_empty(),
@@ -88,7 +91,12 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     tell_durability(job, world);
-    let loaded = store.load()?;
+    let mut loaded = store.load()?;
+    let known = loaded.newest.as_ref().map(|newest| newest.manifest.instance);
+    let copies = copies::open(job, options, world, known)?;
+    if copies::bring_newest(&copies, &mut store, &loaded, options.start, world)? {
+        loaded = store.load()?;
+    }
     store.sweep_spills(&loaded)?;
     for refused in &loaded.refused {
         let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
@@ -112,8 +120,8 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     }
     match decision {
         Decision::Refuse(error) => Err(error),
-        Decision::Start => start(job, options, world, survey, Some(store)),
-        Decision::Resume => resume(job, options, world, survey, store),
+        Decision::Start => start(job, options, world, survey, Some(store), copies),
+        Decision::Resume => resume(job, options, world, survey, store, copies),
         Decision::Publish => publish(job, options, world, newest(survey).manifest, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
@@ -178,6 +186,7 @@ fn start(
     world: &World,
     survey: Survey,
     mut store: Option<Store>,
+    mut copies: Vec<Opened>,
 ) -> Result<Prepared> {
     let Survey { inputs, past, .. } = survey;
     // Of a run that cannot be resumed nobody knows the id later: what a killed one left must be found by its name.
@@ -208,6 +217,7 @@ fn start(
         && options.start == StartMode::Fresh
     {
         give_up(job, world, store, past.as_ref())?;
+        copies::give_up(&mut copies)?;
     }
     // `now()` was bound to another moment when the job was looked at.
     let mut plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
@@ -227,7 +237,8 @@ fn start(
         is_new: true,
     };
     show_totals(world, &inputs, 0);
-    let ready = Ready { plan, inputs, beginning, known: None, store, spills, resumed: None };
+    let ready =
+        Ready { plan, inputs, beginning, known: None, store, copies, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -249,6 +260,7 @@ fn resume(
     world: &World,
     survey: Survey,
     store: Store,
+    copies: Vec<Opened>,
 ) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
     let Survey { inputs, mut plan, facts, .. } = Survey { newest: None, ..survey };
@@ -291,7 +303,7 @@ fn resume(
     let resumed = Some(Resumed { sequence, records, is_changed });
     let spills = Some(lend_spills(world, &mut plan, &store, manifest.instance));
     let (known, store) = (Some(known), Some(store));
-    let ready = Ready { plan, inputs, beginning, known, store, spills, resumed };
+    let ready = Ready { plan, inputs, beginning, known, store, copies, spills, resumed };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 

@@ -12,10 +12,12 @@
 //!
 //! So a durable checkpoint refers only to durable output bytes.
 
+use super::copies::{Copies, Wanted};
 use super::outputs::Syncs;
 use super::world::World;
 use crate::checkpoint::{
-    CheckpointId, Content, Draft, DraftSection, Form, Phase, SaveError, Store, Trigger,
+    CheckpointId, Content, Draft, DraftSection, Form, Needs, Phase, SaveError, Sequence, Store,
+    Trigger,
 };
 use crate::error::{Error, Result};
 use crate::observe::Event;
@@ -38,6 +40,7 @@ pub struct Saver<'scope> {
     is_busy: bool,
     /// Of the checkpoint in flight: whether nobody wants it any more.
     given_up: Arc<AtomicBool>,
+    copies: Arc<Copies>,
 }
 
 /// A state of a step as the content of a section.
@@ -104,11 +107,13 @@ impl<'scope> Saver<'scope> {
         world: World,
         store: Store,
         keep: usize,
+        copies: Arc<Copies>,
     ) -> Self {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
-        let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, is_busy: false, given_up: Arc::default() }
+        let wanted = Arc::clone(&copies);
+        let thread = scope.spawn(move || serve(&world, store, keep, &wanted, &received, &sender));
+        Saver { requests, results, thread, is_busy: false, given_up: Arc::default(), copies }
     }
 
     /// Whether a checkpoint is in flight.
@@ -130,6 +135,11 @@ impl<'scope> Saver<'scope> {
     /// in the middle of is not cut short.
     pub fn give_up(&self) {
         self.given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// What failed of copies that the job requires.
+    pub fn copy_failure(&self) -> Option<Error> {
+        self.copies.failure()
     }
 
     /// The result of a checkpoint that has been completed since it was last asked for.
@@ -184,6 +194,7 @@ fn serve(
     world: &World,
     mut store: Store,
     keep: usize,
+    copies: &Copies,
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
@@ -192,7 +203,13 @@ fn serve(
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
+        let needs = Needs::of(&checkpoint.manifest);
         let outcome = save(world, &mut store, keep_now, checkpoint, &syncs, &given_up);
+        if let Ok(saved) = &outcome {
+            let sequence = Sequence(saved.sequence);
+            let own = store.folder().clone();
+            copies.want(&Wanted { sequence, needs, keep: keep_now, own });
+        }
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;

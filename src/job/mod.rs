@@ -431,6 +431,8 @@ path = "daily.csv"
                 "min_pause": null,
                 "timeout": null,
                 "tolerated_failures": null,
+                "copies": null,
+                "require_copies": null,
             },
             "environment": { "DAY": 57298 },
         });

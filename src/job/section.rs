@@ -307,5 +307,7 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("min_pause", "[checkpoint]"),
     ("timeout", "[checkpoint]"),
     ("tolerated_failures", "[checkpoint]"),
+    ("copies", "[checkpoint]"),
+    ("require_copies", "[checkpoint]"),
     ("name", "the top of the file, [[transform]] or [sink]"),
 ];

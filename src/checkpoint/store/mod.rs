@@ -13,6 +13,8 @@
 //!    nothing more;
 //! 4. files that are refused stay where they are.
 
+mod copy;
+
 mod folder;
 
 mod load;
@@ -36,6 +38,7 @@ mod refusal_tests;
 #[cfg(test)]
 mod tests;
 
+pub use copy::Needs;
 pub use folder::{Folder, Trust};
 pub use load::CHAIN_MAX;
 pub use lock::Holder;
