@@ -44,6 +44,8 @@ pub enum Kind {
     Refused,
     /// Another run holds the lock (exit code 6).
     Locked,
+    /// A state may not grow further (exit code 75).
+    StateLimit,
     /// No room left: the same command goes on later (exit code 75).
     StoppedEarly,
 }

@@ -261,7 +261,7 @@ fn when_the_input_has_ended_what_was_remembered_stays_as_it_is() {
     while onward_ends(scratch.path(), &run, 75).stderr.contains("checkpoint 2 ") {}
     write_job(scratch.path(), &text(&[&SUMS.replace("sum(x)", "max(x)"), sort], "out.csv"));
     let ended = onward_ends(scratch.path(), &["run", "job.toml", "--accept-changes"], 5);
-    assert!(ended.stderr.contains("the input has been read to its end"), "{ended:?}");
+    assert!(ended.stderr.contains("what waits for the end of the input has been given"), "{ended:?}");
     write_job(scratch.path(), &text(&steps, "out.csv"));
     onward_ends(scratch.path(), &["run", "job.toml"], 0);
     assert_eq!(output(scratch.path(), "out.csv"), whole(&steps, "out.csv"));

@@ -21,6 +21,12 @@ const STEPS: [&str; 7] = [
     r#"window = { by = ["note"], compute = ["lead(id, 6000) AS later"] }"#,
 ];
 
+/// Steps that spill what they hold when the job's memory for states is little.
+const SPILLING_STEPS: [&str; 2] = [
+    r#"aggregate = { by = ["id"], select = ["count(*) AS n", "list(note) AS notes"] }"#,
+    r#"frequency = { by = ["id"], top = 39_000, share = "share" }"#,
+];
+
 /// A job with these steps, all of whose checkpoints are kept, over records that come in no order.
 fn job(steps: &[&str], checkpoint: &str) -> TempDir {
     let scratch = folder::scratch_in_memory();
@@ -62,6 +68,11 @@ fn stopped(steps: &[&str], checkpoint: &str, barriers: &str) -> (String, usize) 
 }
 
 fn check(steps: &[&str]) {
+    check_with(steps, "");
+}
+
+/// With `more` in the job of the runs that are stopped.
+fn check_with(steps: &[&str], more: &str) {
     const SELDOM: &str = "interval = \"1000h\"";
     let scratch = job(steps, SELDOM);
     onward_ends(scratch.path(), &["run", "job.toml"], 0);
@@ -73,7 +84,8 @@ fn check(steps: &[&str]) {
         ("interval = \"1ms\"", "4", 1),
         ("interval = \"1ms\"", "1000", 0),
     ] {
-        let (output, stops) = stopped(steps, checkpoint, barriers);
+        let checkpoint = format!("{checkpoint}{more}");
+        let (output, stops) = stopped(steps, &checkpoint, barriers);
         assert!(output == whole, "{steps:?}, stopped {stops} times: another output");
         assert!(stops >= stops_min, "{steps:?}: stopped {stops} times");
     }
@@ -82,6 +94,12 @@ fn check(steps: &[&str]) {
 #[test]
 fn what_a_step_holds_is_given_once_however_often_the_run_is_stopped() {
     STEPS.iter().for_each(|step| check(&[step]));
+}
+
+#[test]
+fn what_was_spilled_is_given_once_however_often_the_run_is_stopped() {
+    let little = "\n\n[state]\nmemory = \"1MiB\"\n";
+    SPILLING_STEPS.iter().for_each(|step| check_with(&[step], little));
 }
 
 #[test]

@@ -80,8 +80,33 @@ fn any_size_of_chunks_gives_the_same_bytes() {
     );
 }
 
+/// The least memory for states that a job can have: nearly every piece makes spills.
+const LITTLE_MEMORY: [&str; 2] = ["--set", "state.memory=1KiB"];
+
+#[test]
+fn little_memory_for_states_gives_the_same_bytes() {
+    let small: &[&[&str]] =
+        &[&["--chunk-bytes", "16", "--threads", "2"], &["--chunk-bytes", "256"]];
+    let big: &[&[&str]] = &[&["--chunk-bytes", "65536"]];
+    let fixed = |case: &Case| case.arguments.iter().any(|argument| argument == "--chunk-bytes");
+    check(
+        |case| {
+            let options: &[&[&str]] = match case.is_big() {
+                _ if fixed(case) => &[&[]],
+                true => big,
+                false => small,
+            };
+            let with_memory = options.iter().map(|more| [&LITTLE_MEMORY, *more].concat());
+            let with_memory: Vec<Vec<&str>> = with_memory.collect();
+            let options: Vec<&[&str]> = with_memory.iter().map(|more| &**more).collect();
+            with_each(case, &options)
+        },
+        Result::without_counts,
+    );
+}
+
 /// Stops a case at one barrier after the other until it is finished.
-fn stopped_at_every_barrier(case: &Case) -> (usize, Result) {
+fn stopped_at_every_barrier(case: &Case, options: &[&str]) -> (usize, Result) {
     let bytes = case.input_bytes();
     let chunk = bytes / if case.is_big() { STOPS_BIG } else { STOPS_SMALL };
     let chunk = chunk.max(1).to_string();
@@ -91,6 +116,7 @@ fn stopped_at_every_barrier(case: &Case) -> (usize, Result) {
         // Neither threads nor chunks need to stay the same from run to run.
         let threads = if stops % 2 == 0 { "2" } else { "1" };
         let mut more = vec!["--stop-after-barriers", "1", "--threads", threads];
+        more.extend(options);
         if !case.arguments.iter().any(|argument| argument == "--chunk-bytes") {
             more.extend(["--chunk-bytes", &chunk]);
         }
@@ -103,11 +129,30 @@ fn stopped_at_every_barrier(case: &Case) -> (usize, Result) {
 }
 
 #[test]
+fn stopping_at_every_barrier_with_little_memory_gives_the_same_bytes() {
+    let stops_all = Cell::new(0);
+    let spills = |case: &Case| {
+        let job = std::fs::read_to_string(case.folder.join("job.toml")).expect("a job");
+        ["dedup", "aggregate", "pivot", "frequency"].iter().any(|step| job.contains(step))
+    };
+    let run = |case: &Case| {
+        if !case.is_resumable() || !spills(case) {
+            return Vec::new();
+        }
+        let (stops, found) = stopped_at_every_barrier(case, &LITTLE_MEMORY);
+        stops_all.set(stops_all.get() + stops);
+        vec![(format!("stopped {stops} times"), found)]
+    };
+    check(run, Result::without_messages);
+    assert!(stops_all.get() > STOPS_MIN, "only {} stops", stops_all.get());
+}
+
+#[test]
 fn stopping_at_every_barrier_gives_the_same_bytes() {
     let stops_all = Cell::new(0);
     let run = |case: &Case| match case.is_resumable() {
         true => {
-            let (stops, found) = stopped_at_every_barrier(case);
+            let (stops, found) = stopped_at_every_barrier(case, &[]);
             stops_all.set(stops_all.get() + stops);
             vec![(format!("stopped {stops} times"), found)]
         }

@@ -90,7 +90,7 @@ impl From<Kind> for Exit {
             Kind::RejectLimit => Exit::RejectLimit,
             Kind::Refused => Exit::Refused,
             Kind::Locked => Exit::Locked,
-            Kind::StoppedEarly => Exit::StoppedEarly,
+            Kind::StateLimit | Kind::StoppedEarly => Exit::StoppedEarly,
         }
     }
 }
@@ -122,7 +122,7 @@ mod tests {
             Kind::RejectLimit,
             Kind::Refused,
             Kind::Locked,
-            Kind::StoppedEarly,
+            Kind::StateLimit,
         ];
         let codes = kinds.map(|kind| Exit::from(kind).code());
         assert_eq!(codes, [1, 2, 4, 5, 6, 75]);

@@ -5,9 +5,12 @@ use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, counted, duration, percent, short, thousands};
+use super::plan::counted_of;
 use super::world::{Teller, real};
-use crate::checkpoint::{Holder, Manifest, OutputEntry, Phase, Refused, Restored, Trust};
-use crate::engine;
+use crate::checkpoint::{
+    Holder, InputEntry, Manifest, OutputEntry, Phase, Refused, Restored, Trust,
+};
+use crate::engine::{self, News};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +26,8 @@ struct Status {
     /// Checkpoint files that a run would pass over.
     refused: Vec<Refused>,
     now_micros: i64,
+    /// Of a finished incremental job, what is new of its inputs.
+    news: Vec<News>,
 }
 
 /// Shows how far a job is.
@@ -37,6 +42,7 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
         newest: None,
         refused: Vec::new(),
         now_micros: world.clock.wall_micros(),
+        news: Vec::new(),
     };
     if let Some(folder) = engine::folder(&job, &world, Trust::Anyones)? {
         if folder.is_locked()? {
@@ -44,6 +50,10 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
         }
         let loaded = folder.peek()?;
         (status.newest, status.refused) = (loaded.newest, loaded.refused);
+    }
+    if let Some(newest) = &status.newest {
+        // What is wrong with the inputs `plan` tells.
+        status.news = engine::news(&job, &newest.manifest, &world).unwrap_or_default();
     }
     let text = if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
     messages::answer(&text)?;
@@ -71,8 +81,13 @@ impl Status {
             text += &format!("   checkpoint file {}\n", escape(&refused.to_string()));
         }
         let Some(newest) = &self.newest else { return text };
-        let Manifest { counters, inputs, position, .. } = &newest.manifest;
-        let total: u64 = inputs.iter().map(|input| input.fingerprint.size).sum();
+        let Manifest { inputs, position, .. } = &newest.manifest;
+        let counters = counted_of(&newest.manifest);
+        let total: u64 = inputs.iter().map(input_bytes).sum();
+        if let Some(round) = &newest.manifest.round {
+            let before = counted(round.before.records_read, "record");
+            text += &format!("   round {}, with {before} before it\n", round.number);
+        }
         text += &format!(
             "   checkpoint {} ({}), {} ago\n",
             newest.id.sequence,
@@ -96,6 +111,11 @@ impl Status {
             thousands(counters.records_filtered),
             thousands(counters.records_rejected)
         );
+        if !self.news.is_empty() {
+            let total = bytes(self.news.iter().map(|news| news.bytes).sum());
+            let inputs = counted(self.news.len() as u64, "input");
+            text += &format!("   new since then: {total} of {inputs}\n");
+        }
         for line in output_lines(&newest.manifest) {
             text += &format!("   {line}\n");
         }
@@ -123,7 +143,9 @@ impl Status {
                 "taken_at_micros": newest.manifest.taken_at_micros,
                 "position": newest.manifest.position,
                 "counters": newest.manifest.counters,
-                "bytes_total": newest.manifest.inputs.iter().map(|input| input.fingerprint.size).sum::<u64>(),
+                "bytes_total": newest.manifest.inputs.iter().map(input_bytes).sum::<u64>(),
+                "news_bytes": self.news.iter().map(|news| news.bytes).sum::<u64>(),
+                "round": newest.manifest.round.as_ref().map(|round| round.number),
                 "state_bytes": state_bytes(newest),
                 "outputs": outputs(&newest.manifest),
             })
@@ -132,6 +154,13 @@ impl Status {
         let status = json!({ "job": name, "status": self.word(), "process": holder, "newest": newest, "refused": refused });
         format!("{status}\n")
     }
+}
+
+/// Bytes of an input that are read, or were, in the round.
+fn input_bytes(input: &InputEntry) -> u64 {
+    let skipped =
+        input.part.map_or(0, |part| if part.from.records > 0 { part.from.offset } else { 0 });
+    input.fingerprint.size.saturating_sub(skipped)
 }
 
 fn outputs(manifest: &Manifest) -> Json {

@@ -35,7 +35,8 @@ impl Carrying<'_> {
     /// The states to go on with. What is wrong with them, and with columns that changed, goes into `found`.
     pub fn restore(&self, found: &mut Found) -> States {
         let mut states = self.plan.chain.new_states();
-        if matches!(self.manifest.phase, Phase::Publishing | Phase::Done) {
+        let is_over = matches!(self.manifest.phase, Phase::Publishing | Phase::Done);
+        if is_over && self.manifest.round.is_none() {
             return states;
         }
         let acts =
@@ -121,6 +122,11 @@ impl Carrying<'_> {
         let step = bound.steps.first().ok_or_else(unknown)?;
         let former = step.stateful().ok_or_else(unknown)?;
         let state = self.state(former, name, step.kind)?;
+        if !former.spills(&state).is_empty() {
+            return Err(format!(
+                "only the former settings of `{name}` can read what it has spilled"
+            ));
+        }
         code.adopt(former, state).ok_or_else(|| match step.kind {
             "limit" => format!("more records than that have passed `{name}`"),
             _ => format!("what `{name}` remembers does not fit it"),
@@ -148,7 +154,8 @@ impl Carrying<'_> {
             let entries: Vec<&OutputEntry> = self.manifest.outputs.iter().filter(is_its).collect();
             let records: u64 = entries.iter().map(|entry| entry.records).sum();
             let effect = match records {
-                0 => Effect::All,
+                0 if self.manifest.round.is_none() => Effect::All,
+                0 => Effect::Never("earlier runs wrote the columns of before".to_owned()),
                 _ => Effect::Never(format!(
                     "{records} records are written with the columns of before, and CSV has one list of them"
                 )),
@@ -194,6 +201,16 @@ fn carried(changes: &[Change], step: usize) -> Vec<usize> {
         |change: &Change| change.effect == Effect::Carried && change.path.starts_with(&prefix);
     let places = changes.iter().enumerate().filter(|(_, change)| is_it(change));
     places.map(|(place, _)| place).collect()
+}
+
+/// The state of a step of the plan, or what is wrong with it.
+pub fn restore_state(
+    plan: &Plan,
+    step: usize,
+    code: &dyn AnyStateful,
+    parts: &[Section],
+) -> Result<State, String> {
+    read(code, Context { step: &plan.chain.steps[step].name, tools: plan }, parts)
 }
 
 /// A state: everything, and then what changed, part after part; or what is wrong with it.

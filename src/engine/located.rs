@@ -48,6 +48,10 @@ impl Tools for Located<'_> {
         self.plan.spills()
     }
 
+    fn memory(&self) -> Option<u64> {
+        self.plan.memory()
+    }
+
     fn slots(&self) -> usize {
         self.plan.slots()
     }

@@ -11,6 +11,8 @@ mod ahead;
 
 mod carry;
 
+mod comparison;
+
 mod copies;
 
 mod decision;
@@ -18,6 +20,8 @@ mod decision;
 mod explain;
 
 mod inputs;
+
+mod limits;
 
 mod located;
 
@@ -35,6 +39,8 @@ mod pipeline;
 
 mod plan;
 
+mod prefix;
+
 mod prepare;
 
 mod preview;
@@ -47,7 +53,14 @@ mod references;
 
 mod rejected;
 
+mod remembered;
+
 mod rewinding;
+
+mod round_survey;
+
+mod rollback;
+mod rounds;
 
 mod routes;
 
@@ -63,19 +76,25 @@ mod survey;
 
 mod tracking;
 
+mod transfer;
+
 mod worker;
 
 mod world;
 
 pub use crate::source::chunks::Chunks;
-pub use decision::{Decision, Found, InputFinding, acting};
+pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
+pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
-pub use look::{Bound, Outlook, bind, folder, outlook};
+pub use look::{Bound, Outlook, bind, folder, news, outlook};
 pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
+pub use remembered::{Notation, compare_keys, show_state};
+pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
+pub use transfer::{Arrival, Arrived, Cargo, Exported, arrive, export};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, StopAfter, World};

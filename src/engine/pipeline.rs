@@ -17,7 +17,7 @@ use super::saver::Saver;
 use super::schedule::{Happened, Schedule, Verdict};
 use super::summary::{Outcome, Summary};
 use super::tracking::Tracking;
-use super::worker::Worker;
+use super::worker::{Chunk, Worker};
 use super::world::{RunOptions, World};
 use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
@@ -46,7 +46,8 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
     };
-    let Ready { plan, inputs, beginning, known, store, copies, spills, resumed } = *ready;
+    let Ready { job, plan, inputs, beginning, known, store, copies, spills, resumed } = *ready;
+    let job = &job;
     let copies = Arc::new(Copies::start(copies, job, options, world, &beginning));
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
@@ -58,10 +59,15 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         let saver = store.map(start);
         let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
-        let ended = work(&mut ordered, &mut schedule, options, world);
-        if schedule.settle(&mut ordered, ended)? == Ending::Complete {
-            recheck.finish()?;
-            publish(&mut ordered, &mut schedule)?;
+        if ordered.phase == Phase::Publishing {
+            // An earlier run wrote all, and the outputs have their names: only that is to be said.
+            schedule.finish_done(&mut ordered)?;
+        } else {
+            let ended = work(&mut ordered, &mut schedule, options, world);
+            if schedule.settle(&mut ordered, ended)? == Ending::Complete {
+                recheck.finish()?;
+                publish(&mut ordered, &mut schedule)?;
+            }
         }
         copies.finish(world)?;
         let summary = Summary { resumed, ..schedule.summary(&ordered) };
@@ -121,7 +127,7 @@ fn read(
     options: &RunOptions,
     world: &World,
 ) -> Result<Ending> {
-    if ordered.is_full() {
+    if ordered.is_full() && !ordered.job.is_incremental() {
         return Ok(Ending::Complete);
     }
     let (plan, inputs) = (ordered.plan, ordered.inputs);
@@ -172,7 +178,12 @@ fn apply_all(
         }
         // Where the guess was wrong, now the start is known.
         let (start, records_max) = (ordered.position.offset, schedule.records_left(ordered));
-        let chunk = redo.exactly(task, processed?, start, records_max)?;
+        let processed = processed?;
+        let chunk = match ordered.is_input_open {
+            true => Chunk::empty(start),
+            false => redo.exactly(task, processed, start, records_max)?,
+        };
+        ordered.is_input_open |= chunk.is_open;
         for piece in chunk.pieces {
             let happened = piece.happened;
             if ordered.apply(piece)? != Flow::Open {

@@ -13,7 +13,7 @@ use crate::record::{
 };
 use crate::source::settings::SourceFormat;
 use crate::transform::spills::{MemorySpills, Spills};
-use crate::transform::{Chain, Tools};
+use crate::transform::{Chain, Step, Tools};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -45,6 +45,10 @@ pub struct Plan {
     pub routes: Routes,
     /// Where states put what they have no room for; in memory, unless a run says otherwise.
     pub spills: Arc<dyn Spills>,
+    /// Whether a record that the end of an input leaves open is not read: the input may still grow.
+    pub leaves_open: bool,
+    /// How many bytes each state that spills holds in memory at most.
+    pub memory: Option<u64>,
     /// The predicate of `checkpoint.when` and the slots that it reads.
     pub when: Option<(Expression, Vec<Slot>)>,
 }
@@ -96,9 +100,15 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
+        if job.is_incremental() {
+            decoder = decoder.leaving_open();
+        }
+        chain.gives_from = job.gives_from();
+        let leaves_open = job.is_incremental();
         let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
         let spills = Arc::new(MemorySpills::default());
-        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, when })
+        let memory = share_of_memory(job, &chain);
+        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, leaves_open, memory, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.
@@ -125,9 +135,21 @@ impl Tools for Plan {
         &*self.spills
     }
 
+    fn memory(&self) -> Option<u64> {
+        self.memory
+    }
+
     fn slots(&self) -> usize {
         self.slots.infos.len()
     }
+}
+
+/// What each of the states that spill has of the job's memory for states: half of its share, since a checkpoint that is
+/// being saved may take as much again.
+fn share_of_memory(job: &Job, chain: &Chain) -> Option<u64> {
+    let stateful = chain.steps.iter().filter_map(Step::stateful);
+    let steps = stateful.filter(|step| step.spills_more()).count() as u64;
+    job.state.memory.map(|memory| memory / 2 / steps.max(1))
 }
 
 fn recut(decoder: &Decoder, records: Vec<u8>) -> RawRecords {

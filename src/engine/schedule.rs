@@ -292,7 +292,7 @@ impl<'scope> Schedule<'scope> {
             Err(error) => error,
         };
         let is_worth_saving = match error.kind {
-            Kind::Failed | Kind::RejectLimit => true,
+            Kind::Failed | Kind::RejectLimit | Kind::StateLimit => true,
             Kind::Internal
             | Kind::Usage
             | Kind::NoInput
@@ -322,7 +322,8 @@ impl<'scope> Schedule<'scope> {
     /// What this run did about checkpoints, and how far it came.
     pub fn summary(&self, ordered: &Ordered<'_>) -> Summary {
         Summary {
-            counters: ordered.counters,
+            counters: ordered.counted(),
+            round: ordered.round.as_ref().map(|round| round.number),
             sequence: self.sequence,
             checkpoints: self.checkpoints,
             resumed: None,

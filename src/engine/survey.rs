@@ -3,14 +3,18 @@
 use super::carry::Carrying;
 use super::decision::{Facts, Found, InputFinding, Past, changed_inputs, changed_references};
 use super::inputs::Inputs;
-use super::output::{OutputPlan, Permission, known, mark_of, planned};
+use super::output::{OutputPlan, Permission, is_untouched, known, mark_of, planned};
 use super::partitions::attach_tails;
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::round_survey::survey_round;
 use super::world::{RunOptions, StartMode, World};
-use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry};
+use crate::checkpoint::{
+    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Standing,
+};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Differences, Effect, Stage, diff};
+use crate::record::Fingerprint;
 use crate::sink::{Inspected, Mark, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
@@ -20,6 +24,12 @@ use std::path::{Path, PathBuf};
 
 /// All that can be known before anything is changed.
 pub struct Survey {
+    /// The job; of an incremental one with the outputs of the round that a run would work on.
+    pub job: Job,
+    /// That round.
+    pub round: Option<Round>,
+    /// Of a round, the fingerprints of what was read of its inputs.
+    pub known: Option<Vec<Fingerprint>>,
     /// The inputs that a run reads.
     pub inputs: Inputs,
     /// The bound job.
@@ -62,6 +72,8 @@ pub enum OutputPast {
         records: u64,
         /// What publishing may do.
         permission: Permission,
+        /// What it began with.
+        extends: Option<Standing>,
     },
     /// The same for a partition. There may be more of them than files can be open: it was inspected, and will be again.
     Partition {
@@ -77,11 +89,17 @@ pub enum OutputPast {
         /// What publishing may do.
         permission: Permission,
     },
-    /// Nothing was written yet, and it has no staged file.
+    /// Nothing was written yet. It has no staged file, or one with nothing in it that is needed.
     Blank {
+        /// Records of what it begins with.
+        records: u64,
         /// What publishing may do.
         permission: Permission,
+        /// What it begins with.
+        extends: Option<Standing>,
     },
+    /// It has its final name.
+    Published(OutputEntry),
     /// The job had no such output then.
     New,
 }
@@ -92,8 +110,8 @@ impl OutputPast {
             OutputPast::Written { permission, .. }
             | OutputPast::Partition { permission, .. }
             | OutputPast::Restart { permission }
-            | OutputPast::Blank { permission } => Some(*permission),
-            OutputPast::New => None,
+            | OutputPast::Blank { permission, .. } => Some(*permission),
+            OutputPast::Published(_) | OutputPast::New => None,
         }
     }
 }
@@ -107,7 +125,15 @@ pub fn survey(
     loaded: Loaded,
     checkpoints: usize,
 ) -> Result<Survey> {
+    if options.start == StartMode::Resume
+        && job.is_incremental()
+        && loaded.newest.as_ref().is_some_and(|newest| newest.manifest.round.is_some())
+        && let Some(newest) = loaded.newest
+    {
+        return survey_round(job, command, options, world, newest, checkpoints);
+    }
     let storage = &*world.storage;
+    let job = &job.of_round(1);
     let discovered = Inputs::discover(job, storage).map_err(|error| match &loaded.newest {
         Some(newest) if options.start == StartMode::Resume && error.kind == Kind::NoInput => {
             gone(command, error, newest.manifest.phase)
@@ -124,8 +150,10 @@ pub fn survey(
         Some(newest) => Some(compare_job(job, world, newest, checkpoints, &chosen)?),
         None => None,
     };
+    let is_same_mode = known.is_none_or(|known| known.round.is_some() == job.is_incremental());
     // A changed input may have other columns, which would only hide what is wrong.
-    if let Some(refusal) = found.as_ref().and_then(|found| changed_inputs(command, found)) {
+    let refusal = found.as_ref().and_then(|found| changed_inputs(command, found));
+    if let Some(refusal) = refusal.filter(|_| is_same_mode) {
         return Err(refusal);
     }
     let inputs = Inputs::open(job, storage, &chosen.paths).map_err(|error| match known {
@@ -147,24 +175,26 @@ pub fn survey(
             restored = Some(restore(job, world, &plan, &inputs, newest, &mut found)?);
             Past::Checkpoint(Box::new(found))
         }
-        None if had_newest || refused.is_empty() => Past::Nothing,
-        None => Past::Unusable {
-            refused: refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect(),
-        },
+        None if had_newest => Past::Nothing,
+        None => without_checkpoint(&refused),
     };
-    let past_outputs = past.as_ref().map_or(&[][..], |past| &past.outputs);
     let blocked = match &restored {
         Some(restored) => blocked_resume(options, world, restored),
-        None => blocked_start(job, options, world, &inputs, past_outputs),
+        None => blocked_start(job, options, world, &inputs, past.as_ref()),
     };
-    let facts = Facts {
-        blocked: blocked.err(),
-        start: options.start,
-        changes: options.changes,
-        command: command.to_owned(),
-        past: past_found,
-    };
-    Ok(Survey { inputs, plan, facts, newest: restored, past })
+    let facts = Facts::new(options, command, past_found, blocked.err());
+    let round = job.is_incremental().then(|| Round { number: 1, ..Round::default() });
+    let (job, known) = (job.clone(), None);
+    Ok(Survey { job, round, known, inputs, plan, facts, newest: restored, past })
+}
+
+/// What it means that none of the checkpoints is usable.
+fn without_checkpoint(refused: &[Refused]) -> Past {
+    if refused.is_empty() {
+        return Past::Nothing;
+    }
+    let told = |one: &Refused| (one.file_name(), one.reason.to_string());
+    Past::Unusable { refused: refused.iter().map(told).collect() }
 }
 
 /// Whether the outputs can be made.
@@ -173,8 +203,9 @@ fn blocked_start(
     options: &RunOptions,
     world: &World,
     inputs: &Inputs,
-    past: &[OutputEntry],
+    past: Option<&Manifest>,
 ) -> Result<()> {
+    let past = past.map_or(&[][..], |past| &past.outputs);
     let overwrite = options.overwrite || job.is_to_stdout();
     for plan in planned(job) {
         plan.check(world, "start", &inputs.known(), past, overwrite || plan.overwrite)?;
@@ -183,7 +214,11 @@ fn blocked_start(
 }
 
 /// Whether publishing will be able to give the outputs their names: better known now than after the work.
-fn blocked_resume(options: &RunOptions, world: &World, restored: &Restored) -> Result<()> {
+pub(super) fn blocked_resume(
+    options: &RunOptions,
+    world: &World,
+    restored: &Restored,
+) -> Result<()> {
     for RestoredOutput { plan, past } in &restored.outputs {
         let overwrite = options.overwrite || plan.overwrite;
         if let Some(permission) = past.permission() {
@@ -240,9 +275,16 @@ fn compare_job(
     checkpoints: usize,
     chosen: &Chosen,
 ) -> Result<Found> {
+    let inputs = compare_inputs(job, world, &newest.manifest, chosen)?;
+    let new_inputs = chosen.new.clone();
+    Ok(Found { inputs, new_inputs, ..found_of(job, newest, checkpoints) })
+}
+
+/// What is found of a checkpoint without looking at inputs and outputs.
+pub(super) fn found_of(job: &Job, newest: &checkpoint::Restored, checkpoints: usize) -> Found {
     let manifest = &newest.manifest;
     let Differences { changes, origins } = changes(job, manifest);
-    Ok(Found {
+    Found {
         sequence: newest.id.sequence.0,
         checkpoints,
         phase: manifest.phase,
@@ -252,16 +294,19 @@ fn compare_job(
         origins,
         restarts: BTreeSet::new(),
         unreadable_states: Vec::new(),
-        inputs: compare_inputs(job, world, manifest, chosen)?,
+        inputs: Vec::new(),
         references: Vec::new(),
-        new_inputs: chosen.new.clone(),
+        new_inputs: Vec::new(),
+        is_incremental: job.is_incremental() && manifest.round.is_some(),
+        news: Vec::new(),
+        moved: Vec::new(),
         broken_outputs: Vec::new(),
         lost_outputs: Vec::new(),
-    })
+    }
 }
 
 /// Reads states and outputs of a checkpoint; what is wrong with them goes into `found`.
-fn restore(
+pub(super) fn restore(
     job: &Job,
     world: &World,
     plan: &Plan,
@@ -289,7 +334,13 @@ fn restore(
             Phase::Reading | Phase::Draining => {
                 let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
                 let permission = Permission { existing, ours: entry.ours };
-                let (mark, records) = (mark_of(entry)?, entry.records);
+                let (extends, records) = (entry.extends, entry.records);
+                if is_untouched(&output, entry) {
+                    let past = OutputPast::Blank { records, permission, extends };
+                    outputs.push(RestoredOutput { plan: output, past });
+                    continue;
+                }
+                let mark = mark_of(entry)?;
                 let past = match output.inspect(world, &manifest.instance.to_string(), &mark)? {
                     Ok(_) if output.is_partition() => {
                         OutputPast::Partition { mark, records, permission }
@@ -297,8 +348,12 @@ fn restore(
                     Ok(_) if found.restarts.contains(&entry.name) => {
                         OutputPast::Restart { permission }
                     }
-                    Ok(inspected) => OutputPast::Written { inspected, records, permission },
-                    Err(Mismatch::Missing) if entry.length == 0 => OutputPast::Blank { permission },
+                    Ok(inspected) => {
+                        OutputPast::Written { inspected, records, permission, extends }
+                    }
+                    Err(Mismatch::Missing) if entry.length == 0 => {
+                        OutputPast::Blank { records: 0, permission, extends }
+                    }
                     Err(mismatch) => {
                         found.broken_outputs.push((output.target, mismatch));
                         continue;
@@ -306,7 +361,12 @@ fn restore(
                 };
                 outputs.push(RestoredOutput { plan: output, past });
             }
-            Phase::Publishing => {}
+            Phase::Publishing => {
+                let past = OutputPast::Published(entry.clone());
+                outputs.push(RestoredOutput { plan: output, past });
+            }
+            // Parts may be taken away by whoever reads them.
+            Phase::Done if job.is_incremental() && output.is_of_round(job) => {}
             Phase::Done => {
                 let metadata = world.storage.metadata(&output.target);
                 if metadata.map_or(true, |metadata| metadata.length != entry.length) {
@@ -322,7 +382,7 @@ fn restore(
 /// What changed in the job. A file for rejects may come in the middle as long as there were none: it is then the same
 /// as if it had been there from the start.
 fn changes(job: &Job, manifest: &Manifest) -> Differences {
-    let mut found = diff(&manifest.job, &job.effective, stage(manifest.phase));
+    let mut found = diff(&manifest.job, &job.effective, stage(manifest));
     let is_under_way = matches!(manifest.phase, Phase::Reading | Phase::Draining);
     if is_under_way && manifest.counters.records_rejected == 0 {
         for change in &mut found.changes {
@@ -334,11 +394,11 @@ fn changes(job: &Job, manifest: &Manifest) -> Differences {
     found
 }
 
-/// How far a job in a phase has come with its input.
-pub(super) fn stage(phase: Phase) -> Stage {
-    match phase {
-        Phase::Reading => Stage::Reading,
-        Phase::Draining | Phase::Publishing | Phase::Done => Stage::Ended,
+/// How far a job has come with its input. One that has finished before has given what waits for the end.
+pub(super) fn stage(manifest: &Manifest) -> Stage {
+    match manifest.phase {
+        Phase::Reading if manifest.round.is_none() => Stage::Reading,
+        Phase::Reading | Phase::Draining | Phase::Publishing | Phase::Done => Stage::Ended,
     }
 }
 
@@ -371,7 +431,7 @@ fn compare_inputs(
 
 /// The files that steps look things up in and that are not what they were. A job that names others has changed, which is
 /// told as such.
-fn compare_references(
+pub(super) fn compare_references(
     inputs: &Inputs,
     manifest: &Manifest,
 ) -> Vec<(ReferenceEntry, ReferenceEntry)> {

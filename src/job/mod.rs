@@ -19,15 +19,21 @@ mod format;
 
 mod former;
 
+mod growing;
+
 mod output;
 
 mod paths;
+
+pub mod relocate;
 
 mod section;
 
 mod sinks;
 
 mod source;
+
+mod state;
 
 mod text;
 
@@ -49,7 +55,7 @@ use crate::checkpoint::settings::CheckpointSettings;
 use crate::error::Diagnostic;
 use crate::sink::settings::{RejectSettings, Target};
 use crate::source::settings::{ReferenceSettings, SourceSettings};
-use crate::transform::settings::TransformSettings;
+use crate::transform::settings::{StateSettings, TransformSettings};
 use section::{Placed, Section};
 use serde_json::{Value as Json, json};
 use std::ops::Range;
@@ -84,6 +90,8 @@ pub struct Job {
     pub rejects: RejectSettings,
     /// `[checkpoint]`
     pub checkpoint: CheckpointSettings,
+    /// `[state]`
+    pub state: StateSettings,
     /// Every setting with its value, in a stable order: what is stored and compared.
     pub effective: Json,
     /// Where things stand that may turn out wrong later.
@@ -172,6 +180,7 @@ struct Parts {
     sinks: Option<sinks::Sinks>,
     rejects: output::OutputUnderstood<RejectSettings>,
     checkpoint: Understood<CheckpointSettings>,
+    state: Understood<StateSettings>,
 }
 
 fn understand(
@@ -183,6 +192,7 @@ fn understand(
     let folder = folder_of(file);
     let parts = parts(root, file, &folder, problems);
     check_paths(&parts, &folder, file, problems);
+    growing::check(&parts, problems);
     let (name, source, sinks) = (parts.name?, parts.source?, parts.sinks?);
     let mut steps = parts.steps.list;
     steps.truncate(parts.steps.sound);
@@ -193,6 +203,7 @@ fn understand(
         "sink": sinks::effective(&sinks),
         "rejects": parts.rejects.understood.effective,
         "checkpoint": parts.checkpoint.effective,
+        "state": parts.state.effective,
         "environment": used,
     });
     let places = Places {
@@ -212,6 +223,7 @@ fn understand(
         sinks: sinks.into_iter().map(|sink| sink.sink.understood.settings).collect(),
         rejects: parts.rejects.understood.settings,
         checkpoint: parts.checkpoint.settings,
+        state: parts.state.settings,
         effective,
         places,
         variables: Variables::default(),
@@ -226,6 +238,7 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     let sinks = top.entry("sink").map(|entry| &entry.node);
     let rejects = table(&mut top, "rejects", None);
     let checkpoint = table(&mut top, "checkpoint", None);
+    let state = table(&mut top, "state", None);
     top.finish();
 
     let source = source.and_then(|table| {
@@ -242,7 +255,9 @@ fn parts(root: &Table, file: &Path, folder: &Path, problems: &mut Vec<Diagnostic
     let section = Section::new("[checkpoint]", None, checkpoint, problems);
     let job_name = name.as_ref().map_or("", |name| &name.settings);
     let checkpoint = checkpoint::understand(section, folder, job_name);
-    Parts { name, source, steps, references, sinks, rejects, checkpoint }
+    let state = state.map_or(&empty, |table| table.value);
+    let state = state::understand(Section::new("[state]", None, state, problems));
+    Parts { name, source, steps, references, sinks, rejects, checkpoint, state }
 }
 
 /// One of the top tables; `required` is an example of a key of a table that must be there.
@@ -434,6 +449,7 @@ path = "daily.csv"
                 "copies": null,
                 "require_copies": null,
             },
+            "state": { "memory": null, "max_state": null },
             "environment": { "DAY": 57298 },
         });
         assert_eq!(job.effective, expected);

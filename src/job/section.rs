@@ -309,5 +309,8 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("tolerated_failures", "[checkpoint]"),
     ("copies", "[checkpoint]"),
     ("require_copies", "[checkpoint]"),
+    ("ttl", "`dedup`"),
+    ("memory", "[state]"),
+    ("max_state", "[state]"),
     ("name", "the top of the file, [[transform]] or [sink]"),
 ];

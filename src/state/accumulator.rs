@@ -320,5 +320,7 @@ fn rules_of(kind: &AccumulatorKind) -> Rules {
     Rules { data_type: kind.arguments[0], keys, end, limit, needed, key_columns }
 }
 
+mod select;
+
 #[cfg(test)]
 mod tests;

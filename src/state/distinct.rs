@@ -38,6 +38,16 @@ impl DistinctRows {
         self.rows.merge(groups, &other.rows);
     }
 
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &DistinctRows, other_group: usize) {
+        self.rows.merge_group(group, &other.rows, other_group);
+    }
+
+    /// What the arguments take in memory.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
     /// The results of some groups.
     pub fn finish(&self, kind: &AccumulatorKind, groups: &[u32]) -> Column {
         let kind = AccumulatorKind { distinct: None, ..kind.clone() };

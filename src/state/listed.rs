@@ -124,6 +124,21 @@ impl Listed {
         }
     }
 
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &Listed, other_group: usize) {
+        self.sizes.cell(group).is_over |= other.sizes[other_group].is_over;
+        for entry in other.chains.of(other_group) {
+            if !self.sizes[group].is_over {
+                self.add(group, other.entry(entry));
+            }
+        }
+    }
+
+    /// What the values take in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes.bytes() + self.places.bytes() + self.chains.len() * 12
+    }
+
     fn entry(&self, entry: usize) -> &[u8] {
         self.bytes.get(self.places[entry])
     }

@@ -31,6 +31,8 @@ mod extreme;
 
 pub mod few_keys;
 
+mod filter;
+
 mod finish;
 
 mod form;
@@ -67,6 +69,7 @@ pub use accumulator::{Accumulator, AccumulatorKind, Shared};
 pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
+pub use filter::Filter;
 pub use key::Keys;
 pub use keyed::{Keyed, SharedKeyed};
 pub use order::OrderKeys;

@@ -285,6 +285,42 @@ impl KeyTable {
         self.words[place..].iter().position(|word| *word == 0).map(|distance| place + distance)
     }
 
+    /// All keys with their hashes and ids in the order of the hashes, and of the keys where those are alike.
+    pub fn by_hash(&self) -> impl Iterator<Item = (u32, u32, &[u8])> {
+        // The words between two empty ones have their homes between them, too: put in order by themselves they are in
+        // order among all. Only what stands first may have its home among the last words, from which it went on.
+        let empty = |word: &u64| *word == 0;
+        let first = self.words.iter().position(empty).unwrap_or(0);
+        let last = self.words.iter().rposition(empty).map_or(0, |last| last + 1);
+        let ends = self.words[last..].iter().chain(&self.words[..first]).copied();
+        let (tail, head): (Vec<u64>, Vec<u64>) =
+            ends.partition(|word| self.home(hash_of(*word)) >= last);
+        let between = self.words[first..last].split(|word| *word == 0).map(<[u64]>::to_vec);
+        let clusters = std::iter::once(head).chain(between).chain([tail]);
+        let mut sorted = clusters.flat_map(|mut cluster| {
+            let key = |word: &u64| id_of(*word).map(|id| self.key(id));
+            cluster.sort_unstable_by(|left, right| {
+                hash_of(*left).cmp(&hash_of(*right)).then_with(|| key(left).cmp(&key(right)))
+            });
+            cluster.into_iter().filter_map(|word| Some((hash_of(word), id_of(word)?)))
+        });
+        // The keys lie anywhere in memory: what is asked for is two blocks ahead of what is given.
+        let (mut given, mut near) = (Vec::new().into_iter(), Vec::new());
+        let mut far: Vec<(u32, u32)> = sorted.by_ref().take(BLOCK).collect();
+        std::iter::from_fn(move || {
+            while given.len() == 0 && !(near.is_empty() && far.is_empty()) {
+                given = std::mem::take(&mut near).into_iter();
+                near = std::mem::take(&mut far);
+                let ids: Vec<u32> = near.iter().map(|(_, id)| *id).collect();
+                self.ask_for_long(&ids);
+                far.extend(sorted.by_ref().take(BLOCK));
+                far.iter().for_each(|(_, id)| self.heads.ask_for(*id as usize));
+            }
+            let (hash, id) = given.next()?;
+            Some((hash, id, self.key(id)))
+        })
+    }
+
     /// Bytes that the table takes.
     pub fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>() + self.heads.bytes() + self.long.bytes()
@@ -451,5 +487,25 @@ mod tests {
         }
         let absurd = u64::MAX.to_le_bytes();
         assert!(KeyTable::read(&mut Reader::new(&absurd)).is_err(), "an absurd count");
+    }
+
+    #[test]
+    fn keys_by_hash_are_in_the_order_of_the_hashes_and_keys() {
+        let mut table = KeyTable::default();
+        assert_eq!(table.by_hash().count(), 0);
+        // Hashes near the greatest one, so that words go on from the last place to the first; some alike.
+        for number in 0..700_u32 {
+            let hash = match number % 3 {
+                0 => u32::MAX - number % 50,
+                1 => number % 20,
+                _ => number.wrapping_mul(0x9e37_79b9),
+            };
+            table.insert(hash, format!("a key of some bytes {}", number * 7 % 701).as_bytes());
+            let found: Vec<(u32, &[u8])> =
+                table.by_hash().map(|(hash, _, key)| (hash, key)).collect();
+            assert_eq!(found.len(), table.len());
+            assert!(found.is_sorted());
+            assert!(table.by_hash().all(|(_, id, key)| table.key(id) == key));
+        }
     }
 }

@@ -90,6 +90,23 @@ impl Tally {
         }
     }
 
+    /// Takes in one group of another.
+    pub fn merge_group(&mut self, group: usize, other: &Tally, other_group: usize) {
+        let mut entry = Vec::new();
+        for index in other.chains.of(other_group) {
+            entry.clear();
+            let group_bytes = u32::try_from(group).expect("ids have 32 bits").to_le_bytes();
+            entry.extend_from_slice(&group_bytes);
+            entry.extend_from_slice(other.value(index));
+            self.add(group, &entry, other.counts[index]);
+        }
+    }
+
+    /// What the values take in memory.
+    pub fn bytes(&self) -> usize {
+        self.entries.bytes() + self.counts.len() * 16
+    }
+
     /// The bytes of a value.
     fn value(&self, entry: usize) -> &[u8] {
         &self.entries.key(u32::try_from(entry).expect("ids have 32 bits"))[GROUP_BYTES..]

@@ -11,15 +11,18 @@
 //!
 //! Without `by` everything is one group, and there is one record even for an empty input. The records come when the
 //! input has ended: in the order in which the groups were first seen, or sorted by their keys. `having` sees keys, the
-//! names of `select`, and aggregates of its own.
+//! names of `select`, and aggregates of its own. Groups beyond the memory that `[state]` gives are spilled, and merged at
+//! the end.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
-use super::groups::{Giving, GroupOrder, Grouping, Groups, Part};
-use super::{Action, Advanced, Context, Drained, Snapshot, Stateful};
+use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};
+use super::spills::Spill;
+use super::{Action, Advanced, Context, Drained, Shown, Snapshot, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
 use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
-use crate::state::{Reader, Unreadable, Writer};
+use crate::state::{Reader, Unreadable};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// An `aggregate` as the job file describes it.
@@ -79,6 +82,7 @@ pub fn finish_binding(
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
     }
+    let grouping = Grouping::new(bound.keys.clone(), bound.calls).named(&bound.outputs);
     let mut project = Projection::default();
     for ((name, expression), sql) in bound.outputs.into_iter().zip(places) {
         if layout.fields.iter().any(|field| field.name == name) {
@@ -94,19 +98,20 @@ pub fn finish_binding(
         slot
     });
     binder.layout = layout;
-    let (grouping, outputs) = (Grouping::new(bound.keys, bound.calls), project.columns);
+    let outputs = project.columns;
     let aggregate = Aggregate { grouping, outputs, having: bound.having, giving, share };
     Ok(Bound { reads, action: Action::stateful(aggregate) })
 }
 
 impl Stateful for Aggregate {
-    type State = Groups;
+    type State = LargeGroups;
     type Prepared = Part;
     const VERSION: u32 = 2;
     const DRAINS_AHEAD: bool = true;
+    const SPILLS: bool = true;
 
-    fn new_state(&self) -> Groups {
-        self.grouping.new_groups()
+    fn new_state(&self) -> LargeGroups {
+        self.grouping.new_large()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Part {
@@ -115,12 +120,13 @@ impl Stateful for Aggregate {
 
     fn advance(
         &self,
-        _context: Context<'_>,
-        groups: &mut Groups,
+        context: Context<'_>,
+        groups: &mut LargeGroups,
         batch: &mut Batch,
         part: Part,
     ) -> Result<Advanced> {
-        self.grouping.add(groups, &part);
+        let (memory, spills) = (context.tools.memory(), context.tools.spills());
+        self.grouping.add_large(groups, &part, memory, spills)?;
         batch.selection.clear();
         Ok(Advanced::default())
     }
@@ -128,11 +134,10 @@ impl Stateful for Aggregate {
     fn drain(
         &self,
         context: Context<'_>,
-        groups: &mut Groups,
+        groups: &mut LargeGroups,
         rows_max: usize,
     ) -> Result<Option<Batch>> {
-        let slots = context.tools.slots();
-        let next = self.grouping.next_groups(groups, self.giving, rows_max, slots);
+        let next = self.grouping.next_of_large(groups, self.giving, rows_max, context)?;
         let Some(mut batch) = next else { return Ok(None) };
         if let Some(having) = &self.having {
             let column = having.evaluate(&batch, &batch.selection);
@@ -155,44 +160,53 @@ impl Stateful for Aggregate {
         Ok(Some(batch))
     }
 
-    fn drained(&self, groups: &Groups) -> Drained {
-        Drained(vec![groups.drained() as u64])
+    fn drained(&self, groups: &LargeGroups) -> Drained {
+        groups.drained()
     }
 
-    fn set_drained(&self, groups: &mut Groups, drained: &Drained) {
-        if let [count] = *drained.0 {
-            groups.set_drained(usize::try_from(count).unwrap_or(usize::MAX));
-        }
+    fn set_drained(&self, groups: &mut LargeGroups, drained: &Drained) {
+        groups.set_drained(drained);
     }
 
-    fn write(&self, _context: Context<'_>, groups: &mut Groups, out: &mut Writer) -> Result<()> {
-        self.grouping.write(groups, out);
-        Ok(())
+    fn spills(&self, groups: &LargeGroups) -> Vec<Spill> {
+        groups.spills()
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
-        self.grouping.read(reader)
+    fn bytes(&self, groups: &LargeGroups) -> u64 {
+        self.grouping.bytes_of_large(groups)
+    }
+
+    fn read(
+        &self,
+        _context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<LargeGroups, Unreadable> {
+        self.grouping.read_large(reader)
+    }
+
+    fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
+        Some(self.grouping.show(groups.in_memory()?, entries))
     }
 
     fn freeze(
         &self,
         _context: Context<'_>,
-        groups: &mut Groups,
+        groups: &mut LargeGroups,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        Ok(self.grouping.freeze(groups, is_all_asked))
+        Ok(self.grouping.freeze_large(groups, is_all_asked))
     }
 
     fn extend(
         &self,
         _context: Context<'_>,
-        groups: &mut Groups,
+        groups: &mut LargeGroups,
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
-        self.grouping.extend(groups, reader)
+        self.grouping.extend_large(groups, reader)
     }
 
-    fn adopt(&self, other: &Aggregate, groups: Groups) -> Option<Groups> {
-        self.grouping.adopt(&other.grouping, groups)
+    fn adopt(&self, other: &Aggregate, groups: LargeGroups) -> Option<LargeGroups> {
+        self.grouping.adopt_large(&other.grouping, groups)
     }
 }

@@ -5,6 +5,15 @@
 
 mod adopt;
 
+mod blocks;
+
+mod large;
+
+mod merged;
+
+pub use large::LargeGroups;
+
+use super::shown::{self, Shown};
 use super::{Frozen, Snapshot};
 use crate::error::Result;
 use crate::expr::{AggregateCall, Expression, KeyColumn};
@@ -53,6 +62,8 @@ pub struct Giving {
 pub struct Grouping {
     keys: Vec<KeyColumn>,
     calls: Vec<Call>,
+    /// What people know the results of the calls by.
+    names: Vec<String>,
     /// Which records count, for those calls that say so; no two alike.
     filters: Vec<Expression>,
     /// What is computed of each record that a filter (or none) lets through; no two alike.
@@ -123,21 +134,36 @@ impl Grouping {
             let places = computed.map(|input| place_of(&mut inputs, (filter, input))).collect();
             Call { slot: call.slot, kind, filter, inputs: places }
         });
-        let calls = calls.collect();
-        Grouping { keys, calls, filters, inputs }
+        let calls: Vec<Call> = calls.collect();
+        let names = (1..=calls.len()).map(|number| format!("call_{number}")).collect();
+        Grouping { keys, calls, names, filters, inputs }
+    }
+
+    /// The same, with the name of each output that is just what a call gives as the name of that call.
+    pub fn named(mut self, outputs: &[(String, Expression)]) -> Grouping {
+        for (call, name) in self.calls.iter().zip(&mut self.names) {
+            let result = Expression::column(call.slot, call.kind.result);
+            if let Some((output, _)) = outputs.iter().find(|(_, one)| *one == result) {
+                name.clone_from(output);
+            }
+        }
+        self
+    }
+
+    /// Some groups as a table, in the order in which they were first seen: their keys and what the calls give.
+    pub fn show(&self, groups: &Groups, entries: Range<usize>) -> Shown {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name.clone()).collect();
+        let ids: Vec<u32> = shown::ids(entries.clone(), groups.keys.len()).collect();
+        let shown = Shown::of_keys(&names, &self.key_types(), &groups.keys, entries);
+        let calls = self.calls.iter().zip(&groups.accumulators).zip(&self.names);
+        calls.fold(shown, |shown, ((call, accumulator), name)| {
+            shown.with(name, accumulator.finish(&call.kind, &ids))
+        })
     }
 
     /// No groups; the one group of everything is there from the start.
     pub fn new_groups(&self) -> Groups {
-        let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
-        let mut groups = Groups {
-            keys: KeyTable::default(),
-            accumulators,
-            changes: Changes::default(),
-            drained: 0,
-            order: None,
-            total: None,
-        };
+        let mut groups = self.no_groups();
         if self.keys.is_empty() {
             groups.keys.insert(key::hash(b""), b"");
             groups.accumulators.iter_mut().for_each(|one| one.grow(1));
@@ -253,17 +279,10 @@ impl Grouping {
         if rows == 0 {
             return None;
         }
-        let mut ids = groups.ids(groups.drained..groups.drained + rows);
-        let mut bytes = 0;
-        let mut fits = |id: u32| {
-            let before = bytes;
-            bytes += groups.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
-            before == 0 || bytes <= BATCH_BYTES
-        };
-        let count = ids.iter().take_while(|id| fits(**id)).count();
-        ids.truncate(count.max(1));
+        let ids = groups.ids(groups.drained..groups.drained + rows);
+        let ids = groups.fitting(&ids);
         groups.drained += ids.len();
-        Some(self.batch_of(groups, &ids, slots))
+        Some(self.batch_of(groups, ids, slots))
     }
 
     /// Some groups as records.
@@ -423,8 +442,28 @@ impl Groups {
 
     /// What the first call counted in all groups; asked only when no more records come.
     pub fn total(&mut self) -> u64 {
-        let total = self.total.unwrap_or_else(|| self.counts().iter().sum());
+        let total = self.total.unwrap_or_else(|| self.counted());
         *self.total.insert(total)
+    }
+
+    /// What the first call counted in all groups; nothing where it does not count.
+    fn counted(&self) -> u64 {
+        match self.accumulators.first() {
+            Some(Accumulator::Count(counts)) => counts.iter().sum(),
+            _ => 0,
+        }
+    }
+
+    /// The first of some groups whose results fit into a batch; at least one.
+    fn fitting<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        let mut bytes = 0;
+        let mut fits = |id: u32| {
+            let before = bytes;
+            bytes += self.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
+            before == 0 || bytes <= BATCH_BYTES
+        };
+        let count = ids.iter().take_while(|id| fits(**id)).count();
+        &ids[..count.max(1).min(ids.len())]
     }
 
     /// How many groups were already given out.

@@ -3,9 +3,9 @@
 
 use super::settings::{
     DedupSettings, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings,
-    TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
+    Ttl, TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
-use super::spills::Spills;
+use super::spills::{MemorySpills, Spills};
 use super::{Chain, Output, Snapshot, States, Tools};
 use crate::error::Sql;
 use crate::record::{
@@ -28,7 +28,11 @@ struct Outcome {
 }
 
 /// Batches here hold computed columns only.
-struct NoFormat(usize);
+struct NoFormat {
+    slots: usize,
+    spills: MemorySpills,
+    memory: Option<u64>,
+}
 
 impl Tools for NoFormat {
     fn fill(&self, _batch: &mut Batch, _slots: &[Slot]) {}
@@ -38,11 +42,15 @@ impl Tools for NoFormat {
     }
 
     fn spills(&self) -> &dyn Spills {
-        unreachable!("no step of these tests spills")
+        &self.spills
+    }
+
+    fn memory(&self) -> Option<u64> {
+        self.memory
     }
 
     fn slots(&self) -> usize {
-        self.0
+        self.slots
     }
 }
 
@@ -78,7 +86,12 @@ fn steps() -> Vec<Vec<TransformKind>> {
     };
     let dedup = |keep, mark: Option<&str>| {
         let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
-        TransformKind::Dedup(DedupSettings { key, keep, mark, place: 0..0 })
+        TransformKind::Dedup(DedupSettings { key, keep, mark, ttl: None, place: 0..0 })
+    };
+    let timed = |mark: Option<&str>| {
+        let (key, mark) = (sqls(&["k"]), mark.map(sql));
+        let ttl = Some(Ttl { time: sql("t"), micros: 30_000_000 });
+        TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
     };
     let tumble = |late| {
         TransformKind::Tumble(TumbleSettings {
@@ -118,6 +131,8 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![dedup(Keep::First, None)],
         vec![dedup(Keep::First, Some("again")), TransformKind::Filter(sql("NOT again OR n > 0"))],
         vec![dedup(Keep::Last, None)],
+        vec![timed(None)],
+        vec![timed(Some("again"))],
         vec![window(&back)],
         vec![window(&moving)],
         vec![window(&moving_doubles)],
@@ -159,11 +174,12 @@ impl Bench {
         let settings: Vec<TransformSettings> = kinds.into_iter().enumerate().map(name).collect();
         let layout = Layout::closed(fields);
         let chain = Chain::bind(&settings, layout, &mut slots, 0, &[]).expect("a sound chain");
-        Bench { chain, tools: NoFormat(slots.infos.len()) }
+        let (slots, spills) = (slots.infos.len(), MemorySpills::default());
+        Bench { chain, tools: NoFormat { slots, spills, memory: None } }
     }
 
     fn batch(&self, records: &[Record]) -> Batch {
-        let mut batch = Batch::new(RawRecords::None, records.len(), self.tools.0);
+        let mut batch = Batch::new(RawRecords::None, records.len(), self.tools.slots);
         let mut fill = |slot, values: Vec<Option<i64>>, data_type| {
             let plain = values.iter().map(|value| value.unwrap_or(0)).collect();
             let values_of = match data_type {
@@ -274,13 +290,16 @@ fn any_split_into_batches_with_any_stops_gives_the_same() {
     let mut dice = Dice(7);
     for (index, kinds) in steps().into_iter().enumerate() {
         let is_limited = kinds.iter().any(|kind| matches!(kind, TransformKind::Limit(_)));
-        let bench = Bench::new(kinds);
+        let mut bench = Bench::new(kinds);
         for _ in 0..6 {
             let records = dice.records(90);
+            bench.tools.memory = None;
             let mut expected = bench.run(&records, &mut || records.len(), false);
             assert!(!expected.rows.is_empty());
             for most in [1, 5, 40] {
                 let mut sizes = || usize::try_from(dice.below(most + 1)).expect("few");
+                // States that can spill do so after each batch.
+                bench.tools.memory = (most < 40).then_some(1);
                 let mut found = bench.run(&records, &mut sizes, most < 40);
                 if is_limited {
                     // The engine forgets what lies behind the last record that mattered.

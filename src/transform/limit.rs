@@ -6,10 +6,11 @@
 //! ```
 
 use super::binder::Bound;
-use super::{Action, Advanced, Context, Flow, Stateful};
+use super::{Action, Advanced, Context, Flow, Shown, Stateful};
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
+use std::ops::Range;
 
 #[derive(Debug)]
 struct Limit {
@@ -68,5 +69,9 @@ impl Stateful for Limit {
     /// Any other number will do that was not passed yet.
     fn adopt(&self, _other: &Limit, passed: u64) -> Option<u64> {
         (passed <= self.records).then_some(passed)
+    }
+
+    fn show(&self, passed: &u64, entries: Range<usize>) -> Option<Shown> {
+        Some(Shown::number("records_passed", *passed, &entries))
     }
 }

@@ -38,6 +38,8 @@ mod groups;
 
 mod held;
 
+mod layers;
+
 mod limit;
 
 mod lookup;
@@ -45,6 +47,8 @@ mod lookup;
 mod multiply;
 
 mod offset;
+
+mod parts;
 
 mod pivot;
 
@@ -59,6 +63,8 @@ mod sample;
 mod sessionize;
 
 pub mod settings;
+
+mod shown;
 
 mod sort;
 
@@ -88,6 +94,7 @@ mod keyed_tests;
 pub use chain::{Chain, Output, Staged, States};
 pub use frozen::{Frozen, Snapshot, Written};
 pub use held::Keeper;
+pub use shown::Shown;
 pub use stateful::{
     Advanced, AnyStateful, Context, Drained, Flow, Prepared, State, Stateful, Stateless,
 };

@@ -5,7 +5,7 @@ pub use super::assert::{
     Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
 };
 pub use super::count::NAME as COUNT_NAME;
-pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::dedup::{Keep, Settings as DedupSettings, Ttl};
 pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
 pub use super::flatten::Settings as FlattenSettings;
 pub use super::frequency::Settings as FrequencySettings;
@@ -34,6 +34,15 @@ pub struct TransformSettings {
     pub name: String,
     /// What it does.
     pub kind: TransformKind,
+}
+
+/// `[state]`: how much all steps together may remember. No output byte depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StateSettings {
+    /// Bytes in memory, shared out evenly among the steps that put what is more into spills; `None` for as many as come.
+    pub memory: Option<u64>,
+    /// Bytes in memory and in spills, above which the run stops; `None` for as many as come.
+    pub max_state: Option<u64>,
 }
 
 /// What a transform does.
@@ -95,6 +104,21 @@ struct Traits {
     word: &'static str,
     columns: Columns,
     memory: Memory,
+}
+
+/// What a step does with what it holds when the input has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtEnd {
+    /// It holds nothing that it would give.
+    Nothing,
+    /// It gives what still waits for later records.
+    Rest,
+    /// It gives all that it remembers, and still remembers it.
+    All,
+    /// It gives all that it remembers, and forgets it.
+    Once,
+    /// It ended the input itself.
+    Stops,
 }
 
 /// Whether the records behind a step have other columns than those before it.
@@ -164,6 +188,22 @@ impl TransformKind {
     /// Whether it remembers something from record to record.
     pub fn has_state(&self) -> bool {
         self.traits().memory == Memory::State
+    }
+
+    /// What it does when the input has ended.
+    pub fn at_end(&self) -> AtEnd {
+        match self {
+            TransformKind::Aggregate(_)
+            | TransformKind::Count(_)
+            | TransformKind::Frequency(_)
+            | TransformKind::Pivot(_)
+            | TransformKind::Top(_) => AtEnd::All,
+            TransformKind::Dedup(dedup) if dedup.keep == Keep::Last => AtEnd::All,
+            TransformKind::Sort(_) => AtEnd::Once,
+            TransformKind::Limit(_) => AtEnd::Stops,
+            TransformKind::Tumble(_) | TransformKind::Window(_) => AtEnd::Rest,
+            _ => AtEnd::Nothing,
+        }
     }
 
     /// The word that the job file uses.

@@ -39,13 +39,16 @@ pub trait NewSpill {
     /// Appends a block; not empty.
     fn append(&mut self, block: &[u8]) -> Result<()>;
 
+    /// The place that the next block will have.
+    fn place(&self) -> u64;
+
     /// Ends it.
     fn finish(self: Box<Self>) -> Result<Spill>;
 }
 
 /// A spill that is being read.
 pub trait OpenSpill: fmt::Debug + Send {
-    /// The block at a place, which is 0 or what [`Block::next`] said; `None` behind the last one.
+    /// The block at a place, which is 0 or what [`NewSpill::place`] or [`Block::next`] said; `None` behind the last one.
     fn read(&self, place: u64) -> Result<Option<Block>>;
 }
 
@@ -110,6 +113,10 @@ impl NewSpill for NewInMemory {
     fn append(&mut self, block: &[u8]) -> Result<()> {
         self.blocks.push(block.to_vec());
         Ok(())
+    }
+
+    fn place(&self) -> u64 {
+        self.blocks.len() as u64
     }
 
     fn finish(self: Box<Self>) -> Result<Spill> {

@@ -2,12 +2,14 @@
 
 use super::Tools;
 use super::frozen::{Snapshot, Written};
+use super::shown::Shown;
 use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 
 /// A kind of step that treats each record by itself, in any thread.
 pub trait Stateless: fmt::Debug + Send + Sync {
@@ -30,6 +32,9 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Whether [`Stateful::drain`] changes nothing but how far it has come, so that it may run ahead, even to its end,
     /// and go back by [`Stateful::set_drained`].
     const DRAINS_AHEAD: bool = false;
+
+    /// Whether the state puts what is more than [`Tools::memory`] into spills.
+    const SPILLS: bool = false;
 
     /// The state before the first record.
     fn new_state(&self) -> Self::State;
@@ -80,6 +85,11 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// About how many bytes the state takes in memory; it need not be looked through to know that.
+    fn bytes(&self, _state: &Self::State) -> u64 {
+        0
+    }
+
     /// Appends the whole state. A step has this or [`Stateful::freeze`], of which each can be made of the other.
     fn write(&self, context: Context<'_>, state: &mut Self::State, out: &mut Writer) -> Result<()> {
         self.freeze(context, state, true)?.frozen().write(out);
@@ -125,6 +135,11 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Goes on with the state of a step of the same kind that was set otherwise, bound to the same columns; `None` where
     /// that cannot be. What the other step did not know of starts empty. Nothing was drained yet.
     fn adopt(&self, _other: &Self, _state: Self::State) -> Option<Self::State> {
+        None
+    }
+
+    /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
+    fn show(&self, _state: &Self::State, _entries: Range<usize>) -> Option<Shown> {
         None
     }
 }
@@ -200,6 +215,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn version(&self) -> u32;
     /// See [`Stateful::DRAINS_AHEAD`].
     fn drains_ahead(&self) -> bool;
+    /// See [`Stateful::SPILLS`].
+    fn spills_more(&self) -> bool;
+    /// See [`Stateful::bytes`].
+    fn bytes(&self, state: &State) -> u64;
     /// See [`Stateful::new_state`].
     fn new_state(&self) -> State;
     /// See [`Stateful::prepare`].
@@ -251,6 +270,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State>;
     /// The step itself.
     fn as_any(&self) -> &dyn Any;
+    /// See [`Stateful::show`].
+    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
 }
 
 /// Why a state or what was prepared is always of the step's own type.
@@ -277,6 +298,14 @@ impl<S: Stateful + 'static> AnyStateful for S {
 
     fn drains_ahead(&self) -> bool {
         S::DRAINS_AHEAD
+    }
+
+    fn spills_more(&self) -> bool {
+        S::SPILLS
+    }
+
+    fn bytes(&self, state: &State) -> u64 {
+        Stateful::bytes(self, state.as_ref::<S>())
     }
 
     fn new_state(&self) -> State {
@@ -367,5 +396,9 @@ impl<S: Stateful + 'static> AnyStateful for S {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {
+        Stateful::show(self, state.as_ref::<S>(), entries)
     }
 }

@@ -14,6 +14,11 @@ pub trait Tools: Sync {
     /// Where a state puts what it has no room for.
     fn spills(&self) -> &dyn Spills;
 
+    /// How many bytes a state that can put them elsewhere may hold in memory; `None` for as many as come.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+
     /// Finds the records in JSON lines that a step wrote, one for each line.
     fn rewritten(&self, records: Vec<u8>) -> RawRecords {
         self.recut(records)

@@ -47,6 +47,11 @@ impl SpillWriter {
         self.put(&format::block(block))
     }
 
+    /// Where the next block will stand.
+    pub fn place(&self) -> u64 {
+        self.written
+    }
+
     /// Ends it. Its bytes are not yet durable, nor is its name.
     pub fn finish(mut self) -> Result<(SpillEntry, PathBuf, Arc<dyn File>)> {
         let (bytes, trailer) = Trailer::encode(self.written, self.blocks, self.digest.clone());

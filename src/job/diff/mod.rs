@@ -101,7 +101,7 @@ pub enum ChangeClass {
 pub enum Stage {
     /// There is input left, and steps that wait for its end have given nothing.
     Reading,
-    /// The input has ended.
+    /// The input has ended, now or once before.
     Ended,
 }
 

@@ -26,7 +26,7 @@ struct Setting<'a> {
     current: &'a Json,
 }
 
-const TOO_LATE: &str = "the input has been read to its end";
+const TOO_LATE: &str = "what waits for the end of the input has been given";
 
 impl<'a> Steps<'a> {
     /// Finds out which steps are which.

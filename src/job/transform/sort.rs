@@ -15,8 +15,10 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         None => inner.missing("by", "add what to sort by: `by = [\"day\", \"amount DESC\"]`"),
     };
     let memory = match inner.entry("memory") {
-        Some(_) => inner.size("memory", SortSettings::MEMORY_MIN),
-        None => Some((SortSettings::MEMORY, Json::Null)),
+        Some(_) => inner
+            .size("memory", SortSettings::MEMORY_MIN)
+            .map(|(memory, json)| (Some(memory), json)),
+        None => Some((None, Json::Null)),
     };
     inner.finish();
     let (by, (memory, memory_written)) = (by?, memory?);

@@ -322,6 +322,28 @@ proptest! {
     }
 
     #[test]
+    fn selected_groups_are_what_they_were_and_can_be_merged_again(
+        rows in rows(),
+        cut in 0..40_usize,
+        first in 0..GROUPS,
+    ) {
+        let cut = cut.min(rows.len());
+        let groups: Vec<u32> = (0..GROUPS).map(|group| (group + first) % GROUPS).collect();
+        for kind in kinds() {
+            let mut merged = Accumulator::new(&kind);
+            merged.grow(GROUPS as usize);
+            for part in [&rows[..cut], &rows[cut..]] {
+                let part = filled(part, &kind);
+                for some in [&groups[..1], &groups[1..]] {
+                    merged.merge(some, &part.select(&kind, some));
+                }
+            }
+            let expected = results(&filled(&rows, &kind), &kind);
+            prop_assert_eq!(results(&merged, &kind), expected, "{:?}", kind);
+        }
+    }
+
+    #[test]
     fn damaged_bytes_give_an_error_or_some_state_but_never_a_panic(
         rows in rows(),
         place in any::<prop::sample::Index>(),

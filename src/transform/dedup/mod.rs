@@ -12,21 +12,38 @@
 //! [[transform]]
 //! name  = "repeats"
 //! dedup = { key = ["order_id"], mark = "is_repeat" }
+//!
+//! [[transform]]
+//! name  = "once-a-week"
+//! dedup = { key = ["order_id"], ttl = "7d", time = "ordered_at" }
 //! ```
 //!
 //! A NULL is a key like any other. Without `key` the whole record is the key. `keep = "first"`, the default, lets the first
 //! record of each key through at once. `keep = "last"` holds one record of each key and gives them when the input has
 //! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
 //! the first record of a key.
+//!
+//! Keys beyond the memory that `[state]` gives are spilled, and found again there.
+//!
+//! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
+//! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
+//! record without a time counts at the event time at which it comes.
+
+mod known;
 
 mod last;
 
+mod timed;
+
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Frozen, Keeper, Snapshot, Stateful, groups};
+use super::shown::{ids, texts_of};
+use super::spills::Spill;
+use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
-use crate::expr::Expression;
+use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keys, Reader, Unreadable};
+use known::Known;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -39,9 +56,23 @@ pub struct Settings {
     pub keep: Keep,
     /// The name of the column that marks all others instead of dropping them.
     pub mark: Option<Sql>,
+    /// How long a key is remembered.
+    pub ttl: Option<Ttl>,
     /// Where it stands in the job file.
     pub place: Range<usize>,
 }
+
+/// How long something is remembered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ttl {
+    /// When a record happened.
+    pub time: Sql,
+    /// Microseconds of event time.
+    pub micros: i64,
+}
+
+/// At least such a part of the memory is for keys, however much the filters of the layers take.
+const KEYS_SHARE_MIN: u64 = 4;
 
 /// Which record of a key stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,23 +96,39 @@ enum Key {
 #[derive(Debug)]
 struct First {
     key: Key,
+    /// What people know the columns of the key by.
+    names: Vec<String>,
     /// Where all others are marked instead of dropped.
     mark: Option<Slot>,
 }
 
 /// Binds a `dedup`.
 pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
-    let (reads, key) = bind_key(settings, binder)?;
+    let (mut reads, key) = bind_key(settings, binder)?;
+    if let Some(ttl) = &settings.ttl {
+        let time = expr::bind_moment(&ttl.time, &mut binder.scope("dedup"))?;
+        reads.extend(time.reads());
+        reads.sort_unstable();
+        reads.dedup();
+        let mark = settings.mark.as_ref().map(|name| binder.new_column(name, DataType::Boolean));
+        let (ttl, mark) = (ttl.micros, mark.transpose()?);
+        let action = Action::stateful(timed::Timed { key, time, ttl, mark });
+        return Ok(Bound { reads, action });
+    }
+    let names = match settings.key.as_slice() {
+        [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
+        key => key.iter().map(|sql| sql.text.clone()).collect(),
+    };
     let action = match (settings.keep, &settings.mark) {
         (Keep::Last, None) => {
             let keeper = Keeper::new(&binder.layout, binder.slots);
-            Action::stateful(last::Last { key, keeper })
+            Action::stateful(last::Last { key, names, keeper })
         }
         (Keep::Last, Some(mark)) => return Err(vec![marked_last(mark)]),
-        (Keep::First, None) => Action::stateful(First { key, mark: None }),
+        (Keep::First, None) => Action::stateful(First { key, names, mark: None }),
         (Keep::First, Some(name)) => {
             let slot = binder.new_column(name, DataType::Boolean)?;
-            Action::stateful(First { key, mark: Some(slot) })
+            Action::stateful(First { key, names, mark: Some(slot) })
         }
     };
     Ok(Bound { reads, action })
@@ -133,11 +180,32 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Some keys as a table; `None` where a key is more than values and not just a record.
+    fn show(&self, names: &[String], known: &KeyTable, entries: Range<usize>) -> Option<Shown> {
+        match self {
+            Key::Columns(expressions) => {
+                let types: Vec<DataType> = expressions.iter().map(Expression::data_type).collect();
+                Some(Shown::of_keys(names, &types, known, entries))
+            }
+            Key::Record(expressions) if expressions.is_empty() => {
+                let records: Vec<&[u8]> =
+                    ids(entries, known.len()).map(|id| known.key(id)).collect();
+                let rows = records.len();
+                let shown = Shown { columns: Vec::new(), keys: 1, rows };
+                Some(shown.with("record", texts_of(records.into_iter())))
+            }
+            Key::Record(_) => None,
+        }
+    }
+}
+
 impl Stateful for First {
     type State = Known;
     /// The key of each selected row.
     type Prepared = Keys;
     const VERSION: u32 = 1;
+    const SPILLS: bool = true;
 
     fn new_state(&self) -> Known {
         Known::default()
@@ -149,19 +217,15 @@ impl Stateful for First {
 
     fn advance(
         &self,
-        _context: Context<'_>,
+        context: Context<'_>,
         known: &mut Known,
         batch: &mut Batch,
         keys: Keys,
     ) -> Result<Advanced> {
-        let mut next = known.keys.len();
-        let mut ids = known.keys.insert_all(&keys).into_iter();
-        let mut is_first = || {
-            let id = ids.next().expect("one key for each selected row");
-            let is_first = id as usize == next;
-            next += usize::from(is_first);
-            is_first
-        };
+        let (memory, spills) = (context.tools.memory(), context.tools.spills());
+        let firsts = known.insert(&keys, memory, spills)?;
+        let mut firsts = firsts.into_iter();
+        let mut is_first = || firsts.next().expect("one key for each selected row");
         match self.mark {
             None => batch.retain(|_| is_first()),
             Some(slot) => {
@@ -175,9 +239,12 @@ impl Stateful for First {
         Ok(Advanced::default())
     }
 
-    fn write(&self, _context: Context<'_>, known: &mut Known, out: &mut Writer) -> Result<()> {
-        known.keys.write(out);
-        Ok(())
+    fn spills(&self, known: &Known) -> Vec<Spill> {
+        known.spills()
+    }
+
+    fn bytes(&self, known: &Known) -> u64 {
+        known.bytes()
     }
 
     fn freeze(
@@ -186,17 +253,11 @@ impl Stateful for First {
         known: &mut Known,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let saved = std::mem::replace(&mut known.saved, known.keys.len());
-        let part = Part::new_from(if is_all_asked { 0 } else { saved }, known.keys.len());
-        let keys = known.keys.share(&part);
-        let is_all = part.is_all();
-        let frozen = Box::new(FrozenKeys { keys, part });
-        Ok(if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) })
+        Ok(known.freeze(is_all_asked))
     }
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Known, Unreadable> {
-        let keys = KeyTable::read(reader)?;
-        Ok(Known { saved: keys.len(), keys })
+        Known::read(reader)
     }
 
     fn extend(
@@ -205,33 +266,10 @@ impl Stateful for First {
         known: &mut Known,
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
-        let part = Part::read(reader, known.keys.len())?;
-        known.keys.extend(reader)?;
-        known.saved = known.keys.len();
-        if known.saved == part.new_ones().end { Ok(()) } else { Err(Unreadable { what: "keys" }) }
+        known.extend(reader)
     }
-}
 
-/// The keys seen.
-#[derive(Debug, Default)]
-struct Known {
-    keys: KeyTable,
-    /// How many of them were frozen or read.
-    saved: usize,
-}
-
-/// The keys that were new at a barrier, or all.
-#[derive(Debug)]
-struct FrozenKeys {
-    keys: KeyTable,
-    part: Part,
-}
-
-impl Frozen for FrozenKeys {
-    fn write(&self, out: &mut Writer) {
-        if !self.part.is_all() {
-            self.part.write(out);
-        }
-        self.keys.write_new(&self.part, out);
+    fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
+        self.key.show(&self.names, known.in_memory()?, entries)
     }
 }

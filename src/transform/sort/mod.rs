@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The records come when the input has ended. A worker sorts the records of its chunk; the ordered stage collects the
-//! pieces, and merges them into a spill when they take more than `memory`. A checkpoint names the spills, so that what
+//! pieces, and merges them into a spill when they take more than `memory` (256 MiB, or what `[state]` says). A checkpoint names the spills, so that what
 //! was sorted is never sorted again, and a run that goes on in the middle of giving begins at the record behind.
 
 mod entries;
@@ -32,8 +32,8 @@ use state::Sorting;
 pub struct Settings {
     /// Items of an ORDER BY.
     pub by: Vec<Sql>,
-    /// Bytes of sorted records that are held in memory.
-    pub memory: u64,
+    /// Bytes of sorted records that are held in memory, where the job says so here.
+    pub memory: Option<u64>,
 }
 
 impl Settings {
@@ -48,7 +48,7 @@ struct Sort {
     keys: Vec<OrderKey>,
     orders: Vec<Order>,
     keeper: Keeper,
-    memory: u64,
+    memory: Option<u64>,
 }
 
 /// Binds a `sort`.
@@ -66,6 +66,7 @@ impl Stateful for Sort {
     /// The records of the batch as sorted entries.
     type Prepared = Vec<u8>;
     const VERSION: u32 = 1;
+    const SPILLS: bool = true;
 
     fn new_state(&self) -> Sorting {
         Sorting::default()
@@ -85,7 +86,8 @@ impl Stateful for Sort {
         batch: &mut Batch,
         sorted: Vec<u8>,
     ) -> Result<Advanced> {
-        sorting.add(sorted, self.memory, context.tools.spills())?;
+        let memory = self.memory.or(context.tools.memory()).unwrap_or(Settings::MEMORY);
+        sorting.add(sorted, memory, context.tools.spills())?;
         batch.selection.clear();
         Ok(Advanced::default())
     }
@@ -117,6 +119,10 @@ impl Stateful for Sort {
 
     fn spills(&self, sorting: &Sorting) -> Vec<Spill> {
         sorting.spills()
+    }
+
+    fn bytes(&self, sorting: &Sorting) -> u64 {
+        sorting.bytes()
     }
 
     fn write(&self, context: Context<'_>, sorting: &mut Sorting, out: &mut Writer) -> Result<()> {

@@ -104,6 +104,11 @@ impl Sorting {
         Ok((given, ends))
     }
 
+    /// What it takes in memory.
+    pub fn bytes(&self) -> u64 {
+        self.bytes as u64
+    }
+
     /// Some of the spills, as far as they were not given.
     fn spilled(&self, which: Range<usize>, spills: &dyn Spills) -> Result<Vec<Source>> {
         let source = |sorted: &Sorted| Source::spill(spills.open(&sorted.spill)?, sorted.place);

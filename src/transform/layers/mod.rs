@@ -1,0 +1,194 @@
+//! Keys that are more than fit into memory, found again one by one: layers.
+//!
+//! A layer is a spill of keys in the order of their hashes, in small blocks. In memory are the hash that each block begins
+//! with, and a filter, so that of the keys that are not in it nearly none is looked for. Of a key that is in several layers
+//! the newest one counts. As layers become many, those of about one size are merged into one.
+
+mod block;
+
+mod layer;
+
+#[cfg(test)]
+mod tests;
+
+pub use block::Entry;
+
+use super::parts::{self, changed};
+use super::spills::{Spill, Spills};
+use crate::error::Result;
+use crate::state::{Reader, Unreadable, Writer, key};
+use layer::{Cursor, Layer, LayerWriter};
+
+/// So many layers of one level are merged into one of the next.
+const MERGED_AT_ONCE: usize = 8;
+
+/// Bits of a filter for each key, where there is room for them.
+const BITS_PER_KEY: u64 = 16;
+
+/// Fewer bits would hardly keep any key out.
+const BITS_PER_KEY_MIN: u64 = 4;
+
+/// A key that is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Which one it is to the caller.
+    pub place: usize,
+    /// The key.
+    pub key: &'a [u8],
+    /// All 64 bits of its hash.
+    hash: u64,
+}
+
+impl<'a> Wanted<'a> {
+    /// A key that is `place` to the caller.
+    pub fn new(place: usize, key: &'a [u8]) -> Wanted<'a> {
+        Wanted { place, key, hash: key::wide_hash(key) }
+    }
+
+    /// The hash that layers are ordered by.
+    fn short_hash(&self) -> u32 {
+        u32::try_from(self.hash >> 32).expect("half of a hash")
+    }
+}
+
+/// All layers, oldest first.
+#[derive(Debug, Default)]
+pub struct Layers {
+    layers: Vec<Layer>,
+}
+
+impl Layers {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// What of them is in memory.
+    pub fn bytes(&self) -> usize {
+        self.layers.iter().map(Layer::bytes).sum()
+    }
+
+    /// The spills of all.
+    pub fn spills(&self) -> Vec<Spill> {
+        self.layers.iter().map(|layer| layer.parts.spill.clone()).collect()
+    }
+
+    /// Adds a layer of entries, which come in their order, each key once; `memory` is what all states of the step have.
+    /// Entries whose values are not `live` any more are left out as layers are merged.
+    pub fn add<'a>(
+        &mut self,
+        entries: impl Iterator<Item = Entry<'a>>,
+        count: usize,
+        memory: u64,
+        live: &dyn Fn(&[u8]) -> bool,
+        spills: &dyn Spills,
+    ) -> Result<()> {
+        let mut writer =
+            LayerWriter::create(count as u64, self.bits_per_key(count, memory), spills)?;
+        for entry in entries {
+            writer.push(entry)?;
+        }
+        self.layers.push(writer.finish(0)?);
+        while self.has_many_alike() {
+            self.merge_last(memory, live, spills)?;
+        }
+        Ok(())
+    }
+
+    /// The filters of all layers take at most half of the memory, as long as that is of any use.
+    fn bits_per_key(&self, more: usize, memory: u64) -> u64 {
+        let keys = self.layers.iter().map(|layer| layer.count).sum::<u64>() + more as u64;
+        (memory * 4 / keys.max(1)).clamp(BITS_PER_KEY_MIN, BITS_PER_KEY)
+    }
+
+    fn has_many_alike(&self) -> bool {
+        let level = self.layers.last().map(|layer| layer.level);
+        let alike = self.layers.iter().rev().take_while(|layer| Some(layer.level) == level);
+        alike.count() >= MERGED_AT_ONCE
+    }
+
+    /// The last layers, all of one level, become one of the next level.
+    fn merge_last(
+        &mut self,
+        memory: u64,
+        live: &dyn Fn(&[u8]) -> bool,
+        spills: &dyn Spills,
+    ) -> Result<()> {
+        let start = self.layers.len() - MERGED_AT_ONCE;
+        let level = self.layers[start].level + 1;
+        let count: u64 = self.layers[start..].iter().map(|layer| layer.count).sum();
+        let mut cursors = Vec::new();
+        for layer in &self.layers[start..] {
+            cursors.push(Cursor::open(layer, spills)?);
+        }
+        let mut writer = LayerWriter::create(count, self.bits_per_key(0, memory), spills)?;
+        let mut taken = Vec::new();
+        while let Some(least) = least_of(&cursors) {
+            let newest = cursors[least].entry().expect("the least one is there");
+            if live(newest.value) {
+                writer.push(newest)?;
+            }
+            taken.clear();
+            taken.extend_from_slice(newest.key);
+            for cursor in &mut cursors {
+                if cursor.entry().is_some_and(|entry| entry.key == taken) {
+                    cursor.advance()?;
+                }
+            }
+        }
+        let merged = writer.finish(level)?;
+        for old in self.layers.splice(start.., [merged]) {
+            spills.forget(&old.parts.spill);
+        }
+        Ok(())
+    }
+
+    /// Looks for keys, each of which is asked for once, and gives those that are there with their values.
+    pub fn find<'a>(
+        &mut self,
+        mut wanted: Vec<Wanted<'a>>,
+        spills: &dyn Spills,
+        mut found: impl FnMut(Wanted<'a>, &[u8]),
+    ) -> Result<()> {
+        for layer in self.layers.iter_mut().rev() {
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            layer.find(&mut wanted, spills, &mut found)?;
+        }
+        Ok(())
+    }
+
+    /// Appends which layers there are.
+    pub fn write(&self, out: &mut Writer) {
+        let all: Vec<_> = self.layers.iter().map(|layer| layer.parts.clone()).collect();
+        parts::write_all(&all, out);
+        out.u64s(self.layers.iter().flat_map(|layer| [layer.count, u64::from(layer.level)]));
+    }
+
+    /// Reads what [`Layers::write`] wrote. Filters are read when they are needed.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Layers, Unreadable> {
+        let what = "layers";
+        let mut layers = Vec::new();
+        for parts in parts::read_all(reader)? {
+            layers.push(Layer::unread(parts));
+        }
+        for layer in &mut layers {
+            layer.count = reader.u64(what)?;
+            layer.level = u32::try_from(reader.u64(what)?).map_err(|_| Unreadable { what })?;
+        }
+        Ok(Layers { layers })
+    }
+}
+
+/// The cursor with the least entry; of equal keys the newest.
+fn least_of(cursors: &[Cursor]) -> Option<usize> {
+    let mut least: Option<(usize, Entry<'_>)> = None;
+    for (number, cursor) in cursors.iter().enumerate() {
+        let Some(entry) = cursor.entry() else { continue };
+        if least.is_none_or(|(_, least)| entry.compare(&least).is_le()) {
+            least = Some((number, entry));
+        }
+    }
+    least.map(|(number, _)| number)
+}
