@@ -44,6 +44,15 @@ impl Grouping {
         LargeGroups { groups: self.new_groups(), first: 0, spilled: Vec::new(), merged: None }
     }
 
+    /// Goes on with the groups of another grouping, where none of them was spilled; see [`Grouping::adopt`].
+    pub fn adopt_large(&self, other: &Grouping, large: LargeGroups) -> Option<LargeGroups> {
+        let LargeGroups { groups, first, spilled, merged } = large;
+        if !spilled.is_empty() || merged.is_some() {
+            return None;
+        }
+        Some(LargeGroups { groups: self.adopt(other, groups)?, first, spilled, merged })
+    }
+
     /// Takes in the next batch, and spills all groups where they take too much memory.
     pub fn add_large(
         &self,
