@@ -159,9 +159,8 @@ impl Stateful for Sessionize {
 
     fn show(&self, sessions: &Keyed<Session>, entries: Range<usize>) -> Option<Shown> {
         let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
-        let of_key: Vec<Session> = ids(entries.clone(), sessions.keys().len())
-            .map(|id| *sessions.value(id))
-            .collect();
+        let of_key: Vec<Session> =
+            ids(entries.clone(), sessions.keys().len()).map(|id| *sessions.value(id)).collect();
         let moments = |moment: fn(&Session) -> i64| {
             let moment = |one: &Session| (one.number > 0).then(|| moment(one));
             let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
