@@ -25,11 +25,17 @@ mod golden;
 
 mod kill;
 
+mod large_states;
+
 mod matrix;
 
 mod readme;
 
 mod refusals;
+
+mod rounds;
+
+mod states;
 
 mod steps;
 

@@ -123,6 +123,10 @@ impl Stateful for Sessionize {
         Ok(Advanced::default())
     }
 
+    fn bytes(&self, sessions: &Keyed<Session>) -> u64 {
+        sessions.bytes(|_| 0)
+    }
+
     fn freeze(
         &self,
         _context: Context<'_>,

@@ -120,6 +120,10 @@ impl Stateful for Last {
         }
     }
 
+    fn bytes(&self, latest: &Latest) -> u64 {
+        latest.of_key.bytes(|held| held.record.len())
+    }
+
     fn freeze(
         &self,
         _context: Context<'_>,

@@ -23,6 +23,8 @@
 //! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
 //! the first record of a key.
 //!
+//! Keys beyond the memory that `[state]` gives are spilled, and found again there.
+//!
 //! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
 //! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
 //! record without a time counts at the event time at which it comes.
@@ -40,7 +42,7 @@ use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keys, Reader, Unreadable};
 use known::Known;
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,7 +71,7 @@ pub struct Ttl {
     pub micros: i64,
 }
 
-/// At least such a part of the memory is for keys, however much the filters of the runs take.
+/// At least such a part of the memory is for keys, however much the filters of the layers take.
 const KEYS_SHARE_MIN: u64 = 4;
 
 /// Which record of a key stays.
@@ -243,13 +245,6 @@ impl Stateful for First {
 
     fn bytes(&self, known: &Known) -> u64 {
         known.bytes()
-    }
-
-    fn write(&self, _context: Context<'_>, known: &mut Known, out: &mut Writer) -> Result<()> {
-        match known.freeze(true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
-        Ok(())
     }
 
     fn freeze(

@@ -154,13 +154,6 @@ impl Grouping {
         self.bytes(&large.groups) as u64
     }
 
-    /// Appends all groups.
-    pub fn write_large(&self, large: &mut LargeGroups, out: &mut Writer) {
-        match self.freeze_large(large, true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
-    }
-
     /// What is to be saved of the groups as they are now. What was never spilled is written as plain groups.
     pub fn freeze_large(&self, large: &mut LargeGroups, is_all_asked: bool) -> Snapshot {
         let mut spilled = Writer::default();
@@ -178,7 +171,7 @@ impl Grouping {
         }
     }
 
-    /// Reads what [`Grouping::write_large`] wrote.
+    /// Reads what was frozen whole.
     pub fn read_large(&self, reader: &mut Reader<'_>) -> Result<LargeGroups, Unreadable> {
         let groups = self.read(reader)?;
         let mut large = LargeGroups { groups, first: 0, spilled: Vec::new(), merged: None };
