@@ -33,6 +33,8 @@ fn header(file: &Path) -> String {
 
 fn guide() -> String {
     let mut guide = INTRODUCTION.to_owned();
+    let limits = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/job/state.rs");
+    write!(guide, "\n## {}\n", header(&limits)).expect("a string takes everything");
     let mut files = BTreeSet::new();
     for kind in job::step_kinds() {
         let file = file_of(kind);

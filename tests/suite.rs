@@ -25,6 +25,8 @@ mod golden;
 
 mod kill;
 
+mod large_states;
+
 mod matrix;
 
 mod readme;
@@ -32,6 +34,8 @@ mod readme;
 mod refusals;
 
 mod rounds;
+
+mod states;
 
 mod steps;
 

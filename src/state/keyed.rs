@@ -6,6 +6,9 @@ use super::key::Keys;
 use super::pages::{Cells, Pages};
 use super::table::{Entry, KeyTable};
 
+/// So many values are looked at to know what all of them take.
+const SAMPLE: usize = 64;
+
 /// Keys in the order in which they were first seen, with a value for each.
 #[derive(Debug)]
 pub struct Keyed<V> {
@@ -42,6 +45,13 @@ impl<V: Clone + Default> Keyed<V> {
     /// The keys.
     pub fn keys(&self) -> &KeyTable {
         &self.keys
+    }
+
+    /// About how many bytes all take; `owned` is what a value owns elsewhere, and is asked for a few of them.
+    pub fn bytes(&self, owned: impl Fn(&V) -> usize) -> u64 {
+        let step = self.values.len().div_ceil(SAMPLE).max(1);
+        let sample = (0..self.values.len()).step_by(step).map(|id| owned(&self.values[id]));
+        (self.keys.bytes() + self.values.bytes() + sample.sum::<usize>() * step) as u64
     }
 
     /// Finds or adds a key, whose value may be changed; one that is new has the default.

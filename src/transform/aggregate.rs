@@ -11,7 +11,8 @@
 //!
 //! Without `by` everything is one group, and there is one record even for an empty input. The records come when the
 //! input has ended: in the order in which the groups were first seen, or sorted by their keys. `having` sees keys, the
-//! names of `select`, and aggregates of its own.
+//! names of `select`, and aggregates of its own. Groups beyond the memory that `[state]` gives are spilled, and merged at
+//! the end.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};
@@ -20,7 +21,7 @@ use super::{Action, Advanced, Context, Drained, Shown, Snapshot, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
 use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
-use crate::state::{Reader, Unreadable, Writer};
+use crate::state::{Reader, Unreadable};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -179,16 +180,6 @@ impl Stateful for Aggregate {
         self.grouping.bytes_of_large(groups)
     }
 
-    fn write(
-        &self,
-        _context: Context<'_>,
-        groups: &mut LargeGroups,
-        out: &mut Writer,
-    ) -> Result<()> {
-        self.grouping.write_large(groups, out);
-        Ok(())
-    }
-
     fn read(
         &self,
         _context: Context<'_>,
@@ -198,7 +189,7 @@ impl Stateful for Aggregate {
     }
 
     fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
-        Some(self.grouping.show(groups.in_memory()?, entries))
+        self.grouping.show_large(groups, entries)
     }
 
     fn freeze(

@@ -86,6 +86,9 @@ struct Filled {
 /// before its first record.
 pub type Carried = Vec<Vec<u8>>;
 
+/// What a value takes besides its bytes, about.
+const ALLOCATION: usize = 40;
+
 /// The most bytes of text that a batch is filled with.
 const BYTES_MAX: usize = 256 << 20;
 
@@ -217,6 +220,10 @@ impl Stateful for Down {
             batch.fill(filled.behind, column);
         }
         Ok(Advanced::default())
+    }
+
+    fn bytes(&self, carried: &Keyed<Carried>) -> u64 {
+        carried.bytes(|values| values.iter().map(|value| value.len() + ALLOCATION).sum())
     }
 
     fn freeze(

@@ -38,6 +38,8 @@ mod groups;
 
 mod held;
 
+mod layers;
+
 mod limit;
 
 mod lookup;
@@ -55,8 +57,6 @@ mod project;
 pub mod reference;
 
 mod rewrite;
-
-mod runs;
 
 mod sample;
 

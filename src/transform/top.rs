@@ -182,6 +182,11 @@ impl Stateful for Top {
         }
     }
 
+    fn bytes(&self, best: &Best) -> u64 {
+        let bytes = |one: &Ranked| size_of::<Ranked>() + one.order.len() + one.record.len();
+        best.of_key.bytes(|of_key| of_key.ranked.iter().map(bytes).sum())
+    }
+
     fn freeze(
         &self,
         _context: Context<'_>,

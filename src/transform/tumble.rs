@@ -274,6 +274,10 @@ impl Stateful for Tumble {
         }
     }
 
+    fn bytes(&self, open: &Open) -> u64 {
+        open.windows.values().map(|groups| self.grouping.bytes(groups) as u64).sum()
+    }
+
     fn write(&self, _context: Context<'_>, open: &mut Open, out: &mut Writer) -> Result<()> {
         out.flags([open.latest.is_some(), open.rest.is_some()]);
         out.u64s(open.latest.map(i64::cast_unsigned));

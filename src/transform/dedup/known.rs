@@ -1,8 +1,8 @@
-//! The keys that a `dedup` has seen: in memory, and in runs where they are too many.
+//! The keys that a `dedup` has seen: in memory, and in layers where they are too many.
 
 use crate::error::Result;
 use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
-use crate::transform::runs::{Entry, Runs, Wanted};
+use crate::transform::layers::{Entry, Layers, Wanted};
 use crate::transform::spills::{Spill, Spills};
 use crate::transform::{Frozen, Snapshot};
 
@@ -14,12 +14,12 @@ pub struct Known {
     /// How many of them were frozen or read.
     saved: usize,
     /// All others.
-    runs: Runs,
+    layers: Layers,
 }
 
 impl Known {
     /// Takes in keys in their order, and answers for each whether it is the first of its kind. Keys that take more than
-    /// `memory` become a run.
+    /// `memory` become a layer.
     pub fn insert(
         &mut self,
         keys: &Keys,
@@ -33,13 +33,13 @@ impl Known {
             is_new
         };
         let mut firsts: Vec<bool> = self.keys.insert_all(keys).into_iter().map(is_new).collect();
-        if !self.runs.is_empty() {
+        if !self.layers.is_empty() {
             let new = firsts.iter().enumerate().filter(|(_, is_first)| **is_first);
             let wanted = new.map(|(place, _)| Wanted::new(place, keys.key(place))).collect();
-            self.runs.find(wanted, spills, |known, _| firsts[known.place] = false)?;
+            self.layers.find(wanted, spills, |known, _| firsts[known.place] = false)?;
         }
         if let Some(memory) = memory {
-            let left = memory.saturating_sub(self.runs.bytes() as u64);
+            let left = memory.saturating_sub(self.layers.bytes() as u64);
             if self.keys.bytes() as u64 > left.max(memory / super::KEYS_SHARE_MIN) {
                 self.spill(memory, spills)?;
             }
@@ -47,27 +47,27 @@ impl Known {
         Ok(firsts)
     }
 
-    /// All keys in memory become a run.
+    /// All keys in memory become a layer.
     fn spill(&mut self, memory: u64, spills: &dyn Spills) -> Result<()> {
         let keys = std::mem::take(&mut self.keys);
         self.saved = 0;
         let entries = keys.by_hash().map(|(hash, _, key)| Entry { hash, key, value: &[] });
-        self.runs.add(entries, keys.len(), memory, &|_| true, spills)
+        self.layers.add(entries, keys.len(), memory, &|_| true, spills)
     }
 
-    /// All keys, where none was spilled.
-    pub fn in_memory(&self) -> Option<&KeyTable> {
-        self.runs.is_empty().then_some(&self.keys)
+    /// All keys, where they are in memory.
+    pub fn all_keys(&self) -> Option<&KeyTable> {
+        self.layers.is_empty().then_some(&self.keys)
     }
 
     /// What they take in memory.
     pub fn bytes(&self) -> u64 {
-        (self.keys.bytes() + self.runs.bytes()) as u64
+        (self.keys.bytes() + self.layers.bytes()) as u64
     }
 
     /// The spills that it refers to.
     pub fn spills(&self) -> Vec<Spill> {
-        self.runs.spills()
+        self.layers.spills()
     }
 
     /// What is to be saved as it is now.
@@ -75,19 +75,19 @@ impl Known {
         let saved = std::mem::replace(&mut self.saved, self.keys.len());
         let part = Part::new_from(if is_all_asked { 0 } else { saved }, self.keys.len());
         let keys = self.keys.share(&part);
-        let mut runs = Writer::default();
-        if !self.runs.is_empty() {
-            self.runs.write(&mut runs);
+        let mut layers = Writer::default();
+        if !self.layers.is_empty() {
+            self.layers.write(&mut layers);
         }
         let is_all = part.is_all();
-        let frozen = Box::new(FrozenKeys { keys, part, runs: runs.bytes });
+        let frozen = Box::new(FrozenKeys { keys, part, layers: layers.bytes });
         if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
     /// Reads what was frozen whole.
     pub fn read(reader: &mut Reader<'_>) -> Result<Known, Unreadable> {
         let keys = KeyTable::read(reader)?;
-        let mut known = Known { saved: keys.len(), keys, runs: Runs::default() };
+        let mut known = Known { saved: keys.len(), keys, layers: Layers::default() };
         known.read_runs(reader)?;
         Ok(known)
     }
@@ -103,21 +103,21 @@ impl Known {
         self.read_runs(reader)
     }
 
-    /// Reads which runs there are, where there are some.
+    /// Reads which layers there are, where there are some.
     fn read_runs(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
         if !reader.is_at_end() {
-            self.runs = Runs::read(reader)?;
+            self.layers = Layers::read(reader)?;
         }
         Ok(())
     }
 }
 
-/// The keys that were new at a barrier, or all; and the bytes that say which runs there are.
+/// The keys that were new at a barrier, or all; and the bytes that say which layers there are.
 #[derive(Debug)]
 struct FrozenKeys {
     keys: KeyTable,
     part: Part,
-    runs: Vec<u8>,
+    layers: Vec<u8>,
 }
 
 impl Frozen for FrozenKeys {
@@ -126,6 +126,6 @@ impl Frozen for FrozenKeys {
             self.part.write(out);
         }
         self.keys.write_new(&self.part, out);
-        out.bytes.extend_from_slice(&self.runs);
+        out.bytes.extend_from_slice(&self.layers);
     }
 }

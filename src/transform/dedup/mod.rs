@@ -23,6 +23,8 @@
 //! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
 //! the first record of a key.
 //!
+//! Keys beyond the memory that `[state]` gives are spilled, and found again there.
+//!
 //! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
 //! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
 //! record without a time counts at the event time at which it comes.
@@ -40,7 +42,7 @@ use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
+use crate::state::{KeyTable, Keys, Reader, Unreadable};
 use known::Known;
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,7 +71,7 @@ pub struct Ttl {
     pub micros: i64,
 }
 
-/// At least such a part of the memory is for keys, however much the filters of the runs take.
+/// At least such a part of the memory is for keys, however much the filters of the layers take.
 const KEYS_SHARE_MIN: u64 = 4;
 
 /// Which record of a key stays.
@@ -103,6 +105,10 @@ struct First {
 /// Binds a `dedup`.
 pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
     let (mut reads, key) = bind_key(settings, binder)?;
+    let names = match settings.key.as_slice() {
+        [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
+        key => key.iter().map(|sql| sql.text.clone()).collect(),
+    };
     if let Some(ttl) = &settings.ttl {
         let time = expr::bind_moment(&ttl.time, &mut binder.scope("dedup"))?;
         reads.extend(time.reads());
@@ -110,13 +116,9 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         reads.dedup();
         let mark = settings.mark.as_ref().map(|name| binder.new_column(name, DataType::Boolean));
         let (ttl, mark) = (ttl.micros, mark.transpose()?);
-        let action = Action::stateful(timed::Timed { key, time, ttl, mark });
+        let action = Action::stateful(timed::Timed { key, names, time, ttl, mark });
         return Ok(Bound { reads, action });
     }
-    let names = match settings.key.as_slice() {
-        [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
-        key => key.iter().map(|sql| sql.text.clone()).collect(),
-    };
     let action = match (settings.keep, &settings.mark) {
         (Keep::Last, None) => {
             let keeper = Keeper::new(&binder.layout, binder.slots);
@@ -245,13 +247,6 @@ impl Stateful for First {
         known.bytes()
     }
 
-    fn write(&self, _context: Context<'_>, known: &mut Known, out: &mut Writer) -> Result<()> {
-        match known.freeze(true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
-        Ok(())
-    }
-
     fn freeze(
         &self,
         _context: Context<'_>,
@@ -275,6 +270,6 @@ impl Stateful for First {
     }
 
     fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
-        self.key.show(&self.names, known.in_memory()?, entries)
+        self.key.show(&self.names, known.all_keys()?, entries)
     }
 }

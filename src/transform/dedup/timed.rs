@@ -10,10 +10,12 @@ use crate::error::Result;
 use crate::expr::Expression;
 use crate::record::{Batch, Column, Slot, Values};
 use crate::state::{Cells, Changes, KeyTable, Keys, Pages, Part, Reader, Unreadable, Writer};
-use crate::transform::event_time::micros_of;
-use crate::transform::runs::{Entry, Runs, Wanted};
+use crate::transform::event_time::{column_of, micros_of};
+use crate::transform::layers::{Entry, Layers, Wanted};
+use crate::transform::shown::ids;
 use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Advanced, Context, Frozen, Snapshot, Stateful, groups};
+use crate::transform::{Advanced, Context, Frozen, Shown, Snapshot, Stateful, groups};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// So many keys are remembered before those that count no more are looked for.
@@ -24,6 +26,8 @@ const KEYS_MIN: usize = 1 << 10;
 pub struct Timed {
     /// What makes records the same.
     pub key: Key,
+    /// What people know the columns of the key by.
+    pub names: Vec<String>,
     /// When a record happened.
     pub time: Expression,
     /// How long a key is remembered, in microseconds.
@@ -45,7 +49,7 @@ pub struct Remembered {
     /// When there are so many keys in memory, those that count no more are taken out.
     look_at: usize,
     /// All others, with the same number beside each.
-    runs: Runs,
+    layers: Layers,
 }
 
 impl Stateful for Timed {
@@ -94,18 +98,11 @@ impl Stateful for Timed {
     }
 
     fn spills(&self, known: &Remembered) -> Vec<Spill> {
-        known.runs.spills()
+        known.layers.spills()
     }
 
     fn bytes(&self, known: &Remembered) -> u64 {
         known.bytes()
-    }
-
-    fn write(&self, _context: Context<'_>, known: &mut Remembered, out: &mut Writer) -> Result<()> {
-        match known.freeze(true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
-        Ok(())
     }
 
     fn freeze(
@@ -141,6 +138,18 @@ impl Stateful for Timed {
         }
         known.read_rest(&part, reader)
     }
+
+    /// The keys, with what event time was at the record that was kept; where all are in memory.
+    fn show(&self, known: &Remembered, entries: Range<usize>) -> Option<Shown> {
+        if !known.layers.is_empty() {
+            return None;
+        }
+        let shown = self.key.show(&self.names, &known.keys, entries.clone())?;
+        // Before the first record with a time there is no event time.
+        let since = |id: u32| known.since.get(id as usize).copied().filter(|one| *one != i64::MIN);
+        let since: Vec<Option<i64>> = ids(entries, known.keys.len()).map(since).collect();
+        Some(shown.with("since", column_of(self.time.data_type(), &since)))
+    }
 }
 
 impl Remembered {
@@ -151,7 +160,7 @@ impl Remembered {
             since: Pages::default(),
             changes: Changes::default(),
             look_at: KEYS_MIN,
-            runs: Runs::default(),
+            layers: Layers::default(),
         }
     }
 
@@ -165,9 +174,9 @@ impl Remembered {
     ) -> Result<Vec<bool>> {
         let known = self.keys.len();
         let ids = self.keys.insert_all(keys);
-        // What runs say of those that are not in memory.
+        // What layers say of those that are not in memory.
         let mut spilled: Vec<Option<i64>> = vec![None; self.keys.len() - known];
-        if !self.runs.is_empty() {
+        if !self.layers.is_empty() {
             let mut next = known;
             let is_new = |(_, id): &(usize, &u32)| {
                 let is_new = **id as usize == next;
@@ -176,7 +185,7 @@ impl Remembered {
             };
             let new = ids.iter().enumerate().filter(is_new);
             let wanted = new.map(|(place, _)| Wanted::new(place, keys.key(place))).collect();
-            self.runs.find(wanted, spills, |wanted, value| {
+            self.layers.find(wanted, spills, |wanted, value| {
                 spilled[ids[wanted.place] as usize - known] = since_of(value);
             })?;
         }
@@ -223,13 +232,13 @@ impl Remembered {
     }
 
     fn bytes(&self) -> u64 {
-        (self.keys.bytes() + self.since.bytes() + self.runs.bytes()) as u64
+        (self.keys.bytes() + self.since.bytes() + self.layers.bytes()) as u64
     }
 
-    /// Where all keys take more memory than that, those that still count become a run.
+    /// Where all keys take more memory than that, those that still count become a layer.
     fn spill_above(&mut self, memory: u64, ttl: i64, spills: &dyn Spills) -> Result<()> {
-        let filters = (self.runs.bytes() as u64).min(memory - memory / super::KEYS_SHARE_MIN);
-        if self.bytes() - self.runs.bytes() as u64 <= memory - filters {
+        let filters = (self.layers.bytes() as u64).min(memory - memory / super::KEYS_SHARE_MIN);
+        if self.bytes() - self.layers.bytes() as u64 <= memory - filters {
             return Ok(());
         }
         let (keys, since) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.since));
@@ -239,7 +248,7 @@ impl Remembered {
         let live = keys.by_hash().filter(|(_, id, _)| !is_over(since[*id as usize], ttl, now));
         let entries = live.map(|(hash, id, key)| Entry { hash, key, value: &values[id as usize] });
         let is_live = |value: &[u8]| !since_of(value).is_none_or(|since| is_over(since, ttl, now));
-        self.runs.add(entries, keys.len(), memory, &is_live, spills)
+        self.layers.add(entries, keys.len(), memory, &is_live, spills)
     }
 
     /// What is to be saved as it is now.
@@ -247,11 +256,11 @@ impl Remembered {
         let len = self.keys.len();
         let part = if is_all_asked { self.changes.take_all(len) } else { self.changes.take(len) };
         let (keys, since) = (self.keys.share(&part), self.since.share(&part));
-        let mut runs = Writer::default();
-        self.runs.write(&mut runs);
+        let mut layers = Writer::default();
+        self.layers.write(&mut layers);
         let is_all = part.is_all();
-        let (now, runs) = (self.now, runs.bytes);
-        let frozen = Box::new(FrozenTimes { part, keys, since, now, runs });
+        let (now, layers) = (self.now, layers.bytes);
+        let frozen = Box::new(FrozenTimes { part, keys, since, now, layers });
         if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
@@ -263,7 +272,7 @@ impl Remembered {
             *self.since.cell(entry) = since.cast_signed();
         }
         self.now = reader.u64(what)?.cast_signed();
-        self.runs = Runs::read(reader)?;
+        self.layers = Layers::read(reader)?;
         self.changes = Changes::since(self.keys.len());
         Ok(())
     }
@@ -285,7 +294,7 @@ struct FrozenTimes {
     keys: KeyTable,
     since: Pages<i64>,
     now: i64,
-    runs: Vec<u8>,
+    layers: Vec<u8>,
 }
 
 impl Frozen for FrozenTimes {
@@ -296,7 +305,7 @@ impl Frozen for FrozenTimes {
         self.keys.write_new(&self.part, out);
         out.u64s(self.part.entries().map(|entry| self.since[entry].cast_unsigned()));
         out.u64(self.now.cast_unsigned());
-        out.bytes.extend_from_slice(&self.runs);
+        out.bytes.extend_from_slice(&self.layers);
     }
 }
 

@@ -13,7 +13,8 @@ use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer, key};
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter};
 use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Context, Drained, Frozen, Snapshot};
+use crate::transform::{Context, Drained, Frozen, Shown, Snapshot};
+use std::ops::Range;
 
 /// Into so many parts the groups of a spill are split: so much more than fits into memory can be merged in memory.
 pub const PARTITIONS: usize = 128;
@@ -35,13 +36,6 @@ pub struct LargeGroups {
     spilled: Vec<Parts>,
     /// The merge of all, once groups that were spilled are given out.
     merged: Option<Merged>,
-}
-
-impl LargeGroups {
-    /// All groups, where none was spilled.
-    pub fn in_memory(&self) -> Option<&Groups> {
-        self.spilled.is_empty().then_some(&self.groups)
-    }
 }
 
 impl Grouping {
@@ -149,16 +143,15 @@ impl Grouping {
         self.next_of_merged(merged, giving, rows_max, context)
     }
 
+    /// Some groups as a table; `None` where they are not all in memory.
+    pub fn show_large(&self, large: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
+        let is_in_memory = large.spilled.is_empty() && large.merged.is_none();
+        is_in_memory.then(|| self.show(&large.groups, entries))
+    }
+
     /// About how many bytes the groups in memory take.
     pub fn bytes_of_large(&self, large: &LargeGroups) -> u64 {
         self.bytes(&large.groups) as u64
-    }
-
-    /// Appends all groups.
-    pub fn write_large(&self, large: &mut LargeGroups, out: &mut Writer) {
-        match self.freeze_large(large, true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
     }
 
     /// What is to be saved of the groups as they are now. What was never spilled is written as plain groups.
@@ -178,7 +171,7 @@ impl Grouping {
         }
     }
 
-    /// Reads what [`Grouping::write_large`] wrote.
+    /// Reads what was frozen whole.
     pub fn read_large(&self, reader: &mut Reader<'_>) -> Result<LargeGroups, Unreadable> {
         let groups = self.read(reader)?;
         let mut large = LargeGroups { groups, first: 0, spilled: Vec::new(), merged: None };

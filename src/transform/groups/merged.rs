@@ -17,7 +17,7 @@ use crate::transform::parts::{self, Parts, PartsReader, PartsWriter, changed};
 use std::cmp::Ordering;
 
 /// So many partitions are merged into one spill: between them there is a barrier.
-const PARTITIONS_AT_ONCE: usize = 4;
+const PARTITIONS_AT_ONCE: usize = 8;
 
 /// A bucket takes about so much of the memory of the step.
 const BUCKET_SHARE: u64 = 8;

@@ -159,6 +159,20 @@ impl Memory {
         }
     }
 
+    /// About how many bytes it takes, but for what texts take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Memory::Counts(counts) => counts.bytes(),
+            Memory::Sums(sums) => sums.bytes(),
+            Memory::Values(values) => values.bytes(),
+            Memory::Last(rings) => rings.bytes(),
+            Memory::Extremes(rings) => rings.bytes(),
+            Memory::LastSums(rings) => rings.bytes(),
+            Memory::Weighted(means) => means.bytes(),
+            Memory::Nothing => 0,
+        }
+    }
+
     /// What is remembered of some keys as it is now, for another thread.
     pub fn share(&mut self, keys: &Part) -> Memory {
         match self {

@@ -220,6 +220,11 @@ impl Stateful for Window {
         }
     }
 
+    fn bytes(&self, state: &Remembered) -> u64 {
+        let calls: usize = state.calls.iter().map(Memory::bytes).sum();
+        state.keys.bytes(|()| 0) + state.queue.bytes + calls as u64
+    }
+
     fn freeze(
         &self,
         _context: Context<'_>,

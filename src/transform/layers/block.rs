@@ -1,4 +1,4 @@
-//! A block of a run: keys in the order of their hashes, and then of their bytes, with a value beside each, or none.
+//! A block of a layer: keys in the order of their hashes, and then of their bytes, with a value beside each, or none.
 
 use crate::state::{Reader, Unreadable, Writer, key};
 use std::cmp::Ordering;

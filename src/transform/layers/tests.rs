@@ -1,12 +1,12 @@
-//! Runs against a map in memory, whatever is merged, written and read in between.
+//! Layers against a map in memory, whatever is merged, written and read in between.
 
-use super::{Entry, Runs, Wanted};
+use super::{Entry, Layers, Wanted};
 use crate::state::{Reader, Writer, key};
 use crate::transform::spills::MemorySpills;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// The entries of a run in their order: keys with a value, or with none.
+/// The entries of a layer in their order: keys with a value, or with none.
 fn entries(map: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<Entry<'_>> {
     let entry = |(key, value)| Entry { hash: key::hash(key), key, value };
     let mut entries: Vec<Entry<'_>> =
@@ -15,23 +15,23 @@ fn entries(map: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<Entry<'_>> {
     entries
 }
 
-fn find(runs: &mut Runs, keys: &[Vec<u8>], spills: &MemorySpills) -> BTreeMap<usize, Vec<u8>> {
+fn find(layers: &mut Layers, keys: &[Vec<u8>], spills: &MemorySpills) -> BTreeMap<usize, Vec<u8>> {
     let wanted = keys.iter().enumerate().map(|(place, key)| Wanted::new(place, key)).collect();
     let mut found = BTreeMap::new();
     let mut take = |wanted: Wanted<'_>, value: &[u8]| {
         assert!(found.insert(wanted.place, value.to_vec()).is_none(), "found once");
     };
-    runs.find(wanted, spills, &mut take).expect("memory does not fail");
+    layers.find(wanted, spills, &mut take).expect("memory does not fail");
     found
 }
 
-fn reborn(runs: &Runs) -> Runs {
+fn reborn(layers: &Layers) -> Layers {
     let mut out = Writer::default();
-    runs.write(&mut out);
+    layers.write(&mut out);
     for length in 0..out.bytes.len() {
-        assert!(Runs::read(&mut Reader::new(&out.bytes[..length])).is_err(), "{length} bytes");
+        assert!(Layers::read(&mut Reader::new(&out.bytes[..length])).is_err(), "{length} bytes");
     }
-    Runs::read(&mut Reader::new(&out.bytes)).expect("what was written")
+    Layers::read(&mut Reader::new(&out.bytes)).expect("what was written")
 }
 
 proptest! {
@@ -43,40 +43,40 @@ proptest! {
         memory in prop_oneof![Just(100_u64), Just(1 << 20)],
     ) {
         let spills = MemorySpills::default();
-        let (mut runs, mut all) = (Runs::default(), BTreeMap::new());
+        let (mut layers, mut all) = (Layers::default(), BTreeMap::new());
         for (number, (first, count, has_values)) in steps.into_iter().enumerate() {
             let value = if has_values { number.to_string().into_bytes() } else { Vec::new() };
             let keys = (first..first + count).map(|key| format!("key {key}").into_bytes());
             let map: BTreeMap<Vec<u8>, Vec<u8>> = keys.map(|key| (key, value.clone())).collect();
             let sorted = entries(&map);
-            runs.add(sorted.iter().copied(), sorted.len(), memory, &|_| true, &spills)
+            layers.add(sorted.iter().copied(), sorted.len(), memory, &|_| true, &spills)
                 .expect("memory does not fail");
             all.extend(map);
-            prop_assert_eq!(runs.spills().len(), spills.count(), "merged ones are forgotten");
-            prop_assert!(runs.spills().len() < 3 * 8);
+            prop_assert_eq!(layers.spills().len(), spills.count(), "merged ones are forgotten");
+            prop_assert!(layers.spills().len() < 3 * 8);
         }
         let keys: Vec<Vec<u8>> = (0..600).map(|key| format!("key {key}").into_bytes()).collect();
         let expected: BTreeMap<usize, Vec<u8>> = keys.iter().enumerate()
             .filter_map(|(place, key)| Some((place, all.get(key)?.clone()))).collect();
-        prop_assert_eq!(&find(&mut runs, &keys, &spills), &expected);
-        prop_assert!(runs.bytes() > 0);
-        prop_assert_eq!(&find(&mut reborn(&runs), &keys, &spills), &expected);
+        prop_assert_eq!(&find(&mut layers, &keys, &spills), &expected);
+        prop_assert!(layers.bytes() > 0);
+        prop_assert_eq!(&find(&mut reborn(&layers), &keys, &spills), &expected);
     }
 
     #[test]
     fn what_counts_no_more_is_left_out_when_runs_are_merged(keys in 1_u32..300) {
         let spills = MemorySpills::default();
-        let mut runs = Runs::default();
+        let mut layers = Layers::default();
         let all: Vec<Vec<u8>> = (0..keys).map(|key| key.to_le_bytes().to_vec()).collect();
         for value in [b"old", b"old", b"old", b"old", b"old", b"old", b"old", b"new"] {
             let newer = |key: &&Vec<u8>| value == b"old" || key[0] % 2 == 0;
             let some = all.iter().filter(newer).map(|key| (key.clone(), value.to_vec())).collect();
             let sorted = entries(&some);
-            runs.add(sorted.iter().copied(), sorted.len(), 1 << 20, &|value| value == b"new", &spills)
+            layers.add(sorted.iter().copied(), sorted.len(), 1 << 20, &|value| value == b"new", &spills)
                 .expect("memory does not fail");
         }
         let expected = all.iter().enumerate().filter(|(_, key)| key[0] % 2 == 0);
         let expected = expected.map(|(place, _)| (place, b"new".to_vec())).collect();
-        prop_assert_eq!(find(&mut runs, &all, &spills), expected);
+        prop_assert_eq!(find(&mut layers, &all, &spills), expected);
     }
 }

@@ -1,12 +1,12 @@
-//! Keys that are more than fit into memory, found again one by one: runs.
+//! Keys that are more than fit into memory, found again one by one: layers.
 //!
-//! A run is a spill of keys in the order of their hashes, in small blocks. In memory are the hash that each block begins
-//! with, and a filter, so that of the keys that are not in it nearly none is looked for. Of a key that is in several runs
-//! the newest one counts. As runs become many, those of about one size are merged into one.
+//! A layer is a spill of keys in the order of their hashes, in small blocks. In memory are the hash that each block begins
+//! with, and a filter, so that of the keys that are not in it nearly none is looked for. Of a key that is in several layers
+//! the newest one counts. As layers become many, those of about one size are merged into one.
 
 mod block;
 
-mod run;
+mod layer;
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +17,9 @@ use super::parts::{self, changed};
 use super::spills::{Spill, Spills};
 use crate::error::Result;
 use crate::state::{Reader, Unreadable, Writer, key};
-use run::{Cursor, Run, RunWriter};
+use layer::{Cursor, Layer, LayerWriter};
 
-/// So many runs of one level are merged into one of the next.
+/// So many layers of one level are merged into one of the next.
 const MERGED_AT_ONCE: usize = 8;
 
 /// Bits of a filter for each key, where there is room for them.
@@ -45,36 +45,36 @@ impl<'a> Wanted<'a> {
         Wanted { place, key, hash: key::wide_hash(key) }
     }
 
-    /// The hash that runs are ordered by.
+    /// The hash that layers are ordered by.
     fn short_hash(&self) -> u32 {
         u32::try_from(self.hash >> 32).expect("half of a hash")
     }
 }
 
-/// All runs, oldest first.
+/// All layers, oldest first.
 #[derive(Debug, Default)]
-pub struct Runs {
-    runs: Vec<Run>,
+pub struct Layers {
+    layers: Vec<Layer>,
 }
 
-impl Runs {
+impl Layers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.layers.is_empty()
     }
 
     /// What of them is in memory.
     pub fn bytes(&self) -> usize {
-        self.runs.iter().map(Run::bytes).sum()
+        self.layers.iter().map(Layer::bytes).sum()
     }
 
     /// The spills of all.
     pub fn spills(&self) -> Vec<Spill> {
-        self.runs.iter().map(|run| run.parts.spill.clone()).collect()
+        self.layers.iter().map(|layer| layer.parts.spill.clone()).collect()
     }
 
-    /// Adds a run of entries, which come in their order, each key once; `memory` is what all states of the step have.
-    /// Entries whose values are not `live` any more are left out as runs are merged.
+    /// Adds a layer of entries, which come in their order, each key once; `memory` is what all states of the step have.
+    /// Entries whose values are not `live` any more are left out as layers are merged.
     pub fn add<'a>(
         &mut self,
         entries: impl Iterator<Item = Entry<'a>>,
@@ -83,44 +83,45 @@ impl Runs {
         live: &dyn Fn(&[u8]) -> bool,
         spills: &dyn Spills,
     ) -> Result<()> {
-        let mut writer = RunWriter::create(count as u64, self.bits_per_key(count, memory), spills)?;
+        let mut writer =
+            LayerWriter::create(count as u64, self.bits_per_key(count, memory), spills)?;
         for entry in entries {
             writer.push(entry)?;
         }
-        self.runs.push(writer.finish(0)?);
+        self.layers.push(writer.finish(0)?);
         while self.has_many_alike() {
             self.merge_last(memory, live, spills)?;
         }
         Ok(())
     }
 
-    /// The filters of all runs take at most half of the memory, as long as that is of any use.
+    /// The filters of all layers take at most half of the memory, as long as that is of any use.
     fn bits_per_key(&self, more: usize, memory: u64) -> u64 {
-        let keys = self.runs.iter().map(|run| run.count).sum::<u64>() + more as u64;
+        let keys = self.layers.iter().map(|layer| layer.count).sum::<u64>() + more as u64;
         (memory * 4 / keys.max(1)).clamp(BITS_PER_KEY_MIN, BITS_PER_KEY)
     }
 
     fn has_many_alike(&self) -> bool {
-        let level = self.runs.last().map(|run| run.level);
-        let alike = self.runs.iter().rev().take_while(|run| Some(run.level) == level);
+        let level = self.layers.last().map(|layer| layer.level);
+        let alike = self.layers.iter().rev().take_while(|layer| Some(layer.level) == level);
         alike.count() >= MERGED_AT_ONCE
     }
 
-    /// The last runs, all of one level, become one of the next level.
+    /// The last layers, all of one level, become one of the next level.
     fn merge_last(
         &mut self,
         memory: u64,
         live: &dyn Fn(&[u8]) -> bool,
         spills: &dyn Spills,
     ) -> Result<()> {
-        let start = self.runs.len() - MERGED_AT_ONCE;
-        let level = self.runs[start].level + 1;
-        let count: u64 = self.runs[start..].iter().map(|run| run.count).sum();
+        let start = self.layers.len() - MERGED_AT_ONCE;
+        let level = self.layers[start].level + 1;
+        let count: u64 = self.layers[start..].iter().map(|layer| layer.count).sum();
         let mut cursors = Vec::new();
-        for run in &self.runs[start..] {
-            cursors.push(Cursor::open(run, spills)?);
+        for layer in &self.layers[start..] {
+            cursors.push(Cursor::open(layer, spills)?);
         }
-        let mut writer = RunWriter::create(count, self.bits_per_key(0, memory), spills)?;
+        let mut writer = LayerWriter::create(count, self.bits_per_key(0, memory), spills)?;
         let mut taken = Vec::new();
         while let Some(least) = least_of(&cursors) {
             let newest = cursors[least].entry().expect("the least one is there");
@@ -136,7 +137,7 @@ impl Runs {
             }
         }
         let merged = writer.finish(level)?;
-        for old in self.runs.splice(start.., [merged]) {
+        for old in self.layers.splice(start.., [merged]) {
             spills.forget(&old.parts.spill);
         }
         Ok(())
@@ -149,34 +150,34 @@ impl Runs {
         spills: &dyn Spills,
         mut found: impl FnMut(Wanted<'a>, &[u8]),
     ) -> Result<()> {
-        for run in self.runs.iter_mut().rev() {
+        for layer in self.layers.iter_mut().rev() {
             if wanted.is_empty() {
                 return Ok(());
             }
-            run.find(&mut wanted, spills, &mut found)?;
+            layer.find(&mut wanted, spills, &mut found)?;
         }
         Ok(())
     }
 
-    /// Appends which runs there are.
+    /// Appends which layers there are.
     pub fn write(&self, out: &mut Writer) {
-        let all: Vec<_> = self.runs.iter().map(|run| run.parts.clone()).collect();
+        let all: Vec<_> = self.layers.iter().map(|layer| layer.parts.clone()).collect();
         parts::write_all(&all, out);
-        out.u64s(self.runs.iter().flat_map(|run| [run.count, u64::from(run.level)]));
+        out.u64s(self.layers.iter().flat_map(|layer| [layer.count, u64::from(layer.level)]));
     }
 
-    /// Reads what [`Runs::write`] wrote. Filters are read when they are needed.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Runs, Unreadable> {
-        let what = "runs";
-        let mut runs = Vec::new();
+    /// Reads what [`Layers::write`] wrote. Filters are read when they are needed.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Layers, Unreadable> {
+        let what = "layers";
+        let mut layers = Vec::new();
         for parts in parts::read_all(reader)? {
-            runs.push(Run::unread(parts));
+            layers.push(Layer::unread(parts));
         }
-        for run in &mut runs {
-            run.count = reader.u64(what)?;
-            run.level = u32::try_from(reader.u64(what)?).map_err(|_| Unreadable { what })?;
+        for layer in &mut layers {
+            layer.count = reader.u64(what)?;
+            layer.level = u32::try_from(reader.u64(what)?).map_err(|_| Unreadable { what })?;
         }
-        Ok(Runs { runs })
+        Ok(Layers { layers })
     }
 }
 

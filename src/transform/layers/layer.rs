@@ -1,4 +1,4 @@
-//! One run: written, merged, and looked through.
+//! One layer: written, merged, and looked through.
 //!
 //! Its spill has three parts: the blocks of entries, the hashes and places of these blocks, and the filter.
 
@@ -19,9 +19,9 @@ const FILTER_LINES: usize = 1 << 12;
 /// Numbers of blocks in a block of the index.
 const INDEX_LENGTH: usize = 1 << 14;
 
-/// A run of keys.
+/// A layer of keys.
 #[derive(Debug)]
-pub struct Run {
+pub struct Layer {
     /// Where it is.
     pub parts: Parts,
     /// How many keys.
@@ -46,8 +46,8 @@ struct Index {
     places: Vec<u64>,
 }
 
-/// A run that is being written.
-pub struct RunWriter {
+/// A layer that is being written.
+pub struct LayerWriter {
     out: PartsWriter,
     block: NewBlock,
     index: Index,
@@ -55,7 +55,7 @@ pub struct RunWriter {
     count: u64,
 }
 
-/// A run that is read from its beginning to its end.
+/// A layer that is read from its beginning to its end.
 pub struct Cursor {
     reader: PartsReader,
     next: u64,
@@ -63,14 +63,14 @@ pub struct Cursor {
     at: usize,
 }
 
-impl RunWriter {
-    /// Begins a run of at most so many keys.
-    pub fn create(keys: u64, bits_per_key: u64, spills: &dyn Spills) -> Result<RunWriter> {
+impl LayerWriter {
+    /// Begins a layer of at most so many keys.
+    pub fn create(keys: u64, bits_per_key: u64, spills: &dyn Spills) -> Result<LayerWriter> {
         let mut out = PartsWriter::create(spills)?;
         out.begin_part();
         let filter = Filter::new(keys, bits_per_key);
         let (block, index) = (NewBlock::default(), Index::default());
-        Ok(RunWriter { out, block, index, filter, count: 0 })
+        Ok(LayerWriter { out, block, index, filter, count: 0 })
     }
 
     /// Appends an entry, which comes behind all others.
@@ -91,11 +91,11 @@ impl RunWriter {
     }
 
     /// Ends it.
-    pub fn finish(mut self, level: u32) -> Result<Run> {
+    pub fn finish(mut self, level: u32) -> Result<Layer> {
         if !self.block.is_empty() {
             self.end_block()?;
         }
-        let RunWriter { mut out, index, filter, count, .. } = self;
+        let LayerWriter { mut out, index, filter, count, .. } = self;
         out.begin_part();
         let pairs = index.hashes.chunks(INDEX_LENGTH).zip(index.places.chunks(INDEX_LENGTH));
         for (hashes, places) in pairs {
@@ -109,14 +109,14 @@ impl RunWriter {
         for lines in filter.write(FILTER_LINES) {
             out.append(&lines)?;
         }
-        Ok(Run { parts: out.finish()?, count, level, open: None })
+        Ok(Layer { parts: out.finish()?, count, level, open: None })
     }
 }
 
-impl Run {
-    /// A run that was written before.
-    pub fn unread(parts: Parts) -> Run {
-        Run { parts, count: 0, level: 0, open: None }
+impl Layer {
+    /// A layer that was written before.
+    pub fn unread(parts: Parts) -> Layer {
+        Layer { parts, count: 0, level: 0, open: None }
     }
 
     /// What of it is in memory.
@@ -202,8 +202,8 @@ impl Open {
 
 impl Cursor {
     /// At the first entry.
-    pub fn open(run: &Run, spills: &dyn Spills) -> Result<Cursor> {
-        let reader = PartsReader::open(&run.parts, spills)?;
+    pub fn open(layer: &Layer, spills: &dyn Spills) -> Result<Cursor> {
+        let reader = PartsReader::open(&layer.parts, spills)?;
         let next = reader.start_of(ENTRIES);
         let mut cursor = Cursor { reader, next, block: Block::default(), at: 0 };
         cursor.load()?;
