@@ -80,7 +80,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
 
 /// Everything is written: the outputs get their final names.
 fn publish(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<()> {
-    ordered.phase = Phase::Publishing;
+    ordered.begin_publishing();
     schedule.save_and_wait(ordered, Trigger::Final)?;
     ordered.publish()?;
     schedule.finish_done(ordered)

@@ -168,6 +168,10 @@ impl Stateful for Aggregate {
         groups.set_drained(drained);
     }
 
+    fn give_again(&self, groups: &mut LargeGroups) {
+        groups.give_again();
+    }
+
     fn spills(&self, groups: &LargeGroups) -> Vec<Spill> {
         groups.spills()
     }

@@ -4,6 +4,8 @@
 //! [[transform]]
 //! limit = 1000
 //! ```
+//!
+//! Where inputs grow it can only stand behind a step that gives all again: `onward help growing`.
 
 use super::binder::Bound;
 use super::{Action, Advanced, Context, Flow, Shown, Stateful};

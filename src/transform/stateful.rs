@@ -80,6 +80,12 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Goes back to where [`Stateful::drained`] was.
     fn set_drained(&self, _state: &mut Self::State, _drained: &Drained) {}
 
+    /// Makes a state that was drained, or partly, the one before that: there are further records, and behind them it gives
+    /// all again. Asked only of steps that give all that they have, where [`super::Tools::gives_again`].
+    fn give_again(&self, state: &mut Self::State) {
+        self.set_drained(state, &self.drained(&self.new_state()));
+    }
+
     /// The spills that the state refers to; what [`Stateful::write`] wrote last names just these.
     fn spills(&self, _state: &Self::State) -> Vec<Spill> {
         Vec::new()
@@ -246,6 +252,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn drained(&self, state: &State) -> Drained;
     /// See [`Stateful::set_drained`].
     fn set_drained(&self, state: &mut State, drained: &Drained);
+    /// See [`Stateful::give_again`].
+    fn give_again(&self, state: &mut State);
     /// See [`Stateful::spills`].
     fn spills(&self, state: &State) -> Vec<Spill>;
     /// See [`Stateful::freeze`].
@@ -351,6 +359,10 @@ impl<S: Stateful + 'static> AnyStateful for S {
 
     fn set_drained(&self, state: &mut State, drained: &Drained) {
         Stateful::set_drained(self, state.as_mut::<S>(), drained);
+    }
+
+    fn give_again(&self, state: &mut State) {
+        Stateful::give_again(self, state.as_mut::<S>());
     }
 
     fn spills(&self, state: &State) -> Vec<Spill> {

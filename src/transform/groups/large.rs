@@ -144,7 +144,7 @@ impl Grouping {
         if !merged.is_complete() {
             let readers = open_all(&large.spilled, spills)?;
             self.merge_next(merged, &readers, giving.order, context)?;
-            if merged.is_complete() {
+            if merged.is_complete() && !context.tools.gives_again() {
                 large.spilled.drain(..).for_each(|parts| spills.forget(&parts.spill));
             }
             return Ok(Some(self.batch_of(&self.no_groups(), &[], slots)));
@@ -237,6 +237,12 @@ impl LargeGroups {
             Some(merged) => merged.drained = count,
             None => self.groups.set_drained(usize::try_from(count).unwrap_or(usize::MAX)),
         }
+    }
+
+    /// No group was given out, and further ones may come. What was merged is merged anew then, from the spills.
+    pub fn give_again(&mut self) {
+        self.merged = None;
+        self.groups.set_drained(0);
     }
 
     /// Reads which spills there are, where something was spilled.
