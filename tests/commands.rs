@@ -2,15 +2,23 @@
 
 mod checkpoints;
 
+mod hostile;
+
 mod lifetime;
 
 mod outputs;
 
+mod rollback;
+
 mod running;
+
+mod savepoints;
 
 mod speaking;
 
 mod steps;
+
+mod transfer;
 
 use crate::support::folder;
 use crate::support::program::onward_ends;

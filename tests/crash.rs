@@ -1,6 +1,8 @@
 //! Whole jobs on the simulated disk: the power fails at every operation, once and again during recovery, and the same
 //! command ends with the same bytes. A checkpoint that was announced is there after any cut.
 
+mod rounds;
+
 use onward::checkpoint::Holder;
 use onward::engine::{
     self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,

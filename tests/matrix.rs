@@ -85,7 +85,8 @@ const LITTLE_MEMORY: [&str; 2] = ["--set", "state.memory=1KiB"];
 
 #[test]
 fn little_memory_for_states_gives_the_same_bytes() {
-    let small: &[&[&str]] = &[&["--chunk-bytes", "16", "--threads", "2"], &["--chunk-bytes", "256"]];
+    let small: &[&[&str]] =
+        &[&["--chunk-bytes", "16", "--threads", "2"], &["--chunk-bytes", "256"]];
     let big: &[&[&str]] = &[&["--chunk-bytes", "65536"]];
     let fixed = |case: &Case| case.arguments.iter().any(|argument| argument == "--chunk-bytes");
     check(

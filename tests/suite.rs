@@ -33,6 +33,8 @@ mod readme;
 
 mod refusals;
 
+mod states;
+
 mod steps;
 
 mod support;

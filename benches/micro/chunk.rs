@@ -42,7 +42,7 @@ impl Chunk {
 
     /// Where the records start.
     pub fn start(&self) -> usize {
-        let start = self.bound.inputs.files[0].data_start;
+        let start = self.bound.inputs.files[0].from.offset;
         usize::try_from(start).expect("it is in the window")
     }
 

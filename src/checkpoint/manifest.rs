@@ -6,7 +6,7 @@
 
 use crate::checkpoint::id::{RunId, hex_bytes};
 use crate::checkpoint::spill::SpillEntry;
-use crate::record::{Fingerprint, Position};
+use crate::record::{Fingerprint, Place, Position};
 use serde::{Deserialize, Serialize};
 
 /// Everything about a barrier but the state of the transforms.
@@ -55,6 +55,9 @@ pub struct Manifest {
     /// The largest number that a spill had so far.
     #[serde(default)]
     pub spills_made: u64,
+    /// Starts of other jobs whose state this one took over: spills may be theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<RunId>,
     /// Partitions that an earlier start of the job published and this one has not met yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierOutput>,
@@ -64,6 +67,24 @@ pub struct Manifest {
     /// The columns that were found at the first start, where the format has them.
     #[serde(default)]
     pub header: Option<Vec<String>>,
+    /// Of an incremental job, which round it is in, and what was there when that began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Round>,
+}
+
+/// What an incremental job does from one change of its inputs to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Round {
+    /// Its number, from 1 on.
+    pub number: u64,
+    /// When it began: its `now()`.
+    pub started_at_micros: i64,
+    /// What was counted before it.
+    #[serde(default)]
+    pub before: Counters,
+    /// The inputs of earlier rounds that this one reads nothing of, in the order in which they were read.
+    #[serde(default)]
+    pub settled: Vec<InputEntry>,
 }
 
 /// Why a checkpoint was taken.
@@ -90,6 +111,12 @@ pub enum Trigger {
     Final,
     /// The time given to the run was over, or there was no more room.
     StopEarly,
+    /// The user went back to an older checkpoint, which this one restates.
+    Rollback,
+    /// The job began with an exported checkpoint.
+    Import,
+    /// The job began with a checkpoint of another one.
+    Fork,
     /// A reason that only a later version knows.
     #[serde(other)]
     Unknown,
@@ -109,8 +136,18 @@ impl Trigger {
             Trigger::Interrupt => "interrupt",
             Trigger::Final => "final",
             Trigger::StopEarly => "stop-early",
+            Trigger::Rollback => "rollback",
+            Trigger::Import => "import",
+            Trigger::Fork => "fork",
             Trigger::Unknown => "unknown",
         }
+    }
+}
+
+impl Manifest {
+    /// The starts whose spills the states may refer to.
+    pub fn starts(&self) -> Vec<RunId> {
+        std::iter::once(self.instance).chain(self.origins.iter().copied()).collect()
     }
 }
 
@@ -135,6 +172,20 @@ pub struct InputEntry {
     pub path: String,
     /// What its content was.
     pub fingerprint: Fingerprint,
+    /// Of an incremental job, which part of it the round reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<InputPart>,
+}
+
+/// Which part of an input a round reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputPart {
+    /// Where the round begins with it.
+    pub from: Place,
+    /// What was read before it stands before this place, too.
+    pub to: Place,
+    /// The file's length when the round began; what stands behind the last whole line is left for the next one.
+    pub length: u64,
 }
 
 /// One file that a step looks things up in.
@@ -196,6 +247,9 @@ pub struct OutputEntry {
     /// The output of an earlier start of the job that stood at the final name when this one began.
     #[serde(default)]
     pub ours: Option<Standing>,
+    /// What the round before published under the final name, where this output begins with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<Standing>,
 }
 
 /// What an earlier start of the job published under a name.
@@ -240,4 +294,22 @@ pub struct Counters {
     pub resumes: u64,
     /// Milliseconds that processes worked on the job.
     pub active_millis: u64,
+}
+
+impl Counters {
+    /// What was counted since some earlier moment of the same job.
+    pub fn since(&self, before: &Counters) -> Counters {
+        let less = u64::saturating_sub;
+        Counters {
+            records_read: less(self.records_read, before.records_read),
+            records_filtered: less(self.records_filtered, before.records_filtered),
+            records_written: less(self.records_written, before.records_written),
+            records_rejected: less(self.records_rejected, before.records_rejected),
+            bytes_read: less(self.bytes_read, before.bytes_read),
+            bytes_written: less(self.bytes_written, before.bytes_written),
+            checkpoints: less(self.checkpoints, before.checkpoints),
+            resumes: less(self.resumes, before.resumes),
+            active_millis: less(self.active_millis, before.active_millis),
+        }
+    }
 }

@@ -23,10 +23,14 @@ pub mod invalid;
 
 pub mod manifest;
 
+pub mod parcel;
+
 pub mod retention;
 
 #[cfg(test)]
 mod samples;
+
+pub mod savepoint;
 
 pub mod settings;
 
@@ -41,13 +45,14 @@ pub use format::Decoded;
 pub use id::{CheckpointId, Digest, RunId, Sequence};
 pub use invalid::Invalid;
 pub use manifest::{
-    Counters, EarlierOutput, Form, InputEntry, Manifest, OutputEntry, Phase, ReferenceEntry,
-    Standing, StepEntry, Trigger,
+    Counters, EarlierOutput, Form, InputEntry, InputPart, Manifest, OutputEntry, Phase,
+    ReferenceEntry, Round, Standing, StepEntry, Trigger,
 };
+pub use savepoint::{Savepoint, SavepointName, Selector};
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
-    Folder, FreshStart, Holder, Listed, Loaded, Refused, Restored, SaveError, Saved, State, Store,
-    Trust, Usable,
+    Folder, FreshStart, Holder, Listed, Loaded, Newest, Refused, Removal, Removed, Restored,
+    SaveError, Saved, State, Stays, Store, Trust, Usable, Whole,
 };
 
 /// What is saved at a barrier.

@@ -48,13 +48,13 @@ impl Chain {
     }
 }
 
-/// Which checkpoints to delete, in this order, so that `keep` complete ones stay with all that they
-/// build on.
+/// Which checkpoints to delete, in this order, so that the newest `keep` complete ones and those that
+/// are `named` stay, with all that they build on.
 ///
 /// `links` are the intact files of the folder. Newer ones go before older ones, so a child always
 /// before its parent: whatever is left after a stop in between can still be loaded. What lacks an
 /// ancestor is of no use; it goes as soon as it is older than everything that is kept.
-pub fn retain(links: &[Link], keep: usize) -> Vec<Sequence> {
+pub fn retain(links: &[Link], keep: usize, named: &BTreeSet<Sequence>) -> Vec<Sequence> {
     let parents: BTreeMap<Sequence, Option<Sequence>> =
         links.iter().map(|link| (link.sequence, link.parent)).collect();
     let mut complete: BTreeSet<Sequence> = BTreeSet::new();
@@ -64,15 +64,20 @@ pub fn retain(links: &[Link], keep: usize) -> Vec<Sequence> {
         }
     }
     let mut kept: BTreeSet<Sequence> = BTreeSet::new();
-    for head in complete.iter().rev().take(keep.max(1)) {
-        let mut next = Some(*head);
+    let mut keep_chain = |head: Sequence| {
+        let mut next = Some(head);
         while let Some(sequence) = next.filter(|sequence| kept.insert(*sequence)) {
             next = parents.get(&sequence).copied().flatten();
         }
-    }
-    let Some(oldest) = kept.first().copied() else {
+        kept.first().copied()
+    };
+    let newest = complete.iter().rev().take(keep.max(1)).copied();
+    let Some(oldest) = newest.map(&mut keep_chain).last().flatten() else {
         return Vec::new();
     };
+    for sequence in named.iter().filter(|sequence| parents.contains_key(sequence)) {
+        keep_chain(*sequence);
+    }
     let goes = |sequence: &&Sequence| {
         !kept.contains(sequence) && (complete.contains(sequence) || **sequence < oldest)
     };
@@ -84,6 +89,10 @@ mod tests {
     use super::*;
 
     fn check(links: &[(u64, u64)], keep: usize, deleted: &[u64]) {
+        check_named(links, keep, &[], deleted);
+    }
+
+    fn check_named(links: &[(u64, u64)], keep: usize, named: &[u64], deleted: &[u64]) {
         let links: Vec<Link> = links
             .iter()
             .map(|(sequence, parent)| Link {
@@ -92,7 +101,8 @@ mod tests {
             })
             .collect();
         let deleted: Vec<Sequence> = deleted.iter().copied().map(Sequence).collect();
-        assert_eq!(retain(&links, keep), deleted, "{links:?} keep {keep}");
+        let named: BTreeSet<Sequence> = named.iter().copied().map(Sequence).collect();
+        assert_eq!(retain(&links, keep, &named), deleted, "{links:?} keep {keep}, {named:?}");
     }
 
     #[test]
@@ -111,6 +121,16 @@ mod tests {
         check(&[(1, 0), (2, 1), (3, 0), (4, 3)], 3, &[]);
         check(&[(1, 0), (2, 1), (3, 0), (4, 3)], 2, &[2, 1]);
         check(&[(1, 0), (2, 1), (3, 1), (4, 3)], 1, &[2]);
+    }
+
+    #[test]
+    fn what_has_a_name_stays_with_all_that_it_builds_on() {
+        check_named(&[(1, 0), (2, 0), (3, 0)], 1, &[1], &[2]);
+        check_named(&[(1, 0), (2, 1), (3, 2), (4, 0), (5, 4)], 1, &[2], &[3]);
+        check_named(&[(1, 0), (2, 0), (3, 0)], 2, &[3], &[1]);
+        check_named(&[(1, 0), (3, 0)], 1, &[2], &[1]);
+        check_named(&[(2, 1), (3, 0), (4, 0)], 1, &[2], &[3]);
+        check_named(&[(1, 0), (2, 0), (3, 2), (4, 0), (5, 2)], 1, &[1], &[4, 3]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub fn manifest(number: u64) -> Manifest {
                 window_crc: 2,
                 segment_crcs: vec![3, 4_294_967_295],
             },
+            part: None,
         }],
         references: Vec::new(),
         steps: vec![StepEntry {
@@ -58,9 +59,11 @@ pub fn manifest(number: u64) -> Manifest {
             records: 0,
             replaces: false,
             ours: None,
+            extends: None,
         }],
         spills: Vec::new(),
         spills_made: 0,
+        origins: Vec::new(),
         earlier: Vec::new(),
         counters: Counters {
             records_read: 10 * number,
@@ -68,6 +71,7 @@ pub fn manifest(number: u64) -> Manifest {
             ..Counters::default()
         },
         header: Some(vec!["id".into(), "amount".into()]),
+        round: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Help is imperative, without final periods; `-h` fits a screen, `--help` adds a worked example.
 
+use super::checkpoint::args::CheckpointCommand;
 use crate::job;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use std::num::NonZeroUsize;
@@ -37,7 +38,7 @@ pub enum Command {
     Preview(PreviewArguments),
     /// Show how far a job is
     Status(AnswerArguments),
-    /// Take, list, show and verify checkpoints
+    /// Take, inspect and handle checkpoints
     #[command(subcommand, after_long_help = CHECKPOINT_EXAMPLE)]
     Checkpoint(CheckpointCommand),
     /// List the functions of expressions, look for some, or explain one
@@ -159,35 +160,6 @@ pub struct HelpArguments {
     pub word: Option<String>,
 }
 
-/// `onward checkpoint`
-#[derive(Debug, Subcommand)]
-pub enum CheckpointCommand {
-    /// Have a running job take a checkpoint, and wait for it
-    Now(AnswerArguments),
-    /// List a job's checkpoints
-    List(AnswerArguments),
-    /// Show what a checkpoint holds
-    Show(OneCheckpointArguments),
-    /// Verify a checkpoint and everything it rests on
-    Verify(OneCheckpointArguments),
-}
-
-/// `onward checkpoint show` and `verify`
-#[derive(Debug, Args)]
-pub struct OneCheckpointArguments {
-    /// The job.
-    #[command(flatten)]
-    pub job: JobArguments,
-
-    /// Number of the checkpoint [default: the newest]
-    #[arg(value_name = "NUMBER")]
-    pub sequence: Option<u64>,
-
-    /// Answer in JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// `onward functions`
 #[derive(Debug, Args)]
 #[command(after_long_help = FUNCTIONS_EXAMPLE)]
@@ -276,8 +248,11 @@ Signals:
 
 const CHECKPOINT_EXAMPLE: &str = "\
 Example:
-  $ onward checkpoint now daily.toml && onward checkpoint list daily.toml
-  $ onward checkpoint verify daily.toml";
+  $ onward checkpoint now daily.toml --name before-change
+  checkpoint 9, savepoint before-change
+  $ onward checkpoint rollback daily.toml before-change
+  daily: checkpoint 12 restates checkpoint 9; the next run goes on from record 5,000,000
+  $ onward checkpoint export daily.toml before-change --to daily.export";
 
 const FUNCTIONS_EXAMPLE: &str = "\
 Example:

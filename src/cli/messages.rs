@@ -67,8 +67,16 @@ pub fn show(text: &str) {
 /// # Errors
 /// Where standard output cannot be written.
 pub fn answer(text: &str) -> Result<()> {
+    answer_bytes(text.as_bytes())
+}
+
+/// A part of an answer that is data.
+///
+/// # Errors
+/// Where standard output cannot be written.
+pub fn answer_bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     match written {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failed("cannot write to standard output").with_cause(cause))

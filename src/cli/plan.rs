@@ -4,10 +4,10 @@ use super::args::AnswerArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::messages::{self, escape};
-use super::numbers::{bytes, percent, thousands};
+use super::numbers::{bytes, counted, percent, thousands};
 use super::world::{Teller, looking, real};
-use crate::checkpoint::Phase;
-use crate::engine::{self, Decision, Outlook};
+use crate::checkpoint::{Counters, Manifest, Phase};
+use crate::engine::{self, Decision, News, Outlook};
 use crate::job::diff::{Change, ChangeClass};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -30,9 +30,11 @@ pub fn plan(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     messages::answer(&text)?;
     Ok(match outlook.decision {
         Decision::Refuse(error) => Exit::from(error.kind),
-        Decision::Start | Decision::Resume | Decision::Publish | Decision::Finished => {
-            Exit::Finished
-        }
+        Decision::Start
+        | Decision::Resume
+        | Decision::Publish
+        | Decision::TakeNew
+        | Decision::Finished => Exit::Finished,
     })
 }
 
@@ -44,7 +46,12 @@ fn as_text(name: &str, outlook: &Outlook) -> String {
         });
         text += &format!("   it is running now{who}; this is what a run after it would do\n");
     }
-    for (path, size) in &outlook.inputs {
+    for News { name, bytes: count, is_new } in news(outlook) {
+        let what = if *is_new { "new" } else { "appended" };
+        text +=
+            &format!("   {what}: {} ({})\n", escape(&name.display().to_string()), bytes(*count));
+    }
+    for (path, size) in outlook.inputs.iter().filter(|_| news(outlook).is_empty()) {
         text += &format!("   input: {} ({})\n", escape(&path.display().to_string()), bytes(*size));
     }
     for change in changes(outlook) {
@@ -75,21 +82,44 @@ fn headline(outlook: &Outlook) -> String {
     match (&outlook.decision, newest) {
         (Decision::Resume, Some((sequence, manifest))) => {
             let total: u64 = outlook.inputs.iter().map(|(_, size)| size).sum();
+            let counted = counted_of(manifest);
             let what = match manifest.phase {
                 Phase::Draining => "with all input read".to_owned(),
                 _ => format!(
                     "at record {} ({} %)",
-                    thousands(manifest.counters.records_read),
-                    percent(manifest.counters.bytes_read, total)
+                    thousands(counted.records_read),
+                    percent(counted.bytes_read, total)
                 ),
             };
             format!("would resume from checkpoint {sequence} {what}")
         }
         (Decision::Publish, _) => "would publish the finished outputs".to_owned(),
+        (Decision::TakeNew, Some((_, manifest))) => {
+            let number = manifest.round.as_ref().map_or(1, |round| round.number + 1);
+            let total = news(outlook).iter().map(|news| news.bytes).sum();
+            let files = counted(news(outlook).len() as u64, "input");
+            format!("would begin round {number} with what is new: {} of {files}", bytes(total))
+        }
+        (Decision::Finished, Some((_, manifest))) if manifest.round.is_some() => {
+            "nothing is new; a run would do nothing".to_owned()
+        }
         (Decision::Finished, _) => "finished; a run would do nothing".to_owned(),
         (Decision::Refuse(error), _) => format!("would refuse: {}", escape(&error.to_string())),
-        (Decision::Start | Decision::Resume, _) => "would start with the first record".to_owned(),
+        (Decision::Start | Decision::Resume | Decision::TakeNew, _) => {
+            "would start with the first record".to_owned()
+        }
     }
+}
+
+/// What was counted since the job, or the round that it is in, began.
+pub(super) fn counted_of(manifest: &Manifest) -> Counters {
+    let before = manifest.round.as_ref().map(|round| round.before);
+    manifest.counters.since(&before.unwrap_or_default())
+}
+
+/// What is new of the inputs of an incremental job.
+fn news(outlook: &Outlook) -> &[News] {
+    outlook.found.as_ref().map_or(&[], |found| &found.news)
 }
 
 fn changes(outlook: &Outlook) -> &[Change] {
@@ -109,6 +139,7 @@ fn as_json(name: &str, outlook: &Outlook) -> Json {
         Decision::Start => "start",
         Decision::Resume => "resume",
         Decision::Publish => "publish",
+        Decision::TakeNew => "take-new",
         Decision::Finished => "finished",
         Decision::Refuse(_) => "refuse",
     };
@@ -128,6 +159,10 @@ fn as_json(name: &str, outlook: &Outlook) -> Json {
         .iter()
         .map(|(path, size)| json!({ "path": path.to_string_lossy(), "bytes": size }))
         .collect();
+    let news: Vec<Json> = news(outlook)
+        .iter()
+        .map(|news| json!({ "path": news.name.to_string_lossy(), "bytes": news.bytes, "is_new": news.is_new }))
+        .collect();
     let changes: Vec<Json> = changes(outlook)
         .iter()
         .map(|change| {
@@ -139,7 +174,8 @@ fn as_json(name: &str, outlook: &Outlook) -> Json {
             })
         })
         .collect();
-    json!({
+    let is_incremental = outlook.found.as_ref().is_some_and(|found| found.is_incremental);
+    let mut answer = json!({
         "job": name,
         "decision": decision,
         "running": outlook.running.is_some(),
@@ -150,5 +186,9 @@ fn as_json(name: &str, outlook: &Outlook) -> Json {
         "changes": changes,
         "refused": outlook.refused,
         "notes": outlook.notes,
-    })
+    });
+    if is_incremental {
+        answer["news"] = Json::Array(news);
+    }
+    answer
 }

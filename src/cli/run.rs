@@ -7,7 +7,7 @@ use super::messages;
 use super::numbers::{counted, duration, thousands};
 use super::progress::{Reporter, Style};
 use super::signals::{Request, Watch};
-use super::summary::{Resumed, Stopped, Summary};
+use super::summary::{Resumed, Round, Stopped, Summary};
 use super::world::{Teller, real, threads};
 use crate::checkpoint::Manifest;
 use crate::engine::{
@@ -126,6 +126,13 @@ fn report(job: &Job, world: &World, outcome: Outcome, start: StartMode, elapsed:
 }
 
 fn finished_before(job: &Job, manifest: &Manifest) -> Exit {
+    if let Some(round) = &manifest.round {
+        let (name, number) = (&job.name, round.number);
+        messages::show(&messages::note(&format!(
+            "nothing is new for `{name}` since round {number}"
+        )));
+        return Exit::Finished;
+    }
     let written = thousands(manifest.counters.records_written);
     messages::show(&messages::note(&format!(
         "`{}` is finished already: {written} records are written; `--fresh` runs it again",
@@ -153,6 +160,7 @@ fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) 
         checkpoints: world.progress.read().checkpoints,
         elapsed,
         resumed,
+        round: done.round.map(|number| Round { number, bytes: done.bytes_total }),
         remarks: done.remarks.clone(),
         outputs,
         rejects: job.rejects.path.clone(),

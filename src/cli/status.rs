@@ -5,8 +5,11 @@ use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, counted, duration, percent, short, thousands};
+use super::plan::counted_of;
 use super::world::{Teller, real};
-use crate::checkpoint::{Holder, Manifest, OutputEntry, Phase, Refused, Restored, Trust};
+use crate::checkpoint::{
+    Holder, InputEntry, Manifest, OutputEntry, Phase, Refused, Restored, Trust,
+};
 use crate::engine;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -71,8 +74,13 @@ impl Status {
             text += &format!("   checkpoint file {}\n", escape(&refused.to_string()));
         }
         let Some(newest) = &self.newest else { return text };
-        let Manifest { counters, inputs, position, .. } = &newest.manifest;
-        let total: u64 = inputs.iter().map(|input| input.fingerprint.size).sum();
+        let Manifest { inputs, position, .. } = &newest.manifest;
+        let counters = counted_of(&newest.manifest);
+        let total: u64 = inputs.iter().map(input_bytes).sum();
+        if let Some(round) = &newest.manifest.round {
+            let before = thousands(round.before.records_read);
+            text += &format!("   round {}, with {before} records before it\n", round.number);
+        }
         text += &format!(
             "   checkpoint {} ({}), {} ago\n",
             newest.id.sequence,
@@ -123,7 +131,8 @@ impl Status {
                 "taken_at_micros": newest.manifest.taken_at_micros,
                 "position": newest.manifest.position,
                 "counters": newest.manifest.counters,
-                "bytes_total": newest.manifest.inputs.iter().map(|input| input.fingerprint.size).sum::<u64>(),
+                "bytes_total": newest.manifest.inputs.iter().map(input_bytes).sum::<u64>(),
+                "round": newest.manifest.round.as_ref().map(|round| round.number),
                 "state_bytes": state_bytes(newest),
                 "outputs": outputs(&newest.manifest),
             })
@@ -132,6 +141,13 @@ impl Status {
         let status = json!({ "job": name, "status": self.word(), "process": holder, "newest": newest, "refused": refused });
         format!("{status}\n")
     }
+}
+
+/// Bytes of an input that are read, or were, in the round.
+fn input_bytes(input: &InputEntry) -> u64 {
+    let skipped =
+        input.part.map_or(0, |part| if part.from.records > 0 { part.from.offset } else { 0 });
+    input.fingerprint.size.saturating_sub(skipped)
 }
 
 fn outputs(manifest: &Manifest) -> Json {

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Signal};
 use super::messages::escape;
-use super::numbers::{counted, duration, percent, thousands};
+use super::numbers::{bytes, counted, duration, percent, thousands};
 use crate::engine::StartMode;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Where this run started, unless at the beginning.
     pub resumed: Option<Resumed>,
+    /// Of an incremental job, which round this was: the counts are those of the round.
+    pub round: Option<Round>,
     /// What the steps have to say of the records.
     pub remarks: Vec<String>,
     /// The outputs of sinks with the records in each; none for standard output.
@@ -44,6 +46,15 @@ pub struct Resumed {
     pub sequence: u64,
     /// Records before it.
     pub records: u64,
+}
+
+/// A round of an incremental job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// Its number.
+    pub number: u64,
+    /// Input bytes that were new.
+    pub bytes: u64,
 }
 
 /// A run that was stopped, and can go on.
@@ -88,6 +99,10 @@ impl Summary {
                 resumed.sequence,
                 thousands(resumed.records)
             );
+        }
+        if let Some(round) = &self.round {
+            let (number, count) = (round.number, bytes(round.bytes));
+            text += &format!("   round {number}: {count} of input\n");
         }
         for remark in &self.remarks {
             text += &format!("   {}\n", escape(remark));

@@ -101,6 +101,11 @@ impl Skip {
         self.lines
     }
 
+    /// Whether the record goes on where the bytes end, between quotes.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.format, SkipFormat::Csv { state: State::Quoted | State::Escaped, .. })
+    }
+
     /// Why the record is rejected.
     pub fn reason(&self) -> Reason {
         match &self.format {

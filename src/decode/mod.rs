@@ -77,6 +77,14 @@ impl Decoder {
         self
     }
 
+    /// The same decoder, which does not give a record that the end of the file leaves open: a cut ends before it.
+    pub fn leaving_open(mut self) -> Decoder {
+        if let Cutter::Csv(cutter) = &mut self.cutter {
+            cutter.leave_open();
+        }
+        self
+    }
+
     /// Cuts the records that start in `start .. nominal_end` (offsets into the window). What stands
     /// between two records (line ends, blank lines, comments) belongs to the one before, so the
     /// chunk ends where the next record starts, or with the file.

@@ -208,7 +208,7 @@ mod tests {
     }
 
     /// What is received of what the threads sent in turns before they went away, when three were taken back.
-    fn check(sent: Vec<Numbered>, expected: &str) {
+    fn check(sent: &[Numbered], expected: &str) {
         for count in 1..=3 {
             let (senders, threads): (Vec<_>, _) =
                 (0..count).map(|_| sync_channel(sent.len())).unzip();
@@ -234,14 +234,14 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_is_passed_over_and_a_thread_that_is_gone_too_early_is_noticed() {
-        check(vec![(3, batch())], "a batch");
-        check(vec![(2, batch()), (3, batch())], "a batch");
-        check(vec![(3, Ok(None))], "the end");
-        check(vec![(2, batch()), (2, Ok(None))], "all taken back");
-        check(vec![(2, Err(Error::internal("a failure")))], "all taken back");
-        check(vec![(3, Err(Error::internal("a failure")))], "an error");
-        check(vec![], "a panic");
-        check(vec![(2, batch())], "a panic");
-        check(vec![(2, batch()), (2, batch()), (2, Ok(None))], "all taken back");
+        check(&[(3, batch())], "a batch");
+        check(&[(2, batch()), (3, batch())], "a batch");
+        check(&[(3, Ok(None))], "the end");
+        check(&[(2, batch()), (2, Ok(None))], "all taken back");
+        check(&[(2, Err(Error::internal("a failure")))], "all taken back");
+        check(&[(3, Err(Error::internal("a failure")))], "an error");
+        check(&[], "a panic");
+        check(&[(2, batch())], "a panic");
+        check(&[(2, batch()), (2, batch()), (2, Ok(None))], "all taken back");
     }
 }

@@ -1,6 +1,6 @@
 //! What a run of a job has to do: from facts to one decision, without any effect.
 
-use super::world::{ChangeMode, StartMode};
+use super::world::{ChangeMode, RunOptions, StartMode};
 use crate::checkpoint::{Phase, ReferenceEntry};
 use crate::error::Error;
 use crate::job::diff::{Change, ChangeClass};
@@ -21,6 +21,14 @@ pub struct Facts {
     pub past: Past,
     /// Why an output cannot get its final name.
     pub blocked: Option<Error>,
+}
+
+impl Facts {
+    /// The facts for what the user asked for.
+    pub fn new(options: &RunOptions, command: &str, past: Past, blocked: Option<Error>) -> Facts {
+        let RunOptions { start, changes, .. } = *options;
+        Facts { start, changes, command: command.to_owned(), past, blocked }
+    }
 }
 
 /// The checkpoints that were found.
@@ -58,6 +66,12 @@ pub struct Found {
     pub references: Vec<(ReferenceEntry, ReferenceEntry)>,
     /// Inputs that the job names now and the checkpoint does not know.
     pub new_inputs: Vec<PathBuf>,
+    /// Whether its inputs may grow, round by round.
+    pub is_incremental: bool,
+    /// Of a finished incremental job, what its next round would read.
+    pub news: Vec<News>,
+    /// Of an incremental job, the inputs that have other names than before: the one before, and the one now.
+    pub moved: Vec<(PathBuf, PathBuf)>,
     /// Outputs that cannot be rewound: their path and why.
     pub broken_outputs: Vec<(PathBuf, Mismatch)>,
     /// Published outputs that are not there any more as they were published.
@@ -75,6 +89,17 @@ pub struct InputFinding {
     pub comparison: Option<Comparison>,
 }
 
+/// What is new of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// What the job calls it.
+    pub name: PathBuf,
+    /// How many bytes.
+    pub bytes: u64,
+    /// Whether the whole input is new.
+    pub is_new: bool,
+}
+
 /// What to do.
 #[derive(Debug)]
 pub enum Decision {
@@ -84,6 +109,8 @@ pub enum Decision {
     Resume,
     /// All is written; give the outputs their names.
     Publish,
+    /// Begin the next round with what is new of the inputs.
+    TakeNew,
     /// Nothing is left to do.
     Finished,
     /// Do nothing, and say why.
@@ -108,7 +135,8 @@ pub fn decide(facts: &mut Facts) -> Decision {
     match found.phase {
         Phase::Reading | Phase::Draining => or_blocked(Decision::Resume),
         Phase::Publishing => Decision::Publish,
-        Phase::Done => Decision::Finished,
+        Phase::Done if found.news.is_empty() => Decision::Finished,
+        Phase::Done => or_blocked(Decision::TakeNew),
     }
 }
 
@@ -126,6 +154,9 @@ pub fn notes(found: &Found) -> Vec<String> {
     }
     if found.changes.iter().any(|change| change.path == "source.verify") {
         notes.push("`source.verify` stays as the job began with it".to_owned());
+    }
+    for (was, is) in &found.moved {
+        notes.push(format!("`{}` is what `{}` was", is.display(), was.display()));
     }
     if found.phase != Phase::Done {
         for path in &found.new_inputs {
@@ -176,7 +207,7 @@ fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
     let worst = found.changes.iter().max_by_key(|change| change.class)?;
     let what =
         format!("`{}` is {} and was {}", worst.path, shown(&worst.current), shown(&worst.stored));
-    if found.phase == Phase::Done && worst.class != ChangeClass::Cosmetic {
+    if found.phase == Phase::Done && !found.is_incremental && worst.class != ChangeClass::Cosmetic {
         let message = format!("the job has finished, and since then it has changed: {what}");
         let hint = format!("run the changed job from the start with `{} --fresh`", facts.command);
         return Some(Error::refused(message).with_hint(hint));
@@ -231,9 +262,18 @@ fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<E
             difference_of(&name.to_string(), *comparison, input.consumed, found.sequence)
         }
     };
+    if found.is_incremental {
+        let hint = format!(
+            "restore the file; if it was rotated, let `path` find it under its new name, too (`{name}*`); or {}",
+            fresh_hint(command, found)
+        );
+        return Some(Error::refused(format!("cannot go on: {difference}")).with_hint(hint));
+    }
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");
-        let hint = format!("process it again with `{command} --fresh`");
+        let is_grown = matches!(input.comparison, Some(Comparison::Grown { .. }));
+        let again = format!("process it again with `{command} --fresh`");
+        let hint = if is_grown { format!("{again}; {TAKE_NEW}") } else { again };
         return Some(Error::refused(message).with_hint(hint));
     }
     Some(
@@ -241,6 +281,10 @@ fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<E
             .with_hint(format!("restore the file, or {}", fresh_hint(command, found))),
     )
 }
+
+/// How to have a job take what is new of its inputs.
+const TAKE_NEW: &str =
+    "a job with `mode = \"incremental\"` in [source] from the start takes what is new alone";
 
 /// The refusal where a file that a step looks things up in is not what it was.
 pub fn changed_references(command: &str, found: &Found) -> Option<Error> {
@@ -294,7 +338,7 @@ fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u6
 fn new_input(facts: &Facts, found: &Found) -> Option<Error> {
     let path = found.new_inputs.first().filter(|_| found.phase == Phase::Done)?;
     let message = format!("the job has finished, and since then `{}` is new", path.display());
-    let hint = format!("process all inputs again with `{} --fresh`", facts.command);
+    let hint = format!("process all inputs again with `{} --fresh`; {TAKE_NEW}", facts.command);
     Some(Error::refused(message).with_hint(hint))
 }
 

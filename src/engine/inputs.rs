@@ -5,10 +5,11 @@ use crate::decode::prologue::Prologue;
 use crate::decode::{RECORD_BYTES_MAX, prologue};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::record::{Position, SourceIndex};
+use crate::record::{Place, Position, SourceIndex};
 use crate::source::Input;
 use crate::source::discover::discover;
-use crate::source::settings::SourceFormat;
+use crate::source::lines::{LineEnds, whole_lines_end};
+use crate::source::settings::{Mode, SourceFormat};
 use crate::storage::{Metadata, Storage, read_full};
 use crate::transform::reference::Reference;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub struct Inputs {
     pub notes: Vec<String>,
     /// The files that steps look things up in.
     pub references: Vec<Arc<ReferenceFile>>,
+    /// Whether they may grow while they are read.
+    pub mode: Mode,
 }
 
 /// One input.
@@ -36,12 +39,16 @@ pub struct InputFile {
     pub name: PathBuf,
     /// What it was when it was opened. Only so many bytes are read as it had then.
     pub metadata: Metadata,
-    /// Bytes.
+    /// Where it ends for this job: all bytes, or, in an incremental job, the whole lines that it had when the round began.
     pub size: u64,
-    /// Where its first record starts.
-    pub data_start: u64,
-    /// Line ends before that.
-    pub data_lines: u64,
+    /// Where the first record starts that the job, or this round of it, reads.
+    pub from: Place,
+    /// What was read before this process began; the same as `from` where that is nothing.
+    pub reached: Place,
+    /// Bytes at its start that earlier rounds have read.
+    pub skipped: u64,
+    /// Its length when the round began.
+    pub length: u64,
     /// The open file, while it is being read.
     handle: Mutex<Option<Arc<Input>>>,
 }
@@ -57,40 +64,52 @@ impl Inputs {
 
     /// Opens all inputs once and reads their headers; CSV files must agree about their columns.
     pub fn open(job: &Job, storage: &dyn Storage, paths: &[PathBuf]) -> Result<Inputs> {
-        let references = ReferenceFile::read_all(job, storage)?;
-        let mut inputs =
-            Inputs { files: Vec::new(), names: Vec::new(), notes: Vec::new(), references };
+        let mut inputs = Inputs::none(job, storage)?;
         let mut has_names = false;
         for path in paths {
-            let input = Input::open(storage, path)?;
-            let metadata = input.metadata;
-            let name = path.strip_prefix(&job.folder).unwrap_or(path).to_path_buf();
-            let prologue = read_prologue(&job.source.format, &input)?;
+            let Some((file, prologue)) = InputFile::open(job, storage, path)? else { continue };
             if let Some(prologue) = &prologue {
                 if !has_names {
                     inputs.names.clone_from(&prologue.names);
                     // The columns of the other inputs are the same, and so are the notes.
+                    let name = file.name.display();
                     let notes = prologue.notes.iter();
-                    inputs.notes.extend(notes.map(|note| format!("`{}`: {note}", name.display())));
+                    inputs.notes.extend(notes.map(|note| format!("`{name}`: {note}")));
                     has_names = true;
                 } else if job.source.format != SourceFormat::Jsonl {
                     let first = &inputs.files[0].name;
-                    same_columns(&inputs.names, &prologue.names, first, &name)?;
+                    same_columns(&inputs.names, &prologue.names, first, &file.name)?;
                 }
             }
-            let (data_start, data_lines) = prologue
-                .map_or((metadata.length, 0), |prologue| (prologue.data_start, prologue.lines));
-            inputs.files.push(InputFile {
-                path: path.clone(),
-                name,
-                metadata,
-                size: metadata.length,
-                data_start,
-                data_lines,
-                handle: Mutex::new(None),
-            });
+            inputs.files.push(file);
         }
-        Ok(inputs)
+        match paths.first() {
+            Some(first) if inputs.files.is_empty() => Err(no_whole_line(first)),
+            _ => Ok(inputs),
+        }
+    }
+
+    /// No inputs yet, and the files that steps look things up in.
+    pub fn none(job: &Job, storage: &dyn Storage) -> Result<Inputs> {
+        let references = ReferenceFile::read_all(job, storage)?;
+        let (names, notes) = (Vec::new(), Vec::new());
+        Ok(Inputs { files: Vec::new(), names, notes, references, mode: job.source.mode })
+    }
+
+    /// Adds an input that is new in a round; its columns must be those of the others. False where it has no whole line yet.
+    pub fn add_new(
+        &mut self,
+        job: &Job,
+        storage: &dyn Storage,
+        path: &Path,
+        first: &Path,
+    ) -> Result<bool> {
+        let Some((file, prologue)) = InputFile::open(job, storage, path)? else { return Ok(false) };
+        if let (Some(prologue), SourceFormat::Csv(_)) = (prologue, &job.source.format) {
+            same_columns(&self.names, &prologue.names, first, &file.name)?;
+        }
+        self.files.push(file);
+        Ok(true)
     }
 
     /// The open file of an input; opened on first use.
@@ -101,6 +120,10 @@ impl Inputs {
             return Ok(Arc::clone(file));
         }
         let mut opened = Input::open(storage, &input.path)?;
+        let id = |metadata: &Metadata| (metadata.device, metadata.inode);
+        if self.mode == Mode::Incremental && id(&opened.metadata) != id(&input.metadata) {
+            return Err(rotated(&input.name));
+        }
         // A change since the headers were read is a change during the run.
         opened.metadata = input.metadata;
         let opened = Arc::new(opened);
@@ -117,9 +140,9 @@ impl Inputs {
     /// Where an input's first record starts; behind the last input there is a position, too: the end.
     pub fn start_of(&self, source: usize) -> Position {
         let index = SourceIndex(u32::try_from(source).expect("fewer than 2^32 inputs"));
-        let (offset, lines) =
-            self.files.get(source).map_or((0, 0), |file| (file.data_start, file.data_lines));
-        Position { source: index, offset, records: 0, lines }
+        let Place { offset, records, lines } =
+            self.files.get(source).map_or_else(Place::default, |file| file.from);
+        Position { source: index, offset, records, lines }
     }
 
     /// The files that steps look things up in, for binding.
@@ -135,27 +158,114 @@ impl Inputs {
         files.chain(references).collect()
     }
 
-    /// Bytes of all inputs.
+    /// Bytes of all inputs; in a round those that are new.
     pub fn bytes_total(&self) -> u64 {
-        self.files.iter().map(|file| file.size).sum()
+        self.files.iter().map(InputFile::bytes).sum()
     }
 
-    /// Bytes before a position.
+    /// Those of them before a position.
     pub fn bytes_before(&self, position: Position) -> u64 {
-        let whole = self.files.iter().take(position.source.0 as usize);
-        whole.map(|file| file.size).sum::<u64>() + position.offset
+        let source = position.source.0 as usize;
+        let whole = self.files.iter().take(source).map(InputFile::bytes).sum::<u64>();
+        let skipped = self.files.get(source).map_or(0, |file| file.skipped);
+        whole + position.offset.saturating_sub(skipped)
     }
 }
 
+impl InputFile {
+    /// An input that is read from its start, with what stands before its first record. `None` in an incremental job where
+    /// it has no whole line yet.
+    fn open(
+        job: &Job,
+        storage: &dyn Storage,
+        path: &Path,
+    ) -> Result<Option<(InputFile, Option<Prologue>)>> {
+        let input = Input::open(storage, path)?;
+        let metadata = input.metadata;
+        let size = size_of(job, &input, 0)?;
+        if size == 0 && job.is_incremental() {
+            return Ok(None);
+        }
+        let prologue = read_prologue(&job.source.format, &input, size)?;
+        let (offset, lines) =
+            prologue.as_ref().map_or((size, 0), |prologue| (prologue.data_start, prologue.lines));
+        let from = Place { offset, records: 0, lines };
+        let file = InputFile {
+            path: path.to_path_buf(),
+            name: name_of(job, path),
+            metadata,
+            size,
+            from,
+            reached: from,
+            skipped: 0,
+            length: metadata.length,
+            handle: Mutex::new(None),
+        };
+        Ok(Some((file, prologue)))
+    }
+
+    /// An input of which something was read before.
+    pub fn known(path: PathBuf, name: PathBuf, metadata: Metadata, read: Read) -> InputFile {
+        let Read { size, from, reached, length } = read;
+        // A header is read with the first records.
+        let skipped = if from.records > 0 { from.offset } else { 0 };
+        let handle = Mutex::new(None);
+        InputFile { path, name, metadata, size, from, reached, skipped, length, handle }
+    }
+
+    /// Bytes that are read of it.
+    pub fn bytes(&self) -> u64 {
+        self.size - self.skipped.min(self.size)
+    }
+}
+
+/// What is known of an input of which something was read before; the same as in [`InputFile`].
+#[derive(Debug, Clone, Copy)]
+pub struct Read {
+    pub size: u64,
+    pub from: Place,
+    pub reached: Place,
+    pub length: u64,
+}
+
+/// The path of an input as counted from the job's folder.
+pub fn name_of(job: &Job, path: &Path) -> PathBuf {
+    path.strip_prefix(&job.folder).unwrap_or(path).to_path_buf()
+}
+
+/// Where an open input ends for a job.
+pub fn size_of(job: &Job, input: &Input, from: u64) -> Result<u64> {
+    let length = input.metadata.length;
+    let ends = match (job.source.mode, &job.source.format) {
+        (Mode::Batch, _) => return Ok(length),
+        (Mode::Incremental, SourceFormat::Jsonl) => LineEnds::Lf,
+        (Mode::Incremental, SourceFormat::Csv(_)) => LineEnds::LfOrCr,
+    };
+    let end = whole_lines_end(&*input.file, from, length, ends);
+    end.map_err(|cause| Error::io("read", &input.path, cause))
+}
+
+fn no_whole_line(path: &Path) -> Error {
+    let message = format!("`{}` has no whole line yet, nor has another input", path.display());
+    Error::new(Kind::NoInput, message).with_hint("run the same command when there is one")
+}
+
+fn rotated(name: &Path) -> Error {
+    let name = name.display();
+    Error::failed(format!("another file took the place of `{name}` before it was read"))
+        .with_hint("run the same command again: an input that was moved is known by its content")
+}
+
 /// The header and where the records start; `None` for an empty file whose columns the job does not name.
-fn read_prologue(format: &SourceFormat, input: &Input) -> Result<Option<Prologue>> {
+fn read_prologue(format: &SourceFormat, input: &Input, size: u64) -> Result<Option<Prologue>> {
     let mut length = PROLOGUE_BYTES;
     loop {
         let mut bytes = vec![0; length];
         let reading = |cause| Error::io("read", &input.path, cause);
         let count = read_full(&*input.file, &mut bytes, 0).map_err(reading)?;
+        let count = count.min(usize::try_from(size).unwrap_or(usize::MAX));
         bytes.truncate(count);
-        let is_whole = count < length || count as u64 >= input.metadata.length;
+        let is_whole = count < length || count as u64 >= size;
         let has_header =
             !matches!(format, SourceFormat::Csv(settings) if settings.columns.is_some());
         if count == 0 && has_header {

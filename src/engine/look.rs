@@ -91,7 +91,7 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         }
         Past::Nothing | Past::Unusable { .. } => None,
     };
-    let inputs = inputs.files.iter().map(|file| (file.name.clone(), file.size)).collect();
+    let inputs = inputs.files.iter().map(|file| (file.name.clone(), file.bytes())).collect();
     Ok(Outlook { decision, newest, refused, running, notes: all_notes, found, inputs })
 }
 

@@ -9,6 +9,8 @@
 
 mod ahead;
 
+mod comparison;
+
 mod decision;
 
 mod explain;
@@ -33,6 +35,8 @@ mod pipeline;
 
 mod plan;
 
+mod prefix;
+
 mod prepare;
 
 mod preview;
@@ -45,7 +49,14 @@ mod references;
 
 mod rejected;
 
+mod remembered;
+
 mod rewinding;
+
+mod round_survey;
+
+mod rollback;
+mod rounds;
 
 mod routes;
 
@@ -61,12 +72,15 @@ mod survey;
 
 mod tracking;
 
+mod transfer;
+
 mod worker;
 
 mod world;
 
 pub use crate::source::chunks::Chunks;
-pub use decision::{Decision, Found, InputFinding};
+pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
+pub use decision::{Decision, Found, InputFinding, News};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, outlook};
@@ -74,6 +88,9 @@ pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;
 pub use preview::{Preview, preview};
+pub use remembered::{Notation, compare_keys, show_state};
+pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
+pub use transfer::{Arrival, Arrived, Cargo, Exported, arrive, export};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, StopAfter, World};

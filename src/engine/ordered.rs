@@ -20,11 +20,12 @@ use super::tracking::Tracking;
 use super::worker::{Encoded, Piece, Product, encode_all};
 use super::world::World;
 use crate::checkpoint::{
-    CheckpointId, Counters, Draft, DraftSection, Form, Manifest, Phase, RunId, SpillEntry,
+    CheckpointId, Counters, Draft, DraftSection, Form, Manifest, Phase, Round, RunId, SpillEntry,
     StepEntry, Trigger,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
+use crate::observe::Event;
 use crate::record::{Gravity, Position};
 use crate::transform::{Drained, Flow, States};
 use std::sync::Arc;
@@ -34,7 +35,8 @@ use std::time::Duration;
 /// Everything that a barrier makes consistent.
 pub struct Ordered<'a> {
     world: &'a World,
-    job: &'a Job,
+    /// The job, with the outputs of its round.
+    pub job: &'a Job,
     /// The bound job.
     pub plan: &'a Plan,
     /// The inputs.
@@ -52,8 +54,12 @@ pub struct Ordered<'a> {
     drained: Option<Vec<Drained>>,
     tracking: Tracking<'a>,
     spills: Option<FolderSpills>,
-    /// Whether the job has just begun.
+    /// Whether the job, or a round of it, has just begun.
     pub is_new: bool,
+    /// Of an incremental job, which round it is in.
+    pub round: Option<Round>,
+    /// Whether the input that is read ends with a record that is not whole, and is left for the next round.
+    pub is_input_open: bool,
     /// When this run began, and how long those before it worked.
     started: Duration,
     millis_before: u64,
@@ -80,6 +86,8 @@ pub struct Identity {
     pub run_started_at_micros: i64,
     /// When the job first started: its `now()`.
     pub first_started_at_micros: i64,
+    /// Starts of other jobs whose state this one took over.
+    pub origins: Vec<RunId>,
 }
 
 /// What a run starts with: nothing, or what a checkpoint says.
@@ -98,6 +106,8 @@ pub struct Beginning {
     pub outputs: Outputs,
     /// Whether the outputs are still without their headers.
     pub is_new: bool,
+    /// Of an incremental job, which round it is in.
+    pub round: Option<Round>,
 }
 
 impl<'a> Ordered<'a> {
@@ -111,7 +121,8 @@ impl<'a> Ordered<'a> {
         spills: Option<FolderSpills>,
         beginning: Beginning,
     ) -> Self {
-        let Beginning { identity, position, counters, phase, states, outputs, is_new } = beginning;
+        let Beginning { identity, position, counters, phase, states, outputs, is_new, round } =
+            beginning;
         Ordered {
             world,
             job,
@@ -127,6 +138,8 @@ impl<'a> Ordered<'a> {
             tracking,
             spills,
             is_new,
+            round,
+            is_input_open: false,
             started: world.clock.monotonic(),
             millis_before: counters.active_millis,
             is_consistent: true,
@@ -145,6 +158,15 @@ impl<'a> Ordered<'a> {
     /// Whether this is a barrier: nothing failed half-way.
     pub fn is_consistent(&self) -> bool {
         self.is_consistent
+    }
+
+    /// What was counted in this round of the job; without rounds, since its first start.
+    pub fn counted(&self) -> Counters {
+        self.counters.since(&self.counted_before())
+    }
+
+    fn counted_before(&self) -> Counters {
+        self.round.as_ref().map_or_else(Counters::default, |round| round.before)
     }
 
     /// Input bytes before the position.
@@ -208,7 +230,7 @@ impl<'a> Ordered<'a> {
                 reject.write(&mut self.lines, std::path::Path::new(""), 0, 0);
             }
         }
-        self.outputs.append_rejects(&self.lines, encoded.rejects.len() as u64)?;
+        self.outputs.append_rejects(self.world, &self.lines, encoded.rejects.len() as u64)?;
         self.counters.records_written += encoded.written;
         self.counters.records_filtered += encoded.filtered.count;
         self.counters.records_rejected += encoded.rejects.len() as u64;
@@ -223,7 +245,7 @@ impl<'a> Ordered<'a> {
         let done = self.inputs.bytes_before(self.position);
         progress.bytes_done.store(done, Ordering::Relaxed);
         let Counters { records_read, records_written, records_filtered, records_rejected, .. } =
-            self.counters;
+            self.counted();
         progress.records_read.store(records_read, Ordering::Relaxed);
         progress.records_written.store(records_written, Ordering::Relaxed);
         progress.records_filtered.store(records_filtered, Ordering::Relaxed);
@@ -239,8 +261,9 @@ impl<'a> Ordered<'a> {
             return Err(Error::failed(message).with_hint("let it make shorter texts"));
         }
         let rejects = &encoded.rejects;
-        for (count, reject) in (self.counters.records_rejected + 1..).zip(rejects) {
-            let records = self.counters.records_read + reject.records;
+        let Counters { records_read, records_rejected, .. } = self.counted();
+        for (count, reject) in (records_rejected + 1..).zip(rejects) {
+            let records = records_read + reject.records;
             if reject.gravity == Gravity::Fail {
                 let place = self.place_of(reject);
                 let message = format!("stopped at a record: {place}{}", reject.reason);
@@ -256,7 +279,7 @@ impl<'a> Ordered<'a> {
 
     /// A percentage is checked once more when all records are known.
     pub fn check_rejects_at_end(&self) -> Result<()> {
-        let Counters { records_read, records_rejected, .. } = self.counters;
+        let Counters { records_read, records_rejected, .. } = self.counted();
         if is_over_limit_at_end(self.job.rejects.limit, records_rejected, records_read) {
             return Err(self.too_many(records_rejected, records_read, None));
         }
@@ -313,13 +336,22 @@ impl<'a> Ordered<'a> {
     pub fn end_input(&mut self) -> Result<()> {
         let source = self.position.source;
         let input = &self.inputs.files[source.0 as usize];
-        if self.position.offset != input.size {
+        let is_left_open = std::mem::take(&mut self.is_input_open);
+        if self.position.offset != input.size && !is_left_open {
             let (name, offset) = (input.name.display(), self.position.offset);
             let message = format!("`{name}` was read to {offset} of {} bytes", input.size);
             return Err(Error::internal(message));
         }
+        let left = input.length.saturating_sub(self.position.offset);
+        if self.job.is_incremental() && left > 0 {
+            let name = input.name.display();
+            let note = format!(
+                "the last {left} bytes of `{name}` are no whole record yet; a later run takes them"
+            );
+            self.world.observer.event(Event::Note(note));
+        }
         self.is_consistent = false;
-        self.tracking.end_input()?;
+        self.tracking.end_input(self.position)?;
         self.inputs.close(source);
         self.position = self.inputs.start_of(source.0 as usize + 1);
         self.barrier()
@@ -400,15 +432,14 @@ impl<'a> Ordered<'a> {
             return Ok(None);
         }
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
+        let is_forgotten = is_over && !self.job.is_incremental();
         let FrozenStates { steps, mut sections, spills } =
-            if is_over { FrozenStates::default() } else { self.freeze(parent)? };
-        let Identity { instance, run, run_started_at_micros, first_started_at_micros } =
+            if is_forgotten { FrozenStates::default() } else { self.freeze(parent)? };
+        let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
         self.counters.checkpoints += 1;
-        self.counters.bytes_read = self.bytes_done();
-        let worked = self.world.clock.monotonic().saturating_sub(self.started);
-        self.counters.active_millis =
-            self.millis_before + u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
+        self.counters.bytes_read = self.counted_before().bytes_read + self.bytes_done();
+        self.counters.active_millis = self.millis_before + self.millis_worked();
         let mut outputs = self.outputs.entries();
         // Finished outputs are not rewound any more.
         let tails = detach_tails(&mut outputs).filter(|_| !is_over);
@@ -432,9 +463,11 @@ impl<'a> Ordered<'a> {
             outputs,
             spills,
             spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
+            origins: self.identity.origins.clone(),
             earlier: self.outputs.earlier(),
             counters: self.counters,
             header: Some(self.inputs.names.clone()),
+            round: self.round.clone(),
         };
         // Last: what was handed out to be synced is not handed out again, so nothing may fail behind it.
         let mut syncs = self.outputs.syncs();
@@ -443,6 +476,11 @@ impl<'a> Ordered<'a> {
         }
         let parent = parent.filter(|_| sections.iter().any(|one| one.form == Form::Delta));
         Ok(Some((Draft { manifest, sections, parent }, syncs)))
+    }
+
+    fn millis_worked(&self) -> u64 {
+        let worked = self.world.clock.monotonic().saturating_sub(self.started);
+        u64::try_from(worked.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The outputs of the sinks and the records in them.

@@ -28,6 +28,19 @@ pub struct OutputPlan {
     pub overwrite: bool,
     /// Which output it is.
     pub place: Place,
+    /// How it takes what a round of the job brings.
+    pub taking: Taking,
+}
+
+/// How an output takes what a round of an incremental job brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    /// It is made anew, and replaces what is there. Without rounds all are.
+    Whole,
+    /// It is appended to what the round before published.
+    Appended,
+    /// It is a file of its own, and there is none where nothing came.
+    Part,
 }
 
 /// Which output it is.
@@ -62,16 +75,24 @@ impl Permission {
 /// only known from the records.
 pub fn planned(job: &Job) -> Vec<OutputPlan> {
     let mut plans = Vec::new();
+    let taking = |per_run: bool, appends: bool| match (per_run, appends) {
+        (true, _) => Taking::Part,
+        (false, true) => Taking::Appended,
+        (false, false) => Taking::Whole,
+    };
     for (index, sink) in job.sinks.iter().enumerate() {
         if let Target::File(target) = &sink.target {
             let (role, target, place) = (sink.name.clone(), target.clone(), Place::Sink(index));
-            plans.push(OutputPlan { role, target, overwrite: sink.overwrite, place });
+            let taking = taking(sink.per_run, job.appends());
+            plans.push(OutputPlan { role, target, overwrite: sink.overwrite, place, taking });
         }
     }
     if let Some(target) = &job.rejects.path {
         let overwrite = job.sinks.iter().all(|sink| sink.overwrite);
-        let (role, target) = (REJECTS.to_owned(), target.clone());
-        plans.push(OutputPlan { role, target, overwrite, place: Place::Rejects });
+        let (role, target, place) = (REJECTS.to_owned(), target.clone(), Place::Rejects);
+        // What was rejected of earlier rounds is not rejected again.
+        let taking = taking(job.rejects.per_run, job.is_incremental());
+        plans.push(OutputPlan { role, target, overwrite, place, taking });
     }
     plans
 }
@@ -82,7 +103,8 @@ pub fn partition(job: &Job, sink: usize, name: PartitionName) -> Option<OutputPl
     let Target::Partitions(partitions) = &settings.target else { return None };
     let role = format!("{}/{}", settings.name, name.as_str());
     let (target, overwrite) = (partitions.path.path(&name), settings.overwrite);
-    Some(OutputPlan { role, target, overwrite, place: Place::Partition(sink, name) })
+    let (place, taking) = (Place::Partition(sink, name), Taking::Whole);
+    Some(OutputPlan { role, target, overwrite, place, taking })
 }
 
 /// All outputs that a job and a checkpoint of it name, each with what the checkpoint says of it.
@@ -125,6 +147,16 @@ impl OutputPlan {
         matches!(self.place, Place::Partition(..))
     }
 
+    /// Whether each round of the job has its own.
+    pub fn is_of_round(&self, job: &Job) -> bool {
+        match &self.place {
+            Place::Sink(index) | Place::Partition(index, _) => {
+                job.sinks.get(*index).is_some_and(|sink| sink.per_run)
+            }
+            Place::Rejects => job.rejects.per_run,
+        }
+    }
+
     /// Checks that the output can be made, and says what publishing may do with a file that stands there: it is replaced
     /// only where an earlier start of this job made it (`past` are the outputs of that), or the user wants it.
     pub fn check(
@@ -139,6 +171,29 @@ impl OutputPlan {
         let entry = past.iter().find(|entry| entry.name == self.role);
         let standings: Vec<Standing> = entry.map(standings).unwrap_or_default();
         self.permission(world, occupant, &standings, overwrite)
+    }
+
+    /// The same for an output that goes on with what the round before published: that must be there as it was.
+    pub fn check_extended(
+        &self,
+        world: &World,
+        inputs: &[(PathBuf, Metadata)],
+        base: Standing,
+    ) -> Result<Permission> {
+        let occupant = sink::check_target(&*world.storage, &self.name("check"), inputs)?;
+        match self.permission(world, occupant, &[base], false) {
+            Ok(permission) if permission.ours.is_some() => Ok(permission),
+            _ => Err(self.not_as_left()),
+        }
+    }
+
+    /// That what the round before published is not there any more as it was.
+    pub fn not_as_left(&self) -> Error {
+        let target = self.target.display();
+        let message = format!("cannot append to `{target}`: it is not as the run before left it");
+        Error::refused(message).with_hint(
+            "put it back as it was, or start over with `--fresh`; where others take it away, let each run write its own: `part-{run}.csv`",
+        )
     }
 
     /// The same for a partition, whose folder may be missing; `standings` is what an earlier start may have left there.
@@ -209,6 +264,14 @@ pub fn standings(entry: &OutputEntry) -> Vec<Standing> {
     [Some(written), entry.ours].into_iter().flatten().collect()
 }
 
+/// Whether nothing was written yet of an output that is only made when something comes, as a checkpoint says.
+pub fn is_untouched(plan: &OutputPlan, entry: &OutputEntry) -> bool {
+    match entry.extends {
+        Some(base) => base.length == entry.length,
+        None => plan.taking == Taking::Part && entry.length == 0,
+    }
+}
+
 /// The mark that a checkpoint carries for an output that is being written.
 pub fn mark_of(entry: &OutputEntry) -> Result<Mark> {
     if entry.tail.len() as u64 != sink::tail_length(entry.length) {
@@ -230,6 +293,9 @@ pub struct Output {
     stage: Stage,
     /// What publishing does with a file of the final name.
     permission: Permission,
+    taking: Taking,
+    /// What it begins with.
+    extends: Option<Standing>,
     records: u64,
     /// How much of it is known to be durable.
     length_synced: u64,
@@ -259,8 +325,28 @@ pub struct Unsynced {
 impl Output {
     /// An output that is not made before [`Output::open`].
     pub fn planned(plan: &OutputPlan, instance: &str, permission: Permission) -> Output {
-        let (role, stage) = (plan.role.clone(), Stage::Planned(plan.name(instance)));
-        Output { role, stage, permission, records: 0, length_synced: 0, name_is_synced: false }
+        let (role, taking) = (plan.role.clone(), plan.taking);
+        let stage = Stage::Planned(plan.name(instance));
+        let (extends, records, length_synced, name_is_synced) = (None, 0, 0, false);
+        Output { role, stage, permission, taking, extends, records, length_synced, name_is_synced }
+    }
+
+    /// The same output, which begins with what the round before published, so many records.
+    pub fn extending(self, extends: Option<Standing>, records: u64) -> Output {
+        Output { extends, records, ..self }
+    }
+
+    /// An output that has its final name already, as a checkpoint says.
+    pub fn published(plan: &OutputPlan, instance: &str, entry: &OutputEntry) -> Output {
+        let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
+        let permission = Permission { existing, ours: entry.ours };
+        let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };
+        Output {
+            stage: Stage::Closed(plan.name(instance), mark),
+            length_synced: entry.length,
+            name_is_synced: true,
+            ..Output::planned(plan, instance, permission).extending(entry.extends, entry.records)
+        }
     }
 
     /// An output that was cut back to a checkpoint, which knows so many records in it.
@@ -273,8 +359,14 @@ impl Output {
         let length_synced = staged.length();
         // The checkpoint of an empty output was saved before its file was made.
         let name_is_synced = length_synced > 0;
-        let (role, stage) = (plan.role.clone(), Stage::Open(staged));
-        Output { role, stage, permission, records, length_synced, name_is_synced }
+        let (role, stage, taking) = (plan.role.clone(), Stage::Open(staged), plan.taking);
+        let extends = None;
+        Output { role, stage, permission, taking, extends, records, length_synced, name_is_synced }
+    }
+
+    /// Whether its file is made before anything comes.
+    pub fn is_made_at_once(&self) -> bool {
+        self.taking != Taking::Part && self.extends.is_none()
     }
 
     /// What checkpoints call it.
@@ -294,7 +386,12 @@ impl Output {
     pub fn open(&mut self, world: &World) -> Result<()> {
         let storage = &*world.storage;
         self.stage = Stage::Open(match &self.stage {
-            Stage::Planned(name) => StagedFile::create(storage, name.clone())?,
+            Stage::Planned(name) => match self.extends {
+                Some(Standing { length, crc }) => {
+                    StagedFile::extending(storage, name, length, crc)?
+                }
+                None => StagedFile::create(storage, name.clone())?,
+            },
             Stage::Closed(name, mark) => StagedFile::reopen(storage, name.clone(), mark)?,
             Stage::Open(_) => return Ok(()),
         });
@@ -337,7 +434,7 @@ impl Output {
     /// Bytes so far.
     pub fn length(&self) -> u64 {
         match &self.stage {
-            Stage::Planned(_) => 0,
+            Stage::Planned(_) => self.extends.map_or(0, |base| base.length),
             Stage::Open(staged) => staged.length(),
             Stage::Closed(_, mark) => mark.length,
         }
@@ -356,7 +453,10 @@ impl Output {
     /// How far it has come.
     pub fn mark(&self) -> Mark {
         match &self.stage {
-            Stage::Planned(_) => Mark::default(),
+            Stage::Planned(_) => match self.extends {
+                Some(Standing { length, crc }) => Mark { length, crc, tail: Vec::new() },
+                None => Mark::default(),
+            },
             Stage::Open(staged) => staged.mark(),
             Stage::Closed(_, mark) => mark.clone(),
         }
@@ -368,8 +468,8 @@ impl Output {
         let target = self.name().target.to_string_lossy().into_owned();
         let Permission { existing, ours } = self.permission;
         let replaces = existing == Existing::Replace;
-        let (name, records) = (self.role.clone(), self.records);
-        OutputEntry { name, target, length, crc, tail, records, replaces, ours }
+        let (name, records, extends) = (self.role.clone(), self.records, self.extends);
+        OutputEntry { name, target, length, crc, tail, records, replaces, ours, extends }
     }
 
     /// Where it goes and what it holds.

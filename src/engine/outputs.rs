@@ -1,6 +1,6 @@
 //! The outputs of a run together: sinks, their partitions and the file of rejects, staged, marked at barriers, published.
 
-use super::output::{Output, OutputPlan, Place, known};
+use super::output::{Output, OutputPlan, Place, is_untouched, known};
 use super::partitions::{Admission, Partitions};
 use super::routes::Part;
 use super::summary::Written;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::job::{Job, SinkSettings};
 use crate::sink::settings::Target;
 use crate::sink::{self, Mark, PartitionName, Publication};
-use crate::storage::{Existing, File};
+use crate::storage::{Existing, File, Storage};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
@@ -18,6 +18,8 @@ use std::sync::{Arc, PoisonError};
 #[derive(Debug)]
 pub struct Outputs {
     sinks: Vec<Sink>,
+    /// What stands before the first record of each.
+    headers: Vec<Vec<u8>>,
     rejects: Option<Output>,
     admission: Admission,
 }
@@ -81,25 +83,25 @@ impl Outputs {
             }
         }
         let sinks = sinks.into_iter().map(|sink| sink.expect("every file is planned"));
-        Ok(Outputs { sinks: sinks.collect(), rejects, admission })
+        Ok(Outputs { sinks: sinks.collect(), headers: Vec::new(), rejects, admission })
     }
 
     /// Makes those staged files that are not there yet, except partitions, and writes what stands before the first
     /// record. A checkpoint must name the job's id before: a staged file of which nobody knows would stay for ever.
     pub fn open(&mut self, world: &World, headers: Vec<Vec<u8>>) -> Result<()> {
-        for (sink, header) in self.sinks.iter_mut().zip(headers) {
+        for (sink, header) in self.sinks.iter_mut().zip(&headers) {
             match sink {
-                Sink::File(output) => {
-                    output.open(world)?;
-                    if output.length() == 0 {
-                        output.staged().append(&header, None)?;
-                    }
-                }
-                Sink::Partitions(partitions) => partitions.set_header(header),
-                Sink::Stdout => print(world, &header)?,
+                Sink::File(output) if output.is_made_at_once() => open(world, output, header)?,
+                Sink::File(_) => {}
+                Sink::Partitions(partitions) => partitions.set_header(header.clone()),
+                Sink::Stdout => print(world, header)?,
             }
         }
-        self.rejects.iter_mut().try_for_each(|output| output.open(world))
+        self.headers = headers;
+        match &mut self.rejects {
+            Some(output) if output.is_made_at_once() => output.open(world),
+            _ => Ok(()),
+        }
     }
 
     /// Makes room for partitions that are new in these parts; all or none of them.
@@ -125,7 +127,9 @@ impl Outputs {
     /// Appends to a sink, or to a partition that was admitted.
     pub fn append(&mut self, world: &World, part: &Part) -> Result<()> {
         match &mut self.sinks[part.sink] {
+            Sink::File(_) if part.bytes.is_empty() => Ok(()),
             Sink::File(output) => {
+                open(world, output, &self.headers[part.sink])?;
                 output.count(part.records);
                 output.staged().append(&part.bytes, Some(&part.digest))
             }
@@ -135,13 +139,14 @@ impl Outputs {
     }
 
     /// Appends to the file of rejects, where there is one.
-    pub fn append_rejects(&mut self, bytes: &[u8], records: u64) -> Result<()> {
+    pub fn append_rejects(&mut self, world: &World, bytes: &[u8], records: u64) -> Result<()> {
         match &mut self.rejects {
-            Some(output) => {
+            Some(output) if !bytes.is_empty() => {
+                output.open(world)?;
                 output.count(records);
                 output.staged().append(bytes, None)
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -208,19 +213,30 @@ impl Outputs {
         let storage = &*world.storage;
         for sink in &mut self.sinks {
             match sink {
-                Sink::File(output) => {
-                    let existing = output.existing();
-                    output.staged().publish(storage, existing)?;
-                }
+                Sink::File(output) => publish(storage, output)?,
                 Sink::Partitions(partitions) => partitions.publish(world)?,
                 Sink::Stdout => {}
             }
         }
-        self.rejects.iter_mut().try_for_each(|output| {
-            let existing = output.existing();
-            output.staged().publish(storage, existing)
-        })
+        self.rejects.iter_mut().try_for_each(|output| publish(storage, output))
     }
+}
+
+/// Opens an output, and makes it where it is not there yet.
+fn open(world: &World, output: &mut Output, header: &[u8]) -> Result<()> {
+    if !output.is_open() {
+        output.open(world)?;
+    }
+    if output.length() == 0 { output.staged().append(header, None) } else { Ok(()) }
+}
+
+/// Gives an output its final name; one that was not made has nothing new.
+fn publish(storage: &dyn Storage, output: &mut Output) -> Result<()> {
+    if output.is_planned() {
+        return Ok(());
+    }
+    let existing = output.existing();
+    output.staged().publish(storage, existing)
 }
 
 fn print(world: &World, bytes: &[u8]) -> Result<()> {
@@ -250,6 +266,9 @@ pub fn publish_again(
 ) -> Result<()> {
     for (plan, entry) in known(job, entries)? {
         let entry = entry.ok_or_else(|| lost(&plan))?;
+        if is_untouched(&plan, entry) {
+            continue;
+        }
         let replaces = entry.replaces || overwrite || plan.overwrite;
         let existing = if replaces { Existing::Replace } else { Existing::Keep };
         let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };

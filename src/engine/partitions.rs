@@ -349,8 +349,9 @@ mod tests {
         let bytes = usize::try_from(tail_length(length)).expect("less than a block");
         let tail = name.bytes().cycle().take(bytes).collect();
         let target = String::new();
-        let (crc, records, replaces, ours) = (0, 1, false, None);
-        OutputEntry { name: name.to_owned(), target, length, crc, tail, records, replaces, ours }
+        let (name, crc, records, replaces, ours) = (name.to_owned(), 0, 1, false, None);
+        let extends = None;
+        OutputEntry { name, target, length, crc, tail, records, replaces, ours, extends }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::saver::Saver;
 use super::schedule::{Happened, Schedule, Verdict};
 use super::summary::{Outcome, Summary};
 use super::tracking::Tracking;
-use super::worker::Worker;
+use super::worker::{Chunk, Worker};
 use super::world::{RunOptions, World};
 use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
@@ -44,7 +44,8 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
     };
-    let Ready { plan, inputs, beginning, known, store, spills, resumed } = *ready;
+    let Ready { job, plan, inputs, beginning, known, store, spills, resumed } = *ready;
+    let job = &job;
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
@@ -53,10 +54,15 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
         let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
-        let ended = work(&mut ordered, &mut schedule, options, world);
-        if schedule.settle(&mut ordered, ended)? == Ending::Complete {
-            recheck.finish()?;
-            publish(&mut ordered, &mut schedule)?;
+        if ordered.phase == Phase::Publishing {
+            // An earlier run wrote all, and the outputs have their names: only that is to be said.
+            schedule.finish_done(&mut ordered)?;
+        } else {
+            let ended = work(&mut ordered, &mut schedule, options, world);
+            if schedule.settle(&mut ordered, ended)? == Ending::Complete {
+                recheck.finish()?;
+                publish(&mut ordered, &mut schedule)?;
+            }
         }
         let summary = Summary { resumed, ..schedule.summary(&ordered) };
         Ok(match schedule.stopped_by {
@@ -115,7 +121,7 @@ fn read(
     options: &RunOptions,
     world: &World,
 ) -> Result<Ending> {
-    if ordered.is_full() {
+    if ordered.is_full() && !ordered.job.is_incremental() {
         return Ok(Ending::Complete);
     }
     let (plan, inputs) = (ordered.plan, ordered.inputs);
@@ -166,7 +172,12 @@ fn apply_all(
         }
         // Where the guess was wrong, now the start is known.
         let (start, records_max) = (ordered.position.offset, schedule.records_left(ordered));
-        let chunk = redo.exactly(task, processed?, start, records_max)?;
+        let processed = processed?;
+        let chunk = match ordered.is_input_open {
+            true => Chunk::empty(start),
+            false => redo.exactly(task, processed, start, records_max)?,
+        };
+        ordered.is_input_open |= chunk.is_open;
         for piece in chunk.pieces {
             let happened = piece.happened;
             if ordered.apply(piece)? != Flow::Open {

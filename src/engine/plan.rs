@@ -45,6 +45,8 @@ pub struct Plan {
     pub routes: Routes,
     /// Where states put what they have no room for; in memory, unless a run says otherwise.
     pub spills: Arc<dyn Spills>,
+    /// Whether a record that the end of an input leaves open is not read: the input may still grow.
+    pub leaves_open: bool,
     /// How many bytes each state that spills holds in memory at most.
     pub memory: Option<u64>,
     /// The predicate of `checkpoint.when` and the slots that it reads.
@@ -98,10 +100,15 @@ impl Plan {
         {
             decoder = decoder.with_known_keys(keys);
         }
+        if job.is_incremental() {
+            decoder = decoder.leaving_open();
+        }
+        chain.gives_from = job.gives_from();
+        let leaves_open = job.is_incremental();
         let rewriter = Decoder::new(&SourceFormat::Jsonl, 0, &slots);
         let spills = Arc::new(MemorySpills::default());
         let memory = share_of_memory(job, &chain);
-        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, memory, when })
+        Ok(Plan { slots, chain, decoder, rewriter, routes, spills, leaves_open, memory, when })
     }
 
     /// Nothing let go yet; where the chain can end the run early, what is let go is remembered row by row.

@@ -11,12 +11,13 @@ use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::rewinding::{
     check_leftover_partitions, patterns, rewind_all, sweep_partitions, tell_leftovers,
 };
+use super::rounds::{next_output, nothing_new};
 use super::spills::FolderSpills;
 use super::survey::{Restored, Survey, survey};
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
-    Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, RunId, SaveError, Sequence,
-    Store, Trigger,
+    Checkpoint, Counters, Folder, FreshStart, Loaded, Manifest, Phase, Round, RunId, SaveError,
+    Sequence, Store, Trigger,
 };
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -24,7 +25,7 @@ use crate::job::diff::{Change, ChangeClass, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::{PathPattern, discard, refuse_other_writers};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,6 +40,8 @@ pub enum Prepared {
 
 /// A run that can begin.
 pub struct Ready {
+    /// The job; of an incremental one with the outputs of the round.
+    pub job: Job,
     /// The bound job.
     pub plan: Plan,
     /// Its inputs.
@@ -67,11 +70,14 @@ pub struct Resumed {
 /// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
 /// left-over temporary files.
 pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Prepared> {
+    if let Some(manifest) = nothing_new(job, options, world)? {
+        return Ok(Prepared::Finished(Box::new(manifest)));
+    }
     if job.is_to_stdout() {
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         let survey = survey(job, command, options, world, nothing(), 0)?;
         tell_notes(world, &survey.inputs.notes);
-        return start(job, options, world, survey, None);
+        return start(options, world, survey, None);
     }
     let has_past = match folder(job, world, options.trust())? {
         Some(folder) => !folder.list()?.is_empty(),
@@ -88,11 +94,15 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     tell_durability(job, world);
     let loaded = store.load()?;
     store.sweep_spills(&loaded)?;
+    if options.start == StartMode::Fresh {
+        store.check_no_savepoints()?;
+    }
     for refused in &loaded.refused {
         let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
         world.observer.event(Event::Refused { file, reason });
     }
     if let Some(newest) = &loaded.newest
+        && newest.manifest.round.is_none()
         && options.start == StartMode::Resume
         && is_only_to_publish(job, &newest.manifest)
     {
@@ -103,19 +113,21 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let mut survey = survey(job, command, options, world, loaded, checkpoints)?;
     tell_notes(world, &survey.inputs.notes);
     let decision = decide(&mut survey.facts);
-    if let (Decision::Resume | Decision::Publish | Decision::Finished, Past::Checkpoint(found)) =
-        (&decision, &survey.facts.past)
+    if let (false, Past::Checkpoint(found)) =
+        (matches!(decision, Decision::Start | Decision::Refuse(_)), &survey.facts.past)
     {
         notes(found).iter().for_each(|note| tell(world, note));
     }
     match decision {
         Decision::Refuse(error) => Err(error),
-        Decision::Start => start(job, options, world, survey, Some(store)),
-        Decision::Resume => resume(job, options, world, survey, store),
+        Decision::Start => start(options, world, survey, Some(store)),
+        Decision::Resume => resume(options, world, survey, store),
+        Decision::TakeNew => begin_round(options, world, survey, store),
+        Decision::Publish if survey.round.is_some() => publish_round(options, world, survey, store),
         Decision::Publish => publish(job, options, world, newest(survey).manifest, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
-            if checkpoints > 1 {
+            if manifest.round.is_none() && !store.is_tidy(1)? {
                 // An earlier run was stopped before it could delete what is no longer needed.
                 save_done(&mut store, &manifest)?;
             }
@@ -169,15 +181,18 @@ fn newest(survey: Survey) -> Restored {
     survey.newest.expect("a decision to go on rests on a checkpoint")
 }
 
+fn newest_of(survey: &Survey) -> &Restored {
+    survey.newest.as_ref().expect("a decision to go on rests on a checkpoint")
+}
+
 /// Begins with the first record.
 fn start(
-    job: &Job,
     options: &RunOptions,
     world: &World,
     survey: Survey,
     mut store: Option<Store>,
 ) -> Result<Prepared> {
-    let Survey { inputs, past, .. } = survey;
+    let Survey { job, round, inputs, past, .. } = survey;
     // Of a run that cannot be resumed nobody knows the id later: what a killed one left must be found by its name.
     let instance = match store {
         Some(_) => RunId::random(&*world.clock),
@@ -189,7 +204,7 @@ fn start(
     let overwrite = options.overwrite || store.is_none();
     let mut outputs = Vec::new();
     let name = instance.to_string();
-    for plan in planned(job) {
+    for plan in planned(&job) {
         refuse_other_writers(&*world.storage, &plan.name(&name))?;
         tell_leftovers(world, &plan.name(&name), past.as_ref())?;
         let permission = plan.check(world, &name, &known, &ours, overwrite || plan.overwrite)?;
@@ -199,33 +214,35 @@ fn start(
         let output = Output::planned(&plan, &name, permission);
         outputs.push((plan, output));
     }
-    check_leftover_partitions(job, world, past.as_ref())?;
+    check_leftover_partitions(&job, world, past.as_ref())?;
     let earlier = past.as_ref().map(earlier).unwrap_or_default();
     let admission = Admission::new(name, known, overwrite, earlier);
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
-        give_up(job, world, store, past.as_ref())?;
+        give_up(&job, world, store, past.as_ref())?;
     }
     // `now()` was bound to another moment when the job was looked at.
-    let mut plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
-    let spills = store.as_ref().map(|store| lend_spills(world, &mut plan, store, instance));
+    let mut plan = Plan::bind(&job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
+    let spills = store.as_ref().map(|store| lend_spills(world, &mut plan, store, vec![instance]));
     let beginning = Beginning {
         identity: Identity {
             instance,
             run: instance,
             run_started_at_micros: now,
             first_started_at_micros: now,
+            origins: Vec::new(),
         },
         position: inputs.start_of(0),
         counters: Counters::default(),
         phase: Phase::Reading,
         states: plan.chain.new_states(),
-        outputs: Outputs::new(job, outputs, admission)?,
+        outputs: Outputs::new(&job, outputs, admission)?,
         is_new: true,
+        round: round.map(|round| Round { started_at_micros: now, ..round }),
     };
     show_totals(world, &inputs, 0);
-    let ready = Ready { plan, inputs, beginning, known: None, store, spills, resumed: None };
+    let ready = Ready { job, plan, inputs, beginning, known: None, store, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -241,26 +258,21 @@ fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>)
 }
 
 /// Goes on from a checkpoint: now, with every check passed, the outputs are cut.
-fn resume(
-    job: &Job,
-    options: &RunOptions,
-    world: &World,
-    survey: Survey,
-    store: Store,
-) -> Result<Prepared> {
+fn resume(options: &RunOptions, world: &World, survey: Survey, store: Store) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
-    let Survey { inputs, mut plan, .. } = Survey { newest: None, ..survey };
+    let Survey { job, inputs, mut plan, .. } = Survey { newest: None, ..survey };
     let Restored { manifest, sequence, states, outputs } = restored;
-    let instance = manifest.instance.to_string();
+    let (instance, starts) = (manifest.instance.to_string(), manifest.starts());
     let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
     let staged = opened.iter().map(|(_, output)| output.name().staged.clone()).collect();
-    sweep_partitions(job, world, &instance, &staged)?;
+    sweep_partitions(&job, world, &instance, &staged)?;
     let (earlier, known) = (earlier_of(&manifest.earlier), inputs.known());
     let admission = Admission::new(instance, known, options.overwrite, earlier);
     let now = world.clock.wall_micros();
     let mut counters = manifest.counters;
     counters.resumes += 1;
-    let records = counters.records_read;
+    let before = manifest.round.as_ref().map_or(0, |round| round.before.records_read);
+    let records = counters.records_read - before.min(counters.records_read);
     let bytes = inputs.bytes_before(manifest.position);
     let bytes_total = inputs.bytes_total();
     world.progress.records_resumed.store(records, Ordering::Relaxed);
@@ -272,26 +284,88 @@ fn resume(
             run: RunId::random(&*world.clock),
             run_started_at_micros: now,
             first_started_at_micros: manifest.first_started_at_micros,
+            origins: manifest.origins,
         },
         position: manifest.position,
         counters,
         phase: manifest.phase,
         states,
-        outputs: Outputs::new(job, opened, admission)?,
+        outputs: Outputs::new(&job, opened, admission)?,
         is_new: false,
+        round: manifest.round,
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
     let resumed = Some(Resumed { sequence, records });
-    let spills = Some(lend_spills(world, &mut plan, &store, manifest.instance));
+    let spills = Some(lend_spills(world, &mut plan, &store, starts));
     let (known, store) = (Some(known), Some(store));
-    let ready = Ready { plan, inputs, beginning, known, store, spills, resumed };
+    let ready = Ready { job, plan, inputs, beginning, known, store, spills, resumed };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
+/// Begins the next round with what is new of the inputs, and all that the steps remember. Nothing is changed before its
+/// first checkpoint but what no checkpoint knows of.
+fn begin_round(
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    store: Store,
+) -> Result<Prepared> {
+    let restored = survey.newest.expect("a decision to go on rests on a checkpoint");
+    let Survey { job, round, known, inputs, mut plan, .. } = Survey { newest: None, ..survey };
+    let Restored { manifest, states, .. } = restored;
+    let instance = manifest.instance.to_string();
+    let mut outputs = Vec::new();
+    for plan in planned(&job) {
+        let (inputs, past) = (inputs.known(), &manifest.outputs);
+        let next = next_output(&plan, world, &inputs, past, options.overwrite)?;
+        let (permission, extends, records) = next;
+        refuse_other_writers(&*world.storage, &plan.name(&instance))?;
+        discard(&*world.storage, &plan.name(&instance))?;
+        let output = Output::planned(&plan, &instance, permission);
+        outputs.push((plan, output.extending(extends, records)));
+    }
+    sweep_partitions(&job, world, &instance, &BTreeSet::new())?;
+    let admission = Admission::new(instance, inputs.known(), options.overwrite, BTreeMap::new());
+    show_totals(world, &inputs, 0);
+    let beginning = Beginning {
+        identity: Identity {
+            instance: manifest.instance,
+            run: RunId::random(&*world.clock),
+            run_started_at_micros: world.clock.wall_micros(),
+            first_started_at_micros: manifest.first_started_at_micros,
+            origins: manifest.origins.clone(),
+        },
+        position: inputs.start_of(0),
+        counters: manifest.counters,
+        phase: Phase::Reading,
+        states,
+        outputs: Outputs::new(&job, outputs, admission)?,
+        is_new: true,
+        round,
+    };
+    let spills = Some(lend_spills(world, &mut plan, &store, manifest.starts()));
+    let store = Some(store);
+    let ready = Ready { job, plan, inputs, beginning, known, store, spills, resumed: None };
+    Ok(Prepared::Ready(Box::new(ready)))
+}
+
+/// Finishes publishing a round, which an earlier run began; what the steps remember is kept for the next one.
+fn publish_round(
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    store: Store,
+) -> Result<Prepared> {
+    let manifest = &newest_of(&survey).manifest;
+    let (instance, outputs) = (manifest.instance.to_string(), &manifest.outputs);
+    publish_again(&survey.job, world, &instance, outputs, options.overwrite)?;
+    resume(options, world, survey, store)
+}
+
 /// From now on the states of a plan put their spills into the job's folder.
-fn lend_spills(world: &World, plan: &mut Plan, store: &Store, instance: RunId) -> FolderSpills {
+fn lend_spills(world: &World, plan: &mut Plan, store: &Store, starts: Vec<RunId>) -> FolderSpills {
     let number_max = store.spill_number_max();
-    let spills = FolderSpills::new(world, store.folder().clone(), instance, number_max);
+    let spills = FolderSpills::new(world, store.folder().clone(), starts, number_max);
     plan.spills = Arc::new(spills.clone());
     spills
 }

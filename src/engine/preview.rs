@@ -12,6 +12,7 @@ use crate::job::{Job, SinkSettings, Wanted};
 use crate::record::{CsvDialect, DataType, Position};
 use crate::sink::settings::Target;
 use crate::source::chunks::Chunks;
+use crate::source::settings::Mode;
 use crate::transform::{Flow, States};
 
 /// The first records, as text.
@@ -49,9 +50,12 @@ pub fn preview(job: &Job, records: u64, world: &World) -> Result<Preview> {
         wanted: Wanted::All,
         columns: None,
         target: Target::Stdout,
+        per_run: false,
         format: FORMAT,
         overwrite: false,
     }];
+    // All inputs, and what steps hold at the end, too.
+    job.source.mode = Mode::Batch;
     let storage = &*world.storage;
     let paths = Inputs::discover(&job, storage)?;
     let inputs = Inputs::open(&job, storage, &paths)?;

@@ -53,7 +53,8 @@ struct State {
 /// All chunks from a position on, in order.
 #[derive(Debug, Clone)]
 struct Tasks {
-    sizes: Vec<u64>,
+    /// Of each input, where its first record starts, and where it ends.
+    extents: Vec<(u64, u64)>,
     chunks: Chunks,
     source: usize,
     number: ChunkNumber,
@@ -65,7 +66,7 @@ impl Queue {
     /// The chunks from a position on.
     pub fn new(inputs: &Inputs, position: Position, chunks: Chunks, window: u64) -> Queue {
         let tasks = Tasks {
-            sizes: inputs.files.iter().map(|file| file.size).collect(),
+            extents: inputs.files.iter().map(|file| (file.from.offset, file.size)).collect(),
             chunks,
             source: position.source.0 as usize,
             number: chunks.number_at(position.offset),
@@ -144,12 +145,13 @@ impl Iterator for Tasks {
 
     fn next(&mut self) -> Option<Task> {
         let size = loop {
-            let size = *self.sizes.get(self.source)?;
+            let (_, size) = *self.extents.get(self.source)?;
             if self.chunks.range(self.number).start < size {
                 break size;
             }
-            (self.source, self.number, self.start) =
-                (self.source + 1, ChunkNumber(0), Start::Guess);
+            self.source += 1;
+            let (start, _) = *self.extents.get(self.source)?;
+            (self.number, self.start) = (self.chunks.number_at(start), Start::Exact(start));
         };
         let task = Task {
             ticket: self.ticket,

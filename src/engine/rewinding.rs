@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::sink::settings::Target;
 use crate::sink::{
-    Inspected, Mark, PathPattern, StagedName, discard_staged, is_staged_by, leftovers,
+    Inspected, Mark, PathPattern, StagedName, discard, discard_staged, is_staged_by, leftovers,
     refuse_writers_of,
 };
 use std::collections::BTreeSet;
@@ -31,8 +31,9 @@ pub fn rewind_all(
     for RestoredOutput { plan, past } in outputs {
         let overwrite = options.overwrite || plan.overwrite;
         let output = match past {
-            OutputPast::Written { inspected, records, permission } => {
-                rewind(world, &plan, inspected, permission.widened(overwrite), records)?
+            OutputPast::Written { inspected, records, permission, extends } => {
+                let permission = permission.widened(overwrite);
+                rewind(world, &plan, inspected, permission, records)?.extending(extends, records)
             }
             OutputPast::Partition { mark, records, permission } => {
                 let inspected = inspect_again(world, &plan, instance, &mark)?;
@@ -41,9 +42,12 @@ pub fn rewind_all(
                 output.close();
                 output
             }
-            OutputPast::Blank { permission } => {
-                Output::planned(&plan, instance, permission.widened(overwrite))
+            OutputPast::Blank { records, permission, extends } => {
+                discard(&*world.storage, &plan.name(instance))?;
+                let output = Output::planned(&plan, instance, permission.widened(overwrite));
+                output.extending(extends, records)
             }
+            OutputPast::Published(entry) => Output::published(&plan, instance, &entry),
             OutputPast::New => {
                 let permission = plan.check(world, instance, &inputs.known(), &[], overwrite)?;
                 Output::planned(&plan, instance, permission)

@@ -8,14 +8,16 @@
 //! 2. [`Store::save`]: temporary file, sync, rename, sync of the folder: the previous checkpoint counts until the last of
 //!    these returned, then the new one does;
 //! 3. announce;
-//! 4. retention deletes older ones.
+//! 4. make it a savepoint, where somebody asked for that;
+//! 5. retention deletes older ones.
 //!
 //! So a durable checkpoint refers only to durable output bytes.
 
 use super::outputs::Syncs;
 use super::world::World;
 use crate::checkpoint::{
-    CheckpointId, Content, Draft, DraftSection, Form, Phase, SaveError, Store, Trigger,
+    CheckpointId, Content, Draft, DraftSection, Folder, Form, Phase, SaveError, Saved, Savepoint,
+    SavepointName, Store, Trigger,
 };
 use crate::error::{Error, Result};
 use crate::observe::Event;
@@ -35,6 +37,7 @@ pub struct Saver<'scope> {
     requests: SyncSender<Request>,
     results: Receiver<Completed>,
     thread: ScopedJoinHandle<'scope, Store>,
+    folder: Folder,
     is_busy: bool,
     /// Of the checkpoint in flight: whether nobody wants it any more.
     given_up: Arc<AtomicBool>,
@@ -66,6 +69,8 @@ struct Request {
     checkpoint: Draft,
     syncs: Syncs,
     given_up: Arc<AtomicBool>,
+    /// What it shall be called.
+    names: Vec<SavepointName>,
 }
 
 /// What became of a checkpoint.
@@ -107,8 +112,9 @@ impl<'scope> Saver<'scope> {
     ) -> Self {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
+        let folder = store.folder().clone();
         let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, is_busy: false, given_up: Arc::default() }
+        Saver { requests, results, thread, folder, is_busy: false, given_up: Arc::default() }
     }
 
     /// Whether a checkpoint is in flight.
@@ -121,7 +127,13 @@ impl<'scope> Saver<'scope> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
         self.given_up = Arc::default();
         let given_up = Arc::clone(&self.given_up);
-        self.requests.send(Request { checkpoint, syncs, given_up }).map_err(|_| gone())?;
+        // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
+        let names = match checkpoint.manifest.phase {
+            Phase::Reading | Phase::Draining => self.folder.requested_savepoints()?,
+            Phase::Publishing | Phase::Done => Vec::new(),
+        };
+        let request = Request { checkpoint, syncs, given_up, names };
+        self.requests.send(request).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
     }
@@ -187,12 +199,17 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs, given_up }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, given_up, names }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
-        let outcome = save(world, &mut store, keep_now, checkpoint, &syncs, &given_up);
+        let outcome = save(world, &mut store, checkpoint, &syncs, &given_up).map(|saved| {
+            name(world, &mut store, &saved, &names);
+            retire(world, &mut store, &saved, keep_now);
+            let parent_of_next = store.parent_of_next();
+            SavedAs { sequence: saved.id.sequence.0, parent_of_next }
+        });
         let busy = world.clock.monotonic().saturating_sub(started);
         if results.send(Completed { trigger, busy, outcome }).is_err() {
             break;
@@ -204,11 +221,10 @@ fn serve(
 fn save(
     world: &World,
     store: &mut Store,
-    keep: usize,
     checkpoint: Draft,
     syncs: &Syncs,
     given_up: &AtomicBool,
-) -> std::result::Result<SavedAs, SaveFailure> {
+) -> std::result::Result<Saved, SaveFailure> {
     let trigger = checkpoint.manifest.trigger.word();
     sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
     let is_wanted = || !given_up.load(Ordering::SeqCst);
@@ -222,11 +238,28 @@ fn save(
     progress.last_checkpoint_micros.store(now, Ordering::Relaxed);
     let (sequence, bytes) = (saved.id.sequence.0, saved.bytes);
     world.observer.event(Event::Saved { sequence, trigger, bytes });
-    // What could not be deleted stays: it does no harm.
-    if let Err(problem) = store.retire(&saved, keep) {
+    Ok(saved)
+}
+
+/// Makes a checkpoint the savepoints that were asked for. Who asked waits for the name, and is told where it does not
+/// come: the run goes on without it.
+fn name(world: &World, store: &mut Store, saved: &Saved, names: &[SavepointName]) {
+    for name in names {
+        let savepoint = Savepoint { sequence: saved.id.sequence, name: name.clone() };
+        let named = store.name_savepoint(&savepoint);
+        if let Err(problem) = named.and_then(|()| store.folder().withdraw_savepoint(name)) {
+            let note =
+                format!("checkpoint {} was not named `{name}`: {problem}", saved.id.sequence);
+            world.observer.event(Event::Note(note));
+        }
+    }
+}
+
+/// What could not be deleted stays: it does no harm.
+fn retire(world: &World, store: &mut Store, saved: &Saved, keep: usize) {
+    if let Err(problem) = store.retire(saved, keep) {
         world.observer.event(Event::Note(problem.to_string()));
     }
-    Ok(SavedAs { sequence, parent_of_next: store.parent_of_next() })
 }
 
 /// A failed sync is never repeated: what the file holds is unknown from then on.

@@ -319,7 +319,8 @@ impl<'scope> Schedule<'scope> {
     /// What this run did about checkpoints, and how far it came.
     pub fn summary(&self, ordered: &Ordered<'_>) -> Summary {
         Summary {
-            counters: ordered.counters,
+            counters: ordered.counted(),
+            round: ordered.round.as_ref().map(|round| round.number),
             sequence: self.sequence,
             checkpoints: self.checkpoints,
             resumed: None,

@@ -22,7 +22,8 @@ struct Shared {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     folder: Folder,
-    instance: RunId,
+    /// The job's own start, then those of others whose spills it took over.
+    starts: Vec<RunId>,
     progress: Mutex<Made>,
 }
 
@@ -47,11 +48,12 @@ struct OpenFile {
 }
 
 impl FolderSpills {
-    /// The spills of an instance; `number_max` is the largest number that any spill ever had here.
-    pub fn new(world: &World, folder: Folder, instance: RunId, number_max: u64) -> FolderSpills {
+    /// The spills of the first of some starts, and of the others those that it took over; `number_max` is the largest
+    /// number that any spill ever had here.
+    pub fn new(world: &World, folder: Folder, starts: Vec<RunId>, number_max: u64) -> FolderSpills {
         let progress = Mutex::new(Made { number: number_max, unsynced: Vec::new() });
         let (storage, clock) = (world.storage.clone(), world.clock.clone());
-        FolderSpills(Arc::new(Shared { storage, clock, folder, instance, progress }))
+        FolderSpills(Arc::new(Shared { storage, clock, folder, starts, progress }))
     }
 
     /// The largest number so far.
@@ -89,15 +91,15 @@ impl Spills for FolderSpills {
             made.number += 1;
             made.number
         });
-        let Shared { storage, clock, folder, instance, .. } = &*self.0;
+        let Shared { storage, clock, folder, starts, .. } = &*self.0;
         let name = SpillName { number, random: clock.random() };
-        let writer = SpillWriter::create(storage.clone(), folder.directory(), name, *instance)?;
+        let writer = SpillWriter::create(storage.clone(), folder.directory(), name, starts[0])?;
         Ok(Box::new(NewFile { writer, spills: self.clone() }))
     }
 
     fn open(&self, spill: &Spill) -> Result<Box<dyn OpenSpill>> {
         let path = self.0.folder.directory().join(&spill.name);
-        let opened = self.0.folder.open_spill(&entry_of(spill.clone()), self.0.instance);
+        let opened = self.0.folder.open_spill(&entry_of(spill.clone()), &self.0.starts);
         let opened = opened.map_err(|cause| Error::io("open", &path, cause))?;
         let reader = opened.map_err(|invalid| Error::refused(invalid.to_string()))?;
         Ok(Box::new(OpenFile { reader, path }))

@@ -28,8 +28,10 @@ pub struct Written {
 /// What a run did.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    /// What was counted over all runs of the job.
+    /// What was counted over all runs of the job, or of this round of it.
     pub counters: Counters,
+    /// Of an incremental job, the number of the round.
+    pub round: Option<u64>,
     /// The newest checkpoint that this run saved.
     pub sequence: Option<u64>,
     /// Checkpoints that this run saved.

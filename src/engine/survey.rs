@@ -2,15 +2,19 @@
 
 use super::decision::{Facts, Found, InputFinding, Past, changed_inputs, changed_references};
 use super::inputs::Inputs;
-use super::output::{OutputPlan, Permission, known, mark_of, planned};
+use super::output::{OutputPlan, Permission, is_untouched, known, mark_of, planned};
 use super::partitions::attach_tails;
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::round_survey::survey_round;
 use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
-use crate::checkpoint::{self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Section};
+use crate::checkpoint::{
+    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Section, Standing,
+};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{Change, ChangeClass, diff};
+use crate::record::Fingerprint;
 use crate::sink::{Inspected, Mark, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
@@ -20,6 +24,12 @@ use std::path::{Path, PathBuf};
 
 /// All that can be known before anything is changed.
 pub struct Survey {
+    /// The job; of an incremental one with the outputs of the round that a run would work on.
+    pub job: Job,
+    /// That round.
+    pub round: Option<Round>,
+    /// Of a round, the fingerprints of what was read of its inputs.
+    pub known: Option<Vec<Fingerprint>>,
     /// The inputs that a run reads.
     pub inputs: Inputs,
     /// The bound job.
@@ -62,6 +72,8 @@ pub enum OutputPast {
         records: u64,
         /// What publishing may do.
         permission: Permission,
+        /// What it began with.
+        extends: Option<Standing>,
     },
     /// The same for a partition. There may be more of them than files can be open: it was inspected, and will be again.
     Partition {
@@ -72,11 +84,17 @@ pub enum OutputPast {
         /// What publishing may do.
         permission: Permission,
     },
-    /// Nothing was written yet, and it has no staged file.
+    /// Nothing was written yet. It has no staged file, or one with nothing in it that is needed.
     Blank {
+        /// Records of what it begins with.
+        records: u64,
         /// What publishing may do.
         permission: Permission,
+        /// What it begins with.
+        extends: Option<Standing>,
     },
+    /// It has its final name.
+    Published(OutputEntry),
     /// The job had no such output then.
     New,
 }
@@ -86,8 +104,8 @@ impl OutputPast {
         match self {
             OutputPast::Written { permission, .. }
             | OutputPast::Partition { permission, .. }
-            | OutputPast::Blank { permission } => Some(*permission),
-            OutputPast::New => None,
+            | OutputPast::Blank { permission, .. } => Some(*permission),
+            OutputPast::Published(_) | OutputPast::New => None,
         }
     }
 }
@@ -101,7 +119,15 @@ pub fn survey(
     loaded: Loaded,
     checkpoints: usize,
 ) -> Result<Survey> {
+    if options.start == StartMode::Resume
+        && job.is_incremental()
+        && loaded.newest.as_ref().is_some_and(|newest| newest.manifest.round.is_some())
+        && let Some(newest) = loaded.newest
+    {
+        return survey_round(job, command, options, world, newest, checkpoints);
+    }
     let storage = &*world.storage;
+    let job = &job.of_round(1);
     let discovered = Inputs::discover(job, storage).map_err(|error| match &loaded.newest {
         Some(newest) if options.start == StartMode::Resume && error.kind == Kind::NoInput => {
             gone(command, error, newest.manifest.phase)
@@ -118,8 +144,10 @@ pub fn survey(
         Some(newest) => Some(compare_job(job, world, newest, checkpoints, &chosen)?),
         None => None,
     };
+    let is_same_mode = known.is_none_or(|known| known.round.is_some() == job.is_incremental());
     // A changed input may have other columns, which would only hide what is wrong.
-    if let Some(refusal) = found.as_ref().and_then(|found| changed_inputs(command, found)) {
+    let refusal = found.as_ref().and_then(|found| changed_inputs(command, found));
+    if let Some(refusal) = refusal.filter(|_| is_same_mode) {
         return Err(refusal);
     }
     let inputs = Inputs::open(job, storage, &chosen.paths).map_err(|error| match known {
@@ -141,24 +169,27 @@ pub fn survey(
             restored = Some(restore(job, world, &plan, newest, &mut found)?);
             Past::Checkpoint(Box::new(found))
         }
-        None if had_newest || refused.is_empty() => Past::Nothing,
-        None => Past::Unusable {
-            refused: refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect(),
-        },
+        None if had_newest => Past::Nothing,
+        None => without_checkpoint(&refused),
     };
     let past_outputs = past.as_ref().map_or(&[][..], |past| &past.outputs);
     let blocked = match &restored {
         Some(restored) => blocked_resume(options, world, restored),
         None => blocked_start(job, options, world, &inputs, past_outputs),
     };
-    let facts = Facts {
-        blocked: blocked.err(),
-        start: options.start,
-        changes: options.changes,
-        command: command.to_owned(),
-        past: past_found,
-    };
-    Ok(Survey { inputs, plan, facts, newest: restored, past })
+    let facts = Facts::new(options, command, past_found, blocked.err());
+    let round = job.is_incremental().then(|| Round { number: 1, ..Round::default() });
+    let (job, known) = (job.clone(), None);
+    Ok(Survey { job, round, known, inputs, plan, facts, newest: restored, past })
+}
+
+/// What it means that none of the checkpoints is usable.
+fn without_checkpoint(refused: &[Refused]) -> Past {
+    if refused.is_empty() {
+        return Past::Nothing;
+    }
+    let told = |one: &Refused| (one.file_name(), one.reason.to_string());
+    Past::Unusable { refused: refused.iter().map(told).collect() }
 }
 
 /// Whether the outputs can be made.
@@ -177,7 +208,11 @@ fn blocked_start(
 }
 
 /// Whether publishing will be able to give the outputs their names: better known now than after the work.
-fn blocked_resume(options: &RunOptions, world: &World, restored: &Restored) -> Result<()> {
+pub(super) fn blocked_resume(
+    options: &RunOptions,
+    world: &World,
+    restored: &Restored,
+) -> Result<()> {
     for RestoredOutput { plan, past } in &restored.outputs {
         let overwrite = options.overwrite || plan.overwrite;
         if let Some(permission) = past.permission() {
@@ -234,24 +269,34 @@ fn compare_job(
     checkpoints: usize,
     chosen: &Chosen,
 ) -> Result<Found> {
+    let inputs = compare_inputs(job, world, &newest.manifest, chosen)?;
+    let new_inputs = chosen.new.clone();
+    Ok(Found { inputs, new_inputs, ..found_of(job, newest, checkpoints) })
+}
+
+/// What is found of a checkpoint without looking at inputs and outputs.
+pub(super) fn found_of(job: &Job, newest: &checkpoint::Restored, checkpoints: usize) -> Found {
     let manifest = &newest.manifest;
-    Ok(Found {
+    Found {
         sequence: newest.id.sequence.0,
         checkpoints,
         phase: manifest.phase,
         semantics: (manifest.semantics, SEMANTICS_VERSION),
         changes: changes(job, manifest),
         unreadable_states: Vec::new(),
-        inputs: compare_inputs(job, world, manifest, chosen)?,
+        inputs: Vec::new(),
         references: Vec::new(),
-        new_inputs: chosen.new.clone(),
+        new_inputs: Vec::new(),
+        is_incremental: job.is_incremental() && manifest.round.is_some(),
+        news: Vec::new(),
+        moved: Vec::new(),
         broken_outputs: Vec::new(),
         lost_outputs: Vec::new(),
-    })
+    }
 }
 
 /// Reads states and outputs of a checkpoint; what is wrong with them goes into `found`.
-fn restore(
+pub(super) fn restore(
     job: &Job,
     world: &World,
     plan: &Plan,
@@ -277,13 +322,23 @@ fn restore(
             Phase::Reading | Phase::Draining => {
                 let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
                 let permission = Permission { existing, ours: entry.ours };
-                let (mark, records) = (mark_of(entry)?, entry.records);
+                let (extends, records) = (entry.extends, entry.records);
+                if is_untouched(&output, entry) {
+                    let past = OutputPast::Blank { records, permission, extends };
+                    outputs.push(RestoredOutput { plan: output, past });
+                    continue;
+                }
+                let mark = mark_of(entry)?;
                 let past = match output.inspect(world, &manifest.instance.to_string(), &mark)? {
                     Ok(_) if output.is_partition() => {
                         OutputPast::Partition { mark, records, permission }
                     }
-                    Ok(inspected) => OutputPast::Written { inspected, records, permission },
-                    Err(Mismatch::Missing) if entry.length == 0 => OutputPast::Blank { permission },
+                    Ok(inspected) => {
+                        OutputPast::Written { inspected, records, permission, extends }
+                    }
+                    Err(Mismatch::Missing) if entry.length == 0 => {
+                        OutputPast::Blank { records: 0, permission, extends }
+                    }
                     Err(mismatch) => {
                         found.broken_outputs.push((output.target, mismatch));
                         continue;
@@ -291,7 +346,12 @@ fn restore(
                 };
                 outputs.push(RestoredOutput { plan: output, past });
             }
-            Phase::Publishing => {}
+            Phase::Publishing => {
+                let past = OutputPast::Published(entry.clone());
+                outputs.push(RestoredOutput { plan: output, past });
+            }
+            // Parts may be taken away by whoever reads them.
+            Phase::Done if job.is_incremental() && output.is_of_round(job) => {}
             Phase::Done => {
                 let metadata = world.storage.metadata(&output.target);
                 if metadata.map_or(true, |metadata| metadata.length != entry.length) {
@@ -352,7 +412,7 @@ fn compare_inputs(
 
 /// The files that steps look things up in and that are not what they were. A job that names others has changed, which is
 /// told as such.
-fn compare_references(
+pub(super) fn compare_references(
     inputs: &Inputs,
     manifest: &Manifest,
 ) -> Vec<(ReferenceEntry, ReferenceEntry)> {
@@ -368,7 +428,8 @@ fn restore_states(
     unreadable: &mut Vec<(String, String)>,
 ) -> States {
     let mut states = plan.chain.new_states();
-    if matches!(manifest.phase, Phase::Publishing | Phase::Done) {
+    let is_over = matches!(manifest.phase, Phase::Publishing | Phase::Done);
+    if is_over && manifest.round.is_none() {
         return states;
     }
     for (index, step) in plan.chain.steps.iter().enumerate() {
@@ -397,7 +458,7 @@ fn restore_states(
 }
 
 /// The state of a step: everything, and then what changed, part after part; or what is wrong with it.
-fn restore_state(
+pub fn restore_state(
     plan: &Plan,
     step: usize,
     code: &dyn AnyStateful,

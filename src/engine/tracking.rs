@@ -1,13 +1,13 @@
 //! Follows what was consumed of the inputs, so that they can be recognised on resume and watched during the run.
 
 use super::inputs::{InputFile, Inputs};
-use crate::checkpoint::InputEntry;
+use crate::checkpoint::{InputEntry, InputPart};
 use crate::error::{Error, Result};
-use crate::record::{Fingerprint, Position, SourceIndex};
+use crate::record::{Fingerprint, Place, Position, SourceIndex};
 use crate::source::fingerprint::Tracker;
-use crate::source::settings::Verify;
+use crate::source::settings::{Mode, Verify};
 use crate::source::{Change, Input};
-use crate::storage::Storage;
+use crate::storage::{Metadata, Storage};
 
 /// The fingerprints of all inputs as far as they were consumed.
 pub struct Tracking<'a> {
@@ -16,6 +16,8 @@ pub struct Tracking<'a> {
     verify: Verify,
     /// One for each input: as it was finished, or as it was before it was begun.
     settled: Vec<Fingerprint>,
+    /// How far each was read.
+    reached: Vec<Place>,
     /// The input that is being read.
     current: Option<(SourceIndex, Tracker)>,
 }
@@ -28,7 +30,9 @@ impl<'a> Tracking<'a> {
         verify: Verify,
         known: Option<Vec<Fingerprint>>,
     ) -> Result<Self> {
-        let mut tracking = Tracking { inputs, storage, verify, settled: Vec::new(), current: None };
+        let reached = inputs.files.iter().map(|file| file.reached).collect();
+        let (settled, current) = (Vec::new(), None);
+        let mut tracking = Tracking { inputs, storage, verify, settled, reached, current };
         tracking.settled = match known {
             Some(known) => known,
             None => inputs.files.iter().map(|file| tracking.unread(file)).collect::<Result<_>>()?,
@@ -36,12 +40,8 @@ impl<'a> Tracking<'a> {
         Ok(tracking)
     }
 
-    /// The fingerprint of an input of which nothing was consumed.
     fn unread(&self, file: &InputFile) -> Result<Fingerprint> {
-        let input = Input::open(self.storage, &file.path)?;
-        let reading = |cause| Error::io("read", &file.path, cause);
-        let mut tracker = Tracker::new(input.file, &file.metadata, self.verify).map_err(reading)?;
-        tracker.fingerprint(0).map_err(reading)
+        unread(self.storage, file, self.verify)
     }
 
     /// Everything before a position was consumed.
@@ -65,14 +65,16 @@ impl<'a> Tracking<'a> {
         Ok(())
     }
 
-    /// The input that is being read was consumed to its end.
-    pub fn end_input(&mut self) -> Result<()> {
+    /// The input that is being read was consumed up to a position, which is its end.
+    pub fn end_input(&mut self, position: Position) -> Result<()> {
+        self.reached[position.source.0 as usize] = position.place();
         if let Some((source, mut tracker)) = self.current.take() {
             let input = &self.inputs.files[source.0 as usize];
             let reading = |cause| Error::io("read", &input.path, cause);
             self.refuse_changes(source)?;
-            tracker.advance(input.size).map_err(reading)?;
-            self.settled[source.0 as usize] = tracker.fingerprint(input.size).map_err(reading)?;
+            let end = position.offset;
+            tracker.advance(end).map_err(reading)?;
+            self.settled[source.0 as usize] = tracker.fingerprint(end).map_err(reading)?;
         }
         Ok(())
     }
@@ -89,9 +91,16 @@ impl<'a> Tracking<'a> {
             fingerprints[source.0 as usize] =
                 tracker.fingerprint(position.offset).map_err(reading)?;
         }
-        let paths = self.inputs.files.iter().map(|input| input.name.to_string_lossy().into_owned());
-        let entries = paths.zip(fingerprints);
-        Ok(entries.map(|(path, fingerprint)| InputEntry { path, fingerprint }).collect())
+        let entry = |(index, fingerprint): (usize, Fingerprint)| {
+            let input = &self.inputs.files[index];
+            let is_current = index == position.source.0 as usize;
+            let to = if is_current { position.place() } else { self.reached[index] };
+            let part = InputPart { from: input.from, to, length: input.length };
+            let part = (self.inputs.mode == Mode::Incremental).then_some(part);
+            let path = input.name.to_string_lossy().into_owned();
+            InputEntry { path, fingerprint, part }
+        };
+        Ok(fingerprints.into_iter().enumerate().map(entry).collect())
     }
 
     /// An input that changes while it is read makes everything read from it doubtful.
@@ -102,7 +111,11 @@ impl<'a> Tracking<'a> {
             return Ok(());
         };
         let name = self.inputs.files[source.0 as usize].name.display();
+        let is_own = input.file.metadata().map_err(looking)?.inode == input.metadata.inode;
         let what = match change {
+            // What was there when the round began is still there, and is all that is read.
+            Change::Grown { .. } if self.inputs.mode == Mode::Incremental => return Ok(()),
+            Change::Replaced if self.inputs.mode == Mode::Incremental && is_own => return Ok(()),
             Change::Shrunk { was, is } => format!("it had {was} bytes and has {is}"),
             Change::Grown { was, is } => format!("it had {was} bytes and has {is}"),
             Change::Rewritten => "it was written to".to_owned(),
@@ -113,4 +126,13 @@ impl<'a> Tracking<'a> {
         Err(Error::refused(format!("`{name}` changed while it was read: {what}"))
             .with_hint("let whoever writes it finish, then start over with `--fresh`"))
     }
+}
+
+/// The fingerprint of an input of which nothing was consumed.
+pub fn unread(storage: &dyn Storage, file: &InputFile, verify: Verify) -> Result<Fingerprint> {
+    let input = Input::open(storage, &file.path)?;
+    let reading = |cause| Error::io("read", &file.path, cause);
+    let metadata = Metadata { length: file.size, ..file.metadata };
+    let mut tracker = Tracker::new(input.file, &metadata, verify).map_err(reading)?;
+    tracker.fingerprint(0).map_err(reading)
 }

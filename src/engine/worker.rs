@@ -25,6 +25,15 @@ pub struct Chunk {
     pub end: u64,
     /// Its records, cut where the checkpoint predicate held; each piece ends in a barrier.
     pub pieces: Vec<Piece>,
+    /// Whether the input ends in it with a record that is not whole yet, and is left for the next round.
+    pub is_open: bool,
+}
+
+impl Chunk {
+    /// A chunk without records.
+    pub fn empty(at: u64) -> Chunk {
+        Chunk { start: at, end: at, pieces: Vec::new(), is_open: false }
+    }
 }
 
 /// A run of records of a chunk that is applied as one.
@@ -155,13 +164,13 @@ impl<'a> Worker<'a> {
         let nominal = self.chunks.range(task.number);
         let (nominal_start, nominal_end) = (nominal.start, nominal.end.min(input.size));
         let start = match task.start {
-            Start::Guess if nominal_start <= input.data_start => Start::Exact(input.data_start),
+            Start::Guess if nominal_start <= input.from.offset => Start::Exact(input.from.offset),
             start => start,
         };
         if let Start::Exact(start) = start
             && start >= nominal_end
         {
-            return Ok(Some(Chunk { start, end: start, pieces: Vec::new() }));
+            return Ok(Some(Chunk::empty(start)));
         }
         let opened = self.inputs.handle(self.storage, task.source)?;
         // A guess needs to see whether the byte before the chunk ended a line.
@@ -191,7 +200,10 @@ impl<'a> Worker<'a> {
                 }
                 CutOutcome::NeedMore => wanted *= 2,
                 CutOutcome::Cut(cut) => {
-                    return Ok(Some(self.chunk(base, cut, &cut_again)));
+                    let mut chunk = self.chunk(base, cut, &cut_again);
+                    // Nothing but a record that is not given ends a chunk before its end.
+                    chunk.is_open = self.plan.leaves_open && chunk.end < nominal_end;
+                    return Ok(Some(chunk));
                 }
                 CutOutcome::Oversize { before, skip } => {
                     let mut chunk = self.chunk(base, before, &cut_again);
@@ -250,7 +262,7 @@ impl<'a> Worker<'a> {
         loop {
             let pieces = self.pieces(base, cut, rows_max);
             if rows_max == 1 || !pieces.iter().any(|piece| piece.product.has_too_much_text()) {
-                return Chunk { start, end, pieces };
+                return Chunk { start, end, pieces, is_open: false };
             }
             rows_max = rows_max.div_ceil(4);
             cut = match cut_again() {
@@ -446,6 +458,10 @@ impl Worker<'_> {
             if found.is_some() {
                 break;
             }
+        }
+        if self.plan.leaves_open && skip.is_open() {
+            chunk.is_open = true;
+            return Ok(());
         }
         let origin = Origin { record: 0, line: 0, offset: start, length: skip.bytes() };
         let (origin, raw) = (Some(origin), Some(kept));

@@ -17,9 +17,13 @@ mod document;
 
 mod format;
 
+mod growing;
+
 mod output;
 
 mod paths;
+
+pub mod relocate;
 
 mod section;
 
@@ -181,6 +185,7 @@ fn understand(
     let folder = folder_of(file);
     let parts = parts(root, file, &folder, problems);
     check_paths(&parts, &folder, file, problems);
+    growing::check(&parts, problems);
     let (name, source, sinks) = (parts.name?, parts.source?, parts.sinks?);
     let mut steps = parts.steps.list;
     steps.truncate(parts.steps.sound);

@@ -8,7 +8,7 @@ use super::{Understood, is_sound_name, paths, units};
 use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Diagnostic, Sql};
 use crate::sink::settings::{
-    Partitions, PathPattern, PatternProblem, RejectLimit, RejectSettings, Target,
+    Partitions, PathPattern, PatternProblem, RUN, RejectLimit, RejectSettings, Target,
 };
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
@@ -43,6 +43,8 @@ pub struct SinkSettings {
     pub format: SinkFormat,
     /// Whether a file of that name that is not our own earlier output is replaced.
     pub overwrite: bool,
+    /// Whether each round of an incremental job makes files of its own: the path has `{run}`.
+    pub per_run: bool,
 }
 
 /// Which records a sink takes.
@@ -118,8 +120,13 @@ pub fn sink(mut section: Section<'_, '_>, folder: &Path) -> Option<OutputUnderst
     }
     let name = name.map_or_else(String::new, |name| name.text.clone());
     let target = target?;
-    let settings =
-        SinkSettings { name, wanted: wanted?, columns, target, format: sink_format, overwrite };
+    let per_run = match &target {
+        Target::File(_) => path.text.contains(RUN),
+        Target::Partitions(partitions) => partitions.path.is_per_run(),
+        Target::Stdout => false,
+    };
+    let (wanted, format) = (wanted?, sink_format);
+    let settings = SinkSettings { name, wanted, columns, target, format, overwrite, per_run };
     Some(OutputUnderstood {
         understood: Understood { settings, effective: Json::Object(effective) },
         path_place: Some(path.place.clone()),
@@ -268,7 +275,11 @@ pub fn rejects(mut section: Section<'_, '_>, folder: &Path) -> OutputUnderstood<
     let path_written = path.map_or(Json::Null, |path| json!(path.written));
     OutputUnderstood {
         understood: Understood {
-            settings: RejectSettings { path: file, limit },
+            settings: RejectSettings {
+                path: file,
+                limit,
+                per_run: path.is_some_and(|path| path.text.contains(RUN)),
+            },
             effective: json!({ "path": path_written, "limit": limit_written }),
         },
         path_place: path.map(|path| path.place.clone()),

@@ -8,7 +8,7 @@ use super::types;
 use super::written::Value;
 use crate::error::Diagnostic;
 use crate::record::CsvDialect;
-use crate::source::settings::{CsvSource, Ragged, SourceFormat, SourceSettings, Verify};
+use crate::source::settings::{CsvSource, Mode, Ragged, SourceFormat, SourceSettings, Verify};
 use serde_json::{Map, Value as Json, json};
 use std::ops::Range;
 
@@ -24,6 +24,8 @@ const RAGGED: &[(&str, Ragged)] = &[
 ];
 
 const VERIFY: &[(&str, Verify)] = &[("sampled", Verify::Sampled), ("full", Verify::Full)];
+
+const MODES: &[(&str, Mode)] = &[("batch", Mode::Batch), ("incremental", Mode::Incremental)];
 
 /// `[source]` with the places of what may still turn out wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,7 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
     let format = format::format(&mut section, paths.as_deref().unwrap_or_default());
     let declared = types::types(&mut section);
     let verify = section.choice("verify", VERIFY);
+    let mode = section.choice("mode", MODES).map_or(Mode::Batch, |choice| choice.value);
     let mut effective = Map::new();
     let name = format.as_ref().map_or(FormatName::Csv, |format| format.value);
     let source_format = source_format(&mut section, "source", name, &mut effective);
@@ -52,7 +55,11 @@ pub fn understand(mut section: Section<'_, '_>) -> Option<SourceUnderstood> {
     effective.insert("types".into(), Json::Object(declared.effective));
     let verify_written = verify.as_ref().map_or("sampled", |choice| &choice.written);
     effective.insert("verify".into(), json!(verify_written));
+    if mode == Mode::Incremental {
+        effective.insert("mode".into(), json!("incremental"));
+    }
     let settings = SourceSettings {
+        mode,
         paths: paths.iter().map(|text| text.text.clone()).collect(),
         format: source_format,
         types: declared.types,

@@ -52,7 +52,7 @@ pub use fingerprint::Fingerprint;
 pub use interval::{Interval, IntervalUnit};
 pub use layout::{Field, JsonPath, Layout, PathStep, Rest, Slot, SlotInfo, SlotOrigin, Slots};
 pub use order::{Direction, Nulls, Order};
-pub use position::{ChunkNumber, Position, SourceIndex};
+pub use position::{ChunkNumber, Place, Position, SourceIndex};
 pub use raw::{CsvDialect, CsvRecords, JsonRecords, RawRecords};
 pub use reading::{NumberFormat, Reading};
 pub use types::{DataType, Element};

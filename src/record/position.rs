@@ -26,3 +26,21 @@ pub struct Position {
     /// How many line ends of that input lie before the point.
     pub lines: u64,
 }
+
+/// A point between two records of one input, which is not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// The byte offset at which the next record starts.
+    pub offset: u64,
+    /// How many records of the input lie before the point.
+    pub records: u64,
+    /// How many line ends of the input lie before the point.
+    pub lines: u64,
+}
+
+impl Position {
+    /// The place in the input that it is in.
+    pub fn place(self) -> Place {
+        Place { offset: self.offset, records: self.records, lines: self.lines }
+    }
+}

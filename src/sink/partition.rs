@@ -20,6 +20,14 @@ use std::sync::Arc;
 /// Bytes of the name of one value.
 pub const VALUE_BYTES_MAX: usize = 64;
 
+/// What stands in a path for the number of a job's round.
+pub const RUN: &str = "{run}";
+
+/// The number of a round in a path: of at least six digits, so that names sort like numbers.
+pub fn run_number(round: u64) -> String {
+    format!("{round:06}")
+}
+
 /// Bytes of a value's name that stay where it is shortened.
 const KEPT_BYTES: usize = VALUE_BYTES_MAX - 2 - 16;
 
@@ -104,6 +112,8 @@ enum Piece {
     Text(String),
     /// The value of a column, by its place among the partition columns.
     Column(usize),
+    /// The number of the job's round.
+    Run,
 }
 
 /// Why a text is no path pattern for some columns.
@@ -125,12 +135,16 @@ const NAME_BYTES_MAX: usize = 255;
 /// What a staged name has more than the final one: `.`, `.onward-`, 32 digits and `.partial`.
 const STAGED_BYTES: usize = 49;
 
+/// Digits of the largest number of a round.
+const RUN_BYTES_MAX: usize = 20;
+
 /// Bytes of the longest name between slashes that a pattern can come to.
 fn longest_name(pieces: &[Piece]) -> usize {
     let (mut longest, mut length) = (0, 0);
     for piece in pieces {
         match piece {
             Piece::Column(_) => length += VALUE_BYTES_MAX,
+            Piece::Run => length += RUN_BYTES_MAX,
             Piece::Text(text) => {
                 let mut names = text.split('/');
                 length += names.next().map_or(0, str::len);
@@ -156,11 +170,15 @@ impl PathPattern {
         while let Some((before, after)) = rest.split_once('{') {
             let (name, behind) = after.split_once('}').ok_or(PatternProblem::Open)?;
             let column = columns.iter().position(|column| column == name);
-            let column = column.ok_or_else(|| PatternProblem::Unknown(name.to_owned()))?;
+            let piece = match column {
+                Some(column) => Piece::Column(column),
+                None if name == "run" => Piece::Run,
+                None => return Err(PatternProblem::Unknown(name.to_owned())),
+            };
             if !before.is_empty() {
                 pieces.push(Piece::Text(before.to_owned()));
             }
-            pieces.push(Piece::Column(column));
+            pieces.push(piece);
             rest = behind;
         }
         if !rest.is_empty() {
@@ -179,6 +197,36 @@ impl PathPattern {
         }
     }
 
+    /// Whether each round of a job has files of its own.
+    pub fn is_per_run(&self) -> bool {
+        self.pieces.contains(&Piece::Run)
+    }
+
+    /// The pattern of a round's files.
+    pub fn of_run(&self, round: u64) -> PathPattern {
+        let number = run_number(round);
+        let mut pieces: Vec<Piece> = Vec::new();
+        for piece in &self.pieces {
+            let text = match piece {
+                Piece::Text(text) => text,
+                Piece::Run => &number,
+                Piece::Column(_) => {
+                    pieces.push(piece.clone());
+                    continue;
+                }
+            };
+            match pieces.last_mut() {
+                Some(Piece::Text(before)) => before.push_str(text),
+                _ => pieces.push(Piece::Text(text.clone())),
+            }
+        }
+        let written = match self.is_per_run() {
+            true => self.written.replace(RUN, &number),
+            false => self.written.clone(),
+        };
+        PathPattern { folder: self.folder.clone(), written, pieces }
+    }
+
     /// The file of a partition.
     pub fn path(&self, name: &PartitionName) -> PathBuf {
         let values: Vec<&str> = name.0.split('/').collect();
@@ -186,6 +234,7 @@ impl PathPattern {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => path.push_str(text),
+                Piece::Run => path.push_str(RUN),
                 Piece::Column(index) => path.push_str(values[*index]),
             }
         }
@@ -251,6 +300,7 @@ impl PathPattern {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
+                Piece::Run => text.push_str(RUN),
                 Piece::Column(_) => text.push(VALUE),
             }
         }

@@ -1,6 +1,6 @@
 //! What the job file says about where outputs go.
 
-pub use super::partition::{PathPattern, PatternProblem};
+pub use super::partition::{PathPattern, PatternProblem, RUN, run_number};
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub struct RejectSettings {
     pub path: Option<PathBuf>,
     /// How many rejects end the run.
     pub limit: RejectLimit,
+    /// Whether each round of an incremental job makes a file of its own: the path has `{run}`.
+    pub per_run: bool,
 }
 
 impl fmt::Display for RejectLimit {

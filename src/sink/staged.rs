@@ -13,6 +13,9 @@ pub const BLOCK_BYTES: u64 = 4096;
 /// The disk is asked to begin with writing whenever there is so much of it: at the end little is left to wait for.
 const WRITE_BACK_BYTES: u64 = 8 << 20;
 
+/// Bytes that are copied at a time.
+const COPIED_BYTES: usize = 1 << 20;
+
 /// An output file under its staged name, open for appending. One process has it at a time.
 #[derive(Debug)]
 pub struct StagedFile {
@@ -47,6 +50,34 @@ impl StagedFile {
             .map_err(|cause| Error::io("create", &name.staged, cause))?;
         let lock = lock(storage, &name.staged)?;
         Ok(StagedFile::new(name, file, lock, &Mark::default()))
+    }
+
+    /// Makes a new staged file that begins with what stands at the final name, which must have just this length and
+    /// checksum.
+    pub fn extending(
+        storage: &dyn Storage,
+        name: &StagedName,
+        length: u64,
+        crc: u32,
+    ) -> Result<StagedFile> {
+        let failed = |cause| Error::io("read", &name.target, cause);
+        let published = storage.open(&name.target, OpenMode::ReadOwn).map_err(failed)?;
+        let mut staged = StagedFile::create(storage, name.clone())?;
+        let mut buffer = vec![0; COPIED_BYTES];
+        loop {
+            match published.read_at(&mut buffer, staged.length).map_err(failed)? {
+                0 => break,
+                count => staged.append(&buffer[..count], None)?,
+            }
+        }
+        if staged.length != length || staged.digest.clone().finalize() != crc {
+            let target = name.target.display();
+            let message = format!("`{target}` was changed while the job ran");
+            return Err(
+                Error::refused(message).with_hint("restore it, then run the same command to go on")
+            );
+        }
+        Ok(staged)
     }
 
     /// Closes the file; [`StagedFile::reopen`] goes on where it stopped.

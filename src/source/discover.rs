@@ -37,6 +37,27 @@ pub fn discover(
     Ok(paths)
 }
 
+/// The same without what is not there: a pattern without match is none.
+pub fn discover_present(
+    storage: &dyn Storage,
+    base_folder: &Path,
+    patterns: &[String],
+) -> Result<Vec<PathBuf>> {
+    let mut present = Vec::new();
+    for pattern in patterns {
+        match resolve(storage, base_folder, pattern) {
+            Ok(paths) => present.extend(paths),
+            Err(error) if error.kind == Kind::NoInput => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut seen = HashSet::new();
+    match present.iter().find(|path| !seen.insert((*path).clone())) {
+        Some(path) => Err(named_twice(path)),
+        None => Ok(present),
+    }
+}
+
 /// The files of one pattern. What exists under exactly that name is that file, whatever characters
 /// it has.
 fn resolve(storage: &dyn Storage, base_folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {

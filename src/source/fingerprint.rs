@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 /// Bytes of the two windows.
-const WINDOW_BYTES: u64 = 64 << 10;
+pub const WINDOW_BYTES: u64 = 64 << 10;
 
 /// Bytes that share one checksum.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -138,6 +138,23 @@ impl Tracker {
             folded,
             hasher: Hasher::new_with_initial_len(begun.unwrap_or_default(), hashed),
         }
+    }
+
+    /// The fingerprint of an input that has grown, of which the first `size` bytes shall be read; what was read before
+    /// was compared.
+    pub fn grown(
+        file: &dyn File,
+        metadata: &Metadata,
+        size: u64,
+        stored: &Fingerprint,
+    ) -> io::Result<Fingerprint> {
+        Ok(Fingerprint {
+            size,
+            modified_ns: metadata.modified_ns,
+            inode: metadata.inode,
+            head_crc: crc_of(file, 0, size.min(WINDOW_BYTES))?,
+            ..stored.clone()
+        })
     }
 
     /// Everything before `offset` was read. Call it now and then, so that a checkpoint has little

@@ -11,8 +11,12 @@ pub mod fingerprint;
 
 mod input;
 
+pub mod lines;
+
 #[cfg(test)]
 mod memory;
+
+pub mod recognise;
 
 pub mod settings;
 

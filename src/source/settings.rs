@@ -15,6 +15,17 @@ pub struct SourceSettings {
     pub readings: Vec<(String, Reading)>,
     /// How thoroughly consumed bytes are checked on resume.
     pub verify: Verify,
+    /// Whether the inputs may grow.
+    pub mode: Mode,
+}
+
+/// Whether the inputs of a job may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They are fixed when the job first starts.
+    Batch,
+    /// A finished job that is run again takes what is new of them.
+    Incremental,
 }
 
 /// A file that a step looks things up in, validated.

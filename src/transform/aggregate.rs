@@ -17,11 +17,12 @@
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Drained, Snapshot, Stateful};
+use super::{Action, Advanced, Context, Drained, Shown, Snapshot, Stateful};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
 use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
 use crate::state::{Reader, Unreadable};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// An `aggregate` as the job file describes it.
@@ -81,6 +82,7 @@ pub fn finish_binding(
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
     }
+    let grouping = Grouping::new(bound.keys.clone(), bound.calls).named(&bound.outputs);
     let mut project = Projection::default();
     for ((name, expression), sql) in bound.outputs.into_iter().zip(places) {
         if layout.fields.iter().any(|field| field.name == name) {
@@ -96,7 +98,7 @@ pub fn finish_binding(
         slot
     });
     binder.layout = layout;
-    let (grouping, outputs) = (Grouping::new(bound.keys, bound.calls), project.columns);
+    let outputs = project.columns;
     let aggregate = Aggregate { grouping, outputs, having: bound.having, giving, share };
     Ok(Bound { reads, action: Action::stateful(aggregate) })
 }
@@ -180,6 +182,10 @@ impl Stateful for Aggregate {
         reader: &mut Reader<'_>,
     ) -> Result<LargeGroups, Unreadable> {
         self.grouping.read_large(reader)
+    }
+
+    fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
+        Some(self.grouping.show(groups.in_memory()?, entries))
     }
 
     fn freeze(

@@ -15,11 +15,12 @@
 //! condition rejects the record.
 
 use super::binder::{Binder, Bound};
-use super::{Action, Advanced, Context, Flow, Stateful, Stateless};
+use super::{Action, Advanced, Context, Flow, Shown, Stateful, Stateless};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Gravity, Reason, Values};
 use crate::state::{Reader, Unreadable, Writer};
+use std::ops::Range;
 
 /// An `assert` as the job file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -217,5 +218,9 @@ impl Stateful for Lenient {
             1 => vec![format!("warning: 1 record: {message}{place}")],
             count => vec![format!("warning: {count} records: {message}{place}")],
         }
+    }
+
+    fn show(&self, known: &Violations, entries: Range<usize>) -> Option<Shown> {
+        Some(Shown::number("violations", known.count, &entries))
     }
 }

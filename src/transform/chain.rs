@@ -19,6 +19,8 @@ pub struct Chain {
     pub layouts: Vec<Layout>,
     /// What a record looks like behind the last step.
     pub layout: Layout,
+    /// The first step that gives what it holds when the input has ended; those before wait for more.
+    pub gives_from: usize,
 }
 
 /// A batch that waits for its turn at a stateful step.
@@ -74,7 +76,7 @@ impl Chain {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Chain { steps, layouts, layout: binder.layout })
+        Ok(Chain { steps, layouts, layout: binder.layout, gives_from: 0 })
     }
 
     /// New states.
@@ -258,6 +260,20 @@ impl Chain {
         }
     }
 
+    /// Makes the states those before anything was given at the end: the step that gives first has all that it had, and
+    /// those behind it, which will see that again, have seen nothing yet.
+    pub fn begin_again(&self, states: &mut [Option<State>]) {
+        let giving = self.steps.iter().zip(states).skip(self.gives_from);
+        for (index, (step, state)) in giving.enumerate() {
+            let (Some(step), Some(state)) = (step.stateful(), state) else { continue };
+            let new = step.new_state();
+            match index {
+                0 => step.set_drained(state, &step.drained(&new)),
+                _ => *state = new,
+            }
+        }
+    }
+
     /// After the last record: the next batch that some step made of its state, run through the steps behind it.
     pub fn drain(
         &self,
@@ -265,7 +281,7 @@ impl Chain {
         rows_max: usize,
         tools: &dyn Tools,
     ) -> Result<Option<Output>> {
-        for index in 0..self.steps.len() {
+        for index in self.gives_from..self.steps.len() {
             let (Some(step), Some(state)) = (self.steps[index].stateful(), &mut states[index])
             else {
                 continue;

@@ -11,6 +11,7 @@ mod merged;
 
 pub use large::LargeGroups;
 
+use super::shown::{self, Shown};
 use super::{Frozen, Snapshot};
 use crate::error::Result;
 use crate::expr::{AggregateCall, Expression, KeyColumn};
@@ -59,6 +60,8 @@ pub struct Giving {
 pub struct Grouping {
     keys: Vec<KeyColumn>,
     calls: Vec<Call>,
+    /// What people know the results of the calls by.
+    names: Vec<String>,
     /// Which records count, for those calls that say so; no two alike.
     filters: Vec<Expression>,
     /// What is computed of each record that a filter (or none) lets through; no two alike.
@@ -129,8 +132,31 @@ impl Grouping {
             let places = computed.map(|input| place_of(&mut inputs, (filter, input))).collect();
             Call { slot: call.slot, kind, filter, inputs: places }
         });
-        let calls = calls.collect();
-        Grouping { keys, calls, filters, inputs }
+        let calls: Vec<Call> = calls.collect();
+        let names = (1..=calls.len()).map(|number| format!("call_{number}")).collect();
+        Grouping { keys, calls, names, filters, inputs }
+    }
+
+    /// The same, with the name of each output that is just what a call gives as the name of that call.
+    pub fn named(mut self, outputs: &[(String, Expression)]) -> Grouping {
+        for (call, name) in self.calls.iter().zip(&mut self.names) {
+            let result = Expression::column(call.slot, call.kind.result);
+            if let Some((output, _)) = outputs.iter().find(|(_, one)| *one == result) {
+                name.clone_from(output);
+            }
+        }
+        self
+    }
+
+    /// Some groups as a table, in the order in which they were first seen: their keys and what the calls give.
+    pub fn show(&self, groups: &Groups, entries: Range<usize>) -> Shown {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name.clone()).collect();
+        let ids: Vec<u32> = shown::ids(entries.clone(), groups.keys.len()).collect();
+        let shown = Shown::of_keys(&names, &self.key_types(), &groups.keys, entries);
+        let calls = self.calls.iter().zip(&groups.accumulators).zip(&self.names);
+        calls.fold(shown, |shown, ((call, accumulator), name)| {
+            shown.with(name, accumulator.finish(&call.kind, &ids))
+        })
     }
 
     /// No groups; the one group of everything is there from the start.

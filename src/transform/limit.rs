@@ -6,10 +6,11 @@
 //! ```
 
 use super::binder::Bound;
-use super::{Action, Advanced, Context, Flow, Stateful};
+use super::{Action, Advanced, Context, Flow, Shown, Stateful};
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
+use std::ops::Range;
 
 #[derive(Debug)]
 struct Limit {
@@ -63,5 +64,9 @@ impl Stateful for Limit {
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
         reader.u64("numbers")
+    }
+
+    fn show(&self, passed: &u64, entries: Range<usize>) -> Option<Shown> {
+        Some(Shown::number("records_passed", *passed, &entries))
     }
 }

@@ -64,6 +64,8 @@ mod sessionize;
 
 pub mod settings;
 
+mod shown;
+
 mod sort;
 
 pub mod spills;
@@ -92,6 +94,7 @@ mod keyed_tests;
 pub use chain::{Chain, Output, Staged, States};
 pub use frozen::{Frozen, Snapshot, Written};
 pub use held::Keeper;
+pub use shown::Shown;
 pub use stateful::{
     Advanced, AnyStateful, Context, Drained, Flow, Prepared, State, Stateful, Stateless,
 };

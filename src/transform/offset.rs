@@ -9,10 +9,11 @@
 //! ```
 
 use super::binder::Bound;
-use super::{Action, Advanced, Context, Stateful};
+use super::{Action, Advanced, Context, Shown, Stateful};
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
+use std::ops::Range;
 
 #[derive(Debug)]
 struct Offset {
@@ -58,5 +59,9 @@ impl Stateful for Offset {
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
         reader.u64("numbers")
+    }
+
+    fn show(&self, skipped: &u64, entries: Range<usize>) -> Option<Shown> {
+        Some(Shown::number("records_skipped", *skipped, &entries))
     }
 }

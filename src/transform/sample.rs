@@ -17,11 +17,12 @@
 
 use super::binder::{Binder, Bound, read_by};
 use super::groups::evaluate_all;
-use super::{Action, Advanced, Context, Stateful, Stateless};
+use super::{Action, Advanced, Context, Shown, Stateful, Stateless};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::Batch;
 use crate::state::{Keys, Reader, Unreadable, Writer, key};
+use std::ops::Range;
 
 /// A `sample` as the job file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +181,10 @@ impl Stateful for ByNumber {
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
         reader.u64("numbers")
+    }
+
+    fn show(&self, came: &u64, entries: Range<usize>) -> Option<Shown> {
+        Some(Shown::number("records_seen", *came, &entries))
     }
 }
 

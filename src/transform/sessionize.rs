@@ -11,11 +11,13 @@
 //! its start nor its end. A record without a time belongs to no session: both columns are NULL.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Snapshot, Stateful, event_time, groups};
+use super::shown::{ids, numbers_of};
+use super::{Action, Advanced, Context, Shown, Snapshot, Stateful, event_time, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Validity, Values};
 use crate::state::{Keyed, Keys, Reader, Unreadable};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A `sessionize` as the job file describes it.
@@ -36,6 +38,8 @@ pub struct Settings {
 #[derive(Debug)]
 struct Sessionize {
     by: Vec<Expression>,
+    /// What `by` says, for people.
+    names: Vec<String>,
     time: Expression,
     gap_micros: i64,
     number: Slot,
@@ -68,7 +72,8 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         None => None,
     };
     let gap_micros = settings.gap_micros;
-    let action = Action::stateful(Sessionize { by, time, gap_micros, number, start });
+    let names = settings.by.iter().map(|sql| sql.text.clone()).collect();
+    let action = Action::stateful(Sessionize { by, names, time, gap_micros, number, start });
     Ok(Bound { reads, action })
 }
 
@@ -145,6 +150,24 @@ impl Stateful for Sessionize {
         let mut state = self.new_state();
         self.take_in(&mut state, reader, true)?;
         Ok(state)
+    }
+
+    fn show(&self, sessions: &Keyed<Session>, entries: Range<usize>) -> Option<Shown> {
+        let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
+        let of_key: Vec<Session> =
+            ids(entries.clone(), sessions.len()).map(|id| *sessions.value(id)).collect();
+        let moments = |moment: fn(&Session) -> i64| {
+            let moment = |one: &Session| (one.number > 0).then(|| moment(one));
+            let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
+            event_time::column_of(self.time.data_type(), &moments)
+        };
+        let numbers = numbers_of(of_key.iter().map(|one| one.number));
+        Some(
+            Shown::of_keys(&self.names, &types, sessions.keys(), entries)
+                .with("session", numbers)
+                .with("start", moments(|one| one.start))
+                .with("latest", moments(|one| one.latest)),
+        )
     }
 
     fn extend(

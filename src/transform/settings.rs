@@ -106,6 +106,21 @@ struct Traits {
     memory: Memory,
 }
 
+/// What a step does with what it holds when the input has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtEnd {
+    /// It holds nothing that it would give.
+    Nothing,
+    /// It gives what still waits for later records.
+    Rest,
+    /// It gives all that it remembers, and still remembers it.
+    All,
+    /// It gives all that it remembers, and forgets it.
+    Once,
+    /// It ended the input itself.
+    Stops,
+}
+
 /// Whether the records behind a step have other columns than those before it.
 #[derive(PartialEq, Eq)]
 enum Columns {
@@ -173,6 +188,22 @@ impl TransformKind {
     /// Whether it remembers something from record to record.
     pub fn has_state(&self) -> bool {
         self.traits().memory == Memory::State
+    }
+
+    /// What it does when the input has ended.
+    pub fn at_end(&self) -> AtEnd {
+        match self {
+            TransformKind::Aggregate(_)
+            | TransformKind::Count(_)
+            | TransformKind::Frequency(_)
+            | TransformKind::Pivot(_)
+            | TransformKind::Top(_) => AtEnd::All,
+            TransformKind::Dedup(dedup) if dedup.keep == Keep::Last => AtEnd::All,
+            TransformKind::Sort(_) => AtEnd::Once,
+            TransformKind::Limit(_) => AtEnd::Stops,
+            TransformKind::Tumble(_) | TransformKind::Window(_) => AtEnd::Rest,
+            _ => AtEnd::Nothing,
+        }
     }
 
     /// The word that the job file uses.

@@ -2,12 +2,14 @@
 
 use super::Tools;
 use super::frozen::{Snapshot, Written};
+use super::shown::Shown;
 use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer};
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 
 /// A kind of step that treats each record by itself, in any thread.
 pub trait Stateless: fmt::Debug + Send + Sync {
@@ -128,6 +130,11 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// What the user should know of the records so far when the job is finished, one sentence each.
     fn remarks(&self, _state: &Self::State) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
+    fn show(&self, _state: &Self::State, _entries: Range<usize>) -> Option<Shown> {
+        None
     }
 }
 
@@ -253,6 +260,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
+    /// See [`Stateful::show`].
+    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
 }
 
 /// Why a state or what was prepared is always of the step's own type.
@@ -367,5 +376,9 @@ impl<S: Stateful> AnyStateful for S {
 
     fn remarks(&self, state: &State) -> Vec<String> {
         Stateful::remarks(self, state.as_ref::<S>())
+    }
+
+    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {
+        Stateful::show(self, state.as_ref::<S>(), entries)
     }
 }

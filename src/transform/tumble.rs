@@ -17,13 +17,14 @@
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, Grouping, Groups, Inputs, evaluate_all};
-use super::{Action, Advanced, Context, Drained, Flow, Stateful, event_time};
+use super::{Action, Advanced, Context, Drained, Flow, Shown, Stateful, event_time};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, Expression};
 use crate::record::text::{MICROS_PER_DAY, days_from_civil};
 use crate::record::{Batch, DataType, Field, Layout, Reason, Slot};
 use crate::state::{Reader, Unreadable, Writer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A `tumble` as the job file describes it.
@@ -138,6 +139,7 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         let data_type = key.expression.data_type();
         layout.fields.push(Field { name: key.name.clone(), data_type, slot: key.slot });
     }
+    let grouping = Grouping::new(bound.keys.clone(), bound.calls).named(&bound.outputs);
     let mut project = Projection::default();
     for ((name, expression), sql) in bound.outputs.into_iter().zip(select) {
         if layout.fields.iter().any(|field| field.name == name) {
@@ -146,7 +148,6 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         project.add(&mut layout, name, expression, binder.slots);
     }
     binder.layout = layout;
-    let grouping = Grouping::new(bound.keys, bound.calls);
     let (outputs, having, late) = (project.columns, bound.having, settings.late);
     let tumble = Tumble { time, windows, bounds, bounds_type, grouping, outputs, having, late };
     Ok(Bound { reads, action: Action::stateful(tumble) })
@@ -321,6 +322,22 @@ impl Stateful for Tumble {
                 vec![format!("{count} records came too late for their windows and were dropped")]
             }
         }
+    }
+
+    /// The groups of the open windows, window by window.
+    fn show(&self, open: &Open, entries: Range<usize>) -> Option<Shown> {
+        let mut before = 0;
+        for groups in open.windows.values().chain(&open.rest) {
+            let end = before + groups.keys.len();
+            if entries.start < end {
+                // What is asked for beyond this window is asked for again.
+                return Some(
+                    self.grouping.show(groups, entries.start - before..entries.end - before),
+                );
+            }
+            before = end;
+        }
+        Some(Shown::default())
     }
 }
 

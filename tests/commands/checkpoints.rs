@@ -1,6 +1,7 @@
 //! `checkpoint list`, `show` and `verify`.
 
-use super::{JOB, answer, check_says, checkpoint_files, job_of, json, said, stopped};
+use super::{JOB, STOPPED_RUN, answer, check_says, checkpoint_files, job_of, json, said, stopped};
+use crate::support::program::onward_ends;
 use serde_json::{Value as Json, json};
 use std::fs;
 
@@ -104,4 +105,95 @@ fn now_needs_a_job_that_runs() {
         "onward: error: `job` is not running\n   \
          hint: a stopped job has saved its last checkpoint; see `onward checkpoint list`\n"
     );
+}
+
+/// A job with several steps that remember something.
+const REMEMBERING: &str = r#"
+[source]
+path = "in.csv"
+types = { id = "bigint", amount = "bigint" }
+
+[[transform]]
+name = "once"
+dedup = { key = ["note", "amount"] }
+
+[[transform]]
+limit = 60
+
+[[transform]]
+name = "sums"
+aggregate = { by = ["id % 3 AS third"], select = ["count(*) AS n", "sum(amount) AS total", "max(note) || '!' AS loud"] }
+
+[sink]
+path = "out.csv"
+
+[rejects]
+path = "rejects.jsonl"
+limit = "90%"
+
+[checkpoint]
+every_bytes = "1TiB"
+"#;
+
+#[test]
+fn what_a_step_remembers_is_printed_as_data() {
+    let scratch = job_of(REMEMBERING, 100);
+    onward_ends(scratch.path(), &STOPPED_RUN, 75);
+    let show = |more: &[&str]| {
+        answer(scratch.path(), &[&["checkpoint", "show", "job.toml"], more].concat(), 0)
+    };
+    assert_eq!(
+        show(&["--state", "sums"]),
+        "third,n,total,call_3\n1,7,19,n7\n2,6,15,n8\n0,7,21,n9\n"
+    );
+    assert_eq!(
+        show(&["--state", "sums", "--format", "jsonl"]).lines().next(),
+        Some(r#"{"third":1,"n":7,"total":19,"call_3":"n7"}"#)
+    );
+    let keys = show(&["--state", "once"]);
+    assert!(keys.starts_with("note,amount\nn1,1\nn2,2\n"), "{keys}");
+    assert_eq!(keys.lines().count(), 21);
+    assert_eq!(show(&["--state", "limit"]), "records_passed\n20\n");
+    assert_eq!(show(&["1", "--state", "limit"]), "records_passed\n0\n");
+    assert_eq!(show(&["1", "--state", "once"]), "note,amount\n");
+}
+
+#[test]
+fn only_a_state_that_is_there_is_printed() {
+    let scratch = job_of(REMEMBERING, 100);
+    onward_ends(scratch.path(), &STOPPED_RUN, 75);
+    let shown = ["checkpoint", "show", "job.toml", "--state", "sum"];
+    let text = said(scratch.path(), &shown, 2);
+    check_says(&text, &["has no state of a step `sum`", "there are: once, limit, sums"]);
+    let changed = [&shown[..], &["--set", "transform.0.dedup.key=[\"note\"]"]].concat();
+    check_says(&said(scratch.path(), &changed, 2), &["has no state of a step `sum`"]);
+    let changed =
+        ["checkpoint", "show", "job.toml", "--state", "sums", "--set", "transform.1.limit=61"];
+    let text = said(scratch.path(), &changed, 5);
+    check_says(&text, &["the job has changed since the checkpoint: `transform.1.limit`"]);
+    onward_ends(scratch.path(), &["run", "job.toml"], 3);
+    let text = said(scratch.path(), &["checkpoint", "show", "job.toml", "--state", "sums"], 2);
+    check_says(&text, &["the job had finished then"]);
+}
+
+#[test]
+fn diff_counts_the_keys_that_came_and_changed() {
+    let scratch = job_of(REMEMBERING, 100);
+    onward_ends(scratch.path(), &STOPPED_RUN, 75);
+    onward_ends(scratch.path(), &STOPPED_RUN, 75);
+    let text = answer(scratch.path(), &["checkpoint", "diff", "job.toml", "2"], 0);
+    check_says(
+        &text,
+        &[
+            "   state of once: ",
+            "; 20 to 39 keys: 19 new, 0 gone, 0 changed\n",
+            "; 3 to 3 keys: 0 new, 0 gone, 3 changed\n",
+        ],
+    );
+    let in_json = json(scratch.path(), &["checkpoint", "diff", "job.toml", "3", "2", "--json"], 0);
+    assert_eq!(
+        in_json["steps"][0]["keys"],
+        json!({ "from": 39, "to": 20, "new": 0, "gone": 19, "changed": 0 })
+    );
+    assert_eq!(in_json["steps"][1]["keys"], Json::Null);
 }

@@ -98,7 +98,7 @@ fn chunks(path: &Path, next: &AtomicU64, bound: Option<&Bound>) -> std::io::Resu
         let window = Arc::new(std::mem::take(&mut buffer));
         let nominal_end = length(base, nominal.end.min(size));
         let start = match base {
-            0 => Start::Exact(length(0, bound.inputs.files[0].data_start)),
+            0 => Start::Exact(length(0, bound.inputs.files[0].from.offset)),
             _ => Start::AtOrAfter(1),
         };
         if let CutOutcome::Cut(cut) =

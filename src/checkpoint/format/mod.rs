@@ -4,6 +4,8 @@
 //! grows with bytes that are really there. A file is valid if and only if every digest, every
 //! length and every number agrees.
 
+mod alone;
+
 mod ends;
 
 pub(super) mod fields;
@@ -18,6 +20,7 @@ mod forgery_tests;
 #[cfg(test)]
 mod tests;
 
+pub use alone::Ends;
 pub use ends::{HEADER_BYTES, TRAILER_BYTES, VERSION};
 
 use crate::checkpoint::draft::{Content, Draft, DraftSection};

@@ -59,16 +59,16 @@ pub fn header(name: SpillName, instance: RunId) -> [u8; HEADER_BYTES] {
     bytes
 }
 
-/// Checks that a header is the one of a spill.
-pub fn check_header(bytes: &[u8], name: SpillName, instance: RunId) -> Result<(), Invalid> {
+/// Checks that a header is the one of a spill that one of these starts made.
+pub fn check_header(bytes: &[u8], name: SpillName, starts: &[RunId]) -> Result<(), Invalid> {
     if !bytes.starts_with(&MAGIC) {
         return Err(Invalid::BadMagic);
     }
-    let expected = header(name, instance);
+    let is_expected = starts.iter().any(|start| bytes == header(name, *start));
     let version = bytes.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_le_bytes);
     match version {
         Some(version) if version > VERSION => Err(Invalid::NewerVersion { version }),
-        _ if bytes == expected => Ok(()),
+        _ if is_expected => Ok(()),
         _ if bytes.len() < HEADER_BYTES => Err(Invalid::TooShort { length: bytes.len() as u64 }),
         _ if masked_crc(&[&bytes[..48]]).to_le_bytes() != bytes[48..] => Err(Invalid::HeaderDigest),
         _ => Err(Invalid::Malformed { what: "it is another file than its name says" }),

@@ -28,12 +28,12 @@ pub struct SpillBlock {
 pub type Found<T> = io::Result<Result<T, Invalid>>;
 
 impl SpillReader {
-    /// Checks length and ends of an open file.
+    /// Checks length and ends of an open file, which one of these starts must have made.
     pub fn new(
         file: Arc<dyn File>,
         entry: &SpillEntry,
         name: SpillName,
-        instance: RunId,
+        starts: &[RunId],
     ) -> Found<SpillReader> {
         let length = file.metadata()?.length;
         let mut first = [0; HEADER_BYTES];
@@ -45,7 +45,7 @@ impl SpillReader {
             if length != entry.length {
                 return Err(Invalid::LengthDiffers { stated: entry.length, found: length });
             }
-            format::check_header(&first[..count], name, instance)?;
+            format::check_header(&first[..count], name, starts)?;
             let trailer = Trailer::decode(&last[..last_count])?;
             if (trailer.length, trailer.digest) != (entry.length, entry.digest) {
                 return Err(Invalid::FileDigest);

@@ -31,7 +31,7 @@ fn written(disk: &Arc<SimulatedStorage>, blocks: &[&[u8]]) -> (SpillEntry, PathB
 fn read(disk: &SimulatedStorage, entry: &SpillEntry) -> Result<Vec<Vec<u8>>, Invalid> {
     let path = Path::new(FOLDER).join(&entry.name);
     let file = disk.open(&path, OpenMode::ReadOwn).expect("the file is there");
-    let reader = SpillReader::new(file, entry, NAME, INSTANCE).expect("no fault")?;
+    let reader = SpillReader::new(file, entry, NAME, &[INSTANCE]).expect("no fault")?;
     reader.check_all().expect("no fault")?;
     let (mut blocks, mut place) = (Vec::new(), 0);
     while let Some(block) = reader.block(place).expect("no fault")? {
@@ -91,6 +91,6 @@ fn a_spill_of_another_job_is_refused() {
     let disk = disk();
     let (entry, path) = written(&disk, &[b"some block"]);
     let file = disk.open(&path, OpenMode::ReadOwn).expect("the file is there");
-    let reader = SpillReader::new(file, &entry, NAME, RunId::default()).expect("no fault");
+    let reader = SpillReader::new(file, &entry, NAME, &[RunId::default()]).expect("no fault");
     assert!(matches!(reader, Err(Invalid::Malformed { .. })));
 }

@@ -7,10 +7,12 @@ use super::spills::Depth;
 use super::{Listed, Loaded, Restored};
 use crate::checkpoint::format::Limits;
 use crate::checkpoint::id::Sequence;
+use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::{Decoded, Invalid};
 use crate::error::{Error, Kind, Result};
 use crate::storage::clock::Clock;
 use crate::storage::{FileKind, Privacy, Storage};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,6 +106,15 @@ impl Folder {
         Ok(listed)
     }
 
+    /// The numbers of the checkpoint files, whatever is in them.
+    pub fn checkpoints(&self) -> Result<BTreeSet<Sequence>> {
+        let names = self.names()?.into_iter().filter_map(|name| match name {
+            Name::Checkpoint(sequence) => Some(sequence),
+            _ => None,
+        });
+        Ok(names.collect())
+    }
+
     /// Checks one checkpoint wholly, with those that it builds on.
     pub fn verify(&self, sequence: Sequence) -> Result<Result<Restored, Invalid>> {
         let listed = self.list()?;
@@ -117,6 +128,22 @@ impl Folder {
             Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
             Err(Problem::Gone) => Ok(Err(Invalid::Missing)),
             Err(Problem::Io(cause)) => Err(Error::io("read", &self.path(sequence), cause)),
+        }
+    }
+
+    /// What the newest checkpoint says, as far as that can be told without reading any state; `None` where there is none,
+    /// or it cannot be read: then [`Folder::peek`] says more.
+    pub fn newest_manifest(&self) -> Result<Option<Manifest>> {
+        let names = self.names()?.into_iter();
+        let checkpoints = names.filter_map(|name| match name {
+            Name::Checkpoint(sequence) => Some(sequence),
+            _ => None,
+        });
+        let Some(newest) = checkpoints.max() else { return Ok(None) };
+        match read::manifest(self, newest) {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(Problem::Invalid(_) | Problem::Gone) => Ok(None),
+            Err(Problem::Io(cause)) => Err(Error::io("read", &self.path(newest), cause)),
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn sequence_max(folder: &Folder) -> Result<Sequence> {
         Name::Checkpoint(sequence) | Name::Temporary(sequence) => Some(sequence),
         Name::TemporaryInfo | Name::Spill(_) => None,
     });
-    Ok(numbers.max().unwrap_or_default())
+    Ok(numbers.max().unwrap_or_default().max(folder.sequence_marked()?))
 }
 
 /// One checkpoint with everything that it builds on.
@@ -126,30 +126,44 @@ fn read_chain(
     chain: &[Skimmed],
     durability: Durability,
 ) -> Result<Restored, Problem> {
-    let (first, parents) = chain.split_first().expect("a chain has a head");
-    let head = read_same(folder, first.id, durability)?;
+    let head = chain[0].id.sequence;
+    let mut links = Vec::new();
+    for skimmed in chain {
+        let sequence = skimmed.id.sequence;
+        let decoded = match read_same(folder, skimmed.id, durability) {
+            Err(Problem::Invalid(reason)) if sequence != head => {
+                return Err(of_parent(sequence, reason).into());
+            }
+            Err(Problem::Gone) if sequence != head => {
+                return Err(Invalid::ParentMissing { parent: sequence }.into());
+            }
+            other => other?,
+        };
+        links.push((decoded, skimmed.length));
+    }
+    Ok(join(links)?)
+}
+
+/// Puts the parts of each state of a chain together; the head first, each with the length of its file.
+pub fn join(links: Vec<(Decoded, u64)>) -> Result<Restored, Invalid> {
+    let mut summed = Chain::default();
+    for (link, length) in links.iter().rev() {
+        let form = if link.checkpoint.parent.is_some() { Form::Delta } else { Form::Base };
+        summed = summed.with(form, *length);
+    }
+    let mut links = links.into_iter().map(|(link, _)| link);
+    let head = links.next().ok_or(Invalid::Missing)?;
     let mut states: Vec<State> = Vec::new();
     for section in head.checkpoint.sections {
         states.push(State { name: section.name.clone(), parts: vec![section] });
     }
-    for skimmed in parents {
-        let parent = skimmed.id.sequence;
-        let decoded = match read_same(folder, skimmed.id, durability) {
-            Err(Problem::Invalid(reason)) => return Err(of_parent(parent, reason).into()),
-            Err(Problem::Gone) => return Err(Invalid::ParentMissing { parent }.into()),
-            other => other?,
-        };
-        build_on(&mut states, decoded.checkpoint.sections, parent)?;
+    for link in links {
+        build_on(&mut states, link.checkpoint.sections, link.id.sequence)?;
     }
     for state in &mut states {
         state.parts.reverse();
     }
-    let mut summed = Chain::default();
-    for skimmed in chain.iter().rev() {
-        let form = if skimmed.parent.is_some() { Form::Delta } else { Form::Base };
-        summed = summed.with(form, skimmed.length);
-    }
-    Ok(Restored { id: first.id, manifest: head.checkpoint.manifest, states, chain: summed })
+    Ok(Restored { id: head.id, manifest: head.checkpoint.manifest, states, chain: summed })
 }
 
 /// Reads a checkpoint wholly; it must still be the one whose ends were read.

@@ -8,10 +8,13 @@
 //! 1. a number is never used twice, not even after a fallback: the next one is above every name
 //!    ever seen;
 //! 2. nothing is deleted but our own temporary files until this store has saved a checkpoint
-//!    ([`Store::retire`] takes the proof), except for [`FreshStart`];
+//!    ([`Store::retire`] takes the proof), except for [`FreshStart`] and [`Removal`]; a savepoint,
+//!    with all that it needs, only for [`Removal`];
 //! 3. after a failure that leaves the folder in an unknown state the store is poisoned and changes
 //!    nothing more;
 //! 4. files that are refused stay where they are.
+
+mod adopt;
 
 mod folder;
 
@@ -23,7 +26,11 @@ mod names;
 
 mod read;
 
+mod removal;
+
 mod save;
+
+mod savepoints;
 
 mod spills;
 
@@ -31,19 +38,24 @@ mod spills;
 mod crash_tests;
 
 #[cfg(test)]
+mod handling_tests;
+
+#[cfg(test)]
 mod refusal_tests;
 
 #[cfg(test)]
 mod tests;
 
+pub use adopt::Whole;
 pub use folder::{Folder, Trust};
-pub use load::CHAIN_MAX;
+pub use load::{CHAIN_MAX, join};
 pub use lock::Holder;
+pub use removal::{Newest, Removal, Removed, Stays};
 
 use crate::checkpoint::format::Skimmed;
 use crate::checkpoint::id::{CheckpointId, Sequence};
 use crate::checkpoint::manifest::{Form, Manifest};
-use crate::checkpoint::retention::{self, Chain, Link};
+use crate::checkpoint::retention::{Chain, Link};
 use crate::checkpoint::spill::SpillName;
 use crate::checkpoint::{Invalid, Section};
 use crate::error::{Error, Result};
@@ -223,6 +235,7 @@ impl Store {
                 removed += 1;
             }
         }
+        self.sweep_requests()?;
         Ok(removed)
     }
 
@@ -254,7 +267,7 @@ impl Store {
         self.head.map(|head| head.id).filter(|_| self.next_form() == Form::Delta)
     }
 
-    /// Deletes old checkpoints so that `keep` complete ones stay, and the spills that none needs any
+    /// Deletes old checkpoints so that `keep` complete ones and all savepoints stay, and the spills that none needs any
     /// more; returns the deleted checkpoints. Not synced: one that comes back after a power cut does
     /// no harm.
     pub fn retire(&mut self, permission: &Saved, keep: usize) -> Result<Vec<Sequence>> {
@@ -262,23 +275,19 @@ impl Store {
         if self.head.is_none_or(|head| head.id != permission.id) {
             return Err(Error::failed("cannot retire checkpoints: another one was saved since"));
         }
-        let links: Vec<Link> = self.known.values().map(link).collect();
-        let mut deleted = Vec::new();
-        for sequence in retention::retain(&links, keep) {
-            self.remove(&self.folder.path(sequence))?;
-            self.known.remove(&sequence);
-            deleted.push(sequence);
-        }
+        let deleted = self.remove_superfluous(keep)?;
         self.retire_spills(permission)?;
         Ok(deleted)
     }
 
-    /// Deletes all checkpoints, the refused ones too, newest first; returns how many. Durable when
+    /// Deletes all checkpoints, the refused ones too, newest first; returns how many. Refused where
+    /// there is a savepoint. Durable when
     /// this returns.
     #[expect(clippy::needless_pass_by_value, reason = "a permission is used up")]
     pub fn remove_all(&mut self, permission: FreshStart) -> Result<usize> {
         let FreshStart { seal: () } = permission;
         self.check_health()?;
+        self.check_no_savepoints()?;
         self.sweep()?;
         let names = self.folder.names()?;
         let mut removed = 0;
@@ -292,8 +301,7 @@ impl Store {
         self.known.clear();
         self.spills_of.clear();
         self.head = None;
-        let synced = self.folder.storage.sync_directory(&self.folder.directory);
-        synced.map_err(|cause| Error::io("sync the folder", &self.folder.directory, cause))?;
+        self.sync()?;
         Ok(removed)
     }
 

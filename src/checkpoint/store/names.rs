@@ -63,8 +63,13 @@ pub(super) fn temporary_info(random: u64) -> String {
     format!(".lock-info.{random:016x}.tmp")
 }
 
+/// A number as [`parse_hex`] reads it.
+pub(super) fn to_hex(number: u64) -> String {
+    format!("{number:016x}")
+}
+
 /// Exactly sixteen lower-case digits.
-fn parse_hex(digits: &str) -> Option<u64> {
+pub(super) fn parse_hex(digits: &str) -> Option<u64> {
     let canonical =
         digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if canonical { u64::from_str_radix(digits, 16).ok() } else { None }

@@ -5,8 +5,10 @@ use super::load::Durability;
 use crate::checkpoint::Invalid;
 use crate::checkpoint::format::{self, Decoded, HEADER_BYTES, Skimmed, TRAILER_BYTES};
 use crate::checkpoint::id::Sequence;
+use crate::checkpoint::manifest::Manifest;
 use crate::storage::{File, Metadata, OpenMode, read_full};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Why a file could not be read.
@@ -79,6 +81,26 @@ pub(super) fn whole(
     Ok(decoded)
 }
 
+/// Reads the manifest of a checkpoint, and nothing of its states.
+pub(super) fn manifest(folder: &Folder, sequence: Sequence) -> Result<Manifest, Problem> {
+    let (file, metadata) = open(folder, sequence)?;
+    let read = |bytes: Range<u64>| -> Result<Vec<u8>, Problem> {
+        let length = usize::try_from(bytes.end - bytes.start).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; length];
+        let count = read_full(&*file, &mut buffer, bytes.start)?;
+        buffer.truncate(count);
+        Ok(buffer)
+    };
+    let (length, limits) = (metadata.length, &folder.limits);
+    let first = read(0..length.min(HEADER_BYTES as u64))?;
+    let last = read(length.saturating_sub(TRAILER_BYTES as u64)..length)?;
+    let ends = format::Ends::read(&first, &last, length, limits)?;
+    let table = read(ends.table()?)?;
+    let place = ends.manifest(&table, limits)?;
+    let manifest = place.decode(&read(place.bytes())?)?;
+    Ok(manifest)
+}
+
 /// Whether a checkpoint's file holds just these bytes.
 pub(super) fn holds(folder: &Folder, sequence: Sequence, expected: &[u8]) -> Result<bool, Problem> {
     let (file, metadata) = open(folder, sequence)?;
@@ -98,7 +120,10 @@ pub(super) fn holds(folder: &Folder, sequence: Sequence, expected: &[u8]) -> Res
     Ok(true)
 }
 
-fn open(folder: &Folder, sequence: Sequence) -> Result<(Arc<dyn File>, Metadata), Problem> {
+pub(super) fn open(
+    folder: &Folder,
+    sequence: Sequence,
+) -> Result<(Arc<dyn File>, Metadata), Problem> {
     let file = folder.storage.open(&folder.path(sequence), OpenMode::ReadOwn)?;
     let metadata = file.metadata()?;
     if folder.trust == Trust::OwnOnly {

@@ -31,13 +31,13 @@ pub(super) enum Depth {
 }
 
 impl Folder {
-    /// Opens a spill that a checkpoint of this instance names, as it was then or not at all.
+    /// Opens a spill that a checkpoint of one of these starts names, as it was then or not at all.
     pub fn open_spill(
         &self,
         entry: &SpillEntry,
-        instance: RunId,
+        starts: &[RunId],
     ) -> std::io::Result<Result<SpillReader, Invalid>> {
-        match self.spill(entry, instance, Durability::AsItIs) {
+        match self.spill(entry, starts, Durability::AsItIs) {
             Ok(reader) => Ok(Ok(reader)),
             Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
             Err(Problem::Gone) => Ok(Err(of_spill(entry, Invalid::Missing))),
@@ -55,7 +55,7 @@ impl Folder {
         let bytes: u64 =
             manifest.spills.iter().map(|entry| entry.length).fold(0, u64::saturating_add);
         for entry in &manifest.spills {
-            let reader = self.spill(entry, manifest.instance, durability)?;
+            let reader = self.spill(entry, &manifest.starts(), durability)?;
             if depth == Depth::Whole || bytes <= READ_WHOLE_MAX {
                 reader.check_all()?.map_err(|invalid| of_spill(entry, invalid))?;
             }
@@ -66,7 +66,7 @@ impl Folder {
     fn spill(
         &self,
         entry: &SpillEntry,
-        instance: RunId,
+        starts: &[RunId],
         durability: Durability,
     ) -> Result<SpillReader, Problem> {
         let Some(name) = SpillName::parse(&entry.name) else {
@@ -82,7 +82,7 @@ impl Folder {
             if durability == Durability::Synced {
                 file.sync_all()?;
             }
-            Ok(SpillReader::new(file, entry, name, instance)??)
+            Ok(SpillReader::new(file, entry, name, starts)??)
         };
         open().map_err(|problem| match problem {
             Problem::Invalid(invalid) => of_spill(entry, invalid).into(),

@@ -28,6 +28,8 @@ pub(super) struct CsvCutter {
     machine: Machine,
     /// `None` where the dialect needs the exact path.
     needles: Option<Needles>,
+    /// Whether a record between quotes that the end of the file leaves open is not given: it may still be written.
+    leaves_open: bool,
 }
 
 impl CsvCutter {
@@ -45,7 +47,13 @@ impl CsvCutter {
                 quote: dialect.quote.unwrap_or(0),
                 quotes_enabled: if dialect.quote.is_some() { u64::MAX } else { 0 },
             }),
+            leaves_open: false,
         }
+    }
+
+    /// See [`super::Decoder::leaving_open`].
+    pub(super) fn leave_open(&mut self) {
+        self.leaves_open = true;
     }
 
     /// See [`super::Decoder::cut`].
@@ -71,7 +79,7 @@ impl CsvCutter {
             }
         };
         let span = Span { start: first, nominal_end, is_end_of_file };
-        let (stop, rows) = self.index(window, &span);
+        let (stop, mut rows) = self.index(window, &span);
         let cut = |rows: Rows, end: usize| Cut {
             start: first,
             end,
@@ -84,6 +92,10 @@ impl CsvCutter {
                 if is_assumed && (rows.is_unclosed || !matches!(stop, Stop::End(_))) =>
             {
                 CutOutcome::Unknown
+            }
+            Stop::End(_) if self.leaves_open && rows.is_unclosed => {
+                let end = rows.take_unclosed();
+                CutOutcome::Cut(cut(rows, end))
             }
             Stop::End(end) => CutOutcome::Cut(cut(rows, end)),
             Stop::Oversize(end) => CutOutcome::Oversize {

@@ -138,6 +138,17 @@ impl Rows {
         self.reject_last("unclosed quote".into());
     }
 
+    /// Takes back the record that [`Rows::end_unclosed`] added; answers where it starts.
+    pub(super) fn take_unclosed(&mut self) -> usize {
+        self.is_unclosed = false;
+        self.lines = None;
+        self.rejects.pop();
+        self.record_ends.pop();
+        let start = self.starts.pop().expect("an unclosed record was added");
+        self.ends.truncate(self.starts.len() * self.columns);
+        start as usize
+    }
+
     #[cold]
     fn end_ragged(&mut self, row_base: usize) {
         let fields = self.ends.len() - row_base;

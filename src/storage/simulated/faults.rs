@@ -40,6 +40,19 @@ pub enum Call {
 }
 
 impl Call {
+    /// Whether it changes nothing.
+    pub fn only_looks(self) -> bool {
+        matches!(
+            self,
+            Call::Open
+                | Call::Metadata
+                | Call::List
+                | Call::IsDirectory
+                | Call::ReadAt
+                | Call::FileMetadata
+        )
+    }
+
     /// Whether it makes something durable.
     pub fn is_sync(self) -> bool {
         matches!(self, Call::SyncData | Call::SyncAll | Call::SyncDirectory)

@@ -55,6 +55,11 @@ impl Known {
         self.layers.add(entries, keys.len(), memory, &|_| true, spills)
     }
 
+    /// All keys, where none was spilled.
+    pub fn in_memory(&self) -> Option<&KeyTable> {
+        self.layers.is_empty().then_some(&self.keys)
+    }
+
     /// What they take in memory.
     pub fn bytes(&self) -> u64 {
         (self.keys.bytes() + self.layers.bytes()) as u64

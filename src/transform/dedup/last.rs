@@ -4,13 +4,17 @@ use super::Key;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Entry, KeyTable, Keyed, Keys, Reader, Unreadable};
-use crate::transform::{Advanced, Context, Drained, Keeper, Snapshot, Stateful};
+use crate::transform::shown::{ids, numbers_of};
+use crate::transform::{Advanced, Context, Drained, Keeper, Shown, Snapshot, Stateful};
+use std::ops::Range;
 
 /// Keeps the last record of each key.
 #[derive(Debug)]
 pub struct Last {
     /// What makes records the same.
     pub key: Key,
+    /// What people know the columns of the key by.
+    pub names: Vec<String>,
     /// Holds the records.
     pub keeper: Keeper,
 }
@@ -145,6 +149,14 @@ impl Stateful for Last {
         let mut state = self.new_state();
         self.take_in(&mut state, reader, true)?;
         Ok(state)
+    }
+
+    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
+        let shown = self.key.show(&self.names, latest.of_key.keys(), entries.clone())?;
+        let ids = ids(entries, latest.of_key.len());
+        // Records are counted from 1 for people.
+        let numbers = ids.map(|id| latest.of_key.value(id).number + 1);
+        Some(shown.with("last_record", numbers_of(numbers)))
     }
 
     fn extend(

@@ -36,12 +36,13 @@ mod last;
 mod timed;
 
 use super::binder::{Binder, Bound, read_by};
+use super::shown::{ids, texts_of};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Keeper, Snapshot, Stateful, groups};
+use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{Keys, Reader, Unreadable};
+use crate::state::{KeyTable, Keys, Reader, Unreadable};
 use known::Known;
 use std::ops::Range;
 use std::sync::Arc;
@@ -95,6 +96,8 @@ enum Key {
 #[derive(Debug)]
 struct First {
     key: Key,
+    /// What people know the columns of the key by.
+    names: Vec<String>,
     /// Where all others are marked instead of dropped.
     mark: Option<Slot>,
 }
@@ -112,16 +115,20 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         let action = Action::stateful(timed::Timed { key, time, ttl, mark });
         return Ok(Bound { reads, action });
     }
+    let names = match settings.key.as_slice() {
+        [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
+        key => key.iter().map(|sql| sql.text.clone()).collect(),
+    };
     let action = match (settings.keep, &settings.mark) {
         (Keep::Last, None) => {
             let keeper = Keeper::new(&binder.layout, binder.slots);
-            Action::stateful(last::Last { key, keeper })
+            Action::stateful(last::Last { key, names, keeper })
         }
         (Keep::Last, Some(mark)) => return Err(vec![marked_last(mark)]),
-        (Keep::First, None) => Action::stateful(First { key, mark: None }),
+        (Keep::First, None) => Action::stateful(First { key, names, mark: None }),
         (Keep::First, Some(name)) => {
             let slot = binder.new_column(name, DataType::Boolean)?;
-            Action::stateful(First { key, mark: Some(slot) })
+            Action::stateful(First { key, names, mark: Some(slot) })
         }
     };
     Ok(Bound { reads, action })
@@ -169,6 +176,26 @@ impl Key {
                 let columns = groups::evaluate_all(expressions, step, batch);
                 Keys::of_columns(&columns, &batch.selection)
             }
+        }
+    }
+}
+
+impl Key {
+    /// Some keys as a table; `None` where a key is more than values and not just a record.
+    fn show(&self, names: &[String], known: &KeyTable, entries: Range<usize>) -> Option<Shown> {
+        match self {
+            Key::Columns(expressions) => {
+                let types: Vec<DataType> = expressions.iter().map(Expression::data_type).collect();
+                Some(Shown::of_keys(names, &types, known, entries))
+            }
+            Key::Record(expressions) if expressions.is_empty() => {
+                let records: Vec<&[u8]> =
+                    ids(entries, known.len()).map(|id| known.key(id)).collect();
+                let rows = records.len();
+                let shown = Shown { columns: Vec::new(), keys: 1, rows };
+                Some(shown.with("record", texts_of(records.into_iter())))
+            }
+            Key::Record(_) => None,
         }
     }
 }
@@ -240,5 +267,9 @@ impl Stateful for First {
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
         known.extend(reader)
+    }
+
+    fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
+        self.key.show(&self.names, known.in_memory()?, entries)
     }
 }

@@ -37,6 +37,13 @@ pub struct LargeGroups {
     merged: Option<Merged>,
 }
 
+impl LargeGroups {
+    /// All groups, where none was spilled.
+    pub fn in_memory(&self) -> Option<&Groups> {
+        self.spilled.is_empty().then_some(&self.groups)
+    }
+}
+
 impl Grouping {
     /// No groups; the one group of everything is there from the start.
     pub fn new_large(&self) -> LargeGroups {

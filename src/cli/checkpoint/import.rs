@@ -1,0 +1,47 @@
+//! `onward checkpoint import`: begins a job with an exported checkpoint.
+
+use super::args::{ChangeArguments, ImportArguments};
+use crate::cli::exit::Exit;
+use crate::cli::job_file::{self, Failure};
+use crate::cli::messages::{self, escape};
+use crate::cli::numbers::thousands;
+use crate::cli::world::{Teller, looking, real};
+use crate::engine::{self, Arrival, Arrived, Cargo, RunOptions};
+use crate::job::Job;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Takes over what is in the file.
+pub fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
+    let world = real(Arc::new(Teller::default()));
+    let change = &arguments.change;
+    let job = job_file::load(&world, &change.job)?.job;
+    let command = format!("onward run {}", change.job.job.display());
+    let options = RunOptions { unsafe_directory: change.unsafe_dir, ..looking() };
+    let cargo = Cargo::of_export(&world, &arguments.file)?;
+    let arrived = engine::arrive(&job, &command, &options, &world, &cargo, Arrival::Import)?;
+    tell(&job, &change.job.job, change, arrived)
+}
+
+/// Says what a job goes on from that has just got its first checkpoint.
+pub fn tell(
+    job: &Job,
+    file: &Path,
+    change: &ChangeArguments,
+    arrived: Arrived,
+) -> Result<Exit, Failure> {
+    let Arrived { sequence, records } = arrived;
+    let text = if change.json {
+        let json = json!({ "job": job.name, "checkpoint": sequence, "records_read": records });
+        format!("{json}\n")
+    } else {
+        let (name, file) = (escape(&job.name), escape(&file.display().to_string()));
+        let records = thousands(records);
+        format!(
+            "{name}: `onward run {file}` goes on from checkpoint {sequence} at record {records}\n"
+        )
+    };
+    messages::answer(&text)?;
+    Ok(Exit::Finished)
+}

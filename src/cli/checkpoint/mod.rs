@@ -1,0 +1,106 @@
+//! `onward checkpoint`: one file per command; what they do to a folder is done by `engine` and `checkpoint`.
+
+pub mod args;
+
+mod diff;
+
+mod export;
+
+mod fork;
+
+mod import;
+
+mod list;
+
+mod now;
+
+mod prune;
+
+mod remove;
+
+mod rollback;
+
+mod show;
+
+mod verify;
+
+use super::args::JobArguments;
+use super::exit::Exit;
+use super::job_file::{self, Failure};
+use crate::checkpoint::{Folder, Selector, Sequence, Store, Trust};
+use crate::engine::{self, World};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use args::{ChangeArguments, CheckpointCommand};
+
+/// Does what the command says.
+///
+/// # Errors
+/// Where the job is wrong, not running, or its checkpoints cannot be read.
+pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, Failure> {
+    match command {
+        CheckpointCommand::Now(arguments) => now::now(arguments),
+        CheckpointCommand::List(arguments) => list::list(arguments),
+        CheckpointCommand::Show(arguments) => show::show(arguments),
+        CheckpointCommand::Verify(arguments) => verify::verify(arguments),
+        CheckpointCommand::Diff(arguments) => diff::diff(arguments),
+        CheckpointCommand::Rollback(arguments) => rollback::rollback(arguments),
+        CheckpointCommand::Export(arguments) => export::export(arguments),
+        CheckpointCommand::Import(arguments) => import::import(arguments),
+        CheckpointCommand::Fork(arguments) => fork::fork(arguments),
+        CheckpointCommand::Prune(arguments) => prune::prune(arguments),
+        CheckpointCommand::Rm(arguments) => remove::remove(arguments),
+    }
+}
+
+/// The job and its folder, which must be there, to look at.
+fn open(world: &World, arguments: &JobArguments) -> Result<(Job, Folder), Failure> {
+    open_trusted(world, arguments, Trust::Anyones)
+}
+
+fn open_trusted(
+    world: &World,
+    arguments: &JobArguments,
+    trust: Trust,
+) -> Result<(Job, Folder), Failure> {
+    let job = job_file::load(world, arguments)?.job;
+    let folder = engine::folder(&job, world, trust)?;
+    let missing = || {
+        let message = format!("`{}` has no checkpoints: it was never started", job.name);
+        Failure::Error(Error::failed(message))
+    };
+    let folder = folder.ok_or_else(missing)?;
+    Ok((job, folder))
+}
+
+impl ChangeArguments {
+    fn trust(&self) -> Trust {
+        if self.unsafe_dir { Trust::Anyones } else { Trust::OwnOnly }
+    }
+
+    /// The job and its folder, to change it once it is locked.
+    fn open(&self, world: &World) -> Result<(Job, Folder), Failure> {
+        open_trusted(world, &self.job, self.trust())
+    }
+}
+
+/// The folder, locked; refused while a run holds the lock.
+fn lock(world: &World, folder: Folder) -> Result<Store> {
+    folder.lock(&world.holder, &mut |span| (world.pause)(span))
+}
+
+fn newest(folder: &Folder) -> Result<Option<Sequence>> {
+    Ok(folder.list()?.keys().max().copied())
+}
+
+/// The checkpoint that the user names, or the newest.
+fn chosen(folder: &Folder, checkpoint: Option<&str>) -> Result<Sequence> {
+    match checkpoint {
+        Some(text) => folder.select(&Selector::of_user(text)?),
+        None => newest(folder)?.ok_or_else(|| Error::failed("there is no checkpoint")),
+    }
+}
+
+fn refused(sequence: Sequence, reason: &str) -> Failure {
+    Failure::Error(Error::refused(format!("checkpoint {sequence} is not usable: {reason}")))
+}

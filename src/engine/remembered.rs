@@ -1,0 +1,219 @@
+//! What the steps of a job remembered at a checkpoint: as data for people, and compared with another checkpoint.
+
+use super::comparison::{Differences, KeyPair};
+use super::inputs::Inputs;
+use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::rollback::readable;
+use super::spills::FolderSpills;
+use super::survey::restore_state;
+use super::world::World;
+use crate::checkpoint::{Folder, Manifest, Phase, Restored, Sequence};
+use crate::encode::Encoder;
+use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::job::diff::{ChangeClass, diff};
+use crate::record::{Batch, CsvDialect, Field, Layout, RawRecords, SlotOrigin, Slots};
+use crate::state::key::{wide_hash, write_canonical};
+use crate::transform::{AnyStateful, Shown, State};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// So many entries are shown at a time.
+const ENTRIES: usize = 4096;
+
+/// CSV as everybody reads it.
+const CSV: SinkFormat = SinkFormat::Csv(CsvSink {
+    dialect: CsvDialect { delimiter: b',', quote: Some(b'"'), escape: None, comment: None },
+    header: true,
+    line_end: LineEnd::Lf,
+});
+
+/// How a state is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// CSV with a header.
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
+}
+
+/// Gives what a step remembered at a checkpoint, a portion at a time.
+///
+/// # Errors
+/// Where the checkpoint is not usable, the job is not what it was, or there is no such state, or none that is shown.
+pub fn show_state(
+    job: &Job,
+    world: &World,
+    folder: &Folder,
+    sequence: Sequence,
+    step: &str,
+    notation: Notation,
+    take: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let restored = readable(folder, sequence)?.restored;
+    let manifest = &restored.manifest;
+    if !manifest.steps.iter().any(|entry| entry.name == step) {
+        return Err(no_state(manifest, sequence, step));
+    }
+    let plan = bind(job, world, folder, manifest)?;
+    let (code, state) = state_of(&plan, &restored, step)?;
+    let mut entries = 0;
+    let mut is_first = true;
+    loop {
+        let shown = code.show(&state, entries..entries + ENTRIES).ok_or_else(|| {
+            let message =
+                format!("what `{step}` remembers is not shown: it has no keys and values");
+            Error::failed(message)
+        })?;
+        let bytes = written(&shown, notation, is_first);
+        take(&bytes)?;
+        if shown.rows == 0 {
+            return Ok(());
+        }
+        (entries, is_first) = (entries + shown.rows, false);
+    }
+}
+
+fn no_state(manifest: &Manifest, sequence: Sequence, step: &str) -> Error {
+    let names: Vec<&str> = manifest.steps.iter().map(|step| step.name.as_str()).collect();
+    let message = format!("checkpoint {sequence} has no state of a step `{step}`");
+    Error::usage(message).with_hint(match names.as_slice() {
+        [] if manifest.phase == Phase::Done => "the job had finished then".to_owned(),
+        [] => "it has no state at all".to_owned(),
+        names => format!("there are: {}", names.join(", ")),
+    })
+}
+
+/// The job as it was bound when the checkpoint was taken.
+fn bind(job: &Job, world: &World, folder: &Folder, manifest: &Manifest) -> Result<Plan> {
+    let changes = diff(&manifest.job, &job.effective);
+    let changed = changes.iter().find(|change| change.class == ChangeClass::Incompatible);
+    if let Some(change) = changed {
+        let message = format!("the job has changed since the checkpoint: `{}`", change.path);
+        return Err(Error::refused(message).with_hint("undo the change"));
+    }
+    if manifest.semantics != SEMANTICS_VERSION {
+        let message = "the checkpoint was made by a version with other rules";
+        return Err(Error::refused(message));
+    }
+    let storage = &*world.storage;
+    let inputs = Inputs::open(job, storage, &Inputs::discover(job, storage)?)?;
+    let now = manifest.first_started_at_micros;
+    let mut plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
+    plan.spills = Arc::new(FolderSpills::new(world, folder.clone(), manifest.starts(), 0));
+    Ok(plan)
+}
+
+fn state_of<'p>(
+    plan: &'p Plan,
+    restored: &Restored,
+    step: &str,
+) -> Result<(&'p dyn AnyStateful, State)> {
+    let unreadable = |why: &str| Error::refused(format!("the state of `{step}`: {why}"));
+    let index = plan.chain.steps.iter().position(|one| one.name == step);
+    let code = index.and_then(|index| Some((index, plan.chain.steps[index].stateful()?)));
+    let (index, code) = code.ok_or_else(|| unreadable("the job has no such step"))?;
+    let saved = restored.states.iter().find(|saved| saved.name == step);
+    let saved = saved.ok_or_else(|| unreadable("it is not there"))?;
+    let state = restore_state(plan, index, code, &saved.parts);
+    Ok((code, state.map_err(|why| unreadable(&why))?))
+}
+
+/// Some entries as text.
+fn written(shown: &Shown, notation: Notation, is_first: bool) -> Vec<u8> {
+    let mut slots = Slots::default();
+    let mut layout = Layout::closed(Vec::new());
+    for (name, column) in &shown.columns {
+        let data_type = column.data_type();
+        let slot = slots.add(name, data_type, SlotOrigin::Computed);
+        layout.fields.push(Field { name: name.clone(), data_type, slot });
+    }
+    let mut batch = Batch::drained(RawRecords::None, shown.rows, shown.columns.len());
+    for (field, (_, column)) in layout.fields.iter().zip(&shown.columns) {
+        batch.fill(field.slot, Arc::new(column.clone()));
+    }
+    let format = match notation {
+        Notation::Csv => CSV,
+        Notation::Jsonl => SinkFormat::Jsonl,
+    };
+    let encoder = Encoder::new(format, &layout, &slots, None);
+    let mut bytes = if is_first { encoder.header() } else { Vec::new() };
+    encoder.encode(&mut batch, &mut bytes);
+    bytes
+}
+
+/// Adds to a comparison what became of the keys of each state, where both have it and it is shown.
+pub fn compare_keys(
+    job: &Job,
+    world: &World,
+    folder: &Folder,
+    differences: &mut Differences,
+) -> Result<()> {
+    let from = readable(folder, differences.sequence.from)?.restored;
+    let to = readable(folder, differences.sequence.to)?.restored;
+    for step in &mut differences.steps {
+        let has_it =
+            |one: &Restored| one.manifest.steps.iter().any(|entry| entry.name == step.name);
+        if !has_it(&from) || !has_it(&to) {
+            continue;
+        }
+        let (old, new) =
+            (bind(job, world, folder, &from.manifest), bind(job, world, folder, &to.manifest));
+        // A job that has changed does not understand its old states: their sizes are still told.
+        let (Ok(old), Ok(new)) = (old, new) else { continue };
+        let (old_code, old_state) = state_of(&old, &from, &step.name)?;
+        let (new_code, new_state) = state_of(&new, &to, &step.name)?;
+        step.keys = keys_between((old_code, &old_state), (new_code, &new_state));
+    }
+    Ok(())
+}
+
+/// Counts keys; they and their values are known by hashes of 64 bits.
+fn keys_between(
+    (old_code, old): (&dyn AnyStateful, &State),
+    (new_code, new): (&dyn AnyStateful, &State),
+) -> Option<KeyPair> {
+    let mut known: HashMap<u64, u64> = HashMap::new();
+    for_each_key(old_code, old, &mut |key, value| {
+        known.insert(key, value);
+    })?;
+    let mut keys = KeyPair { from: known.len() as u64, ..KeyPair::default() };
+    for_each_key(new_code, new, &mut |key, value| {
+        keys.to += 1;
+        match known.remove(&key) {
+            None => keys.new += 1,
+            Some(before) => keys.changed += u64::from(before != value),
+        }
+    })?;
+    keys.gone = known.len() as u64;
+    Some(keys)
+}
+
+/// Gives the hash of each key and of its values; `None` where there are no keys.
+fn for_each_key(
+    code: &dyn AnyStateful,
+    state: &State,
+    take: &mut dyn FnMut(u64, u64),
+) -> Option<()> {
+    let mut entries = 0;
+    loop {
+        let shown = code.show(state, entries..entries + ENTRIES)?;
+        if shown.rows == 0 {
+            return Some(());
+        }
+        if shown.keys == 0 {
+            return None;
+        }
+        let (keys, values) = shown.columns.split_at(shown.keys);
+        for row in 0..shown.rows {
+            let hash = |columns: &[(String, crate::record::Column)]| {
+                let mut bytes = Vec::new();
+                columns.iter().for_each(|(_, column)| write_canonical(&mut bytes, column, row));
+                wide_hash(&bytes)
+            };
+            take(hash(keys), hash(values));
+        }
+        entries += shown.rows;
+    }
+}

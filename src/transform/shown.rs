@@ -1,0 +1,69 @@
+//! What a step remembers, as a table for people and other programs.
+
+use crate::record::{Column, DataType, Text, Values};
+use crate::state::{KeyTable, key};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Some entries of a state, in the order in which they came: what tells them apart, then what is remembered of each.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// Names and columns, all of them of the same number of rows.
+    pub columns: Vec<(String, Column)>,
+    /// How many of the columns, from the first on, are keys.
+    pub keys: usize,
+    /// Rows.
+    pub rows: usize,
+}
+
+impl Shown {
+    /// The keys of a table at some places, as far as there are such.
+    pub fn of_keys(
+        names: &[String],
+        types: &[DataType],
+        table: &KeyTable,
+        entries: Range<usize>,
+    ) -> Shown {
+        let ids = ids(entries, table.len());
+        let keys: Vec<&[u8]> = ids.map(|id| table.key(id)).collect();
+        let rows = keys.len();
+        let columns = key::columns_of(types, keys.into_iter());
+        let columns = columns.expect("keys were made of these types");
+        let columns: Vec<(String, Column)> = names.iter().cloned().zip(columns).collect();
+        Shown { keys: columns.len(), columns, rows }
+    }
+
+    /// A single entry that is a number.
+    pub fn number(name: &str, number: u64, entries: &Range<usize>) -> Shown {
+        let rows = usize::from(entries.contains(&0));
+        let numbers = std::iter::repeat_n(number, rows);
+        Shown { rows, ..Shown::default() }.with(name, numbers_of(numbers))
+    }
+
+    /// With one more column behind the others.
+    pub fn with(mut self, name: &str, column: Column) -> Shown {
+        self.columns.push((name.to_owned(), column));
+        self
+    }
+}
+
+/// The ids of entries at some places, as far as there are such.
+pub fn ids(entries: Range<usize>, count: usize) -> impl Iterator<Item = u32> {
+    let id = |place| u32::try_from(place).expect("ids have 32 bits");
+    (entries.start.min(count)..entries.end.min(count)).map(id)
+}
+
+/// A column of numbers; what is too large for its type is its largest.
+pub fn numbers_of(numbers: impl Iterator<Item = u64>) -> Column {
+    let numbers = numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    Column::new(Values::Bigint(numbers.collect()))
+}
+
+/// A column of texts; what is no UTF-8 is shown with replacement characters.
+pub fn texts_of<'a>(texts: impl ExactSizeIterator<Item = &'a [u8]>) -> Column {
+    let mut column = Text::filled(Arc::default(), texts.len());
+    for (row, text) in texts.enumerate() {
+        column.set(row, String::from_utf8_lossy(text).as_bytes());
+    }
+    Column::new(Values::Text(column))
+}
