@@ -33,7 +33,7 @@ pub struct LargeGroups {
     first: u64,
     /// Those that were spilled, in the order of their records.
     spilled: Vec<Parts>,
-    /// The merge of all, once groups that were spilled are given out.
+    /// The merge of all, once groups that were spilled are given out; these stay, since more records may come later.
     merged: Option<Merged>,
 }
 
@@ -58,6 +58,10 @@ impl Grouping {
         memory: Option<u64>,
         spills: &dyn Spills,
     ) -> Result<()> {
+        if let Some(merged) = large.merged.take() {
+            // More records have come after all.
+            merged.parts().iter().for_each(|parts| spills.forget(&parts.spill));
+        }
         self.add(&mut large.groups, part);
         // The group of everything cannot be split.
         let can_split = !self.keys.is_empty();
@@ -141,9 +145,6 @@ impl Grouping {
         if !merged.is_complete() {
             let readers = open_all(&large.spilled, spills)?;
             self.merge_next(merged, &readers, giving.order, context)?;
-            if merged.is_complete() {
-                large.spilled.drain(..).for_each(|parts| spills.forget(&parts.spill));
-            }
             return Ok(Some(self.batch_of(&self.no_groups(), &[], slots)));
         }
         self.next_of_merged(merged, giving, rows_max, context)
