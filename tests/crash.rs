@@ -1,13 +1,15 @@
 //! Whole jobs on the simulated disk: the power fails at every operation, once and again during recovery, and the same
 //! command ends with the same bytes. A checkpoint that was announced is there after any cut.
 
+mod handling;
+
 mod rounds;
 
 use onward::checkpoint::Holder;
 use onward::engine::{
     self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,
 };
-use onward::job;
+use onward::job::{self, Job};
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
 use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation, SimulatedStorage};
@@ -175,39 +177,52 @@ impl Observer for Watcher {
     }
 }
 
-/// Runs a job on a disk; answers the newest checkpoint that it announced.
-fn run(
-    workload: &Workload,
-    disk: &SimulatedStorage,
-    seed: u64,
-) -> (u64, u64, Result<Outcome, String>) {
-    let file = Path::new(FOLDER).join("job.toml");
-    let job = job::load(workload.job, &file, &|_| None, &[]).expect("a sound job");
-    let watcher = Arc::new(Watcher::default());
-    let world = World {
+/// The job, as it stands in a folder.
+fn load(workload: &Workload, folder: &str) -> Job {
+    let file = Path::new(folder).join("job.toml");
+    job::load(workload.job, &file, &|_| None, &[]).expect("a sound job")
+}
+
+fn world(disk: &SimulatedStorage, seed: u64, observer: Arc<dyn Observer>) -> World {
+    World {
         storage: Arc::new(disk.clone()),
         clock: Arc::new(SimulatedClock::new(seed)),
         requests: Arc::new(Requests::default()),
         progress: Arc::new(Progress::default()),
-        observer: watcher.clone(),
+        observer,
         stdout: Arc::new(Mutex::new(Vec::new())),
         pause: |_| (),
         holder: Holder { pid: 1, host: "here".to_owned(), since_micros: 0 },
-    };
-    let options = RunOptions {
+    }
+}
+
+fn options(stop_after_barriers: Option<u64>) -> RunOptions {
+    RunOptions {
         threads: 1,
         chunks: Chunks::new(64),
         start: StartMode::Resume,
         changes: ChangeMode::Refuse,
         overwrite: false,
         unsafe_directory: false,
-        stop: StopAfter::default(),
-    };
+        stop: StopAfter { barriers: stop_after_barriers, ..StopAfter::default() },
+    }
+}
+
+/// Runs a job on a disk; answers the newest checkpoint that it announced.
+fn run(
+    workload: &Workload,
+    disk: &SimulatedStorage,
+    seed: u64,
+) -> (u64, u64, Result<Outcome, String>) {
+    let job = load(workload, FOLDER);
+    let watcher = Arc::new(Watcher::default());
+    let world = world(disk, seed, watcher.clone());
+    let options = options(None);
     let outcome = engine::run(&job, "onward run job.toml", &options, &world);
-    let load = |number: &AtomicU64| number.load(Ordering::SeqCst);
+    let number = |number: &AtomicU64| number.load(Ordering::SeqCst);
     (
-        load(&watcher.saved),
-        load(&watcher.resumed),
+        number(&watcher.saved),
+        number(&watcher.resumed),
         outcome.map_err(|error| format!("{:?}: {error}", error.kind)),
     )
 }

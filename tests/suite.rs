@@ -33,6 +33,8 @@ mod readme;
 
 mod refusals;
 
+mod rounds;
+
 mod states;
 
 mod steps;

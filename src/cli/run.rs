@@ -163,6 +163,6 @@ fn summary(job: &Job, world: &World, done: &engine::Summary, elapsed: Duration) 
         round: done.round.map(|number| Round { number, bytes: done.bytes_total }),
         remarks: done.remarks.clone(),
         outputs,
-        rejects: job.rejects.path.clone(),
+        rejects: job.of_round(done.round.unwrap_or(1)).rejects.path,
     }
 }

@@ -10,7 +10,7 @@ use super::world::{Teller, real};
 use crate::checkpoint::{
     Holder, InputEntry, Manifest, OutputEntry, Phase, Refused, Restored, Trust,
 };
-use crate::engine;
+use crate::engine::{self, News};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,8 @@ struct Status {
     /// Checkpoint files that a run would pass over.
     refused: Vec<Refused>,
     now_micros: i64,
+    /// Of a finished incremental job, what is new of its inputs.
+    news: Vec<News>,
 }
 
 /// Shows how far a job is.
@@ -40,6 +42,7 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
         newest: None,
         refused: Vec::new(),
         now_micros: world.clock.wall_micros(),
+        news: Vec::new(),
     };
     if let Some(folder) = engine::folder(&job, &world, Trust::Anyones)? {
         if folder.is_locked()? {
@@ -47,6 +50,10 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
         }
         let loaded = folder.peek()?;
         (status.newest, status.refused) = (loaded.newest, loaded.refused);
+    }
+    if let Some(newest) = &status.newest {
+        // What is wrong with the inputs `plan` tells.
+        status.news = engine::news(&job, &newest.manifest, &world).unwrap_or_default();
     }
     let text = if arguments.json { status.as_json(&job.name) } else { status.as_text(&job.name) };
     messages::answer(&text)?;
@@ -78,8 +85,8 @@ impl Status {
         let counters = counted_of(&newest.manifest);
         let total: u64 = inputs.iter().map(input_bytes).sum();
         if let Some(round) = &newest.manifest.round {
-            let before = thousands(round.before.records_read);
-            text += &format!("   round {}, with {before} records before it\n", round.number);
+            let before = counted(round.before.records_read, "record");
+            text += &format!("   round {}, with {before} before it\n", round.number);
         }
         text += &format!(
             "   checkpoint {} ({}), {} ago\n",
@@ -104,6 +111,11 @@ impl Status {
             thousands(counters.records_filtered),
             thousands(counters.records_rejected)
         );
+        if !self.news.is_empty() {
+            let total = bytes(self.news.iter().map(|news| news.bytes).sum());
+            let inputs = counted(self.news.len() as u64, "input");
+            text += &format!("   new since then: {total} of {inputs}\n");
+        }
         for line in output_lines(&newest.manifest) {
             text += &format!("   {line}\n");
         }
@@ -132,6 +144,7 @@ impl Status {
                 "position": newest.manifest.position,
                 "counters": newest.manifest.counters,
                 "bytes_total": newest.manifest.inputs.iter().map(input_bytes).sum::<u64>(),
+                "news_bytes": self.news.iter().map(|news| news.bytes).sum::<u64>(),
                 "round": newest.manifest.round.as_ref().map(|round| round.number),
                 "state_bytes": state_bytes(newest),
                 "outputs": outputs(&newest.manifest),

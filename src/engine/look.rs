@@ -1,11 +1,12 @@
 //! Looking at a job without running it: binding it, and saying what a run would do.
 
-use super::decision::{Decision, Found, Past, decide, notes};
+use super::decision::{Decision, Found, News, Past, decide, notes};
 use super::inputs::Inputs;
 use super::plan::{Plan, Purpose};
+use super::rounds::next;
 use super::survey::{Survey, survey};
 use super::world::{RunOptions, World};
-use crate::checkpoint::{Folder, Holder, Loaded, Manifest, Sequence, Trust};
+use crate::checkpoint::{Folder, Holder, Loaded, Manifest, Phase, Sequence, Trust};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use std::path::PathBuf;
@@ -93,6 +94,16 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     };
     let inputs = inputs.files.iter().map(|file| (file.name.clone(), file.bytes())).collect();
     Ok(Outlook { decision, newest, refused, running, notes: all_notes, found, inputs })
+}
+
+/// What is new of the inputs of an incremental job since the round that a checkpoint says is done.
+pub fn news(job: &Job, manifest: &Manifest, world: &World) -> Result<Vec<News>> {
+    match &manifest.round {
+        Some(round) if job.is_incremental() && manifest.phase == Phase::Done => {
+            Ok(next(job, &*world.storage, manifest, round)?.news)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The job's folder, where it is there.

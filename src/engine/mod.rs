@@ -83,7 +83,7 @@ pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
 pub use decision::{Decision, Found, InputFinding, News};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
-pub use look::{Bound, Outlook, bind, folder, outlook};
+pub use look::{Bound, Outlook, bind, folder, news, outlook};
 pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;

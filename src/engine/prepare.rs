@@ -131,6 +131,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
                 // An earlier run was stopped before it could delete what is no longer needed.
                 save_done(&mut store, &manifest)?;
             }
+            discard_unfinished(job, world, &manifest.instance.to_string())?;
             Ok(Prepared::Finished(Box::new(manifest)))
         }
     }
@@ -249,12 +250,18 @@ fn start(
 /// Gives up what earlier starts left: their checkpoints and their unfinished outputs.
 fn give_up(job: &Job, world: &World, store: &mut Store, past: Option<&Manifest>) -> Result<()> {
     if let Some(manifest) = past {
-        for plan in planned(job) {
-            discard(&*world.storage, &plan.name(&manifest.instance.to_string()))?;
-        }
-        sweep_partitions(job, world, &manifest.instance.to_string(), &BTreeSet::new())?;
+        discard_unfinished(job, world, &manifest.instance.to_string())?;
     }
     store.remove_all(FreshStart::asked_for_by_user()).map(drop)
+}
+
+/// Removes the staged files of a start that needs them no more. Of a finished one there are some where a rollback was
+/// stopped before it had its checkpoint.
+fn discard_unfinished(job: &Job, world: &World, instance: &str) -> Result<()> {
+    for plan in planned(job) {
+        discard(&*world.storage, &plan.name(instance))?;
+    }
+    sweep_partitions(job, world, instance, &BTreeSet::new())
 }
 
 /// Goes on from a checkpoint: now, with every check passed, the outputs are cut.

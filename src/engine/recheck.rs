@@ -1,7 +1,7 @@
 //! `verify = "full"`: everything that earlier runs consumed is read again beside the run, and must be the same before
 //! the outputs are published.
 
-use super::inputs::Inputs;
+use super::inputs::{InputFile, Inputs};
 use super::world::World;
 use crate::error::{Error, Result};
 use crate::record::Fingerprint;
@@ -28,11 +28,13 @@ impl<'scope> Recheck<'scope> {
     ) -> Self {
         let given_up = Arc::new(AtomicBool::new(false));
         let known = known.unwrap_or_default();
-        let paths = inputs.files.iter().map(|file| file.path.clone());
-        let consumed: Vec<(PathBuf, Fingerprint)> = paths
-            .zip(known.iter().cloned())
-            .filter(|(_, known)| known.is_full && known.consumed > 0)
-            .collect();
+        // One without a link was read to its end, and nobody misses it.
+        let is_checked = |(file, known): &(&InputFile, &Fingerprint)| {
+            known.is_full && known.consumed > 0 && file.metadata.links > 0
+        };
+        let pairs = inputs.files.iter().zip(known).filter(is_checked);
+        let consumed: Vec<(PathBuf, Fingerprint)> =
+            pairs.map(|(file, known)| (file.path.clone(), known.clone())).collect();
         let thread = (!consumed.is_empty()).then(|| {
             let (world, given_up) = (world.clone(), Arc::clone(&given_up));
             scope.spawn(move || check(&world, &consumed, &given_up))

@@ -63,7 +63,7 @@ pub fn show_state(
     loop {
         let shown = code.show(&state, entries..entries + ENTRIES).ok_or_else(|| {
             let message =
-                format!("what `{step}` remembers is not shown: it has no keys and values");
+                format!("what `{step}` remembers is not shown: it has no keys and values, or more of them than fit into memory");
             Error::failed(message)
         })?;
         let bytes = written(&shown, notation, is_first);

@@ -85,9 +85,21 @@ pub fn readable(folder: &Folder, sequence: Sequence) -> Result<Whole> {
     })
 }
 
+/// What an incremental job has published belongs to all its rounds, and cannot be taken apart.
+pub fn check_mode(sequence: Sequence, manifest: &Manifest) -> Result<()> {
+    if manifest.round.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "checkpoint {sequence} is of a job with `mode = \"incremental\"`, whose rounds build on one another"
+    );
+    Err(Error::failed(message).with_hint("that is only for jobs whose inputs are fixed"))
+}
+
 /// A checkpoint that something can go on from.
 pub fn usable(folder: &Folder, sequence: Sequence) -> Result<Whole> {
     let whole = readable(folder, sequence)?;
+    check_mode(sequence, &whole.restored.manifest)?;
     match whole.restored.manifest.phase {
         Phase::Reading | Phase::Draining => Ok(whole),
         Phase::Publishing | Phase::Done => {
@@ -195,7 +207,7 @@ pub fn check_fit(
     match decide(&mut survey.facts) {
         Decision::Resume => Ok(()),
         Decision::Refuse(error) => Err(error),
-        Decision::Start | Decision::Publish | Decision::Finished | Decision::TakeNew => {
+        Decision::Start | Decision::TakeNew | Decision::Publish | Decision::Finished => {
             Err(Error::internal("a checkpoint to go on from is none"))
         }
     }

@@ -220,7 +220,7 @@ fn gone(entry: &InputEntry) -> Metadata {
         modified_ns: entry.fingerprint.modified_ns,
         device: 0,
         inode: entry.fingerprint.inode,
-        links: 1,
+        links: 0,
         mode: 0,
         is_ours: false,
     }

@@ -68,9 +68,9 @@ pub fn section_of(name: String, version: u32, snapshot: Snapshot) -> DraftSectio
 struct Request {
     checkpoint: Draft,
     syncs: Syncs,
-    given_up: Arc<AtomicBool>,
     /// What it shall be called.
     names: Vec<SavepointName>,
+    given_up: Arc<AtomicBool>,
 }
 
 /// What became of a checkpoint.
@@ -125,15 +125,14 @@ impl<'scope> Saver<'scope> {
     /// Hands over a checkpoint. None may be in flight.
     pub fn save(&mut self, checkpoint: Draft, syncs: Syncs) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
-        self.given_up = Arc::default();
-        let given_up = Arc::clone(&self.given_up);
         // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
         let names = match checkpoint.manifest.phase {
             Phase::Reading | Phase::Draining => self.folder.requested_savepoints()?,
             Phase::Publishing | Phase::Done => Vec::new(),
         };
-        let request = Request { checkpoint, syncs, given_up, names };
-        self.requests.send(request).map_err(|_| gone())?;
+        self.given_up = Arc::default();
+        let given_up = Arc::clone(&self.given_up);
+        self.requests.send(Request { checkpoint, syncs, names, given_up }).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
     }
@@ -199,7 +198,7 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs, given_up, names }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, names, given_up }) = requests.recv() {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.

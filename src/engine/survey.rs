@@ -172,10 +172,9 @@ pub fn survey(
         None if had_newest => Past::Nothing,
         None => without_checkpoint(&refused),
     };
-    let past_outputs = past.as_ref().map_or(&[][..], |past| &past.outputs);
     let blocked = match &restored {
         Some(restored) => blocked_resume(options, world, restored),
-        None => blocked_start(job, options, world, &inputs, past_outputs),
+        None => blocked_start(job, options, world, &inputs, past.as_ref()),
     };
     let facts = Facts::new(options, command, past_found, blocked.err());
     let round = job.is_incremental().then(|| Round { number: 1, ..Round::default() });
@@ -198,8 +197,9 @@ fn blocked_start(
     options: &RunOptions,
     world: &World,
     inputs: &Inputs,
-    past: &[OutputEntry],
+    past: Option<&Manifest>,
 ) -> Result<()> {
+    let past = past.map_or(&[][..], |past| &past.outputs);
     let overwrite = options.overwrite || job.is_to_stdout();
     for plan in planned(job) {
         plan.check(world, "start", &inputs.known(), past, overwrite || plan.overwrite)?;

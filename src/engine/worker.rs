@@ -203,6 +203,10 @@ impl<'a> Worker<'a> {
                     let mut chunk = self.chunk(base, cut, &cut_again);
                     // Nothing but a record that is not given ends a chunk before its end.
                     chunk.is_open = self.plan.leaves_open && chunk.end < nominal_end;
+                    if chunk.is_open && chunk.end == chunk.start {
+                        // What gets nowhere is no barrier.
+                        chunk.pieces.clear();
+                    }
                     return Ok(Some(chunk));
                 }
                 CutOutcome::Oversize { before, skip } => {

@@ -135,8 +135,9 @@ fn moved_from(
 ) -> Result<Option<usize>> {
     let can_be = |index: &usize| {
         let Fingerprint { consumed, size, inode, .. } = *known[*index].fingerprint;
-        let is_likely = inode == metadata.inode || consumed >= CONTENT_BYTES_MIN;
-        !is_found[*index] && consumed > 0 && size <= metadata.length && is_likely
+        let compared = size.min(WINDOW_BYTES).max(consumed);
+        let is_likely = inode == metadata.inode || compared >= CONTENT_BYTES_MIN;
+        !is_found[*index] && compared > 0 && size <= metadata.length && is_likely
     };
     let mut candidates: Vec<usize> = (0..known.len()).filter(can_be).collect();
     if candidates.is_empty() {

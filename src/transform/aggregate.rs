@@ -185,7 +185,7 @@ impl Stateful for Aggregate {
     }
 
     fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
-        Some(self.grouping.show(groups.in_memory()?, entries))
+        self.grouping.show_large(groups, entries)
     }
 
     fn freeze(

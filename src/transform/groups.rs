@@ -338,14 +338,7 @@ impl Grouping {
         if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
-    /// Appends all groups.
-    pub fn write(&self, groups: &mut Groups, out: &mut Writer) {
-        match self.freeze(groups, true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
-    }
-
-    /// Reads groups that were frozen whole, or what [`Grouping::write`] wrote.
+    /// Reads groups that were frozen whole.
     pub fn read(&self, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
         let mut groups = self.new_groups();
         groups.keys = KeyTable::read(reader)?;

@@ -152,10 +152,19 @@ impl Stateful for Sessionize {
         Ok(state)
     }
 
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(state, reader, false)
+    }
+
     fn show(&self, sessions: &Keyed<Session>, entries: Range<usize>) -> Option<Shown> {
         let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
         let of_key: Vec<Session> =
-            ids(entries.clone(), sessions.len()).map(|id| *sessions.value(id)).collect();
+            ids(entries.clone(), sessions.keys().len()).map(|id| *sessions.value(id)).collect();
         let moments = |moment: fn(&Session) -> i64| {
             let moment = |one: &Session| (one.number > 0).then(|| moment(one));
             let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
@@ -168,15 +177,6 @@ impl Stateful for Sessionize {
                 .with("start", moments(|one| one.start))
                 .with("latest", moments(|one| one.latest)),
         )
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        state: &mut Self::State,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(state, reader, false)
     }
 }
 

@@ -18,7 +18,7 @@ enum Effect {
 }
 
 /// Every command, with arguments that mean the newest checkpoint.
-const COMMANDS: [(&[&str], Effect); 12] = [
+const COMMANDS: [(&[&str], Effect); 14] = [
     (&["list"], Effect::Looks),
     (&["list", "--json"], Effect::Looks),
     (&["show"], Effect::Looks),
@@ -31,6 +31,8 @@ const COMMANDS: [(&[&str], Effect); 12] = [
     (&["prune", "--keep", "1"], Effect::Changes),
     (&["rm", "2"], Effect::Changes),
     (&["now"], Effect::Looks),
+    (&["fork", "fork.toml", "2"], Effect::Changes),
+    (&["show", "--state", "dedup"], Effect::Looks),
 ];
 
 fn run(folder: &Path, command: &[&str]) -> Ended {
@@ -84,6 +86,7 @@ fn check_all(made: &Path, what: &str) -> BTreeMap<String, Option<i32>> {
         let what = format!("{what}: {command:?}");
         let scratch = folder::scratch_in_memory();
         copy(made, scratch.path());
+        write_fork(scratch.path());
         let before = everything(scratch.path());
         let ended = run(scratch.path(), command);
         check_spoken(&ended, &what);
@@ -95,6 +98,12 @@ fn check_all(made: &Path, what: &str) -> BTreeMap<String, Option<i32>> {
         codes.insert(command.join(" "), ended.code);
     }
     codes
+}
+
+/// The same job, to be forked to.
+fn write_fork(folder: &Path) {
+    let fork = JOB.replace("out.csv", "fork.csv").replace("rejects.jsonl", "fork.jsonl");
+    folder::write(&folder.join("fork.toml"), fork.as_bytes());
 }
 
 /// Copies with links as links.
@@ -153,7 +162,11 @@ fn files_of_others_are_left_alone() {
     }
     let codes = check_all(scratch.path(), "foreign files");
     for (command, code) in codes {
-        let expected = if command == "now" { 1 } else { 0 };
+        let expected = match command.as_str() {
+            "now" => 1,
+            "show --state dedup" => 2,
+            _ => 0,
+        };
         assert_eq!(code, Some(expected), "{command}");
     }
     onward_ends(scratch.path(), &["checkpoint", "prune", "job.toml", "--keep", "1"], 0);
@@ -197,7 +210,8 @@ fn the_newest_checkpoint_is_damaged() {
         for command in ["show", "verify", "verify --json", "diff 2"] {
             assert_eq!(codes[command], Some(5), "{what}: {command}");
         }
-        for command in ["list", "list --json", "rollback 2", "export 2 --to x.export", "rm 2"] {
+        let usable = ["list", "list --json", "rollback 2", "export 2 --to x.export", "rm 2"];
+        for command in usable.into_iter().chain(["fork fork.toml 2"]) {
             assert_eq!(codes[command], Some(0), "{what}: {command}");
         }
         // The damaged one is nobody's but the user's to remove.
@@ -235,6 +249,7 @@ fn the_checkpoint_that_is_meant_is_another_job_s() {
     assert_eq!(codes["list"], Some(0));
     assert_eq!(codes["rollback 2"], Some(5));
     assert_eq!(codes["export 2 --to x.export"], Some(5));
+    assert_eq!(codes["fork fork.toml 2"], Some(5));
     onward_ends(scratch.path(), &["run", "job.toml"], 3);
 }
 
@@ -244,6 +259,7 @@ fn the_folder_is_a_link_or_a_file() {
     let (folder, elsewhere) = (scratch.path().join(".onward/job"), scratch.path().join("else"));
     fs::rename(&folder, &elsewhere).expect("moved");
     symlink(&elsewhere, &folder).expect("linked");
+    write_fork(scratch.path());
     for (command, _) in COMMANDS {
         let before = everything(&elsewhere);
         let ended = run(scratch.path(), command);

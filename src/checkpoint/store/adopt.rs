@@ -3,7 +3,8 @@
 //!
 //! Restating writes one file that holds what the old one held and builds on what that built on: states are not
 //! understood here, and numbers only rise. A chain that is taken over is written as temporary files. The base gets its
-//! name when those of all others are durable: without it they are not usable, so that nothing can go on from half a chain.
+//! name when those of all others are durable: without it they are not usable, so that nothing can go on from half a chain,
+//! and the next who locks the folder sweeps it.
 
 use super::folder::Folder;
 use super::load::{self, Durability};
@@ -12,7 +13,7 @@ use super::spills::Depth;
 use super::{Head, Removal, SaveError, Saved, Store, names};
 use crate::checkpoint::format::{self, Decoded};
 use crate::checkpoint::id::{CheckpointId, Sequence};
-use crate::checkpoint::manifest::{Form, Manifest};
+use crate::checkpoint::manifest::{Form, Manifest, Trigger};
 use crate::checkpoint::retention::Chain;
 use crate::checkpoint::{Checkpoint, Invalid, Restored};
 use crate::error::{Error, Result};
@@ -42,23 +43,24 @@ impl Folder {
     /// Reads a checkpoint and all that it builds on, and checks its spills, too.
     pub fn whole(&self, sequence: Sequence) -> Result<Result<Whole, Invalid>> {
         let listed = self.list()?;
-        let restored =
-            match load::restore(self, sequence, &listed, Durability::AsItIs, Depth::Whole)? {
-                Ok(restored) => restored,
-                Err(invalid) => return Ok(Err(invalid)),
-            };
-        let mut links = Vec::new();
-        let mut next = Some(sequence);
-        while let Some(sequence) = next {
-            match self.read(sequence)? {
-                Ok(decoded) => {
-                    next = decoded.checkpoint.parent.map(|parent| parent.sequence);
-                    links.push(decoded);
-                }
-                Err(invalid) => return Ok(Err(invalid)),
+        let links = match load::links(self, sequence, &listed)? {
+            Ok(links) => links,
+            Err(invalid) => return Ok(Err(invalid)),
+        };
+        let restored = match load::join(links.clone()) {
+            Ok(restored) => restored,
+            Err(invalid) => return Ok(Err(invalid)),
+        };
+        let checked = self.check_spills(&restored.manifest, Depth::Whole, Durability::AsItIs);
+        match checked {
+            Ok(()) => {}
+            Err(Problem::Invalid(invalid)) => return Ok(Err(invalid)),
+            Err(Problem::Gone) => return Ok(Err(Invalid::Missing)),
+            Err(Problem::Io(cause)) => {
+                return Err(Error::io("read the spills of", &self.path(sequence), cause));
             }
         }
-        links.reverse();
+        let links = links.into_iter().rev().map(|(link, _)| link).collect();
         Ok(Ok(Whole { links, restored }))
     }
 
@@ -165,6 +167,37 @@ impl Store {
             }
         }
         named
+    }
+
+    /// Removes what is left of a chain whose taking over was stopped: all there is, and its base is missing.
+    pub(super) fn sweep_half_adopted(&mut self) -> Result<()> {
+        for sequence in self.half_adopted()? {
+            self.remove(&self.folder.path(sequence))?;
+        }
+        Ok(())
+    }
+
+    fn half_adopted(&self) -> Result<Vec<Sequence>> {
+        let listed = self.folder.list()?;
+        let Some(head) = listed.keys().next_back().copied() else { return Ok(Vec::new()) };
+        let (mut chain, mut next) = (Vec::new(), Some(head));
+        while let Some(sequence) = next
+            && let Some(found) = listed.get(&sequence)
+            && chain.len() < listed.len()
+        {
+            let Ok(skimmed) = found else { return Ok(Vec::new()) };
+            chain.push(sequence);
+            next = skimmed.parent.map(|parent| parent.sequence);
+        }
+        if next.is_none() || chain.len() < listed.len() {
+            return Ok(Vec::new());
+        }
+        // A run has saved nothing since: what it saves is no import any more.
+        let trigger = self.folder.read(head)?.map(|head| head.checkpoint.manifest.trigger);
+        match trigger {
+            Ok(Trigger::Import | Trigger::Fork) => Ok(chain),
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn length_of(&self, link: &Decoded) -> u64 {

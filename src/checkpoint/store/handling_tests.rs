@@ -4,7 +4,7 @@ use super::tests::{DIRECTORY, number, start};
 use super::*;
 use crate::checkpoint::samples;
 use crate::checkpoint::savepoint::{Savepoint, SavepointName, Selector};
-use crate::checkpoint::{Checkpoint, Newest, Removal};
+use crate::checkpoint::{Checkpoint, Newest, Removal, Trigger};
 use crate::storage::Storage;
 use crate::storage::simulated::{Cut, Fault, SimulatedStorage};
 use std::collections::BTreeSet;
@@ -168,7 +168,10 @@ fn pruning_leaves_what_loads() {
 fn links() -> Vec<Checkpoint> {
     let digest = crate::checkpoint::Digest(0);
     let parent = |number| CheckpointId { sequence: Sequence(number), digest };
-    vec![samples::base(1), samples::delta(2, parent(1)), samples::delta(3, parent(2))]
+    let mut links =
+        vec![samples::base(1), samples::delta(2, parent(1)), samples::delta(3, parent(2))];
+    links[2].manifest.trigger = Trigger::Fork;
+    links
 }
 
 #[test]
@@ -194,8 +197,23 @@ fn a_chain_is_taken_over_as_a_whole_or_nothing_of_it_is_usable() {
             let (_, loaded) = start(&disk, 6).expect("a run starts");
             let newest = number(&loaded);
             assert!(matches!(newest, None | Some(3)), "at {at}, {cut:?}: {newest:?}");
+            assert_eq!(loaded.refused, [], "half a chain is swept");
         }
     }
+}
+
+#[test]
+fn a_chain_that_lost_its_base_later_is_not_swept() {
+    let disk = disk();
+    let (store, _) = start(&disk, 3).expect("a run starts");
+    store.remove(&super::tests::path(1)).expect("removed");
+    store.remove(&super::tests::path(4)).expect("removed");
+    drop(store);
+    let (store, loaded) = start(&disk, 4).expect("a run starts");
+    assert_eq!(
+        (loaded.usable(), store.folder().list().expect("a list").len()),
+        (Usable::Nothing, 3)
+    );
 }
 
 #[test]

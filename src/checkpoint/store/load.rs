@@ -120,12 +120,39 @@ fn of_parent(parent: Sequence, reason: Invalid) -> Invalid {
     }
 }
 
+/// One checkpoint and all that it builds on, itself first, each with the length of its file. Spills are not looked at.
+pub(super) fn links(
+    folder: &Folder,
+    sequence: Sequence,
+    listed: &Listed,
+) -> Result<Result<Vec<(Decoded, u64)>, Invalid>> {
+    let chain = match chain_of(sequence, listed) {
+        Ok(chain) => chain,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    match read_links(folder, &chain, Durability::AsItIs) {
+        Ok(links) => Ok(Ok(links)),
+        Err(Problem::Invalid(invalid)) => Ok(Err(invalid)),
+        Err(Problem::Gone) => Ok(Err(Invalid::Missing)),
+        Err(Problem::Io(cause)) => Err(Error::io("read", &folder.path(sequence), cause)),
+    }
+}
+
 /// Reads a chain from its head to its base and puts the parts of each state together.
 fn read_chain(
     folder: &Folder,
     chain: &[Skimmed],
     durability: Durability,
 ) -> Result<Restored, Problem> {
+    Ok(join(read_links(folder, chain, durability)?)?)
+}
+
+/// Reads a chain from its head to its base.
+fn read_links(
+    folder: &Folder,
+    chain: &[Skimmed],
+    durability: Durability,
+) -> Result<Vec<(Decoded, u64)>, Problem> {
     let head = chain[0].id.sequence;
     let mut links = Vec::new();
     for skimmed in chain {
@@ -141,7 +168,7 @@ fn read_chain(
         };
         links.push((decoded, skimmed.length));
     }
-    Ok(join(links)?)
+    Ok(links)
 }
 
 /// Puts the parts of each state of a chain together; the head first, each with the length of its file.

@@ -236,6 +236,7 @@ impl Store {
             }
         }
         self.sweep_requests()?;
+        self.sweep_half_adopted()?;
         Ok(removed)
     }
 

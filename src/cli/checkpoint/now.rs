@@ -1,7 +1,7 @@
 //! `onward checkpoint now`: has a running job take a checkpoint, or makes a savepoint.
 
 use super::args::NowArguments;
-use super::{lock, newest};
+use super::{lock, newest, open};
 use crate::checkpoint::{Folder, Holder, Phase, Savepoint, SavepointName, Sequence, Trigger};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
@@ -26,7 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn now(arguments: &NowArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let name = arguments.name.as_deref().map(SavepointName::of_user).transpose()?;
-    let (job, folder) = arguments.change.open(&world)?;
+    let (job, folder) = match &name {
+        Some(_) => arguments.change.open(&world)?,
+        None => open(&world, &arguments.change.job)?,
+    };
     let sequence = match &name {
         Some(name) if !folder.is_locked()? => name_newest(&world, &job, folder, name)?,
         Some(name) => {

@@ -17,7 +17,7 @@ use super::look::folder;
 use super::output::mark_of;
 use super::partitions::attach_tails;
 use super::prefix::{Bytes, prefixes};
-use super::rollback::usable;
+use super::rollback::{check_mode, usable};
 use super::world::{RunOptions, World};
 use crate::checkpoint::format::{self, Limits};
 use crate::checkpoint::parcel::{Kind, Parcel, Wrapped};
@@ -91,6 +91,7 @@ impl Cargo {
         let parcel = Parcel::open(&*world.storage, path)?;
         let whole = unwrapped(&parcel)?;
         let manifest = &whole.restored.manifest;
+        check_mode(whole.head().id.sequence, manifest)?;
         if !matches!(manifest.phase, Phase::Reading | Phase::Draining) {
             return Err(parcel.unusable("there is nothing to go on from"));
         }

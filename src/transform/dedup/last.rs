@@ -151,14 +151,6 @@ impl Stateful for Last {
         Ok(state)
     }
 
-    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
-        let shown = self.key.show(&self.names, latest.of_key.keys(), entries.clone())?;
-        let ids = ids(entries, latest.of_key.len());
-        // Records are counted from 1 for people.
-        let numbers = ids.map(|id| latest.of_key.value(id).number + 1);
-        Some(shown.with("last_record", numbers_of(numbers)))
-    }
-
     fn extend(
         &self,
         _context: Context<'_>,
@@ -166,6 +158,14 @@ impl Stateful for Last {
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
         self.take_in(state, reader, false)
+    }
+
+    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
+        let keys = latest.of_key.keys();
+        let shown = self.key.show(&self.names, keys, entries.clone())?;
+        // Records are counted from 1 for people.
+        let number = |id| latest.of_key.value(id).number + 1;
+        Some(shown.with("last_record", numbers_of(ids(entries, keys.len()).map(number))))
     }
 }
 

@@ -105,6 +105,10 @@ struct First {
 /// Binds a `dedup`.
 pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
     let (mut reads, key) = bind_key(settings, binder)?;
+    let names = match settings.key.as_slice() {
+        [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
+        key => key.iter().map(|sql| sql.text.clone()).collect(),
+    };
     if let Some(ttl) = &settings.ttl {
         let time = expr::bind_moment(&ttl.time, &mut binder.scope("dedup"))?;
         reads.extend(time.reads());
@@ -112,13 +116,9 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         reads.dedup();
         let mark = settings.mark.as_ref().map(|name| binder.new_column(name, DataType::Boolean));
         let (ttl, mark) = (ttl.micros, mark.transpose()?);
-        let action = Action::stateful(timed::Timed { key, time, ttl, mark });
+        let action = Action::stateful(timed::Timed { key, names, time, ttl, mark });
         return Ok(Bound { reads, action });
     }
-    let names = match settings.key.as_slice() {
-        [] => binder.layout.fields.iter().map(|field| field.name.clone()).collect(),
-        key => key.iter().map(|sql| sql.text.clone()).collect(),
-    };
     let action = match (settings.keep, &settings.mark) {
         (Keep::Last, None) => {
             let keeper = Keeper::new(&binder.layout, binder.slots);
@@ -270,6 +270,6 @@ impl Stateful for First {
     }
 
     fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
-        self.key.show(&self.names, known.in_memory()?, entries)
+        self.key.show(&self.names, known.all_keys()?, entries)
     }
 }

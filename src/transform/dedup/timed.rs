@@ -10,10 +10,12 @@ use crate::error::Result;
 use crate::expr::Expression;
 use crate::record::{Batch, Column, Slot, Values};
 use crate::state::{Cells, Changes, KeyTable, Keys, Pages, Part, Reader, Unreadable, Writer};
-use crate::transform::event_time::micros_of;
+use crate::transform::event_time::{column_of, micros_of};
 use crate::transform::layers::{Entry, Layers, Wanted};
+use crate::transform::shown::ids;
 use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Advanced, Context, Frozen, Snapshot, Stateful, groups};
+use crate::transform::{Advanced, Context, Frozen, Shown, Snapshot, Stateful, groups};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// So many keys are remembered before those that count no more are looked for.
@@ -24,6 +26,8 @@ const KEYS_MIN: usize = 1 << 10;
 pub struct Timed {
     /// What makes records the same.
     pub key: Key,
+    /// What people know the columns of the key by.
+    pub names: Vec<String>,
     /// When a record happened.
     pub time: Expression,
     /// How long a key is remembered, in microseconds.
@@ -133,6 +137,18 @@ impl Stateful for Timed {
             return Err(Unreadable { what: "keys" });
         }
         known.read_rest(&part, reader)
+    }
+
+    /// The keys, with what event time was at the record that was kept; where all are in memory.
+    fn show(&self, known: &Remembered, entries: Range<usize>) -> Option<Shown> {
+        if !known.layers.is_empty() {
+            return None;
+        }
+        let shown = self.key.show(&self.names, &known.keys, entries.clone())?;
+        // Before the first record with a time there is no event time.
+        let since = |id: u32| known.since.get(id as usize).copied().filter(|one| *one != i64::MIN);
+        let since: Vec<Option<i64>> = ids(entries, known.keys.len()).map(since).collect();
+        Some(shown.with("since", column_of(self.time.data_type(), &since)))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer, key};
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter};
 use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Context, Drained, Frozen, Snapshot};
+use crate::transform::{Context, Drained, Frozen, Shown, Snapshot};
+use std::ops::Range;
 
 /// Into so many parts the groups of a spill are split: so much more than fits into memory can be merged in memory.
 pub const PARTITIONS: usize = 128;
@@ -35,13 +36,6 @@ pub struct LargeGroups {
     spilled: Vec<Parts>,
     /// The merge of all, once groups that were spilled are given out; these stay, since more records may come later.
     merged: Option<Merged>,
-}
-
-impl LargeGroups {
-    /// All groups, where none was spilled.
-    pub fn in_memory(&self) -> Option<&Groups> {
-        self.spilled.is_empty().then_some(&self.groups)
-    }
 }
 
 impl Grouping {
@@ -148,6 +142,12 @@ impl Grouping {
             return Ok(Some(self.batch_of(&self.no_groups(), &[], slots)));
         }
         self.next_of_merged(merged, giving, rows_max, context)
+    }
+
+    /// Some groups as a table; `None` where they are not all in memory.
+    pub fn show_large(&self, large: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
+        let is_in_memory = large.spilled.is_empty() && large.merged.is_none();
+        is_in_memory.then(|| self.show(&large.groups, entries))
     }
 
     /// About how many bytes the groups in memory take.

@@ -1,0 +1,84 @@
+//! Rounds that are killed, while their inputs go on growing.
+
+use super::{Growing, SHAPES, at_once, csv};
+use crate::support::folder;
+use crate::support::program::spawn;
+use crate::support::random::Random;
+use rustix::process::Signal;
+use std::fs;
+
+/// How many checkpoints a job has taken, as the largest number of one says.
+fn taken(growing: &Growing) -> u64 {
+    let names = folder::names(&growing.path().join(".onward/job")).into_iter();
+    let number = |name: String| {
+        let digits = name.strip_prefix("ckpt-")?.strip_suffix(".onw")?.to_owned();
+        u64::from_str_radix(&digits, 16).ok()
+    };
+    names.filter_map(number).max().unwrap_or_default()
+}
+
+/// Kills the second round at each of its checkpoints, with the file rotated while it was down, and compares.
+#[test]
+fn a_round_that_is_killed_at_every_checkpoint_ends_as_if_nothing_had_happened() {
+    let mut random = Random::new(21);
+    let mut kills = 0;
+    for shape in &SHAPES {
+        let job = shape.job.replace("\"in.csv\"", "\"in.csv*\"\nformat = \"csv\"");
+        let job = job + "[checkpoint]\nevery_bytes = 300\n";
+        let text = csv(150, &mut random);
+        let growing = Growing::new(&job);
+        let first = text[..text.len() / 2].rfind("\n7").expect("a record") + 1;
+        growing.write("in.csv", &text.as_bytes()[..first]);
+        assert!(matches!(growing.run_with(&[]).code, Some(0 | 3)), "{}", shape.name);
+        growing.append("in.csv", &text.as_bytes()[first..]);
+        let before = taken(&growing);
+        for stop in before + 1.. {
+            let arguments = ["run", "job.toml", "--threads", "1", "--chunk-bytes", "64"];
+            let mut running = spawn(growing.path(), &arguments);
+            let is_there = running.until(|| taken(&growing) >= stop);
+            if is_there {
+                running.signal(Signal::KILL);
+                kills += 1;
+            }
+            let ended = running.end();
+            if matches!(ended.code, Some(0 | 3)) {
+                break;
+            }
+            assert_eq!(ended.signal, Some(9), "{}: {ended:?}", shape.name);
+            if stop == before + 4 {
+                growing.rename("in.csv", "in.csv.1");
+            }
+        }
+        growing.run(0, &["nothing is new"]);
+        let mut found = folder::files(growing.path());
+        found.retain(|name, _| name != "job.toml" && !name.starts_with("in.csv"));
+        let difference = folder::difference(&at_once(shape, &text), &found);
+        assert!(difference.is_empty(), "{}\n{difference}", shape.name);
+        let left = folder::names(&growing.path().join(".onward/job"));
+        assert!(!left.iter().any(|name| name.starts_with("spill-")), "{left:?}");
+    }
+    assert!(kills > 40, "{kills} kills");
+}
+
+/// A file that grows while it is read is read as far as it was when the round began.
+#[test]
+fn what_is_appended_during_a_round_is_for_the_next_one() {
+    let shape = &SHAPES[1];
+    let growing = Growing::new(shape.job);
+    let text = csv(4000, &mut Random::new(22));
+    let first = text[..text.len() / 2].rfind("\n1").expect("a record") + 1;
+    growing.write("in.csv", &text.as_bytes()[..first]);
+    let mut running =
+        spawn(growing.path(), &["run", "job.toml", "--threads", "1", "--chunk-bytes", "64"]);
+    assert!(
+        running.until(|| growing.path().join(".onward/job/ckpt-0000000000000001.onw").exists())
+    );
+    let mut file =
+        fs::File::options().append(true).open(growing.path().join("in.csv")).expect("a file");
+    std::io::Write::write_all(&mut file, &text.as_bytes()[first..]).expect("appended");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    growing.run(0, &["round 2:"]);
+    growing.rests();
+    assert_eq!(growing.read(shape.output).as_bytes(), at_once(shape, &text)[shape.output]);
+}
