@@ -97,20 +97,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     tell_durability(job, world);
-    let mut loaded = store.load()?;
-    let known = loaded.newest.as_ref().map(|newest| newest.manifest.instance);
-    let copies = copies::open(job, options, world, known)?;
-    if copies::bring_newest(&copies, &mut store, &loaded, options.start, world)? {
-        loaded = store.load()?;
-    }
-    store.sweep_spills(&loaded)?;
-    if options.start == StartMode::Fresh {
-        store.check_no_savepoints()?;
-    }
-    for refused in &loaded.refused {
-        let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
-        world.observer.event(Event::Refused { file, reason });
-    }
+    let (loaded, copies) = load(job, options, world, &mut store)?;
     if let Some(newest) = &loaded.newest
         && newest.manifest.round.is_none()
         && options.start == StartMode::Resume
@@ -147,6 +134,30 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
             Ok(Prepared::Finished(Box::new(manifest)))
         }
     }
+}
+
+/// The newest checkpoint of the job's own folder and the copies, and the folders of these.
+fn load(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    store: &mut Store,
+) -> Result<(Loaded, Vec<Opened>)> {
+    let mut loaded = store.load()?;
+    let known = loaded.newest.as_ref().map(|newest| newest.manifest.instance);
+    let copies = copies::open(job, options, world, known)?;
+    if copies::bring_newest(&copies, store, &loaded, options.start, world)? {
+        loaded = store.load()?;
+    }
+    store.sweep_spills(&loaded)?;
+    if options.start == StartMode::Fresh {
+        store.check_no_savepoints()?;
+    }
+    for refused in &loaded.refused {
+        let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
+        world.observer.event(Event::Refused { file, reason });
+    }
+    Ok((loaded, copies))
 }
 
 /// Whether all is written and only the names are missing: then nobody needs the inputs any more.

@@ -332,34 +332,10 @@ pub(super) fn restore(
         };
         match manifest.phase {
             Phase::Reading | Phase::Draining => {
-                let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
-                let permission = Permission { existing, ours: entry.ours };
-                let (extends, records) = (entry.extends, entry.records);
-                if is_untouched(&output, entry) {
-                    let past = OutputPast::Blank { records, permission, extends };
-                    outputs.push(RestoredOutput { plan: output, past });
-                    continue;
+                match written(world, &output, entry, &manifest.instance.to_string(), found)? {
+                    Ok(past) => outputs.push(RestoredOutput { plan: output, past }),
+                    Err(mismatch) => found.broken_outputs.push((output.target, mismatch)),
                 }
-                let mark = mark_of(entry)?;
-                let past = match output.inspect(world, &manifest.instance.to_string(), &mark)? {
-                    Ok(_) if output.is_partition() => {
-                        OutputPast::Partition { mark, records, permission }
-                    }
-                    Ok(_) if found.restarts.contains(&entry.name) => {
-                        OutputPast::Restart { permission }
-                    }
-                    Ok(inspected) => {
-                        OutputPast::Written { inspected, records, permission, extends }
-                    }
-                    Err(Mismatch::Missing) if entry.length == 0 => {
-                        OutputPast::Blank { records: 0, permission, extends }
-                    }
-                    Err(mismatch) => {
-                        found.broken_outputs.push((output.target, mismatch));
-                        continue;
-                    }
-                };
-                outputs.push(RestoredOutput { plan: output, past });
             }
             Phase::Publishing => {
                 let past = OutputPast::Published(entry.clone());
@@ -377,6 +353,32 @@ pub(super) fn restore(
     }
     manifest.outputs = entries;
     Ok(Restored { manifest, sequence, states, outputs })
+}
+
+/// What an earlier run made of an output that was not finished.
+fn written(
+    world: &World,
+    output: &OutputPlan,
+    entry: &OutputEntry,
+    instance: &str,
+    found: &Found,
+) -> Result<std::result::Result<OutputPast, Mismatch>> {
+    let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
+    let permission = Permission { existing, ours: entry.ours };
+    let (extends, records) = (entry.extends, entry.records);
+    if is_untouched(output, entry) {
+        return Ok(Ok(OutputPast::Blank { records, permission, extends }));
+    }
+    let mark = mark_of(entry)?;
+    Ok(match output.inspect(world, instance, &mark)? {
+        Ok(_) if output.is_partition() => Ok(OutputPast::Partition { mark, records, permission }),
+        Ok(_) if found.restarts.contains(&entry.name) => Ok(OutputPast::Restart { permission }),
+        Ok(inspected) => Ok(OutputPast::Written { inspected, records, permission, extends }),
+        Err(Mismatch::Missing) if entry.length == 0 => {
+            Ok(OutputPast::Blank { records: 0, permission, extends })
+        }
+        Err(mismatch) => Err(mismatch),
+    })
 }
 
 /// What changed in the job. A file for rejects may come in the middle as long as there were none: it is then the same
