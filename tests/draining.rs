@@ -98,7 +98,7 @@ fn what_a_step_holds_is_given_once_however_often_the_run_is_stopped() {
 
 #[test]
 fn what_was_spilled_is_given_once_however_often_the_run_is_stopped() {
-    let little = "\n\n[state]\nmemory = \"1MiB\"\n";
+    let little = "\n\n[state]\nmemory = \"4MiB\"\n";
     SPILLING_STEPS.iter().for_each(|step| check_with(&[step], little));
 }
 

@@ -209,4 +209,8 @@ impl Stateful for Aggregate {
     ) -> Result<(), Unreadable> {
         self.grouping.extend_large(groups, reader)
     }
+
+    fn adopt(&self, other: &Aggregate, groups: LargeGroups) -> Option<LargeGroups> {
+        self.grouping.adopt_large(&other.grouping, groups)
+    }
 }

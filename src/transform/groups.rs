@@ -3,6 +3,8 @@
 //! A worker makes the groups of its batch, the ordered stage merges them in input order, and at the end they are
 //! given out some at a time, in the order in which they were first seen or in another one.
 
+mod adopt;
+
 mod blocks;
 
 mod large;
@@ -338,14 +340,7 @@ impl Grouping {
         if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
-    /// Appends all groups.
-    pub fn write(&self, groups: &mut Groups, out: &mut Writer) {
-        match self.freeze(groups, true) {
-            Snapshot::Whole(frozen) | Snapshot::Changes(frozen) => frozen.write(out),
-        }
-    }
-
-    /// Reads groups that were frozen whole, or what [`Grouping::write`] wrote.
+    /// Reads groups that were frozen whole.
     pub fn read(&self, reader: &mut Reader<'_>) -> Result<Groups, Unreadable> {
         let mut groups = self.new_groups();
         groups.keys = KeyTable::read(reader)?;

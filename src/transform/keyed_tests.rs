@@ -2,8 +2,9 @@
 //! the state was written and read may change anything.
 
 use super::settings::{
-    DedupSettings, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings,
-    Ttl, TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
+    AggregateSettings, DedupSettings, FrequencySettings, GroupOrder, Keep, Late,
+    SessionizeSettings, TopSettings, TransformKind, TransformSettings, Ttl, TumbleSettings,
+    WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
 use super::spills::{MemorySpills, Spills};
 use super::{Chain, Output, Snapshot, States, Tools};
@@ -131,6 +132,10 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![dedup(Keep::First, None)],
         vec![dedup(Keep::First, Some("again")), TransformKind::Filter(sql("NOT again OR n > 0"))],
         vec![dedup(Keep::Last, None)],
+        vec![groups(GroupOrder::FirstSeen)],
+        vec![groups(GroupOrder::Key)],
+        vec![frequency(GroupOrder::Count, Some(9))],
+        vec![frequency(GroupOrder::Key, None)],
         vec![timed(None)],
         vec![timed(Some("again"))],
         vec![window(&back)],
@@ -144,6 +149,20 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![tumble(Late::Drop)],
         vec![tumble(Late::Drop), top_of_windows()],
     ]
+}
+
+fn groups(order: GroupOrder) -> TransformKind {
+    TransformKind::Aggregate(AggregateSettings {
+        by: sqls(&["k", "n"]),
+        select: sqls(&["count(*) AS c", "sum(n) AS s", "list(t) AS l", "count(DISTINCT t) AS d"]),
+        having: Some(Sql::unplaced("c <> 2")),
+        order,
+    })
+}
+
+fn frequency(order: GroupOrder, top: Option<u64>) -> TransformKind {
+    let (name, share) = ("c".to_owned(), Some("part".to_owned()));
+    TransformKind::Frequency(FrequencySettings { by: sqls(&["n"]), name, share, top, order })
 }
 
 fn top_of_windows() -> TransformKind {
@@ -310,6 +329,34 @@ fn any_split_into_batches_with_any_stops_gives_the_same() {
                 assert_eq!(found, expected, "chain {index}");
             }
         }
+    }
+}
+
+#[test]
+fn records_that_come_when_groups_were_given_already_are_taken_in() {
+    let mut dice = Dice(11);
+    for (order, given) in [(GroupOrder::FirstSeen, 1), (GroupOrder::Key, 40), (GroupOrder::Key, 2)]
+    {
+        let mut bench = Bench::new(vec![groups(order)]);
+        let records = dice.records(90);
+        let expected = bench.run(&records, &mut || 90, false);
+        bench.tools.memory = Some(1);
+        let (mut states, mut outcome) = (bench.chain.new_states(), Outcome::default());
+        for part in records.chunks(30) {
+            outcome = Outcome::default();
+            let staged = bench.chain.run_stateless(bench.batch(part), 0, &bench.tools);
+            let staged = staged.expect_err("the first step keeps a state");
+            let output = bench.chain.run_ordered(*staged, &mut states, &bench.tools);
+            bench.collect(output.expect("enough memory"), |row| row, &mut Outcome::default());
+            for _ in 0..given {
+                bench.chain.drain(&mut states, 8, &bench.tools).expect("held records");
+            }
+            bench.chain.begin_again(&mut states);
+        }
+        while let Some(output) = bench.chain.drain(&mut states, 8, &bench.tools).expect("held") {
+            bench.collect(output, |row| row, &mut outcome);
+        }
+        assert_eq!(outcome.rows, expected.rows, "{order:?}, {given} times");
     }
 }
 

@@ -68,6 +68,11 @@ impl Stateful for Limit {
         reader.u64("numbers")
     }
 
+    /// Any other number will do that was not passed yet.
+    fn adopt(&self, _other: &Limit, passed: u64) -> Option<u64> {
+        (passed <= self.records).then_some(passed)
+    }
+
     fn show(&self, passed: &u64, entries: Range<usize>) -> Option<Shown> {
         Some(Shown::number("records_passed", *passed, &entries))
     }

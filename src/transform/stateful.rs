@@ -138,6 +138,12 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Goes on with the state of a step of the same kind that was set otherwise, bound to the same columns; `None` where
+    /// that cannot be. What the other step did not know of starts empty. Nothing was drained yet.
+    fn adopt(&self, _other: &Self, _state: Self::State) -> Option<Self::State> {
+        None
+    }
+
     /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
     fn show(&self, _state: &Self::State, _entries: Range<usize>) -> Option<Shown> {
         None
@@ -268,6 +274,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
+    /// See [`Stateful::adopt`]; also `None` where the other step is of another kind.
+    fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State>;
+    /// The step itself.
+    fn as_any(&self) -> &dyn Any;
     /// See [`Stateful::show`].
     fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
 }
@@ -289,7 +299,7 @@ impl State {
     }
 }
 
-impl<S: Stateful> AnyStateful for S {
+impl<S: Stateful + 'static> AnyStateful for S {
     fn version(&self) -> u32 {
         S::VERSION
     }
@@ -388,6 +398,16 @@ impl<S: Stateful> AnyStateful for S {
 
     fn remarks(&self, state: &State) -> Vec<String> {
         Stateful::remarks(self, state.as_ref::<S>())
+    }
+
+    fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State> {
+        let other = other.as_any().downcast_ref::<S>()?;
+        let state = *state.0.downcast().ok()?;
+        Some(State::of::<S>(Stateful::adopt(self, other, state)?))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {

@@ -17,7 +17,7 @@
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, Grouping, Groups, Inputs, evaluate_all};
-use super::{Action, Advanced, Context, Drained, Flow, Shown, Stateful, event_time};
+use super::{Action, Advanced, Context, Drained, Flow, Shown, Snapshot, Stateful, event_time};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, Expression};
 use crate::record::text::{MICROS_PER_DAY, days_from_civil};
@@ -93,6 +93,8 @@ pub struct Open {
     recent: Vec<u32>,
     /// The groups that were open when the input ended, once the first of them is given.
     rest: Option<Groups>,
+    /// Whether they were frozen or read.
+    is_saved: bool,
 }
 
 /// What is known of a batch ahead of its turn.
@@ -278,40 +280,45 @@ impl Stateful for Tumble {
         open.windows.values().map(|groups| self.grouping.bytes(groups) as u64).sum()
     }
 
-    fn write(&self, _context: Context<'_>, open: &mut Open, out: &mut Writer) -> Result<()> {
-        out.flags([open.latest.is_some(), open.rest.is_some()]);
-        out.u64s(open.latest.map(i64::cast_unsigned));
-        out.u64(open.dropped);
-        out.count(open.windows.len());
-        out.u64s(open.windows.keys().map(|start| start.cast_unsigned()));
-        open.windows.values_mut().for_each(|groups| self.grouping.write(groups, out));
-        open.rest.iter_mut().for_each(|groups| self.grouping.write(groups, out));
-        Ok(())
+    fn freeze(
+        &self,
+        _context: Context<'_>,
+        open: &mut Open,
+        is_all_asked: bool,
+    ) -> Result<Snapshot> {
+        let is_all = is_all_asked || !std::mem::replace(&mut open.is_saved, true);
+        let mut head = Writer::default();
+        head.flags([open.latest.is_some(), open.rest.is_some()]);
+        head.u64s(open.latest.map(i64::cast_unsigned));
+        head.u64(open.dropped);
+        head.count(open.windows.len());
+        head.u64s(open.windows.keys().map(|start| start.cast_unsigned()));
+        let all = open.windows.values_mut().chain(&mut open.rest);
+        let all: Vec<Snapshot> = all.map(|groups| self.grouping.freeze(groups, is_all)).collect();
+        Ok(Snapshot::new(is_all, move |out| {
+            out.bytes.extend_from_slice(&head.bytes);
+            for groups in &all {
+                if !is_all {
+                    out.flags([matches!(groups, Snapshot::Whole(_))]);
+                }
+                groups.frozen().write(out);
+            }
+        }))
     }
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Open, Unreadable> {
-        let unreadable = Unreadable { what: "windows" };
-        let flags = reader.flags(2, unreadable.what)?;
-        let latest = match flags[0] {
-            true => Some(reader.u64(unreadable.what)?.cast_signed()),
-            false => None,
-        };
-        let dropped = reader.u64(unreadable.what)?;
-        let count = reader.count(8, unreadable.what)?;
-        let starts = reader.u64s(count, unreadable.what)?;
-        let starts: Vec<i64> = starts.into_iter().map(u64::cast_signed).collect();
-        let is_start = |start: &i64| {
-            self.windows.is_in_calendar(*start) && self.windows.start_of(*start) == *start
-        };
-        if !starts.is_sorted_by(|one, next| one < next) || !starts.iter().all(is_start) {
-            return Err(unreadable);
-        }
-        let mut windows = BTreeMap::new();
-        for start in starts {
-            windows.insert(start, self.grouping.read(reader)?);
-        }
-        let rest = if flags[1] { Some(self.grouping.read(reader)?) } else { None };
-        Ok(Open { windows, latest, dropped, recent: Vec::new(), rest })
+        let mut open = self.new_state();
+        self.take_in(&mut open, reader, true)?;
+        Ok(open)
+    }
+
+    fn extend(
+        &self,
+        _context: Context<'_>,
+        open: &mut Open,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        self.take_in(open, reader, false)
     }
 
     fn remarks(&self, open: &Open) -> Vec<String> {
@@ -342,6 +349,47 @@ impl Stateful for Tumble {
 }
 
 impl Tumble {
+    /// Takes in everything, or what changed.
+    fn take_in(
+        &self,
+        open: &mut Open,
+        reader: &mut Reader<'_>,
+        is_all: bool,
+    ) -> Result<(), Unreadable> {
+        let unreadable = Unreadable { what: "windows" };
+        let flags = reader.flags(2, unreadable.what)?;
+        open.latest = match flags[0] {
+            true => Some(reader.u64(unreadable.what)?.cast_signed()),
+            false => None,
+        };
+        open.dropped = reader.u64(unreadable.what)?;
+        let count = reader.count(8, unreadable.what)?;
+        let starts = reader.u64s(count, unreadable.what)?;
+        let starts: Vec<i64> = starts.into_iter().map(u64::cast_signed).collect();
+        let is_start = |start: &i64| {
+            self.windows.is_in_calendar(*start) && self.windows.start_of(*start) == *start
+        };
+        if !starts.is_sorted_by(|one, next| one < next) || !starts.iter().all(is_start) {
+            return Err(unreadable);
+        }
+        let mut next = |known: Option<Groups>| {
+            if is_all || reader.flags(1, unreadable.what)?[0] {
+                return self.grouping.read(reader);
+            }
+            let mut groups = known.ok_or(unreadable.clone())?;
+            self.grouping.extend(&mut groups, reader)?;
+            Ok(groups)
+        };
+        // A window that is not named was closed.
+        let mut known = std::mem::take(&mut open.windows);
+        for start in starts {
+            open.windows.insert(start, next(known.remove(&start))?);
+        }
+        open.rest = if flags[1] { Some(next(open.rest.take())?) } else { None };
+        open.is_saved = true;
+        Ok(())
+    }
+
     /// Lets late rows go, or rejects them.
     fn refuse(&self, step: &str, open: &mut Open, batch: &mut Batch, late: &[u32]) {
         match self.late {

@@ -55,8 +55,8 @@ impl Known {
         self.layers.add(entries, keys.len(), memory, &|_| true, spills)
     }
 
-    /// All keys, where they are in memory.
-    pub fn all_keys(&self) -> Option<&KeyTable> {
+    /// All keys, where none was spilled.
+    pub fn in_memory(&self) -> Option<&KeyTable> {
         self.layers.is_empty().then_some(&self.keys)
     }
 

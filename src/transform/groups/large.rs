@@ -34,7 +34,7 @@ pub struct LargeGroups {
     first: u64,
     /// Those that were spilled, in the order of their records.
     spilled: Vec<Parts>,
-    /// The merge of all, once groups that were spilled are given out.
+    /// The merge of all, once groups that were spilled are given out; these stay, since more records may come later.
     merged: Option<Merged>,
 }
 
@@ -42,6 +42,15 @@ impl Grouping {
     /// No groups; the one group of everything is there from the start.
     pub fn new_large(&self) -> LargeGroups {
         LargeGroups { groups: self.new_groups(), first: 0, spilled: Vec::new(), merged: None }
+    }
+
+    /// Goes on with the groups of another grouping, where none of them was spilled; see [`Grouping::adopt`].
+    pub fn adopt_large(&self, other: &Grouping, large: LargeGroups) -> Option<LargeGroups> {
+        let LargeGroups { groups, first, spilled, merged } = large;
+        if !spilled.is_empty() || merged.is_some() {
+            return None;
+        }
+        Some(LargeGroups { groups: self.adopt(other, groups)?, first, spilled, merged })
     }
 
     /// Takes in the next batch, and spills all groups where they take too much memory.
@@ -52,6 +61,10 @@ impl Grouping {
         memory: Option<u64>,
         spills: &dyn Spills,
     ) -> Result<()> {
+        if let Some(merged) = large.merged.take() {
+            // More records have come after all.
+            merged.parts().iter().for_each(|parts| spills.forget(&parts.spill));
+        }
         self.add(&mut large.groups, part);
         // The group of everything cannot be split.
         let can_split = !self.keys.is_empty();
