@@ -110,7 +110,7 @@ const SHAPES: [Shape; 10] = [
     },
     Shape {
         name: "to jsonl, without repeats",
-        job: "[source]\npath = \"in.csv\"\n[[transform]]\ndedup = { key = [\"name\", \"amount\"] }\n[sink]\npath = \"out.jsonl\"\n",
+        job: "[source]\npath = \"in.csv\"\nverify = \"full\"\n[[transform]]\ndedup = { key = [\"name\", \"amount\"] }\n[sink]\npath = \"out.jsonl\"\n",
         output: "out.jsonl",
     },
     Shape {

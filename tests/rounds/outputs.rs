@@ -109,6 +109,36 @@ fn windows_that_are_open_wait_for_what_closes_them() {
 }
 
 #[test]
+fn each_round_reads_anew_what_it_looks_things_up_in() {
+    let growing = Growing::new(
+        "[source]\npath = \"in.csv\"\n[[transform]]\nlookup = { from = \"names.csv\", on = [\"n\"], select = [\"name\"] }\n[sink]\npath = \"out.csv\"\n",
+    );
+    growing.write("in.csv", "n\n1\n");
+    growing.write("names.csv", "n,name\n1,one\n2,two\n");
+    growing.run(0, &[]);
+    growing.write("names.csv", "n,name\n1,ONE\n");
+    growing.rests();
+    growing.append("in.csv", "1\n2\n");
+    growing.run(0, &["wrote 2"]);
+    assert_eq!(growing.read("out.csv"), "n,name\n1,one\n1,ONE\n2,\n");
+}
+
+#[test]
+fn a_changed_step_acts_from_the_next_round_on() {
+    let growing = Growing::new(PARTS);
+    growing.write("in.csv", "n\n1\n2\n");
+    growing.run(0, &[]);
+    growing.append("in.csv", "11\n3\n");
+    let job = growing.read("job.toml").replace("n < 10", "n > 10");
+    growing.write("job.toml", job);
+    growing.run(5, &["`transform.0.filter` is", "--accept-changes"]);
+    let ended = growing.run_with(&["--accept-changes"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(growing.read("part-000002.csv"), "n\n11\n");
+    growing.rests();
+}
+
+#[test]
 fn plan_and_status_tell_what_is_new() {
     let growing = Growing::new(APPENDED.replace("in.csv", "in*.csv").as_str());
     growing.write("in.csv", "n\n1\n");
