@@ -138,7 +138,7 @@ impl Layer {
         };
         let likely = open.filter.likely(wanted, |wanted| wanted.hash);
         let mut likely: Vec<Wanted<'a>> = likely.copied().collect();
-        likely.sort_unstable_by_key(|wanted| wanted.short_hash());
+        likely.sort_unstable_by_key(Wanted::short_hash);
         let mut places = Vec::new();
         let mut rest = &likely[..];
         while let Some(first) = rest.first() {

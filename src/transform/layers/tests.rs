@@ -69,13 +69,13 @@ proptest! {
         let mut layers = Layers::default();
         let all: Vec<Vec<u8>> = (0..keys).map(|key| key.to_le_bytes().to_vec()).collect();
         for value in [b"old", b"old", b"old", b"old", b"old", b"old", b"old", b"new"] {
-            let newer = |key: &&Vec<u8>| value == b"old" || key[0] % 2 == 0;
+            let newer = |key: &&Vec<u8>| value == b"old" || key[0].is_multiple_of(2);
             let some = all.iter().filter(newer).map(|key| (key.clone(), value.to_vec())).collect();
             let sorted = entries(&some);
             layers.add(sorted.iter().copied(), sorted.len(), 1 << 20, &|value| value == b"new", &spills)
                 .expect("memory does not fail");
         }
-        let expected = all.iter().enumerate().filter(|(_, key)| key[0] % 2 == 0);
+        let expected = all.iter().enumerate().filter(|(_, key)| key[0].is_multiple_of(2));
         let expected = expected.map(|(place, _)| (place, b"new".to_vec())).collect();
         prop_assert_eq!(find(&mut layers, &all, &spills), expected);
     }
