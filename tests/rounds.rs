@@ -102,7 +102,7 @@ struct Shape {
     output: &'static str,
 }
 
-const SHAPES: [Shape; 8] = [
+const SHAPES: [Shape; 10] = [
     Shape {
         name: "without state",
         job: "[source]\npath = \"in.csv\"\ntypes = { amount = \"bigint\" }\n[[transform]]\nfilter = \"amount > 2\"\n[[transform]]\ncompute = [\"amount * 2 AS twice\"]\n[sink]\npath = \"out.csv\"\n",
@@ -126,6 +126,16 @@ const SHAPES: [Shape; 8] = [
     Shape {
         name: "groups in order",
         job: "[source]\npath = \"in.csv\"\n[[transform]]\ndedup = { key = [\"id\"] }\n[[transform]]\nfrequency = { by = [\"name\"], share = \"share\" }\n[[transform]]\nsort = { by = [\"records DESC\", \"name\"], memory = \"1KiB\" }\n[[transform]]\nlimit = 7\n[sink]\npath = \"out.csv\"\n",
+        output: "out.csv",
+    },
+    Shape {
+        name: "groups that are more than the memory",
+        job: "[state]\nmemory = \"1KiB\"\n[source]\npath = \"in.csv\"\n[[transform]]\nfrequency = { by = [\"id\", \"note\"], top = 20 }\n[sink]\npath = \"out.csv\"\n",
+        output: "out.csv",
+    },
+    Shape {
+        name: "keys that are more than the memory",
+        job: "[state]\nmemory = \"1KiB\"\n[source]\npath = \"in.csv\"\n[[transform]]\ndedup = { key = [\"amount\", \"name\"] }\n[sink]\npath = \"out.csv\"\n",
         output: "out.csv",
     },
     Shape {

@@ -11,9 +11,13 @@ mod bad_jobs;
 
 mod cases;
 
+mod changes;
+
 mod commands;
 
 mod cookbook;
+
+mod copies;
 
 mod crash;
 

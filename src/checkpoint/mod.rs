@@ -51,7 +51,7 @@ pub use manifest::{
 pub use savepoint::{Savepoint, SavepointName, Selector};
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
-    Folder, FreshStart, Holder, Listed, Loaded, Newest, Refused, Removal, Removed, Restored,
+    Folder, FreshStart, Holder, Listed, Loaded, Needs, Newest, Refused, Removal, Removed, Restored,
     SaveError, Saved, State, Stays, Store, Trust, Usable, Whole,
 };
 

@@ -4,6 +4,16 @@ use crate::error::Sql;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What a copy that fails means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequireCopies {
+    /// It is told, and the run goes on.
+    #[default]
+    No,
+    /// The run ends.
+    Yes,
+}
+
 /// `[checkpoint]`, validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckpointSettings {
@@ -25,6 +35,10 @@ pub struct CheckpointSettings {
     pub min_pause: Option<Duration>,
     /// A checkpoint in the background that is not saved after so long is given up.
     pub timeout: Option<Duration>,
+    /// Folders that get each checkpoint too, after it was saved.
+    pub copies: Vec<PathBuf>,
+    /// Whether the run ends where a copy fails.
+    pub require_copies: RequireCopies,
     /// So many failures in a row are tolerated while the run can go on.
     pub tolerated_failures: u32,
 }

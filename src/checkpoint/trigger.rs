@@ -147,6 +147,7 @@ pub fn after_failure(failures: u32, trigger: Trigger, tolerated: u32) -> AfterFa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::settings::RequireCopies;
     use std::path::PathBuf;
 
     fn settings() -> CheckpointSettings {
@@ -161,6 +162,8 @@ mod tests {
             min_pause: None,
             timeout: None,
             tolerated_failures: 2,
+            copies: Vec::new(),
+            require_copies: RequireCopies::No,
         }
     }
 

@@ -7,8 +7,8 @@ use super::messages::{self, escape};
 use super::numbers::{bytes, counted, percent, thousands};
 use super::world::{Teller, looking, real};
 use crate::checkpoint::{Counters, Manifest, Phase};
-use crate::engine::{self, Decision, News, Outlook};
-use crate::job::diff::{Change, ChangeClass};
+use crate::engine::{self, Decision, Found, News, Outlook, acting};
+use crate::job::diff::{Change, ChangeClass, ChangeKind, Effect};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -55,13 +55,7 @@ fn as_text(name: &str, outlook: &Outlook) -> String {
         text += &format!("   input: {} ({})\n", escape(&path.display().to_string()), bytes(*size));
     }
     for change in changes(outlook) {
-        text += &format!(
-            "   change: {} ({}): {} -> {}\n",
-            escape(&change.path),
-            class(change),
-            escape(&change.stored.to_string()),
-            escape(&change.current.to_string())
-        );
+        text += &shown(change, outlook);
     }
     for (file, reason) in &outlook.refused {
         text += &format!("   passes over: {}: {}\n", escape(file), escape(reason));
@@ -126,11 +120,57 @@ fn changes(outlook: &Outlook) -> &[Change] {
     outlook.found.as_ref().map_or(&[], |found| &found.changes)
 }
 
-fn class(change: &Change) -> &'static str {
-    match change.class {
-        ChangeClass::Cosmetic => "goes on",
-        ChangeClass::Stateless => "needs --accept-changes",
-        ChangeClass::Incompatible => "does not fit",
+/// A change, what it needs, and how it acts then.
+fn shown(change: &Change, outlook: &Outlook) -> String {
+    let what = match (change.kind, &change.step) {
+        (ChangeKind::Added, Some(name)) => format!(", the step `{name}`, is new"),
+        (ChangeKind::Removed, Some(name)) => format!(", the step `{name}`, is gone"),
+        _ => String::new(),
+    };
+    let needs = match needs(change) {
+        Some(flag) => format!("needs {flag}"),
+        None => "goes on".to_owned(),
+    };
+    let values = match change.kind {
+        ChangeKind::Changed => format!("{} -> {}", change.stored, change.current),
+        ChangeKind::Added => change.current.to_string(),
+        ChangeKind::Removed => change.stored.to_string(),
+    };
+    format!(
+        "   change: {}{} ({}; {needs}): {}\n      {}\n",
+        escape(&change.path),
+        escape(&what),
+        change.class().word(),
+        escape(&values),
+        escape(&how(change, outlook)),
+    )
+}
+
+/// The option without which a run refuses.
+fn needs(change: &Change) -> Option<&'static str> {
+    match change.class() {
+        ChangeClass::Cosmetic => None,
+        ChangeClass::Stateless | ChangeClass::Compatible => Some("--accept-changes"),
+        ChangeClass::Incompatible => Some("--fresh"),
+    }
+}
+
+fn how(change: &Change, outlook: &Outlook) -> String {
+    let found = outlook.found.as_ref();
+    let is_over = |found: &Found| {
+        matches!(found.phase, Phase::Publishing | Phase::Done) && !found.is_incremental
+    };
+    if found.is_some_and(|found| is_over(found)) {
+        return "all records are past it".to_owned();
+    }
+    acting(change, past(change, outlook))
+}
+
+/// How many records of the input were read before a change acts.
+fn past(change: &Change, outlook: &Outlook) -> u64 {
+    match (&change.effect, &outlook.found) {
+        (Effect::All, _) | (_, None) => 0,
+        (_, Some(found)) => found.records,
     }
 }
 
@@ -168,7 +208,12 @@ fn as_json(name: &str, outlook: &Outlook) -> Json {
         .map(|change| {
             json!({
                 "path": change.path,
-                "class": class(change),
+                "step": change.step,
+                "kind": change.kind.word(),
+                "class": change.class().word(),
+                "needs": needs(change),
+                "how": how(change, outlook),
+                "records_past": past(change, outlook),
                 "stored": change.stored,
                 "current": change.current,
             })

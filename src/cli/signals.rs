@@ -36,6 +36,20 @@ pub enum Request {
     Progress,
 }
 
+/// For a command that has a job's lock and is no run: whoever takes it for one and asks it for a checkpoint must not end
+/// it, nor a file that grows over its limit.
+///
+/// # Errors
+/// Where a handler cannot be had.
+pub fn pass_over_requests() -> Result<()> {
+    for number in [SIGUSR1, SIGUSR2, SIGXFSZ] {
+        // A flag that nobody reads.
+        let registered = flag::register(number, Arc::new(AtomicBool::new(false)));
+        registered.map_err(|cause| Error::failed("cannot watch for signals").with_cause(cause))?;
+    }
+    Ok(())
+}
+
 /// Watches for signals until it is dropped.
 #[derive(Debug)]
 pub struct Watch {

@@ -3,7 +3,7 @@
 use super::rollback::readable;
 use crate::checkpoint::{Counters, Folder, Manifest, Phase, Restored, RunId, Sequence, State};
 use crate::error::Result;
-use crate::job::diff::{Change, diff};
+use crate::job::diff::{Change, Stage, diff};
 use crate::record::Position;
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ pub fn compare(folder: &Folder, from: Sequence, to: Sequence) -> Result<Differen
         counters: Pair { from: old.counters, to: new.counters },
         outputs: outputs(old, new),
         steps: steps(&from, &to),
-        job: diff(&old.job, &new.job),
+        job: diff(&old.job, &new.job, Stage::Ended).changes,
     })
 }
 

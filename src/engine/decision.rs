@@ -3,9 +3,10 @@
 use super::world::{ChangeMode, RunOptions, StartMode};
 use crate::checkpoint::{Phase, ReferenceEntry};
 use crate::error::Error;
-use crate::job::diff::{Change, ChangeClass};
+use crate::job::diff::{Change, ChangeClass, Effect};
 use crate::sink::Mismatch;
 use crate::source::fingerprint::Comparison;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What was found of an earlier run, the inputs and the outputs.
@@ -56,8 +57,14 @@ pub struct Found {
     pub phase: Phase,
     /// The semantics version it was made with, and ours.
     pub semantics: (u32, u32),
+    /// Records of all inputs before it.
+    pub records: u64,
     /// What is different in the job.
     pub changes: Vec<Change>,
+    /// For each step the one of the checkpoint's job that it goes on with.
+    pub origins: Vec<Option<usize>>,
+    /// The outputs without records that get another first line.
+    pub restarts: BTreeSet<String>,
     /// The state sections that cannot be read: step and reason.
     pub unreadable_states: Vec<(String, String)>,
     /// The inputs that the checkpoint knows: name, bytes consumed, comparison; `None` where the file is gone.
@@ -76,6 +83,18 @@ pub struct Found {
     pub broken_outputs: Vec<(PathBuf, Mismatch)>,
     /// Published outputs that are not there any more as they were published.
     pub lost_outputs: Vec<PathBuf>,
+}
+
+impl Found {
+    /// Whether a run could go on with the job as it is now.
+    pub fn fits(&self) -> bool {
+        self.changes.iter().all(|change| change.class() != ChangeClass::Incompatible)
+    }
+
+    /// Whether its steps are other ones, or called otherwise.
+    pub fn is_other_job(&self) -> bool {
+        self.changes.iter().any(|change| change.step.is_some())
+    }
 }
 
 /// An input of a checkpoint and what it is now.
@@ -164,15 +183,48 @@ pub fn notes(found: &Found) -> Vec<String> {
             notes.push(format!("`{name}` is new and not part of this run, which began without it"));
         }
     }
-    for change in found.changes.iter().filter(|change| change.class != ChangeClass::Cosmetic) {
-        notes.push(format!("`{}` has changed and acts from here on", change.path));
+    let (stored, ours) = found.semantics;
+    if stored != ours {
+        notes.push(format!(
+            "it was finished by a version with other rules (semantics {stored}, this is {ours}), and stays finished"
+        ));
+    }
+    for change in found.changes.iter().filter(|change| change.class() != ChangeClass::Cosmetic) {
+        notes.push(match found.phase {
+            Phase::Publishing | Phase::Done if !found.is_incremental => {
+                format!("`{}` has changed and acts no more", change.path)
+            }
+            _ => {
+                format!("`{}` has changed: {}", change.path, acting(change, found.records))
+            }
+        });
     }
     notes
 }
 
+/// How a change acts on a job that has read so many records.
+pub fn acting(change: &Change, records: u64) -> String {
+    let here = match records {
+        1 => "the first record".to_owned(),
+        records => format!("the first {records} records"),
+    };
+    match &change.effect {
+        Effect::None => "no output depends on it".to_owned(),
+        Effect::Later => format!("acts behind {here}, which were made otherwise"),
+        Effect::All => "acts on all records, since none has come to it yet".to_owned(),
+        Effect::Carried => {
+            format!("goes on with what it remembers; what is new in it starts empty behind {here}")
+        }
+        Effect::Empty => format!("starts empty behind {here}"),
+        Effect::Dropped => format!("gives up what it remembers, and acts no more behind {here}"),
+        Effect::Never(why) => why.clone(),
+    }
+}
+
 fn refusal(facts: &Facts, found: &Found) -> Option<Error> {
     let (stored, ours) = found.semantics;
-    if stored != ours {
+    // What is finished stays finished, by whatever rules.
+    if stored != ours && found.phase != Phase::Done {
         let message = format!(
             "cannot resume: checkpoint {} was made by a version with other rules (semantics {stored}, this is {ours})",
             found.sequence
@@ -204,18 +256,27 @@ fn no_usable(facts: &Facts, refused: &[(String, String)]) -> Error {
 }
 
 fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
-    let worst = found.changes.iter().max_by_key(|change| change.class)?;
+    // Of equally grave ones the first.
+    let worst = found.changes.iter().rev().max_by_key(|change| change.class())?;
+    let class = worst.class();
     let what =
         format!("`{}` is {} and was {}", worst.path, shown(&worst.current), shown(&worst.stored));
-    if found.phase == Phase::Done && !found.is_incremental && worst.class != ChangeClass::Cosmetic {
-        let message = format!("the job has finished, and since then it has changed: {what}");
+    if found.phase == Phase::Done && !found.is_incremental && class != ChangeClass::Cosmetic {
+        if class != ChangeClass::Incompatible && facts.changes == ChangeMode::Accept {
+            // No record is left for it to act on.
+            return None;
+        }
+        let message =
+            format!("the job has finished and stays so, and since then it has changed: {what}");
         let hint = format!("run the changed job from the start with `{} --fresh`", facts.command);
         return Some(Error::refused(message).with_hint(hint));
     }
-    match (worst.class, facts.changes) {
-        (ChangeClass::Cosmetic, _) | (ChangeClass::Stateless, ChangeMode::Accept) => None,
-        (ChangeClass::Stateless, ChangeMode::Refuse) => {
-            let message = format!("cannot resume: the job has changed: {what}");
+    match (class, facts.changes) {
+        (ChangeClass::Cosmetic, _)
+        | (ChangeClass::Stateless | ChangeClass::Compatible, ChangeMode::Accept) => None,
+        (ChangeClass::Stateless | ChangeClass::Compatible, ChangeMode::Refuse) => {
+            let how = acting(worst, found.records);
+            let message = format!("cannot resume: the job has changed: {what}; it {how}");
             Some(Error::refused(message).with_hint(format!(
                 "undo the change; or let it act from here on with `{} --accept-changes`; or {}",
                 facts.command,
@@ -223,8 +284,9 @@ fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
             )))
         }
         (ChangeClass::Incompatible, _) => {
+            let why = acting(worst, found.records);
             let message = format!(
-                "cannot resume: the job has changed and its checkpoint does not fit: {what}"
+                "cannot resume: the job has changed and its checkpoint does not fit: {what} ({why})"
             );
             Some(
                 Error::refused(message).with_hint(format!(

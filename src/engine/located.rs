@@ -48,6 +48,10 @@ impl Tools for Located<'_> {
         self.plan.spills()
     }
 
+    fn gives_again(&self) -> bool {
+        self.plan.gives_again()
+    }
+
     fn memory(&self) -> Option<u64> {
         self.plan.memory()
     }

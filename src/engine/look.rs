@@ -1,5 +1,6 @@
 //! Looking at a job without running it: binding it, and saying what a run would do.
 
+use super::copies;
 use super::decision::{Decision, Found, News, Past, decide, notes};
 use super::inputs::Inputs;
 use super::plan::{Plan, Purpose};
@@ -59,6 +60,11 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         }
         None => (Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) }, 0),
     };
+    let copy = copies::newest_copy(job, world, options.trust(), &loaded);
+    let (loaded, from) = match copy {
+        Some((copied, path)) => (copied, Some(path)),
+        None => (loaded, None),
+    };
     let newest = loaded.newest.as_ref().map(|newest| (newest.id.sequence, newest.manifest.clone()));
     let refused =
         loaded.refused.iter().map(|one| (one.file_name(), one.reason.to_string())).collect();
@@ -82,6 +88,10 @@ pub fn outlook(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         };
     let decision = decide(&mut facts);
     let mut all_notes = inputs.notes.clone();
+    if let (Some(path), Some((sequence, _))) = (from, &newest) {
+        let place = path.display();
+        all_notes.push(format!("checkpoint {} is taken from its copy in `{place}`", sequence.0));
+    }
     let found = match facts.past {
         Past::Checkpoint(found) => {
             // They say what is going to be, which is nothing.

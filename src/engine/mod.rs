@@ -9,7 +9,11 @@
 
 mod ahead;
 
+mod carry;
+
 mod comparison;
+
+mod copies;
 
 mod decision;
 
@@ -80,7 +84,7 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
-pub use decision::{Decision, Found, InputFinding, News};
+pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, news, outlook};

@@ -421,6 +421,15 @@ impl<'a> Ordered<'a> {
         Ok(frozen)
     }
 
+    /// Everything was given. Where it will be given again, with more, what was only needed for giving is not kept.
+    pub fn begin_publishing(&mut self) {
+        self.phase = Phase::Publishing;
+        if self.job.is_incremental() {
+            self.plan.chain.give_again(&mut self.states.lock().states);
+            self.drained = None;
+        }
+    }
+
     /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because
     /// something failed half-way. With a `parent` it may hold only what changed since that one, the last that was saved.
     pub fn checkpoint(

@@ -308,6 +308,8 @@ pub struct Output {
 enum Stage {
     /// It is still to be made.
     Planned(StagedName),
+    /// It is to be begun again: its file is cut to nothing when it is opened.
+    Restart(Box<Inspected>),
     /// It is being written.
     Open(StagedFile),
     /// It is being written, and not open now.
@@ -369,6 +371,22 @@ impl Output {
         self.taking != Taking::Part && self.extends.is_none()
     }
 
+    /// An output whose file is cut to nothing by [`Output::open`], and not before: checkpoints may still name what it
+    /// holds.
+    pub fn restarted(plan: &OutputPlan, inspected: Inspected, permission: Permission) -> Output {
+        let (role, stage) = (plan.role.clone(), Stage::Restart(Box::new(inspected)));
+        Output {
+            role,
+            stage,
+            permission,
+            records: 0,
+            length_synced: 0,
+            name_is_synced: true,
+            extends: None,
+            taking: plan.taking,
+        }
+    }
+
     /// What checkpoints call it.
     pub fn role(&self) -> &str {
         &self.role
@@ -378,6 +396,7 @@ impl Output {
     pub fn name(&self) -> &StagedName {
         match &self.stage {
             Stage::Planned(name) | Stage::Closed(name, _) => name,
+            Stage::Restart(inspected) => inspected.name(),
             Stage::Open(staged) => &staged.name,
         }
     }
@@ -385,15 +404,20 @@ impl Output {
     /// Opens it, and makes it where it is not there yet.
     pub fn open(&mut self, world: &World) -> Result<()> {
         let storage = &*world.storage;
-        self.stage = Stage::Open(match &self.stage {
+        if self.is_open() {
+            return Ok(());
+        }
+        let name = self.name().clone();
+        self.stage = Stage::Open(match std::mem::replace(&mut self.stage, Stage::Planned(name)) {
             Stage::Planned(name) => match self.extends {
                 Some(Standing { length, crc }) => {
-                    StagedFile::extending(storage, name, length, crc)?
+                    StagedFile::extending(storage, &name, length, crc)?
                 }
-                None => StagedFile::create(storage, name.clone())?,
+                None => StagedFile::create(storage, name)?,
             },
-            Stage::Closed(name, mark) => StagedFile::reopen(storage, name.clone(), mark)?,
-            Stage::Open(_) => return Ok(()),
+            Stage::Closed(name, mark) => StagedFile::reopen(storage, name, &mark)?,
+            Stage::Restart(inspected) => inspected.rewind()?,
+            Stage::Open(staged) => staged,
         });
         Ok(())
     }
@@ -416,16 +440,16 @@ impl Output {
         matches!(self.stage, Stage::Open(_))
     }
 
-    /// Whether its file was never made.
+    /// Whether nothing was written into its file yet.
     pub fn is_planned(&self) -> bool {
-        matches!(self.stage, Stage::Planned(_))
+        matches!(self.stage, Stage::Planned(_) | Stage::Restart(_))
     }
 
     /// The open file.
     pub fn staged(&mut self) -> &mut StagedFile {
         match &mut self.stage {
             Stage::Open(staged) => staged,
-            Stage::Planned(_) | Stage::Closed(..) => {
+            Stage::Planned(_) | Stage::Closed(..) | Stage::Restart(_) => {
                 unreachable!("an output is opened before it is written")
             }
         }
@@ -435,6 +459,7 @@ impl Output {
     pub fn length(&self) -> u64 {
         match &self.stage {
             Stage::Planned(_) => self.extends.map_or(0, |base| base.length),
+            Stage::Restart(_) => 0,
             Stage::Open(staged) => staged.length(),
             Stage::Closed(_, mark) => mark.length,
         }
@@ -457,6 +482,7 @@ impl Output {
                 Some(Standing { length, crc }) => Mark { length, crc, tail: Vec::new() },
                 None => Mark::default(),
             },
+            Stage::Restart(_) => Mark::default(),
             Stage::Open(staged) => staged.mark(),
             Stage::Closed(_, mark) => mark.clone(),
         }

@@ -8,6 +8,7 @@
 //! ```
 
 use super::ahead::Ahead;
+use super::copies::Copies;
 use super::ordered::Ordered;
 use super::prepare::{Prepared, Ready, prepare};
 use super::queue::{Processed, Queue, in_order};
@@ -22,6 +23,7 @@ use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::transform::Flow;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -44,14 +46,17 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         Prepared::Finished(finished) => return Ok(Outcome::AlreadyFinished(finished)),
         Prepared::Ready(ready) => ready,
     };
-    let Ready { job, plan, inputs, beginning, known, store, spills, resumed } = *ready;
+    let Ready { job, plan, inputs, beginning, known, store, copies, spills, resumed } = *ready;
     let job = &job;
+    let copies = Arc::new(Copies::start(copies, job, options, world, &beginning));
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
-        let parent = store.as_ref().and_then(Store::parent_of_next);
-        let saver = store.map(|store| Saver::start(scope, world.clone(), store, keep));
+        let is_same = resumed.is_none_or(|resumed| !resumed.is_changed);
+        let parent = store.as_ref().filter(|_| is_same).and_then(Store::parent_of_next);
+        let start = |store| Saver::start(scope, world.clone(), store, keep, Arc::clone(&copies));
+        let saver = store.map(start);
         let mut schedule = Schedule::new(job, options, world, saver, began, parent);
         let recheck = Recheck::start(scope, world, &inputs, known.as_deref());
         if ordered.phase == Phase::Publishing {
@@ -64,6 +69,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
                 publish(&mut ordered, &mut schedule)?;
             }
         }
+        copies.finish(world)?;
         let summary = Summary { resumed, ..schedule.summary(&ordered) };
         Ok(match schedule.stopped_by {
             Some(cause) => Outcome::Stopped(cause, summary),
@@ -74,7 +80,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
 
 /// Everything is written: the outputs get their final names.
 fn publish(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<()> {
-    ordered.phase = Phase::Publishing;
+    ordered.begin_publishing();
     schedule.save_and_wait(ordered, Trigger::Final)?;
     ordered.publish()?;
     schedule.finish_done(ordered)

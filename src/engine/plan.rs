@@ -135,6 +135,10 @@ impl Tools for Plan {
         &*self.spills
     }
 
+    fn gives_again(&self) -> bool {
+        self.leaves_open
+    }
+
     fn memory(&self) -> Option<u64> {
         self.memory
     }

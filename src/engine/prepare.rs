@@ -1,5 +1,6 @@
 //! From a job to a run that can begin: lock, look, decide, and only then change anything.
 
+use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
@@ -21,7 +22,7 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::job::diff::{Change, ChangeClass, diff};
+use crate::job::diff::{Change, ChangeClass, Stage, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::{PathPattern, discard, refuse_other_writers};
@@ -52,6 +53,8 @@ pub struct Ready {
     pub known: Option<Vec<Fingerprint>>,
     /// The job's locked folder; `None` where the run cannot be resumed.
     pub store: Option<Store>,
+    /// The folders of copies.
+    pub copies: Vec<Opened>,
     /// Where the plan puts spills; `None` where that is in memory.
     pub spills: Option<FolderSpills>,
     /// What it goes on from.
@@ -65,6 +68,8 @@ pub struct Resumed {
     pub sequence: u64,
     /// Records of all inputs before it.
     pub records: u64,
+    /// Whether the steps are not those that it was made with: then no later checkpoint can build on it.
+    pub is_changed: bool,
 }
 
 /// Prepares a run. Until every check has passed nothing is changed but the job's folder, its lock, and our own
@@ -77,7 +82,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
         tell(world, "output to `-` cannot be resumed: this run takes no checkpoints");
         let survey = survey(job, command, options, world, nothing(), 0)?;
         tell_notes(world, &survey.inputs.notes);
-        return start(options, world, survey, None);
+        return start(options, world, survey, None, Vec::new());
     }
     let has_past = match folder(job, world, options.trust())? {
         Some(folder) => !folder.list()?.is_empty(),
@@ -92,15 +97,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     tell_durability(job, world);
-    let loaded = store.load()?;
-    store.sweep_spills(&loaded)?;
-    if options.start == StartMode::Fresh {
-        store.check_no_savepoints()?;
-    }
-    for refused in &loaded.refused {
-        let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
-        world.observer.event(Event::Refused { file, reason });
-    }
+    let (loaded, copies) = load(job, options, world, &mut store)?;
     if let Some(newest) = &loaded.newest
         && newest.manifest.round.is_none()
         && options.start == StartMode::Resume
@@ -120,10 +117,12 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     }
     match decision {
         Decision::Refuse(error) => Err(error),
-        Decision::Start => start(options, world, survey, Some(store)),
-        Decision::Resume => resume(options, world, survey, store),
-        Decision::TakeNew => begin_round(options, world, survey, store),
-        Decision::Publish if survey.round.is_some() => publish_round(options, world, survey, store),
+        Decision::Start => start(options, world, survey, Some(store), copies),
+        Decision::Resume => resume(options, world, survey, store, copies),
+        Decision::TakeNew => begin_round(options, world, survey, store, copies),
+        Decision::Publish if survey.round.is_some() => {
+            publish_round(options, world, survey, store, copies)
+        }
         Decision::Publish => publish(job, options, world, newest(survey).manifest, store),
         Decision::Finished => {
             let manifest = newest(survey).manifest;
@@ -137,12 +136,36 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     }
 }
 
+/// The newest checkpoint of the job's own folder and the copies, and the folders of these.
+fn load(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+    store: &mut Store,
+) -> Result<(Loaded, Vec<Opened>)> {
+    let mut loaded = store.load()?;
+    let known = loaded.newest.as_ref().map(|newest| newest.manifest.instance);
+    let copies = copies::open(job, options, world, known)?;
+    if copies::bring_newest(&copies, store, &loaded, options.start, world)? {
+        loaded = store.load()?;
+    }
+    store.sweep_spills(&loaded)?;
+    if options.start == StartMode::Fresh {
+        store.check_no_savepoints()?;
+    }
+    for refused in &loaded.refused {
+        let (file, reason) = (refused.file_name().into(), refused.reason.to_string());
+        world.observer.event(Event::Refused { file, reason });
+    }
+    Ok((loaded, copies))
+}
+
 /// Whether all is written and only the names are missing: then nobody needs the inputs any more.
 fn is_only_to_publish(job: &Job, manifest: &Manifest) -> bool {
-    let is_cosmetic = |change: &Change| change.class == ChangeClass::Cosmetic;
+    let is_cosmetic = |change: &Change| change.class() == ChangeClass::Cosmetic;
     manifest.phase == Phase::Publishing
         && manifest.semantics == SEMANTICS_VERSION
-        && diff(&manifest.job, &job.effective).iter().all(is_cosmetic)
+        && diff(&manifest.job, &job.effective, Stage::Ended).changes.iter().all(is_cosmetic)
 }
 
 fn nothing() -> Loaded {
@@ -192,6 +215,7 @@ fn start(
     world: &World,
     survey: Survey,
     mut store: Option<Store>,
+    mut copies: Vec<Opened>,
 ) -> Result<Prepared> {
     let Survey { job, round, inputs, past, .. } = survey;
     // Of a run that cannot be resumed nobody knows the id later: what a killed one left must be found by its name.
@@ -222,6 +246,7 @@ fn start(
         && options.start == StartMode::Fresh
     {
         give_up(&job, world, store, past.as_ref())?;
+        copies::give_up(&mut copies)?;
     }
     // `now()` was bound to another moment when the job was looked at.
     let mut plan = Plan::bind(&job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
@@ -243,7 +268,8 @@ fn start(
         round: round.map(|round| Round { started_at_micros: now, ..round }),
     };
     show_totals(world, &inputs, 0);
-    let ready = Ready { job, plan, inputs, beginning, known: None, store, spills, resumed: None };
+    let ready =
+        Ready { job, plan, inputs, beginning, known: None, store, copies, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -265,9 +291,19 @@ fn discard_unfinished(job: &Job, world: &World, instance: &str) -> Result<()> {
 }
 
 /// Goes on from a checkpoint: now, with every check passed, the outputs are cut.
-fn resume(options: &RunOptions, world: &World, survey: Survey, store: Store) -> Result<Prepared> {
+fn resume(
+    options: &RunOptions,
+    world: &World,
+    survey: Survey,
+    store: Store,
+    copies: Vec<Opened>,
+) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to resume rests on a checkpoint");
-    let Survey { job, inputs, mut plan, .. } = Survey { newest: None, ..survey };
+    let Survey { job, inputs, mut plan, facts, .. } = Survey { newest: None, ..survey };
+    let (is_changed, restarts) = match &facts.past {
+        Past::Checkpoint(found) => (found.is_other_job(), !found.restarts.is_empty()),
+        Past::Nothing | Past::Unusable { .. } => (false, false),
+    };
     let Restored { manifest, sequence, states, outputs } = restored;
     let (instance, starts) = (manifest.instance.to_string(), manifest.starts());
     let opened = rewind_all(world, options, &inputs, &instance, outputs)?;
@@ -298,14 +334,15 @@ fn resume(options: &RunOptions, world: &World, survey: Survey, store: Store) -> 
         phase: manifest.phase,
         states,
         outputs: Outputs::new(&job, opened, admission)?,
-        is_new: false,
+        // Where a first line is to be another one, a checkpoint comes first that knows of none.
+        is_new: restarts,
         round: manifest.round,
     };
     let known = manifest.inputs.into_iter().map(|input| input.fingerprint).collect();
-    let resumed = Some(Resumed { sequence, records });
+    let resumed = Some(Resumed { sequence, records, is_changed });
     let spills = Some(lend_spills(world, &mut plan, &store, starts));
     let (known, store) = (Some(known), Some(store));
-    let ready = Ready { job, plan, inputs, beginning, known, store, spills, resumed };
+    let ready = Ready { job, plan, inputs, beginning, known, store, copies, spills, resumed };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -316,6 +353,7 @@ fn begin_round(
     world: &World,
     survey: Survey,
     store: Store,
+    copies: Vec<Opened>,
 ) -> Result<Prepared> {
     let restored = survey.newest.expect("a decision to go on rests on a checkpoint");
     let Survey { job, round, known, inputs, mut plan, .. } = Survey { newest: None, ..survey };
@@ -352,7 +390,7 @@ fn begin_round(
     };
     let spills = Some(lend_spills(world, &mut plan, &store, manifest.starts()));
     let store = Some(store);
-    let ready = Ready { job, plan, inputs, beginning, known, store, spills, resumed: None };
+    let ready = Ready { job, plan, inputs, beginning, known, store, copies, spills, resumed: None };
     Ok(Prepared::Ready(Box::new(ready)))
 }
 
@@ -362,11 +400,12 @@ fn publish_round(
     world: &World,
     survey: Survey,
     store: Store,
+    copies: Vec<Opened>,
 ) -> Result<Prepared> {
     let manifest = &newest_of(&survey).manifest;
     let (instance, outputs) = (manifest.instance.to_string(), &manifest.outputs);
     publish_again(&survey.job, world, &instance, outputs, options.overwrite)?;
-    resume(options, world, survey, store)
+    resume(options, world, survey, store, copies)
 }
 
 /// From now on the states of a plan put their spills into the job's folder.

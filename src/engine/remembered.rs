@@ -1,18 +1,18 @@
 //! What the steps of a job remembered at a checkpoint: as data for people, and compared with another checkpoint.
 
+use super::carry::restore_state;
 use super::comparison::{Differences, KeyPair};
 use super::inputs::Inputs;
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::rollback::readable;
 use super::spills::FolderSpills;
-use super::survey::restore_state;
 use super::world::World;
 use crate::checkpoint::{Folder, Manifest, Phase, Restored, Sequence};
 use crate::encode::Encoder;
 use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::job::diff::{ChangeClass, diff};
+use crate::job::diff::{ChangeClass, Stage, diff};
 use crate::record::{Batch, CsvDialect, Field, Layout, RawRecords, SlotOrigin, Slots};
 use crate::state::key::{wide_hash, write_canonical};
 use crate::transform::{AnyStateful, Shown, State};
@@ -87,8 +87,8 @@ fn no_state(manifest: &Manifest, sequence: Sequence, step: &str) -> Error {
 
 /// The job as it was bound when the checkpoint was taken.
 fn bind(job: &Job, world: &World, folder: &Folder, manifest: &Manifest) -> Result<Plan> {
-    let changes = diff(&manifest.job, &job.effective);
-    let changed = changes.iter().find(|change| change.class == ChangeClass::Incompatible);
+    let changes = diff(&manifest.job, &job.effective, Stage::Ended).changes;
+    let changed = changes.iter().find(|change| change.class() == ChangeClass::Incompatible);
     if let Some(change) = changed {
         let message = format!("the job has changed since the checkpoint: `{}`", change.path);
         return Err(Error::refused(message).with_hint("undo the change"));

@@ -42,6 +42,11 @@ pub fn rewind_all(
                 output.close();
                 output
             }
+            OutputPast::Restart { permission } => {
+                let mut inspected = inspect_again(world, &plan, instance, &Mark::default())?;
+                claim(world, &mut inspected)?;
+                Output::restarted(&plan, inspected, permission.widened(overwrite))
+            }
             OutputPast::Blank { records, permission, extends } => {
                 discard(&*world.storage, &plan.name(instance))?;
                 let output = Output::planned(&plan, instance, permission.widened(overwrite));

@@ -17,7 +17,7 @@ use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{InputEntry, Manifest, OutputEntry, Phase, Round, Standing};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::job::diff::{Change, ChangeClass, diff};
+use crate::job::diff::{Change, ChangeClass, Stage, diff};
 use crate::record::Fingerprint;
 use crate::source::Input;
 use crate::source::discover::discover_present;
@@ -263,10 +263,10 @@ pub fn nothing_new(job: &Job, options: &RunOptions, world: &World) -> Result<Opt
     }
     let Some(folder) = folder(job, world, options.trust())? else { return Ok(None) };
     let Some(manifest) = folder.newest_manifest()? else { return Ok(None) };
-    let is_cosmetic = |change: &Change| change.class == ChangeClass::Cosmetic;
+    let is_cosmetic = |change: &Change| change.class() == ChangeClass::Cosmetic;
     let is_done = manifest.phase == Phase::Done
         && manifest.semantics == SEMANTICS_VERSION
-        && diff(&manifest.job, &job.effective).iter().all(is_cosmetic);
+        && diff(&manifest.job, &job.effective, Stage::Ended).changes.iter().all(is_cosmetic);
     let Some(round) = manifest.round.as_ref().filter(|_| is_done) else { return Ok(None) };
     let located = locate(job, &*world.storage, &manifest, round)?;
     for (path, file) in located.paths.iter().zip(&located.recognition.files) {

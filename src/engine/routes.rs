@@ -33,6 +33,8 @@ struct Route {
     wanted: Want,
     partition_by: Vec<Slot>,
     encoder: Encoder,
+    /// The columns of CSV output.
+    columns: Option<Vec<String>>,
     /// What must be decoded before records are taken apart and written.
     reads: Vec<Slot>,
 }
@@ -98,6 +100,11 @@ impl Routes {
     /// What stands before the first record in the files of each sink.
     pub fn headers(&self) -> Vec<Vec<u8>> {
         self.sinks.iter().map(|sink| sink.encoder.header()).collect()
+    }
+
+    /// The columns of each sink that writes CSV.
+    pub fn columns(&self) -> Vec<Option<Vec<String>>> {
+        self.sinks.iter().map(|sink| sink.columns.clone()).collect()
     }
 
     /// Writes the selected records of a batch. Those that cannot be written become rejects, those that no sink wants are
@@ -343,13 +350,15 @@ impl Binding<'_> {
             (None, SinkFormat::Csv(_)) => closed.clone(),
             (None, SinkFormat::Jsonl) => layout.clone(),
         };
+        let names = || written.fields.iter().map(|field| field.name.clone()).collect();
+        let columns = matches!(sink.format, SinkFormat::Csv(_)).then(names);
         let source = Some(&self.job.source.format);
         let encoder = Encoder::new(sink.format, &written, self.slots, source).named(&sink.name);
         let mut reads = encoder.reads();
         reads.extend(&partition_by);
         reads.sort_unstable();
         reads.dedup();
-        Ok(Route { name: sink.name.clone(), wanted, partition_by, encoder, reads })
+        Ok(Route { name: sink.name.clone(), wanted, partition_by, encoder, columns, reads })
     }
 
     /// The fields that some names mean.

@@ -13,11 +13,12 @@
 //!
 //! So a durable checkpoint refers only to durable output bytes.
 
+use super::copies::{Copies, Wanted};
 use super::outputs::Syncs;
 use super::world::World;
 use crate::checkpoint::{
-    CheckpointId, Content, Draft, DraftSection, Folder, Form, Phase, SaveError, Saved, Savepoint,
-    SavepointName, Store, Trigger,
+    CheckpointId, Content, Draft, DraftSection, Folder, Form, Needs, Phase, SaveError, Saved,
+    Savepoint, SavepointName, Store, Trigger,
 };
 use crate::error::{Error, Result};
 use crate::observe::Event;
@@ -41,6 +42,7 @@ pub struct Saver<'scope> {
     is_busy: bool,
     /// Of the checkpoint in flight: whether nobody wants it any more.
     given_up: Arc<AtomicBool>,
+    copies: Arc<Copies>,
 }
 
 /// A state of a step as the content of a section.
@@ -109,12 +111,14 @@ impl<'scope> Saver<'scope> {
         world: World,
         store: Store,
         keep: usize,
+        copies: Arc<Copies>,
     ) -> Self {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
-        let folder = store.folder().clone();
-        let thread = scope.spawn(move || serve(&world, store, keep, &received, &sender));
-        Saver { requests, results, thread, folder, is_busy: false, given_up: Arc::default() }
+        let (folder, wanted) = (store.folder().clone(), Arc::clone(&copies));
+        let thread = scope.spawn(move || serve(&world, store, keep, &wanted, &received, &sender));
+        let given_up = Arc::default();
+        Saver { requests, results, thread, folder, is_busy: false, given_up, copies }
     }
 
     /// Whether a checkpoint is in flight.
@@ -141,6 +145,11 @@ impl<'scope> Saver<'scope> {
     /// in the middle of is not cut short.
     pub fn give_up(&self) {
         self.given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// What failed of copies that the job requires.
+    pub fn copy_failure(&self) -> Option<Error> {
+        self.copies.failure()
     }
 
     /// The result of a checkpoint that has been completed since it was last asked for.
@@ -195,6 +204,7 @@ fn serve(
     world: &World,
     mut store: Store,
     keep: usize,
+    copies: &Copies,
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
@@ -203,8 +213,11 @@ fn serve(
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
         let keep_now = if checkpoint.manifest.phase == Phase::Done { 1 } else { keep };
+        let needs = Needs::of(&checkpoint.manifest);
         let outcome = save(world, &mut store, checkpoint, &syncs, &given_up).map(|saved| {
             name(world, &mut store, &saved, &names);
+            let (sequence, own) = (saved.id.sequence, store.folder().clone());
+            copies.want(&Wanted { sequence, needs, keep: keep_now, own });
             retire(world, &mut store, &saved, keep_now);
             let parent_of_next = store.parent_of_next();
             SavedAs { sequence: saved.id.sequence.0, parent_of_next }

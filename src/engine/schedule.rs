@@ -264,7 +264,10 @@ impl<'scope> Schedule<'scope> {
                 self.parent = parent_of_next;
                 self.checkpoints += 1;
                 self.failed_in_a_row = 0;
-                Ok(())
+                match self.saver.as_ref().and_then(Saver::copy_failure) {
+                    Some(error) => Err(error),
+                    None => Ok(()),
+                }
             }
             Err(failure) => {
                 self.failed_in_a_row += 1;

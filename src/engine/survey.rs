@@ -1,25 +1,25 @@
 //! Looks at the job, its inputs, its checkpoints and its outputs, and changes nothing.
 
+use super::carry::Carrying;
 use super::decision::{Facts, Found, InputFinding, Past, changed_inputs, changed_references};
 use super::inputs::Inputs;
 use super::output::{OutputPlan, Permission, is_untouched, known, mark_of, planned};
 use super::partitions::attach_tails;
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::round_survey::survey_round;
-use super::spills::entry_of;
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
-    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Section, Standing,
+    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Standing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::job::diff::{Change, ChangeClass, diff};
+use crate::job::diff::{Differences, Effect, Stage, diff};
 use crate::record::Fingerprint;
 use crate::sink::{Inspected, Mark, Mismatch};
 use crate::source::fingerprint::compare;
 use crate::storage::{Existing, OpenMode};
-use crate::transform::spills::Spill;
-use crate::transform::{AnyStateful, State, States};
+use crate::transform::States;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// All that can be known before anything is changed.
@@ -84,6 +84,11 @@ pub enum OutputPast {
         /// What publishing may do.
         permission: Permission,
     },
+    /// It holds no records, and gets another first line: from the start on, once a checkpoint says so.
+    Restart {
+        /// What publishing may do.
+        permission: Permission,
+    },
     /// Nothing was written yet. It has no staged file, or one with nothing in it that is needed.
     Blank {
         /// Records of what it begins with.
@@ -104,6 +109,7 @@ impl OutputPast {
         match self {
             OutputPast::Written { permission, .. }
             | OutputPast::Partition { permission, .. }
+            | OutputPast::Restart { permission }
             | OutputPast::Blank { permission, .. } => Some(*permission),
             OutputPast::Published(_) | OutputPast::New => None,
         }
@@ -166,7 +172,7 @@ pub fn survey(
     let mut restored = None;
     let past_found = match newest.zip(found.take()) {
         Some((newest, mut found)) => {
-            restored = Some(restore(job, world, &plan, newest, &mut found)?);
+            restored = Some(restore(job, world, &plan, &inputs, newest, &mut found)?);
             Past::Checkpoint(Box::new(found))
         }
         None if had_newest => Past::Nothing,
@@ -277,12 +283,16 @@ fn compare_job(
 /// What is found of a checkpoint without looking at inputs and outputs.
 pub(super) fn found_of(job: &Job, newest: &checkpoint::Restored, checkpoints: usize) -> Found {
     let manifest = &newest.manifest;
+    let Differences { changes, origins } = changes(job, manifest);
     Found {
         sequence: newest.id.sequence.0,
         checkpoints,
         phase: manifest.phase,
         semantics: (manifest.semantics, SEMANTICS_VERSION),
-        changes: changes(job, manifest),
+        records: manifest.counters.records_read,
+        changes,
+        origins,
+        restarts: BTreeSet::new(),
         unreadable_states: Vec::new(),
         inputs: Vec::new(),
         references: Vec::new(),
@@ -300,6 +310,7 @@ pub(super) fn restore(
     job: &Job,
     world: &World,
     plan: &Plan,
+    inputs: &Inputs,
     newest: checkpoint::Restored,
     found: &mut Found,
 ) -> Result<Restored> {
@@ -308,11 +319,12 @@ pub(super) fn restore(
     if matches!(manifest.phase, Phase::Reading | Phase::Draining) {
         attach_tails(&mut manifest.outputs, &states)?;
     }
-    let states = restore_states(plan, &states, &manifest, &mut found.unreadable_states);
+    let saved = states.as_slice();
+    let states = Carrying { job, plan, inputs, manifest: &manifest, saved }.restore(found);
     let mut outputs = Vec::new();
     let entries = std::mem::take(&mut manifest.outputs);
     // Only a job that fits its checkpoint has the same outputs.
-    let known_outputs = if is_compatible(found) { known(job, &entries)? } else { Vec::new() };
+    let known_outputs = if found.fits() { known(job, &entries)? } else { Vec::new() };
     for (output, entry) in known_outputs {
         let Some(entry) = entry else {
             outputs.push(RestoredOutput { plan: output, past: OutputPast::New });
@@ -320,31 +332,10 @@ pub(super) fn restore(
         };
         match manifest.phase {
             Phase::Reading | Phase::Draining => {
-                let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
-                let permission = Permission { existing, ours: entry.ours };
-                let (extends, records) = (entry.extends, entry.records);
-                if is_untouched(&output, entry) {
-                    let past = OutputPast::Blank { records, permission, extends };
-                    outputs.push(RestoredOutput { plan: output, past });
-                    continue;
+                match written(world, &output, entry, &manifest.instance.to_string(), found)? {
+                    Ok(past) => outputs.push(RestoredOutput { plan: output, past }),
+                    Err(mismatch) => found.broken_outputs.push((output.target, mismatch)),
                 }
-                let mark = mark_of(entry)?;
-                let past = match output.inspect(world, &manifest.instance.to_string(), &mark)? {
-                    Ok(_) if output.is_partition() => {
-                        OutputPast::Partition { mark, records, permission }
-                    }
-                    Ok(inspected) => {
-                        OutputPast::Written { inspected, records, permission, extends }
-                    }
-                    Err(Mismatch::Missing) if entry.length == 0 => {
-                        OutputPast::Blank { records: 0, permission, extends }
-                    }
-                    Err(mismatch) => {
-                        found.broken_outputs.push((output.target, mismatch));
-                        continue;
-                    }
-                };
-                outputs.push(RestoredOutput { plan: output, past });
             }
             Phase::Publishing => {
                 let past = OutputPast::Published(entry.clone());
@@ -364,23 +355,53 @@ pub(super) fn restore(
     Ok(Restored { manifest, sequence, states, outputs })
 }
 
-fn is_compatible(found: &Found) -> bool {
-    found.changes.iter().all(|change| change.class != ChangeClass::Incompatible)
+/// What an earlier run made of an output that was not finished.
+fn written(
+    world: &World,
+    output: &OutputPlan,
+    entry: &OutputEntry,
+    instance: &str,
+    found: &Found,
+) -> Result<std::result::Result<OutputPast, Mismatch>> {
+    let existing = if entry.replaces { Existing::Replace } else { Existing::Keep };
+    let permission = Permission { existing, ours: entry.ours };
+    let (extends, records) = (entry.extends, entry.records);
+    if is_untouched(output, entry) {
+        return Ok(Ok(OutputPast::Blank { records, permission, extends }));
+    }
+    let mark = mark_of(entry)?;
+    Ok(match output.inspect(world, instance, &mark)? {
+        Ok(_) if output.is_partition() => Ok(OutputPast::Partition { mark, records, permission }),
+        Ok(_) if found.restarts.contains(&entry.name) => Ok(OutputPast::Restart { permission }),
+        Ok(inspected) => Ok(OutputPast::Written { inspected, records, permission, extends }),
+        Err(Mismatch::Missing) if entry.length == 0 => {
+            Ok(OutputPast::Blank { records: 0, permission, extends })
+        }
+        Err(mismatch) => Err(mismatch),
+    })
 }
 
 /// What changed in the job. A file for rejects may come in the middle as long as there were none: it is then the same
 /// as if it had been there from the start.
-fn changes(job: &Job, manifest: &Manifest) -> Vec<Change> {
-    let mut changes = diff(&manifest.job, &job.effective);
+fn changes(job: &Job, manifest: &Manifest) -> Differences {
+    let mut found = diff(&manifest.job, &job.effective, stage(manifest));
     let is_under_way = matches!(manifest.phase, Phase::Reading | Phase::Draining);
     if is_under_way && manifest.counters.records_rejected == 0 {
-        for change in &mut changes {
+        for change in &mut found.changes {
             if change.path == "rejects.path" && change.stored.is_null() {
-                change.class = ChangeClass::Cosmetic;
+                change.effect = Effect::None;
             }
         }
     }
-    changes
+    found
+}
+
+/// How far a job has come with its input. One that has finished before has given what waits for the end.
+pub(super) fn stage(manifest: &Manifest) -> Stage {
+    match manifest.phase {
+        Phase::Reading if manifest.round.is_none() => Stage::Reading,
+        Phase::Reading | Phase::Draining | Phase::Publishing | Phase::Done => Stage::Ended,
+    }
 }
 
 fn compare_inputs(
@@ -419,66 +440,4 @@ pub(super) fn compare_references(
     let now = inputs.references.iter().map(|file| file.entry());
     let pairs = manifest.references.iter().cloned().zip(now);
     pairs.filter(|(stored, now)| stored.path == now.path && stored != now).collect()
-}
-
-fn restore_states(
-    plan: &Plan,
-    saved: &[checkpoint::State],
-    manifest: &Manifest,
-    unreadable: &mut Vec<(String, String)>,
-) -> States {
-    let mut states = plan.chain.new_states();
-    let is_over = matches!(manifest.phase, Phase::Publishing | Phase::Done);
-    if is_over && manifest.round.is_none() {
-        return states;
-    }
-    for (index, step) in plan.chain.steps.iter().enumerate() {
-        let Some(code) = step.stateful() else { continue };
-        let saved = saved.iter().find(|saved| saved.name == step.name);
-        let entry = manifest.steps.iter().find(|entry| entry.name == step.name);
-        let problem = match (saved.map(|saved| saved.parts.as_slice()), entry) {
-            (Some(_), Some(entry)) if entry.kind != step.kind => {
-                Some(format!("it is of a `{}`", entry.kind))
-            }
-            (Some(parts), Some(_)) => match restore_state(plan, index, code, parts) {
-                Ok(state) if !has_its_spills(code, &state, manifest) => {
-                    Some("it refers to files that the checkpoint does not name".to_owned())
-                }
-                Ok(state) => {
-                    states[index] = Some(state);
-                    None
-                }
-                Err(problem) => Some(problem),
-            },
-            (None, _) | (_, None) => Some("it is not there".to_owned()),
-        };
-        unreadable.extend(problem.map(|problem| (step.name.clone(), problem)));
-    }
-    states
-}
-
-/// The state of a step: everything, and then what changed, part after part; or what is wrong with it.
-pub fn restore_state(
-    plan: &Plan,
-    step: usize,
-    code: &dyn AnyStateful,
-    parts: &[Section],
-) -> std::result::Result<State, String> {
-    let [base, changes @ ..] = parts else { return Err("it is not there".to_owned()) };
-    if let Some(other) = parts.iter().find(|part| part.version != code.version()) {
-        return Err(format!("it has version {}, not {}", other.version, code.version()));
-    }
-    let chain = &plan.chain;
-    let mut state = chain.read_state(step, &base.bytes, plan).map_err(|error| error.to_string())?;
-    for part in changes {
-        let extended = chain.extend_state(step, &mut state, &part.bytes, plan);
-        extended.map_err(|error| error.to_string())?;
-    }
-    Ok(state)
-}
-
-/// Whether the checkpoint names all spills that a state refers to: only those were checked.
-fn has_its_spills(code: &dyn AnyStateful, state: &State, manifest: &Manifest) -> bool {
-    let known = |spill: Spill| manifest.spills.contains(&entry_of(spill));
-    code.spills(state).into_iter().all(known)
 }

@@ -4,10 +4,10 @@ use super::section::Section;
 use super::text::Text;
 use super::written::Value;
 use super::{Understood, paths, units};
-use crate::checkpoint::settings::CheckpointSettings;
+use crate::checkpoint::settings::{CheckpointSettings, RequireCopies};
 use crate::error::Diagnostic;
 use serde_json::{Value as Json, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How many complete checkpoints are kept where the job does not say.
@@ -41,6 +41,9 @@ pub fn understand(
     let (timeout, timeout_written) =
         duration(&mut section, "timeout", Least::MoreThanNothing).unzip();
     let (tolerated_failures, tolerated_written) = tolerated_failures(&mut section);
+    let (copies, copies_written) =
+        copies(&mut section, folder, &paths::resolve(folder, directory_text)).unzip();
+    let require_copies = section.boolean("require_copies");
     section.finish();
     let effective = json!({
         "interval": interval_written,
@@ -53,6 +56,8 @@ pub fn understand(
         "min_pause": min_pause_written,
         "timeout": timeout_written,
         "tolerated_failures": tolerated_written,
+        "copies": copies_written,
+        "require_copies": require_copies,
     });
     let settings = CheckpointSettings {
         directory: paths::resolve(folder, directory_text),
@@ -64,6 +69,11 @@ pub fn understand(
         when: when.map(Text::sql),
         min_pause,
         timeout,
+        copies: copies.unwrap_or_default(),
+        require_copies: match require_copies {
+            Some(true) => RequireCopies::Yes,
+            Some(false) | None => RequireCopies::No,
+        },
         tolerated_failures,
     };
     Understood { settings, effective }
@@ -112,6 +122,27 @@ fn tolerated_failures(section: &mut Section<'_, '_>) -> (u32, Option<u64>) {
     let written = section.count("tolerated_failures", 0);
     let number = written.map_or(FAILURES_TOLERATED, |n| u32::try_from(n).unwrap_or(u32::MAX));
     (number, written)
+}
+
+/// The folders of copies, each another one than the checkpoints' own.
+fn copies(
+    section: &mut Section<'_, '_>,
+    folder: &Path,
+    directory: &Path,
+) -> Option<(Vec<PathBuf>, Json)> {
+    section.entry("copies")?;
+    let texts = section.texts("copies", "name a folder on another disk, or leave it out")?;
+    let mut folders = vec![directory.to_path_buf()];
+    for text in &texts {
+        let path = paths::resolve(folder, &text.text);
+        if folders.contains(&path) {
+            let message = format!("`{}` is a folder of this job's checkpoints already", text.text);
+            return section.refuse(Diagnostic::at(text.place.clone(), message));
+        }
+        folders.push(path);
+    }
+    let written: Vec<&String> = texts.iter().map(|text| &text.written).collect();
+    Some((folders.split_off(1), json!(written)))
 }
 
 fn keep(section: &mut Section<'_, '_>) -> u64 {

@@ -17,6 +17,8 @@ mod document;
 
 mod format;
 
+mod former;
+
 mod growing;
 
 mod output;
@@ -45,6 +47,7 @@ mod written;
 
 pub use crate::expr::closest;
 pub use document::{Document, Line, LineOrigin};
+pub use former::{Variables, former_steps};
 pub use output::{SinkSettings, Wanted};
 pub use units::{duration, size};
 
@@ -93,6 +96,8 @@ pub struct Job {
     pub effective: Json,
     /// Where things stand that may turn out wrong later.
     pub places: Places,
+    /// What its variables of the environment are.
+    pub variables: Variables,
 }
 
 impl Job {
@@ -139,7 +144,9 @@ pub fn load(
     let mut used = EnvironmentUse::new();
     let root = written::read(&document, text.len(), environment, &mut used, &mut problems);
     let job = root.and_then(|root| understand(&root, file, &used, &mut problems));
-    match job {
+    let value = |name: &String| Some((name.clone(), environment(name)?));
+    let variables = Variables(used.keys().filter_map(value).collect());
+    match job.map(|job| Job { variables, ..job }) {
         Some(job) if problems.is_empty() => Ok(job),
         sound => {
             sort_by_place(&mut problems);
@@ -219,6 +226,7 @@ fn understand(
         state: parts.state.settings,
         effective,
         places,
+        variables: Variables::default(),
     })
 }
 
@@ -438,6 +446,8 @@ path = "daily.csv"
                 "min_pause": null,
                 "timeout": null,
                 "tolerated_failures": null,
+                "copies": null,
+                "require_copies": null,
             },
             "state": { "memory": null, "max_state": null },
             "environment": { "DAY": 57298 },

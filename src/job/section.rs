@@ -307,6 +307,8 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("min_pause", "[checkpoint]"),
     ("timeout", "[checkpoint]"),
     ("tolerated_failures", "[checkpoint]"),
+    ("copies", "[checkpoint]"),
+    ("require_copies", "[checkpoint]"),
     ("ttl", "`dedup`"),
     ("memory", "[state]"),
     ("max_state", "[state]"),

@@ -172,7 +172,7 @@ impl Builder<'_> {
 }
 
 /// Puts environment variables into every string below a node.
-fn substitute(
+pub fn substitute(
     node: &mut Node,
     environment: Environment<'_>,
     used: &mut EnvironmentUse,

@@ -398,6 +398,23 @@ mod tests {
     }
 
     #[test]
+    fn the_pattern_of_a_round_has_its_number() {
+        let columns = ["c".to_owned()];
+        let text = "out/{run}/c={c}/{run}-{c}.csv";
+        let pattern = PathPattern::parse(Path::new("jobs"), text, &columns).expect("a pattern");
+        assert!(pattern.is_per_run());
+        let partition = PartitionName::parse("DE", 1).expect("a name");
+        let second = pattern.of_run(2);
+        assert_eq!(second.path(&partition), Path::new("jobs/out/000002/c=DE/000002-DE.csv"));
+        assert_eq!(second.root(), Path::new("jobs/out/000002"));
+        assert_eq!(second.as_written(), Path::new("jobs/out/000002/c={c}/000002-{c}.csv"));
+        assert_eq!(second.of_run(3), second);
+        let run = ["run".to_owned()];
+        let pattern = PathPattern::parse(Path::new("."), "{run}.csv", &run).expect("a pattern");
+        assert!(!pattern.is_per_run(), "a column of that name");
+    }
+
+    #[test]
     fn a_pattern_names_every_column_and_no_other() {
         let parse = |text: &str, columns: &[&str]| {
             let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();

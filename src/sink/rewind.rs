@@ -93,6 +93,11 @@ impl Inspected {
         &self.name.staged
     }
 
+    /// Where it is staged and where it goes.
+    pub fn name(&self) -> &StagedName {
+        &self.name
+    }
+
     /// Repairs the tail, cuts to the mark's length and makes both durable. Doing it twice is doing it once.
     ///
     /// # Panics

@@ -168,6 +168,10 @@ impl Stateful for Aggregate {
         groups.set_drained(drained);
     }
 
+    fn give_again(&self, groups: &mut LargeGroups) {
+        groups.give_again();
+    }
+
     fn spills(&self, groups: &LargeGroups) -> Vec<Spill> {
         groups.spills()
     }
@@ -204,5 +208,9 @@ impl Stateful for Aggregate {
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
         self.grouping.extend_large(groups, reader)
+    }
+
+    fn adopt(&self, other: &Aggregate, groups: LargeGroups) -> Option<LargeGroups> {
+        self.grouping.adopt_large(&other.grouping, groups)
     }
 }

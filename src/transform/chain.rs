@@ -260,16 +260,23 @@ impl Chain {
         }
     }
 
+    /// Makes the state of the step that gives first the one before it gave anything.
+    pub fn give_again(&self, states: &mut [Option<State>]) {
+        let giving = self.steps.iter().zip(states).nth(self.gives_from);
+        if let Some((step, Some(state))) = giving
+            && let Some(step) = step.stateful()
+        {
+            step.give_again(state);
+        }
+    }
+
     /// Makes the states those before anything was given at the end: the step that gives first has all that it had, and
     /// those behind it, which will see that again, have seen nothing yet.
     pub fn begin_again(&self, states: &mut [Option<State>]) {
-        let giving = self.steps.iter().zip(states).skip(self.gives_from);
-        for (index, (step, state)) in giving.enumerate() {
-            let (Some(step), Some(state)) = (step.stateful(), state) else { continue };
-            let new = step.new_state();
-            match index {
-                0 => step.set_drained(state, &step.drained(&new)),
-                _ => *state = new,
+        self.give_again(states);
+        for (step, state) in self.steps.iter().zip(states).skip(self.gives_from + 1) {
+            if let (Some(step), Some(state)) = (step.stateful(), state) {
+                *state = step.new_state();
             }
         }
     }

@@ -3,6 +3,8 @@
 //! A worker makes the groups of its batch, the ordered stage merges them in input order, and at the end they are
 //! given out some at a time, in the order in which they were first seen or in another one.
 
+mod adopt;
+
 mod blocks;
 
 mod large;

@@ -4,6 +4,8 @@
 //! [[transform]]
 //! limit = 1000
 //! ```
+//!
+//! Where inputs grow it can only stand behind a step that gives all again: `onward help growing`.
 
 use super::binder::Bound;
 use super::{Action, Advanced, Context, Flow, Shown, Stateful};
@@ -64,6 +66,11 @@ impl Stateful for Limit {
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
         reader.u64("numbers")
+    }
+
+    /// Any other number will do that was not passed yet.
+    fn adopt(&self, _other: &Limit, passed: u64) -> Option<u64> {
+        (passed <= self.records).then_some(passed)
     }
 
     fn show(&self, passed: &u64, entries: Range<usize>) -> Option<Shown> {

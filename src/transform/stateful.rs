@@ -80,6 +80,12 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Goes back to where [`Stateful::drained`] was.
     fn set_drained(&self, _state: &mut Self::State, _drained: &Drained) {}
 
+    /// Makes a state that was drained, or partly, the one before that: there are further records, and behind them it gives
+    /// all again. Asked only of steps that give all that they have, where [`super::Tools::gives_again`].
+    fn give_again(&self, state: &mut Self::State) {
+        self.set_drained(state, &self.drained(&self.new_state()));
+    }
+
     /// The spills that the state refers to; what [`Stateful::write`] wrote last names just these.
     fn spills(&self, _state: &Self::State) -> Vec<Spill> {
         Vec::new()
@@ -130,6 +136,12 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// What the user should know of the records so far when the job is finished, one sentence each.
     fn remarks(&self, _state: &Self::State) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Goes on with the state of a step of the same kind that was set otherwise, bound to the same columns; `None` where
+    /// that cannot be. What the other step did not know of starts empty. Nothing was drained yet.
+    fn adopt(&self, _other: &Self, _state: Self::State) -> Option<Self::State> {
+        None
     }
 
     /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
@@ -240,6 +252,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn drained(&self, state: &State) -> Drained;
     /// See [`Stateful::set_drained`].
     fn set_drained(&self, state: &mut State, drained: &Drained);
+    /// See [`Stateful::give_again`].
+    fn give_again(&self, state: &mut State);
     /// See [`Stateful::spills`].
     fn spills(&self, state: &State) -> Vec<Spill>;
     /// See [`Stateful::freeze`].
@@ -260,6 +274,10 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
+    /// See [`Stateful::adopt`]; also `None` where the other step is of another kind.
+    fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State>;
+    /// The step itself.
+    fn as_any(&self) -> &dyn Any;
     /// See [`Stateful::show`].
     fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
 }
@@ -281,7 +299,7 @@ impl State {
     }
 }
 
-impl<S: Stateful> AnyStateful for S {
+impl<S: Stateful + 'static> AnyStateful for S {
     fn version(&self) -> u32 {
         S::VERSION
     }
@@ -343,6 +361,10 @@ impl<S: Stateful> AnyStateful for S {
         Stateful::set_drained(self, state.as_mut::<S>(), drained);
     }
 
+    fn give_again(&self, state: &mut State) {
+        Stateful::give_again(self, state.as_mut::<S>());
+    }
+
     fn spills(&self, state: &State) -> Vec<Spill> {
         Stateful::spills(self, state.as_ref::<S>())
     }
@@ -376,6 +398,16 @@ impl<S: Stateful> AnyStateful for S {
 
     fn remarks(&self, state: &State) -> Vec<String> {
         Stateful::remarks(self, state.as_ref::<S>())
+    }
+
+    fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State> {
+        let other = other.as_any().downcast_ref::<S>()?;
+        let state = *state.0.downcast().ok()?;
+        Some(State::of::<S>(Stateful::adopt(self, other, state)?))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {

@@ -19,6 +19,11 @@ pub trait Tools: Sync {
         None
     }
 
+    /// Whether what is given at the end will be given again, with what further records bring.
+    fn gives_again(&self) -> bool {
+        false
+    }
+
     /// Finds the records in JSON lines that a step wrote, one for each line.
     fn rewritten(&self, records: Vec<u8>) -> RawRecords {
         self.recut(records)

@@ -8,7 +8,7 @@
 //! Windows lie one behind the other, counted from 1970-01-01 (moved by `offset`); `as` names the columns with their first
 //! moment and the first one behind them (unless given, `window_start` and `window_end`), which come before the keys. A
 //! window closes when a record comes whose time is at least its end plus `lateness`; its groups are given then, windows in
-//! order of time, groups as they were first seen. What is still open when the input has ended is given then. A record
+//! order of time, groups as they were first seen. What is still open when the input has ended is given then, but where inputs grow it waits for more. A record
 //! whose window is closed is late: `late = "reject"`, the default, or `"drop"`. One without a time is rejected. There is one
 //! clock for all keys: a file that is in order of time only key by key is to be put in order before, with `sort`.
 //!

@@ -33,16 +33,18 @@ fn plan_tells_what_a_run_would_do() {
     assert_eq!(
         plan(&["--set", "transform.0.filter=amount > 3"], 5),
         "job: would refuse: cannot resume: the job has changed: `transform.0.filter` is \
-         `\"amount > 3\"` and was `\"amount > 2\"`\n   input: in.csv (899 B)\n   \
-         change: transform.0.filter (needs --accept-changes): \"amount > 2\" -> \"amount > 3\"\n   \
+         `\"amount > 3\"` and was `\"amount > 2\"`; it acts behind the first 22 records, which were \
+         made otherwise\n   input: in.csv (899 B)\n   \
+         change: transform.0.filter (stateless; needs --accept-changes): \"amount > 2\" -> \
+         \"amount > 3\"\n      acts behind the first 22 records, which were made otherwise\n   \
          hint: undo the change; or let it act from here on with `onward run job.toml \
          --accept-changes`; or start over with `onward run job.toml --fresh` (drops 2 checkpoints)\n"
     );
     check_says(
         &plan(&["--set", "source.types.amount=double"], 5),
         &[
-            "does not fit: `source.types.amount` is `\"double\"` and was `\"decimal(12,2)\"`\n",
-            "   change: source.types.amount (does not fit): \"decimal(12,2)\" -> \"double\"\n",
+            "does not fit: `source.types.amount` is `\"double\"` and was `\"decimal(12,2)\"` (what was read before was read otherwise)\n",
+            "   change: source.types.amount (incompatible; needs --fresh): \"decimal(12,2)\" -> \"double\"\n",
         ],
     );
     onward_ends(scratch.path(), &["run", "job.toml"], 3);
@@ -79,7 +81,9 @@ fn plan_answers_in_json_too() {
     assert_eq!(
         refuse["changes"],
         json!([{
-            "path": "source.types.amount", "class": "does not fit",
+            "path": "source.types.amount", "step": null, "kind": "changed",
+            "class": "incompatible", "needs": "--fresh", "records_past": 22,
+            "how": "what was read before was read otherwise",
             "stored": "decimal(12,2)", "current": "double",
         }])
     );

@@ -55,7 +55,8 @@ fn a_round_that_is_killed_at_every_checkpoint_ends_as_if_nothing_had_happened() 
         let difference = folder::difference(&at_once(shape, &text), &found);
         assert!(difference.is_empty(), "{}\n{difference}", shape.name);
         let left = folder::names(&growing.path().join(".onward/job"));
-        assert!(!left.iter().any(|name| name.starts_with("spill-")), "{left:?}");
+        let spills = left.iter().filter(|name| name.starts_with("spill-")).count();
+        assert!(spills == 0 || shape.job.starts_with("[state]"), "{left:?}");
     }
     assert!(kills > 40, "{kills} kills");
 }

@@ -81,3 +81,52 @@ impl ManifestPlace {
         Ok(manifest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::format::encode;
+    use crate::checkpoint::id::Sequence;
+    use crate::checkpoint::samples;
+
+    /// The manifest of a file of these bytes.
+    fn manifest(file: &[u8]) -> Result<Manifest, Invalid> {
+        let limits = Limits::default();
+        let slice = |range: Range<u64>| {
+            let at = |offset: u64| usize::try_from(offset).expect("a small file").min(file.len());
+            &file[at(range.start)..at(range.end)]
+        };
+        let length = file.len() as u64;
+        let first = slice(0..HEADER_BYTES as u64);
+        let last = slice(length.saturating_sub(TRAILER_BYTES as u64)..length);
+        let ends = Ends::read(first, last, length, &limits)?;
+        let table = slice(ends.table()?);
+        let place = ends.manifest(table, &limits)?;
+        place.decode(slice(place.bytes()))
+    }
+
+    #[test]
+    fn the_manifest_is_that_of_the_whole_file() {
+        let (file, _) = encode(&samples::base(3), Sequence(3)).expect("a checkpoint");
+        assert_eq!(manifest(&file), Ok(samples::manifest(3)));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_refused_or_lies_in_a_state() {
+        let (file, _) = encode(&samples::base(3), Sequence(3)).expect("a checkpoint");
+        let whole = manifest(&file).expect("a manifest");
+        let mut refused = 0;
+        for bit in 0..file.len() * 8 {
+            let mut flipped = file.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match manifest(&flipped) {
+                Ok(found) => assert_eq!(found, whole, "bit {bit}"),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 4000, "{refused}");
+        for length in 0..file.len() {
+            assert!(manifest(&file[..length]).is_err(), "{length}");
+        }
+    }
+}

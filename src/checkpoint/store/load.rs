@@ -88,7 +88,7 @@ pub(super) fn restore(
 }
 
 /// The checkpoints that one consists of, itself first, as their ends describe them. Reads no file.
-fn chain_of(head: Sequence, listed: &Listed) -> Result<Vec<Skimmed>, Invalid> {
+pub(super) fn chain_of(head: Sequence, listed: &Listed) -> Result<Vec<Skimmed>, Invalid> {
     let find = |sequence: Sequence| {
         let skimmed = listed.get(&sequence).ok_or(Invalid::Missing)?;
         skimmed.clone()

@@ -16,6 +16,8 @@
 
 mod adopt;
 
+mod copy;
+
 mod folder;
 
 mod load;
@@ -47,6 +49,7 @@ mod refusal_tests;
 mod tests;
 
 pub use adopt::Whole;
+pub use copy::Needs;
 pub use folder::{Folder, Trust};
 pub use load::{CHAIN_MAX, join};
 pub use lock::Holder;

@@ -27,6 +27,7 @@ mod verify;
 use super::args::JobArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
+use super::signals;
 use crate::checkpoint::{Folder, Selector, Sequence, Store, Trust};
 use crate::engine::{self, World};
 use crate::error::{Error, Result};
@@ -38,6 +39,7 @@ use args::{ChangeArguments, CheckpointCommand};
 /// # Errors
 /// Where the job is wrong, not running, or its checkpoints cannot be read.
 pub fn checkpoint(command: &CheckpointCommand) -> Result<Exit, Failure> {
+    signals::pass_over_requests()?;
     match command {
         CheckpointCommand::Now(arguments) => now::now(arguments),
         CheckpointCommand::List(arguments) => list::list(arguments),

@@ -18,6 +18,9 @@ pub const COOKBOOK: &str = include_str!("cookbook.md");
 /// The kinds of steps, each under a heading of its own; the headers of their files in one text.
 const STEPS: &str = include_str!("../../transform/STEPS.md");
 
+/// What `mode = "incremental"` does.
+const GROWING: &str = include_str!("growing.md");
+
 /// The guides: what to type, what it is about.
 const TOPICS: &[(&str, &str)] = &[
     (
@@ -25,6 +28,7 @@ const TOPICS: &[(&str, &str)] = &[
         "Recipes by task, each a whole job; `help cookbook WORD` shows those with the word",
     ),
     ("steps", "What a `[[transform]]` can do; `help steps NAME` explains one kind of step"),
+    ("growing", "Inputs that grow: `mode = \"incremental\"`, for jobs that cron runs"),
     ("language", "The expression language; `onward functions` lists the functions"),
 ];
 
@@ -39,6 +43,7 @@ pub fn help(arguments: &HelpArguments) -> Result<Exit> {
         (Some("cookbook"), Some(word)) => recipes(word)?,
         (Some("steps"), None) => STEPS.to_owned(),
         (Some("steps"), Some(kind)) => step(kind)?,
+        (Some("growing"), _) => GROWING.to_owned(),
         (Some("language"), _) => LANGUAGE.to_owned(),
         (Some(topic), _) => of_command(topic)?,
     };

@@ -24,7 +24,7 @@ use crate::engine::rollback::check_fit;
 use crate::engine::world::{RunOptions, World};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
-use crate::job::diff::{ChangeClass, diff};
+use crate::job::diff::{ChangeClass, Stage, diff};
 use crate::job::relocate::relocated;
 use crate::storage::{Existing, OpenMode, Privacy, read_full};
 use std::collections::BTreeSet;
@@ -128,8 +128,8 @@ fn prepare(
 ) -> Result<(Manifest, Vec<OutputPlan>)> {
     let old = &cargo.whole.restored.manifest;
     let stored = relocated(&old.job, &job.effective);
-    let changes = diff(&stored, &job.effective);
-    if let Some(change) = changes.iter().find(|one| one.class == ChangeClass::Incompatible) {
+    let changes = diff(&stored, &job.effective, Stage::Ended).changes;
+    if let Some(change) = changes.iter().find(|one| one.class() == ChangeClass::Incompatible) {
         let (path, now, was) = (&change.path, &change.current, &change.stored);
         let message =
             format!("the checkpoint does not fit this job: `{path}` is `{now}` and was `{was}`");

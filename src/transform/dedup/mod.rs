@@ -270,6 +270,6 @@ impl Stateful for First {
     }
 
     fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
-        self.key.show(&self.names, known.all_keys()?, entries)
+        self.key.show(&self.names, known.in_memory()?, entries)
     }
 }

@@ -44,6 +44,15 @@ impl Grouping {
         LargeGroups { groups: self.new_groups(), first: 0, spilled: Vec::new(), merged: None }
     }
 
+    /// Goes on with the groups of another grouping, where none of them was spilled; see [`Grouping::adopt`].
+    pub fn adopt_large(&self, other: &Grouping, large: LargeGroups) -> Option<LargeGroups> {
+        let LargeGroups { groups, first, spilled, merged } = large;
+        if !spilled.is_empty() || merged.is_some() {
+            return None;
+        }
+        Some(LargeGroups { groups: self.adopt(other, groups)?, first, spilled, merged })
+    }
+
     /// Takes in the next batch, and spills all groups where they take too much memory.
     pub fn add_large(
         &self,
@@ -139,6 +148,9 @@ impl Grouping {
         if !merged.is_complete() {
             let readers = open_all(&large.spilled, spills)?;
             self.merge_next(merged, &readers, giving.order, context)?;
+            if merged.is_complete() && !context.tools.gives_again() {
+                large.spilled.drain(..).for_each(|parts| spills.forget(&parts.spill));
+            }
             return Ok(Some(self.batch_of(&self.no_groups(), &[], slots)));
         }
         self.next_of_merged(merged, giving, rows_max, context)
@@ -229,6 +241,12 @@ impl LargeGroups {
             Some(merged) => merged.drained = count,
             None => self.groups.set_drained(usize::try_from(count).unwrap_or(usize::MAX)),
         }
+    }
+
+    /// No group was given out, and further ones may come. What was merged is merged anew then, from the spills.
+    pub fn give_again(&mut self) {
+        self.merged = None;
+        self.groups.set_drained(0);
     }
 
     /// Reads which spills there are, where something was spilled.

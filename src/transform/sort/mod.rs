@@ -7,7 +7,8 @@
 //!
 //! The records come when the input has ended. A worker sorts the records of its chunk; the ordered stage collects the
 //! pieces, and merges them into a spill when they take more than `memory` (256 MiB, or what `[state]` says). A checkpoint names the spills, so that what
-//! was sorted is never sorted again, and a run that goes on in the middle of giving begins at the record behind.
+//! was sorted is never sorted again, and a run that goes on in the middle of giving begins at the record behind. Where
+//! inputs grow it can only stand behind a step that gives all again: `onward help growing`.
 
 mod entries;
 

@@ -1,0 +1,247 @@
+//! Copies of checkpoints in further folders: they follow the job's own, take their place when those are lost, and never
+//! stop a run that does not require them.
+
+use crate::support::folder;
+use crate::support::jobs::{Pace, Shape};
+use crate::support::program::{Ended, onward_ends, spawn};
+use crate::support::random::Random;
+use rustix::process::Signal;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const RECORDS: u64 = 3000;
+
+/// A job with copies in `copy` and more lines about checkpoints.
+fn job(shape: Shape, more: &str) -> TempDir {
+    job_of(shape, more, RECORDS)
+}
+
+fn job_of(shape: Shape, more: &str, records: u64) -> TempDir {
+    let scratch = folder::scratch_in_memory();
+    shape.make(scratch.path(), Pace::Often, records, &mut Random::new(7));
+    let path = scratch.path().join("job.toml");
+    let text = fs::read_to_string(&path).expect("a job");
+    let text = text.replace("[checkpoint]\n", &format!("[checkpoint]\n{more}\n"));
+    folder::write(&path, text.as_bytes());
+    scratch
+}
+
+const COPIES: &str = "copies = [\"copy\"]";
+
+fn stop(scratch: &TempDir, records: &str) -> Ended {
+    let run = ["run", "job.toml", "--chunk-bytes", "4000", "--stop-after", records];
+    onward_ends(scratch.path(), &run, 75)
+}
+
+/// The names of checkpoints and spills in a folder, but not of locks.
+fn kept(folder: &Path) -> Vec<String> {
+    folder::names(folder).into_iter().filter(|name| !name.starts_with("LOCK")).collect()
+}
+
+fn own(scratch: &TempDir) -> PathBuf {
+    scratch.path().join(".onward/job")
+}
+
+fn copy(scratch: &TempDir) -> PathBuf {
+    scratch.path().join("copy")
+}
+
+/// What comes out of a job that is not stopped.
+fn whole(shape: Shape) -> folder::Files {
+    whole_of(shape, RECORDS)
+}
+
+fn whole_of(shape: Shape, records: u64) -> folder::Files {
+    let scratch = job_of(shape, "", records);
+    onward_ends(scratch.path(), &["run", "job.toml"], 0);
+    outputs(&scratch)
+}
+
+fn outputs(scratch: &TempDir) -> folder::Files {
+    let mut files = folder::files(scratch.path());
+    files.retain(|name, _| name.starts_with("out"));
+    files
+}
+
+/// Goes on to the end, and says so much.
+fn goes_on(scratch: &TempDir, shape: Shape, said: &str) {
+    let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+    assert!(ended.stderr.contains(said), "{said}: {ended:?}");
+    assert!(outputs(scratch) == whole(shape), "{shape:?}: another output");
+}
+
+#[test]
+fn a_copy_holds_what_the_job_s_own_folder_holds() {
+    for shape in [Shape::Aggregate, Shape::Sort, Shape::Dedup] {
+        let scratch = job(shape, COPIES);
+        stop(&scratch, "1000");
+        let (own, copied) = (own(&scratch), copy(&scratch));
+        let newest =
+            |folder: &Path| kept(folder).into_iter().rfind(|name| name.starts_with("ckpt"));
+        let last = newest(&own).expect("a checkpoint");
+        assert_eq!(newest(&copied), Some(last.clone()), "{shape:?}");
+        for name in kept(&copied) {
+            let other = fs::read(own.join(&name));
+            if let Ok(bytes) = other {
+                assert!(bytes == fs::read(copied.join(&name)).expect("a copy"), "{name}");
+            }
+        }
+        goes_on(&scratch, shape, "resuming from checkpoint");
+        assert_eq!(kept(&copied), kept(&own), "the end is copied, and all others go");
+    }
+}
+
+#[test]
+fn a_job_whose_own_folder_is_lost_goes_on_from_a_copy() {
+    for shape in [Shape::Plain, Shape::Aggregate, Shape::Sort, Shape::Partitions, Shape::Chain] {
+        let scratch = job(shape, COPIES);
+        stop(&scratch, "500");
+        fs::remove_dir_all(own(&scratch)).expect("removed");
+        let plan = onward_ends(scratch.path(), &["plan", "job.toml"], 0);
+        let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+        assert!(
+            plan.contains("would resume from checkpoint") && plan.contains("its copy in `copy`"),
+            "{plan}"
+        );
+        goes_on(&scratch, shape, "is taken from its copy in `copy`");
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_of_its_copies_is_enough() {
+    const MANY: u64 = 30_000;
+    for (shape, checkpoints) in
+        [(Shape::Sort, 2), (Shape::Sort, 9), (Shape::Aggregate, 5), (Shape::Dedup, 14)]
+    {
+        let scratch = job_of(shape, COPIES, MANY);
+        let mut running =
+            spawn(scratch.path(), &["run", "job.toml", "--threads", "1", "--chunk-bytes", "200"]);
+        let names = || if copy(&scratch).exists() { kept(&copy(&scratch)) } else { Vec::new() };
+        let number = |name: &String| {
+            let digits = name.strip_prefix("ckpt-")?.strip_suffix(".onw")?;
+            u64::from_str_radix(digits, 16).ok()
+        };
+        let reached = || names().iter().filter_map(number).max() >= Some(checkpoints);
+        assert!(running.until(reached), "{:?}", running.end());
+        running.signal(Signal::KILL);
+        running.end();
+        assert!(!scratch.path().join("out.csv").exists(), "it was not killed in the middle");
+        fs::remove_dir_all(own(&scratch)).expect("removed");
+        let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+        assert!(ended.stderr.contains("is taken from its copy"), "{ended:?}");
+        assert!(outputs(&scratch) == whole_of(shape, MANY), "{shape:?}: another output");
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_replaced_by_its_copy() {
+    let scratch = job(Shape::Aggregate, COPIES);
+    stop(&scratch, "1000");
+    for name in kept(&own(&scratch)) {
+        folder::write(&own(&scratch).join(name), b"damaged");
+    }
+    goes_on(&scratch, Shape::Aggregate, "is taken from its copy");
+    let aside = kept(&own(&scratch)).iter().filter(|name| name.ends_with(".refused")).count();
+    assert!(aside > 0, "what was refused is kept: {:?}", kept(&own(&scratch)));
+}
+
+#[test]
+fn an_older_copy_is_not_taken_while_the_newer_checkpoint_is_there() {
+    let scratch = job(Shape::Aggregate, COPIES);
+    stop(&scratch, "500");
+    let older = tempfile::tempdir().expect("a folder");
+    folder::copy(&copy(&scratch), older.path());
+    stop(&scratch, "500");
+    fs::remove_dir_all(copy(&scratch)).expect("removed");
+    fs::create_dir(copy(&scratch)).expect("a folder");
+    folder::copy(older.path(), &copy(&scratch));
+    let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+    assert!(!ended.stderr.contains("copy in"), "{ended:?}");
+    assert!(outputs(&scratch) == whole(Shape::Aggregate));
+    assert_eq!(kept(&copy(&scratch)), kept(&own(&scratch)));
+}
+
+#[test]
+fn an_older_copy_rewinds_the_outputs_when_nothing_newer_is_left() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "500");
+    let older = tempfile::tempdir().expect("a folder");
+    folder::copy(&copy(&scratch), older.path());
+    stop(&scratch, "500");
+    for lost in [own(&scratch), copy(&scratch)] {
+        fs::remove_dir_all(&lost).expect("removed");
+    }
+    fs::create_dir(copy(&scratch)).expect("a folder");
+    folder::copy(older.path(), &copy(&scratch));
+    goes_on(&scratch, Shape::Plain, "is taken from its copy");
+}
+
+#[test]
+fn copies_that_are_all_damaged_are_not_taken_for_a_new_job() {
+    let scratch = job(Shape::Aggregate, COPIES);
+    stop(&scratch, "1000");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    for name in kept(&copy(&scratch)) {
+        let path = copy(&scratch).join(name);
+        let mut bytes = fs::read(&path).expect("a copy");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        folder::write(&path, &bytes);
+    }
+    let ended = onward_ends(scratch.path(), &["run", "job.toml"], 5);
+    assert!(ended.stderr.contains("none of the copies in `copy` is usable"), "{ended:?}");
+    onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 0);
+    assert!(outputs(&scratch) == whole(Shape::Aggregate));
+}
+
+#[test]
+fn a_folder_of_another_job_is_refused_and_stays_as_it_is() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "1000");
+    let before = folder::files(&copy(&scratch));
+    let text = fs::read_to_string(scratch.path().join("job.toml")).expect("a job");
+    let text = format!("name = \"other\"\n{}", text.replace("out.csv", "other.csv"));
+    folder::write(&scratch.path().join("other.toml"), text.as_bytes());
+    let ended = onward_ends(scratch.path(), &["run", "other.toml"], 5);
+    assert!(ended.stderr.contains("holds the checkpoints of another job, `job`"), "{ended:?}");
+    assert!(folder::files(&copy(&scratch)) == before);
+    assert!(!scratch.path().join("other.csv").exists());
+}
+
+#[test]
+fn a_copy_that_fails_stops_only_a_run_that_requires_it() {
+    let missing = "copies = [\"not/there\"]";
+    let scratch = job(Shape::Plain, missing);
+    let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+    let said = "checkpoints are not copied to `not/there`: the folder `not` is not there";
+    assert_eq!(ended.stderr.matches(said).count(), 1, "{ended:?}");
+    assert!(outputs(&scratch) == whole(Shape::Plain));
+    let scratch = job(Shape::Plain, &format!("{missing}\nrequire_copies = true"));
+    let ended = onward_ends(scratch.path(), &["run", "job.toml"], 1);
+    assert!(ended.stderr.contains("the folder `not` is not there"), "{ended:?}");
+    for (more, code) in [("", 0), ("\nrequire_copies = true", 1)] {
+        let scratch = job(Shape::Plain, &format!("{COPIES}{more}"));
+        stop(&scratch, "1000");
+        fs::remove_dir_all(copy(&scratch)).expect("removed");
+        folder::write(&copy(&scratch), b"no folder");
+        let ended = onward_ends(scratch.path(), &["run", "job.toml"], code);
+        assert!(ended.stderr.contains("it is not a directory"), "{ended:?}");
+        fs::remove_file(copy(&scratch)).expect("removed");
+        onward_ends(scratch.path(), &["run", "job.toml"], 0);
+        assert!(outputs(&scratch) == whole(Shape::Plain));
+    }
+}
+
+#[test]
+fn numbers_stay_above_those_of_the_copies() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "1000");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    let last = |folder: &Path| kept(folder).pop().expect("a checkpoint");
+    let before = last(&copy(&scratch));
+    let run = ["run", "job.toml", "--fresh", "--stop-after", "10"];
+    onward_ends(scratch.path(), &run, 75);
+    assert!(last(&own(&scratch)) > before, "{before}");
+    assert_eq!(last(&copy(&scratch)), last(&own(&scratch)));
+}
