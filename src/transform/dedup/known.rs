@@ -56,7 +56,7 @@ impl Known {
     }
 
     /// All keys, where none was spilled.
-    pub fn all_keys(&self) -> Option<&KeyTable> {
+    pub fn in_memory(&self) -> Option<&KeyTable> {
         self.layers.is_empty().then_some(&self.keys)
     }
 
