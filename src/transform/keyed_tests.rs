@@ -89,11 +89,6 @@ fn steps() -> Vec<Vec<TransformKind>> {
         let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
         TransformKind::Dedup(DedupSettings { key, keep, mark, ttl: None, place: 0..0 })
     };
-    let timed = |mark: Option<&str>| {
-        let (key, mark) = (sqls(&["k"]), mark.map(sql));
-        let ttl = Some(Ttl { time: sql("t"), micros: 30_000_000 });
-        TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
-    };
     let tumble = |late| {
         TransformKind::Tumble(TumbleSettings {
             by: sqls(&["k"]),
@@ -149,6 +144,12 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![tumble(Late::Drop)],
         vec![tumble(Late::Drop), top_of_windows()],
     ]
+}
+
+fn timed(mark: Option<&str>) -> TransformKind {
+    let (key, mark) = (sqls(&["k"]), mark.map(Sql::unplaced));
+    let ttl = Some(Ttl { time: Sql::unplaced("t"), micros: 30_000_000 });
+    TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
 }
 
 fn groups(order: GroupOrder) -> TransformKind {
