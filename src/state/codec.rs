@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+/// What takes written bytes, portion by portion.
+pub type Sink<'a> = dyn FnMut(&[u8]) + 'a;
+
 /// Appends numbers and byte strings.
 #[derive(Default)]
 pub struct Writer<'a> {
     /// What was written so far and not handed on.
     pub bytes: Vec<u8>,
     /// Takes what was written whenever it has become much.
-    sink: Option<&'a mut dyn FnMut(&[u8])>,
+    sink: Option<&'a mut Sink<'a>>,
 }
 
 /// So many bytes are handed on at a time.
@@ -43,7 +46,7 @@ impl fmt::Debug for Writer<'_> {
 
 impl<'a> Writer<'a> {
     /// Hands on what is written, portion by portion; the last one with [`Writer::finish`].
-    pub fn into_sink(sink: &'a mut dyn FnMut(&[u8])) -> Writer<'a> {
+    pub fn into_sink(sink: &'a mut Sink<'a>) -> Writer<'a> {
         Writer { bytes: Vec::new(), sink: Some(sink) }
     }
 

@@ -96,7 +96,7 @@ impl<T> Pages<T> {
 
     /// All values.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
-        self.pages.iter().flat_map(|page| page.values())
+        self.pages.iter().flat_map(Page::values)
     }
 
     /// Asks for the memory of a value.

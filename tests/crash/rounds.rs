@@ -5,10 +5,13 @@ use onward::engine::Outcome;
 use onward::storage::simulated::{Call, Cut, Fault, Operation, SimulatedStorage};
 use std::path::{Path, PathBuf};
 
+/// The name of an input, and what makes its text.
+type Input = (&'static str, fn() -> String);
+
 /// A job, and what its inputs are in its second round.
 struct Growing {
     workload: Workload,
-    later: &'static [(&'static str, fn() -> String)],
+    later: &'static [Input],
 }
 
 const GROWING: [Growing; 4] = [

@@ -170,7 +170,7 @@ fn links() -> Vec<Checkpoint> {
     let parent = |number| CheckpointId { sequence: Sequence(number), digest };
     let mut links =
         vec![samples::base(1), samples::delta(2, parent(1)), samples::delta(3, parent(2))];
-    links[2].manifest.trigger = Trigger::Fork;
+    links.iter_mut().for_each(|link| link.manifest.trigger = Trigger::Fork);
     links
 }
 

@@ -275,10 +275,12 @@ fn stage_outputs(
 
 /// The chain as it is saved here: all of it of the new start, the last one with what it says at this place.
 fn links(whole: &Whole, manifest: Manifest) -> Vec<Checkpoint> {
-    let instance = manifest.instance;
+    let (instance, trigger) = (manifest.instance, manifest.trigger);
     let of_here = |link: &Decoded| {
         let mut checkpoint = link.checkpoint.clone();
         checkpoint.manifest.instance = instance;
+        // So that what is left of half a chain is known for what it is.
+        checkpoint.manifest.trigger = trigger;
         checkpoint
     };
     let mut links: Vec<Checkpoint> = whole.links.iter().map(of_here).collect();
