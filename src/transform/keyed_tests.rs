@@ -33,6 +33,7 @@ struct NoFormat {
     slots: usize,
     spills: MemorySpills,
     memory: Option<u64>,
+    gives_again: bool,
 }
 
 impl Tools for NoFormat {
@@ -48,6 +49,10 @@ impl Tools for NoFormat {
 
     fn memory(&self) -> Option<u64> {
         self.memory
+    }
+
+    fn gives_again(&self) -> bool {
+        self.gives_again
     }
 
     fn slots(&self) -> usize {
@@ -88,11 +93,6 @@ fn steps() -> Vec<Vec<TransformKind>> {
     let dedup = |keep, mark: Option<&str>| {
         let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
         TransformKind::Dedup(DedupSettings { key, keep, mark, ttl: None, place: 0..0 })
-    };
-    let timed = |mark: Option<&str>| {
-        let (key, mark) = (sqls(&["k"]), mark.map(sql));
-        let ttl = Some(Ttl { time: sql("t"), micros: 30_000_000 });
-        TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
     };
     let tumble = |late| {
         TransformKind::Tumble(TumbleSettings {
@@ -151,6 +151,12 @@ fn steps() -> Vec<Vec<TransformKind>> {
     ]
 }
 
+fn timed(mark: Option<&str>) -> TransformKind {
+    let (key, mark) = (sqls(&["k"]), mark.map(Sql::unplaced));
+    let ttl = Some(Ttl { time: Sql::unplaced("t"), micros: 30_000_000 });
+    TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
+}
+
 fn groups(order: GroupOrder) -> TransformKind {
     TransformKind::Aggregate(AggregateSettings {
         by: sqls(&["k", "n"]),
@@ -194,7 +200,7 @@ impl Bench {
         let layout = Layout::closed(fields);
         let chain = Chain::bind(&settings, layout, &mut slots, 0, &[]).expect("a sound chain");
         let (slots, spills) = (slots.infos.len(), MemorySpills::default());
-        Bench { chain, tools: NoFormat { slots, spills, memory: None } }
+        Bench { chain, tools: NoFormat { slots, spills, memory: None, gives_again: false } }
     }
 
     fn batch(&self, records: &[Record]) -> Batch {
@@ -340,7 +346,7 @@ fn records_that_come_when_groups_were_given_already_are_taken_in() {
         let mut bench = Bench::new(vec![groups(order)]);
         let records = dice.records(90);
         let expected = bench.run(&records, &mut || 90, false);
-        bench.tools.memory = Some(1);
+        (bench.tools.memory, bench.tools.gives_again) = (Some(1), true);
         let (mut states, mut outcome) = (bench.chain.new_states(), Outcome::default());
         for part in records.chunks(30) {
             outcome = Outcome::default();

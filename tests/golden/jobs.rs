@@ -133,6 +133,37 @@ pub const JOBS: &[Golden] = &[
         ..stopped("sort", &[r#"sort = { by = ["note", "amount DESC"] }"#])
     },
     stopped("sort-with-spills", &[r#"sort = { by = ["note", "amount DESC"], memory = "1KiB" }"#]),
+    stopped(
+        "dedup-with-spills",
+        &[r#"dedup = { key = ["note", "key"], mark = "again" }
+
+[state]
+memory = "1KiB""#],
+    ),
+    stopped(
+        "dedup-ttl-with-spills",
+        &[r#"dedup = { key = ["key"], ttl = "5m", time = "at" }
+
+[state]
+memory = "1KiB""#],
+    ),
+    stopped(
+        "aggregate-with-spills",
+        &[r#"aggregate = { by = ["note", "key"], select = ["count(*) AS n", "sum(weight) AS w", "list(id) AS ids"] }
+
+[state]
+memory = "1KiB""#],
+    ),
+    Golden {
+        stop: Stop::Draining,
+        ..stopped(
+            "draining-with-spills",
+            &[r#"aggregate = { by = ["note", "key"], select = ["count(DISTINCT id) AS n"], order = "key" }
+
+[state]
+memory = "1KiB""#],
+        )
+    },
     stopped("fill", &[r#"fill = { columns = ["note", "amount"], with = "down", by = ["key"] }"#]),
     stopped(
         "sessionize",

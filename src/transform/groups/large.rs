@@ -34,7 +34,7 @@ pub struct LargeGroups {
     first: u64,
     /// Those that were spilled, in the order of their records.
     spilled: Vec<Parts>,
-    /// The merge of all, once groups that were spilled are given out; these stay, since more records may come later.
+    /// The merge of all, once groups that were spilled are given out.
     merged: Option<Merged>,
 }
 
@@ -61,10 +61,6 @@ impl Grouping {
         memory: Option<u64>,
         spills: &dyn Spills,
     ) -> Result<()> {
-        if let Some(merged) = large.merged.take() {
-            // More records have come after all.
-            merged.parts().iter().for_each(|parts| spills.forget(&parts.spill));
-        }
         self.add(&mut large.groups, part);
         // The group of everything cannot be split.
         let can_split = !self.keys.is_empty();
