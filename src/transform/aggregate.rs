@@ -180,14 +180,6 @@ impl Stateful for Aggregate {
         self.grouping.bytes_of_large(groups)
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<LargeGroups, Unreadable> {
-        self.grouping.read_large(reader)
-    }
-
     fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
         self.grouping.show_large(groups, entries)
     }
@@ -201,13 +193,18 @@ impl Stateful for Aggregate {
         Ok(self.grouping.freeze_large(groups, is_all_asked))
     }
 
-    fn extend(
+    fn take_in(
         &self,
         _context: Context<'_>,
         groups: &mut LargeGroups,
         reader: &mut Reader<'_>,
+        is_all: bool,
     ) -> Result<(), Unreadable> {
-        self.grouping.extend_large(groups, reader)
+        match is_all {
+            true => *groups = self.grouping.read_large(reader)?,
+            false => self.grouping.extend_large(groups, reader)?,
+        }
+        Ok(())
     }
 
     fn adopt(&self, other: &Aggregate, groups: LargeGroups) -> Option<LargeGroups> {

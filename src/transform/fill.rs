@@ -241,30 +241,9 @@ impl Stateful for Down {
         }))
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<Self::State, Unreadable> {
-        let mut state = self.new_state();
-        self.take_in(&mut state, reader, true)?;
-        Ok(state)
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        state: &mut Self::State,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(state, reader, false)
-    }
-}
-
-impl Down {
-    /// Takes in everything, or what changed.
     fn take_in(
         &self,
+        _context: Context<'_>,
         carried: &mut Keyed<Carried>,
         reader: &mut Reader<'_>,
         is_all: bool,
@@ -282,7 +261,9 @@ impl Down {
         carried.put(&part, values);
         Ok(())
     }
+}
 
+impl Down {
     /// A column with what it lacks. `ids` are the keys of the selected rows; the last values of the keys stand at a place.
     fn filled(
         &self,

@@ -142,48 +142,9 @@ impl Stateful for Sessionize {
         }))
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<Self::State, Unreadable> {
-        let mut state = self.new_state();
-        self.take_in(&mut state, reader, true)?;
-        Ok(state)
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        state: &mut Self::State,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(state, reader, false)
-    }
-
-    fn show(&self, sessions: &Keyed<Session>, entries: Range<usize>) -> Option<Shown> {
-        let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
-        let of_key: Vec<Session> =
-            ids(entries.clone(), sessions.keys().len()).map(|id| *sessions.value(id)).collect();
-        let moments = |moment: fn(&Session) -> i64| {
-            let moment = |one: &Session| (one.number > 0).then(|| moment(one));
-            let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
-            event_time::column_of(self.time.data_type(), &moments)
-        };
-        let numbers = numbers_of(of_key.iter().map(|one| one.number));
-        Some(
-            Shown::of_keys(&self.names, &types, sessions.keys(), entries)
-                .with("session", numbers)
-                .with("start", moments(|one| one.start))
-                .with("latest", moments(|one| one.latest)),
-        )
-    }
-}
-
-impl Sessionize {
-    /// Takes in everything, or what changed.
     fn take_in(
         &self,
+        _context: Context<'_>,
         sessions: &mut Keyed<Session>,
         reader: &mut Reader<'_>,
         is_all: bool,
@@ -203,6 +164,24 @@ impl Sessionize {
         };
         sessions.put(&part, numbers.into_iter().zip(starts).zip(latest).map(session));
         Ok(())
+    }
+
+    fn show(&self, sessions: &Keyed<Session>, entries: Range<usize>) -> Option<Shown> {
+        let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
+        let of_key: Vec<Session> =
+            ids(entries.clone(), sessions.keys().len()).map(|id| *sessions.value(id)).collect();
+        let moments = |moment: fn(&Session) -> i64| {
+            let moment = |one: &Session| (one.number > 0).then(|| moment(one));
+            let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
+            event_time::column_of(self.time.data_type(), &moments)
+        };
+        let numbers = numbers_of(of_key.iter().map(|one| one.number));
+        Some(
+            Shown::of_keys(&self.names, &types, sessions.keys(), entries)
+                .with("session", numbers)
+                .with("start", moments(|one| one.start))
+                .with("latest", moments(|one| one.latest)),
+        )
     }
 }
 

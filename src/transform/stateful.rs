@@ -116,21 +116,32 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         Ok(Snapshot::Whole(Box::new(Written(out.bytes))))
     }
 
-    /// Reads what [`Stateful::write`] wrote, or a [`Snapshot::Whole`].
+    /// Reads what [`Stateful::write`] wrote. A step has this or [`Stateful::take_in`], of which each can be made of the
+    /// other.
     fn read(
         &self,
         context: Context<'_>,
         reader: &mut Reader<'_>,
-    ) -> Result<Self::State, Unreadable>;
+    ) -> Result<Self::State, Unreadable> {
+        let mut state = self.new_state();
+        self.take_in(context, &mut state, reader, true)?;
+        Ok(state)
+    }
 
-    /// Takes in a [`Snapshot::Changes`] of a state that was read.
-    fn extend(
+    /// Takes in what was frozen: everything, into a new state, or what changed since what was taken in before. The default
+    /// knows of no changes, as that of [`Stateful::freeze`] makes none.
+    fn take_in(
         &self,
-        _context: Context<'_>,
-        _state: &mut Self::State,
-        _reader: &mut Reader<'_>,
+        context: Context<'_>,
+        state: &mut Self::State,
+        reader: &mut Reader<'_>,
+        is_all: bool,
     ) -> Result<(), Unreadable> {
-        Err(Unreadable { what: "changes" })
+        if !is_all {
+            return Err(Unreadable { what: "changes" });
+        }
+        *state = self.read(context, reader)?;
+        Ok(())
     }
 
     /// What the user should know of the records so far when the job is finished, one sentence each.
@@ -265,7 +276,7 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     ) -> Result<Snapshot>;
     /// See [`Stateful::read`]; bytes left over are refused.
     fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable>;
-    /// See [`Stateful::extend`]; bytes left over are refused.
+    /// Takes in what changed, see [`Stateful::take_in`]; bytes left over are refused.
     fn extend(
         &self,
         context: Context<'_>,
@@ -392,7 +403,7 @@ impl<S: Stateful + 'static> AnyStateful for S {
         bytes: &[u8],
     ) -> Result<(), Unreadable> {
         let mut reader = Reader::new(bytes);
-        Stateful::extend(self, context, state.as_mut::<S>(), &mut reader)?;
+        Stateful::take_in(self, context, state.as_mut::<S>(), &mut reader, false)?;
         reader.finish("last bytes")
     }
 

@@ -207,30 +207,9 @@ impl Stateful for Top {
         }))
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<Self::State, Unreadable> {
-        let mut state = self.new_state();
-        self.take_in(&mut state, reader, true)?;
-        Ok(state)
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        state: &mut Self::State,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(state, reader, false)
-    }
-}
-
-impl Top {
-    /// Takes in everything, or what changed.
     fn take_in(
         &self,
+        _context: Context<'_>,
         best: &mut Best,
         reader: &mut Reader<'_>,
         is_all: bool,

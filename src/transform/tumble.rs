@@ -306,52 +306,9 @@ impl Stateful for Tumble {
         }))
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Open, Unreadable> {
-        let mut open = self.new_state();
-        self.take_in(&mut open, reader, true)?;
-        Ok(open)
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        open: &mut Open,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(open, reader, false)
-    }
-
-    fn remarks(&self, open: &Open) -> Vec<String> {
-        match open.dropped {
-            0 => Vec::new(),
-            1 => vec!["1 record came too late for its window and was dropped".to_owned()],
-            count => {
-                vec![format!("{count} records came too late for their windows and were dropped")]
-            }
-        }
-    }
-
-    /// The groups of the open windows, window by window.
-    fn show(&self, open: &Open, entries: Range<usize>) -> Option<Shown> {
-        let mut before = 0;
-        for groups in open.windows.values().chain(&open.rest) {
-            let end = before + groups.keys.len();
-            if entries.start < end {
-                // What is asked for beyond this window is asked for again.
-                return Some(
-                    self.grouping.show(groups, entries.start - before..entries.end - before),
-                );
-            }
-            before = end;
-        }
-        Some(Shown::default())
-    }
-}
-
-impl Tumble {
-    /// Takes in everything, or what changed.
     fn take_in(
         &self,
+        _context: Context<'_>,
         open: &mut Open,
         reader: &mut Reader<'_>,
         is_all: bool,
@@ -390,6 +347,34 @@ impl Tumble {
         Ok(())
     }
 
+    fn remarks(&self, open: &Open) -> Vec<String> {
+        match open.dropped {
+            0 => Vec::new(),
+            1 => vec!["1 record came too late for its window and was dropped".to_owned()],
+            count => {
+                vec![format!("{count} records came too late for their windows and were dropped")]
+            }
+        }
+    }
+
+    /// The groups of the open windows, window by window.
+    fn show(&self, open: &Open, entries: Range<usize>) -> Option<Shown> {
+        let mut before = 0;
+        for groups in open.windows.values().chain(&open.rest) {
+            let end = before + groups.keys.len();
+            if entries.start < end {
+                // What is asked for beyond this window is asked for again.
+                return Some(
+                    self.grouping.show(groups, entries.start - before..entries.end - before),
+                );
+            }
+            before = end;
+        }
+        Some(Shown::default())
+    }
+}
+
+impl Tumble {
     /// Lets late rows go, or rejects them.
     fn refuse(&self, step: &str, open: &mut Open, batch: &mut Batch, late: &[u32]) {
         match self.late {

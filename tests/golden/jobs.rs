@@ -149,19 +149,23 @@ memory = "1KiB""#],
     ),
     stopped(
         "aggregate-with-spills",
-        &[r#"aggregate = { by = ["note", "key"], select = ["count(*) AS n", "sum(weight) AS w", "list(id) AS ids"] }
+        &[
+            r#"aggregate = { by = ["note", "key"], select = ["count(*) AS n", "sum(weight) AS w", "list(id) AS ids"] }
 
 [state]
-memory = "1KiB""#],
+memory = "1KiB""#,
+        ],
     ),
     Golden {
         stop: Stop::Draining,
         ..stopped(
             "draining-with-spills",
-            &[r#"aggregate = { by = ["note", "key"], select = ["count(DISTINCT id) AS n"], order = "key" }
+            &[
+                r#"aggregate = { by = ["note", "key"], select = ["count(DISTINCT id) AS n"], order = "key" }
 
 [state]
-memory = "1KiB""#],
+memory = "1KiB""#,
+            ],
         )
     },
     stopped("fill", &[r#"fill = { columns = ["note", "amount"], with = "down", by = ["key"] }"#]),

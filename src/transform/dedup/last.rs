@@ -141,38 +141,9 @@ impl Stateful for Last {
         }))
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<Self::State, Unreadable> {
-        let mut state = self.new_state();
-        self.take_in(&mut state, reader, true)?;
-        Ok(state)
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        state: &mut Self::State,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(state, reader, false)
-    }
-
-    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
-        let keys = latest.of_key.keys();
-        let shown = self.key.show(&self.names, keys, entries.clone())?;
-        // Records are counted from 1 for people.
-        let number = |id| latest.of_key.value(id).number + 1;
-        Some(shown.with("last_record", numbers_of(ids(entries, keys.len()).map(number))))
-    }
-}
-
-impl Last {
-    /// Takes in everything, or what changed.
     fn take_in(
         &self,
+        _context: Context<'_>,
         latest: &mut Latest,
         reader: &mut Reader<'_>,
         is_all: bool,
@@ -194,6 +165,14 @@ impl Last {
         let drained = drained.filter(|drained| *drained <= latest.of_key.len());
         latest.drained = drained.ok_or(Unreadable { what: numbers_are })?;
         Ok(())
+    }
+
+    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
+        let keys = latest.of_key.keys();
+        let shown = self.key.show(&self.names, keys, entries.clone())?;
+        // Records are counted from 1 for people.
+        let number = |id| latest.of_key.value(id).number + 1;
+        Some(shown.with("last_record", numbers_of(ids(entries, keys.len()).map(number))))
     }
 }
 

@@ -256,17 +256,18 @@ impl Stateful for First {
         Ok(known.freeze(is_all_asked))
     }
 
-    fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<Known, Unreadable> {
-        Known::read(reader)
-    }
-
-    fn extend(
+    fn take_in(
         &self,
         _context: Context<'_>,
         known: &mut Known,
         reader: &mut Reader<'_>,
+        is_all: bool,
     ) -> Result<(), Unreadable> {
-        known.extend(reader)
+        match is_all {
+            true => *known = Known::read(reader)?,
+            false => known.extend(reader)?,
+        }
+        Ok(())
     }
 
     fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {

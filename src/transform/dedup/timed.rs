@@ -114,25 +114,16 @@ impl Stateful for Timed {
         Ok(known.freeze(is_all_asked))
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<Remembered, Unreadable> {
-        let mut known = Remembered::new();
-        known.keys = KeyTable::read(reader)?;
-        known.read_rest(&Part::all(known.keys.len()), reader)?;
-        Ok(known)
-    }
-
-    fn extend(
+    fn take_in(
         &self,
         _context: Context<'_>,
         known: &mut Remembered,
         reader: &mut Reader<'_>,
+        is_all: bool,
     ) -> Result<(), Unreadable> {
-        let part = Part::read(reader, known.keys.len())?;
+        let changes = if is_all { None } else { Some(Part::read(reader, known.keys.len())?) };
         known.keys.extend(reader)?;
+        let part = changes.unwrap_or_else(|| Part::all(known.keys.len()));
         if known.keys.len() != part.new_ones().end {
             return Err(Unreadable { what: "keys" });
         }

@@ -244,30 +244,9 @@ impl Stateful for Window {
         }))
     }
 
-    fn read(
-        &self,
-        _context: Context<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<Self::State, Unreadable> {
-        let mut state = self.new_state();
-        self.take_in(&mut state, reader, true)?;
-        Ok(state)
-    }
-
-    fn extend(
-        &self,
-        _context: Context<'_>,
-        state: &mut Self::State,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), Unreadable> {
-        self.take_in(state, reader, false)
-    }
-}
-
-impl Window {
-    /// Takes in everything, or what changed.
     fn take_in(
         &self,
+        _context: Context<'_>,
         state: &mut Remembered,
         reader: &mut Reader<'_>,
         is_all: bool,
@@ -287,7 +266,9 @@ impl Window {
         state.keys.put(&part, []);
         Ok(())
     }
+}
 
+impl Window {
     /// The calls that look ahead, and how far.
     fn leads(&self) -> impl Iterator<Item = (&WindowCall, usize)> {
         self.calls.iter().filter_map(|call| Some((call, reach_ahead(call)?)))
