@@ -18,7 +18,7 @@ const AGAIN: usize = 100;
 const ROUNDS: usize = 10;
 
 /// A run is stopped after so many barriers.
-const BARRIERS: &str = "2";
+const BARRIERS: &str = "3";
 
 /// Steps that remember each key; those in front also with many.
 const STEPS: [&str; 6] = [
@@ -26,7 +26,7 @@ const STEPS: [&str; 6] = [
     r#"dedup = { key = ["id"] }"#,
     r#"dedup = { key = ["id"], keep = "last" }"#,
     r#"window = { by = ["id"], compute = ["sum(amount) AS total", "lag(amount) AS before"] }"#,
-    r#"fill = { by = ["id"], columns = ["note"] }"#,
+    r#"fill = { columns = ["note"], with = "down", by = ["id"], empty = true }"#,
     r#"top = { by = ["id"], order = ["amount DESC"], n = 2 }"#,
 ];
 
