@@ -150,9 +150,18 @@ impl<'a> Reader<'a> {
 
     /// Takes `count` 8-byte numbers.
     pub fn u64s(&mut self, count: usize, what: &'static str) -> Result<Vec<u64>, Unreadable> {
+        Ok(self.u64_column(count, what)?.collect())
+    }
+
+    /// The same, one by one.
+    pub fn u64_column(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<impl ExactSizeIterator<Item = u64> + 'a, Unreadable> {
         let bytes = self.take(count.checked_mul(8).ok_or(Unreadable { what })?, what)?;
         let number = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("chunks of 8"));
-        Ok(bytes.chunks_exact(8).map(number).collect())
+        Ok(bytes.chunks_exact(8).map(number))
     }
 
     /// Takes `count` 4-byte numbers.
@@ -164,9 +173,18 @@ impl<'a> Reader<'a> {
 
     /// Takes `count` 16-byte numbers.
     pub fn i128s(&mut self, count: usize, what: &'static str) -> Result<Vec<i128>, Unreadable> {
+        Ok(self.i128_column(count, what)?.collect())
+    }
+
+    /// The same, one by one.
+    pub fn i128_column(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<impl ExactSizeIterator<Item = i128> + 'a, Unreadable> {
         let bytes = self.take(count.checked_mul(16).ok_or(Unreadable { what })?, what)?;
         let number = |chunk: &[u8]| i128::from_le_bytes(chunk.try_into().expect("chunks of 16"));
-        Ok(bytes.chunks_exact(16).map(number).collect())
+        Ok(bytes.chunks_exact(16).map(number))
     }
 
     /// Takes `count` flags.
@@ -185,13 +203,26 @@ impl<'a> Reader<'a> {
         count: usize,
         what: &'static str,
     ) -> Result<Vec<&'a [u8]>, Unreadable> {
+        Ok(self.string_column(count, what)?.collect())
+    }
+
+    /// The same, one by one.
+    pub fn string_column(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<impl Iterator<Item = &'a [u8]> + 'a, Unreadable> {
         let lengths = self.take(count.checked_mul(4).ok_or(Unreadable { what })?, what)?;
-        let mut strings = Vec::with_capacity(count);
-        for length in lengths.chunks_exact(4) {
-            let length = u32::from_le_bytes(length.try_into().expect("chunks of 4"));
-            strings.push(self.take(length as usize, what)?);
-        }
-        Ok(strings)
+        let lengths = lengths
+            .chunks_exact(4)
+            .map(|length| u32::from_le_bytes(length.try_into().expect("chunks of 4")) as usize);
+        let all = lengths.clone().try_fold(0_usize, usize::checked_add);
+        let mut rest = self.take(all.ok_or(Unreadable { what })?, what)?;
+        Ok(lengths.map(move |length| {
+            let (string, behind) = rest.split_at(length);
+            rest = behind;
+            string
+        }))
     }
 
     /// How many bytes are left.

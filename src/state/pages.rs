@@ -200,9 +200,19 @@ impl<T> Cells<T> for [T] {
 
 impl<T: Clone> FromIterator<T> for Pages<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut values = values.into_iter();
         let mut pages = Pages::default();
-        values.into_iter().for_each(|value| pages.push(value));
-        pages
+        loop {
+            let page: Vec<T> = values.by_ref().take(PAGE).collect();
+            let is_last = page.len() < PAGE;
+            pages.len += page.len();
+            if !page.is_empty() {
+                pages.pages.push(Page::Own(page));
+            }
+            if is_last {
+                return pages;
+            }
+        }
     }
 }
 

@@ -239,18 +239,21 @@ impl IntegerSums {
     /// Reads what [`IntegerSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         let what = "sums";
-        let counts = reader.u64s(groups, "counts")?;
-        let low = reader.i128s(groups, what)?;
+        let counts = reader.u64_column(groups, "counts")?;
+        let low = reader.i128_column(groups, what)?;
         let is_wide = reader.flags(1, what)?[0];
         let high = reader.u64s(if is_wide { groups } else { 0 }, what)?;
         self.high = Pages::default();
-        self.sums = counts.into_iter().map(|count| Sum { units: 0, count }).collect();
-        for (group, low) in low.into_iter().enumerate() {
-            match i64::try_from(low) {
-                Ok(units) => self.add(group, units),
-                Err(_) => self.add_wide(group, low),
+        let mut wide = Vec::new();
+        let sum = |(group, (count, low)): (usize, (u64, i128))| match i64::try_from(low) {
+            Ok(units) => Sum { units, count },
+            Err(_) => {
+                wide.push((group, low));
+                Sum { units: 0, count }
             }
-        }
+        };
+        self.sums = counts.zip(low).enumerate().map(sum).collect();
+        wide.into_iter().for_each(|(group, low)| self.add_wide(group, low));
         for (group, high) in high.into_iter().enumerate().filter(|(_, high)| *high != 0) {
             let high = high.cast_signed();
             // No sum of fewer than 2^64 values is as large as that, and the next one must not overflow.
@@ -351,7 +354,7 @@ impl DoubleSums {
 
     /// Reads what [`DoubleSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?.into();
+        self.counts = reader.u64_column(groups, "counts")?.collect();
         self.sums = ExactSum::read_all(reader, groups)?.into();
         Ok(())
     }

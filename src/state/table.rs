@@ -358,11 +358,12 @@ impl KeyTable {
         if self.len() + count >= NONE as usize {
             return Err(unreadable);
         }
-        let strings = reader.strings(count, unreadable.what)?;
+        let mut strings = reader.string_column(count, unreadable.what)?.peekable();
         self.reserve(count);
-        for keys in strings.chunks(KEYS_AT_A_TIME) {
+        while strings.peek().is_some() {
             let first = u32::try_from(self.len()).expect("a table holds less than 2^32 - 1 keys");
-            let ids = self.insert_all(&Keys::of_bytes(keys.iter().copied()));
+            let keys = Keys::of_bytes(strings.by_ref().take(KEYS_AT_A_TIME));
+            let ids = self.insert_all(&keys);
             if !ids.into_iter().eq((first..).take(keys.len())) {
                 return Err(unreadable);
             }

@@ -78,7 +78,7 @@ impl Accumulator {
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         match self {
             Accumulator::Count(counts) => {
-                *counts = reader.u64s(groups, "counts")?.into();
+                *counts = reader.u64_column(groups, "counts")?.collect();
                 if counts.iter().any(|count| i64::try_from(*count).is_err()) {
                     return Err(Unreadable { what: "counts" });
                 }
