@@ -32,7 +32,7 @@ struct Workload {
 
 const FOLDER: &str = "/job";
 
-const WORKLOADS: [Workload; 7] = [
+const WORKLOADS: [Workload; 8] = [
     Workload {
         name: "stateless with rejects",
         job: r#"
@@ -100,6 +100,24 @@ const WORKLOADS: [Workload; 7] = [
             [checkpoint]
             every_records = 20
             keep = 2
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+    Workload {
+        name: "window before a sort",
+        job: r#"
+            [source]
+            path = "in.csv"
+            types = { id = "bigint" }
+            [[transform]]
+            window = { by = ["name"], compute = ["sum(id) AS ids", "lag(amount) AS before"] }
+            [[transform]]
+            sort = { by = ["amount", "ids"], memory = "1KiB" }
+            [sink]
+            path = "out.csv"
+            [checkpoint]
+            every_records = 20
         "#,
         inputs: &[("in.csv", orders)],
         outputs: &["out.csv"],
@@ -364,4 +382,23 @@ fn a_spill_that_fails_ends_the_run_and_the_same_command_goes_on() {
         }
     }
     assert!(faults > 400 && stopped > 20, "{faults} faults, {stopped} of them stopped the run");
+}
+
+/// What fails only once must not leave a checkpoint that lacks something.
+#[test]
+fn after_an_error_at_any_call_the_same_command_ends_with_the_same_bytes() {
+    let mut faults = 0;
+    for workload in &WORKLOADS[1..5] {
+        let undisturbed = fresh(workload);
+        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+        for at in 0..undisturbed.operations().len() {
+            let disk = fresh(workload);
+            let effect = Effect::Error(Errno::IO);
+            disk.plan(&[Fault { at, lasting: Lasting::Once, effect }]);
+            let (announced, ..) = run(workload, &disk, 1);
+            check(workload, &disk.after_kill(), announced, &format!("an error at {at}"));
+            faults += 1;
+        }
+    }
+    assert!(faults > 700, "{faults} faults");
 }

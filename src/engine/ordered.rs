@@ -440,6 +440,8 @@ impl<'a> Ordered<'a> {
         if !self.is_consistent {
             return Ok(None);
         }
+        // States that were frozen in vain may lack what they gave away.
+        self.is_consistent = false;
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let is_forgotten = is_over && !self.job.is_incremental();
         let FrozenStates { steps, mut sections, spills } =
@@ -484,6 +486,7 @@ impl<'a> Ordered<'a> {
             folder.add_syncs(&manifest.spills, &mut syncs);
         }
         let parent = parent.filter(|_| sections.iter().any(|one| one.form == Form::Delta));
+        self.is_consistent = true;
         Ok(Some((Draft { manifest, sections, parent }, syncs)))
     }
 

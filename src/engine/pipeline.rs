@@ -53,7 +53,8 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
     thread::scope(|scope| {
         let keep = job.checkpoint.keep;
-        let is_same = resumed.is_none_or(|resumed| !resumed.is_changed);
+        // Changes are told by the names of steps: where the job may be another, the first checkpoint holds everything.
+        let is_same = resumed.as_ref().is_some_and(|resumed| !resumed.is_changed);
         let parent = store.as_ref().filter(|_| is_same).and_then(Store::parent_of_next);
         let start = |store| Saver::start(scope, world.clone(), store, keep, Arc::clone(&copies));
         let saver = store.map(start);

@@ -126,14 +126,22 @@ impl<'scope> Saver<'scope> {
         self.is_busy
     }
 
-    /// Hands over a checkpoint. None may be in flight.
-    pub fn save(&mut self, checkpoint: Draft, syncs: Syncs) -> Result<()> {
+    /// What somebody wants the next checkpoint to be called. Of a job that is over there is nothing to go on from.
+    pub fn requested_savepoints(&self, phase: Phase) -> Result<Vec<SavepointName>> {
+        match phase {
+            Phase::Reading | Phase::Draining => self.folder.requested_savepoints(),
+            Phase::Publishing | Phase::Done => Ok(Vec::new()),
+        }
+    }
+
+    /// Hands over a checkpoint with its names. None may be in flight.
+    pub fn save(
+        &mut self,
+        checkpoint: Draft,
+        syncs: Syncs,
+        names: Vec<SavepointName>,
+    ) -> Result<()> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
-        // Whoever asked did so before this barrier. Of a job that is over there is nothing to go on from.
-        let names = match checkpoint.manifest.phase {
-            Phase::Reading | Phase::Draining => self.folder.requested_savepoints()?,
-            Phase::Publishing | Phase::Done => Vec::new(),
-        };
         self.given_up = Arc::default();
         let given_up = Arc::clone(&self.given_up);
         self.requests.send(Request { checkpoint, syncs, names, given_up }).map_err(|_| gone())?;

@@ -204,13 +204,19 @@ impl<'scope> Schedule<'scope> {
     /// Hands the checkpoint of this barrier to the saver. None may be in flight.
     fn take(&mut self, ordered: &mut Ordered<'_>, trigger: Trigger) -> Result<()> {
         let started = self.world.clock.monotonic();
-        let Some((checkpoint, syncs)) = ordered.checkpoint(trigger, self.parent)? else {
+        // Whoever asked did so before this barrier.
+        let names = match &self.saver {
+            Some(saver) => saver.requested_savepoints(ordered.phase)?,
+            None => Vec::new(),
+        };
+        // Should this fail, what changed since the last one is not known any more: none may build on that.
+        let parent = self.parent.take();
+        let Some((checkpoint, syncs)) = ordered.checkpoint(trigger, parent)? else {
             return Err(Error::internal("a checkpoint was due where there is no barrier"));
         };
         if let Some(saver) = &mut self.saver {
-            saver.save(checkpoint, syncs)?;
+            saver.save(checkpoint, syncs, names)?;
         }
-        self.parent = None;
         self.since = self.mark(ordered);
         self.pause = self.since.at.saturating_sub(started);
         Ok(())

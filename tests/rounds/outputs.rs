@@ -167,3 +167,34 @@ fn plan_and_status_tell_what_is_new() {
     says(&status, &["round 2, with 1 record before it", "read 3 records, 8 B of 8 B (100 %)"]);
     assert!(!status.contains("new since then"), "{status}");
 }
+
+#[test]
+fn steps_whose_names_are_swapped_between_rounds_keep_their_states() {
+    const KEYS: u64 = 20_000;
+    let step = |name: &str, what: &str| {
+        let window = format!("window = {{ by = [\"k\"], compute = [\"{what}\"] }}");
+        format!("[[transform]]\nname = \"{name}\"\n{window}\n")
+    };
+    let job = |first: &str, second: &str| {
+        let steps = step(first, "sum(n) AS total") + &step(second, "sum(n * n) AS squares");
+        let source = "[source]\npath = \"in.csv\"\ntypes = { n = \"bigint\" }\n";
+        format!("{source}{steps}[sink]\npath = \"out.csv\"\n")
+    };
+    let growing = Growing::new(&job("one", "two"));
+    let numbers = |keys: u64| (0..keys).map(|key| format!("{key},{}\n", key % 100));
+    growing.write("in.csv", format!("k,n\n{}", numbers(KEYS).collect::<String>()));
+    growing.run(0, &[]);
+    let again: String = numbers(30).collect();
+    growing.append("in.csv", &again);
+    let swapped = job("two", "one").replace("[source]\n", "[source]\nmode = \"incremental\"\n");
+    growing.write("job.toml", swapped);
+    for expected in [75, 75, 0] {
+        let ended = growing.run_with(&["--stop-after", "12"]);
+        assert_eq!(ended.code, Some(expected), "{ended:?}");
+    }
+    let output = growing.read("out.csv");
+    for (line, key) in output.lines().skip(1 + 20_000).zip(0_u64..) {
+        assert_eq!(line, format!("{key},{key},{},{}", 2 * key, 2 * key * key));
+    }
+    assert_eq!(output.lines().count(), 1 + 20_030);
+}

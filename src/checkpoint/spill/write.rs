@@ -1,6 +1,6 @@
 //! Writing a spill. It has its final name from the start: nothing refers to it before it is complete and synced.
 
-use super::format::{self, HEADER_BYTES, Trailer};
+use super::format::{self, BLOCK_BYTES_MAX, HEADER_BYTES, Trailer};
 use super::{SpillEntry, SpillName};
 use crate::checkpoint::format::fields::Masked;
 use crate::checkpoint::id::RunId;
@@ -42,7 +42,14 @@ impl SpillWriter {
     }
 
     /// Appends a block; not empty.
+    ///
+    /// # Errors
+    /// Also where it is longer than a block may be.
     pub fn append(&mut self, block: &[u8]) -> Result<()> {
+        if block.len() > BLOCK_BYTES_MAX as usize {
+            let message = "one key has more than 1 GiB of state, which cannot be spilled";
+            return Err(Error::failed(message).with_hint("leave more `memory` in `[state]`"));
+        }
         self.blocks += 1;
         self.put(&format::block(block))
     }

@@ -29,6 +29,9 @@ struct Block {
     accumulators: Vec<Accumulator>,
 }
 
+/// Blocks of more bytes hold one group.
+const BLOCK_BYTES: usize = 64 << 20;
+
 impl Grouping {
     /// No groups at all, not even the one of everything.
     pub fn no_groups(&self) -> Groups {
@@ -57,18 +60,33 @@ impl Grouping {
         number_of: impl Fn(u32) -> u64,
         out: &mut PartsWriter,
     ) -> Result<()> {
-        for ids in ids.chunks(GROUPS_PER_BLOCK) {
-            let mut block = Writer::default();
-            block.count(ids.len());
-            block.u64s(ids.iter().map(|id| number_of(*id)));
-            block.strings(ids.iter().map(|id| groups.keys.key(*id)));
-            for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
-                let all = Part::all(ids.len());
-                accumulator.select(&call.kind, ids).share(&all).write(&all, &mut block);
-            }
-            out.append(&block.bytes)?;
+        ids.chunks(GROUPS_PER_BLOCK)
+            .try_for_each(|ids| self.append_block(groups, ids, &number_of, out))
+    }
+
+    /// Appends groups as a block, or as several where they take much.
+    fn append_block(
+        &self,
+        groups: &Groups,
+        ids: &[u32],
+        number_of: &impl Fn(u32) -> u64,
+        out: &mut PartsWriter,
+    ) -> Result<()> {
+        let mut block = Writer::default();
+        block.count(ids.len());
+        block.u64s(ids.iter().map(|id| number_of(*id)));
+        block.strings(ids.iter().map(|id| groups.keys.key(*id)));
+        for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
+            let all = Part::all(ids.len());
+            accumulator.select(&call.kind, ids).share(&all).write(&all, &mut block);
         }
-        Ok(())
+        if block.bytes.len() > BLOCK_BYTES && ids.len() > 1 {
+            drop(block);
+            let (left, right) = ids.split_at(ids.len() / 2);
+            self.append_block(groups, left, number_of, out)?;
+            return self.append_block(groups, right, number_of, out);
+        }
+        out.append(&block.bytes)
     }
 
     /// Takes in all groups of a part.
