@@ -65,6 +65,12 @@ impl<'a> Writer<'a> {
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+        self.settle();
+    }
+
+    /// Hands on what there is, where it has become much; for those who append to `bytes` themselves.
+    #[inline]
+    pub fn settle(&mut self) {
         if self.bytes.len() >= PORTION {
             self.hand_on();
         }

@@ -131,6 +131,7 @@ impl Stored {
                 out.bytes.extend_from_slice(text);
             }
         }
+        out.settle();
     }
 
     /// Reads what [`Stored::write`] wrote of a value of that type.

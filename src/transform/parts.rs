@@ -80,14 +80,14 @@ impl PartsReader {
         self.bounds.len() - 1
     }
 
-    /// Where a part begins.
+    /// Where a part begins; where nothing is, if there is no such part.
     pub fn start_of(&self, part: usize) -> u64 {
-        self.bounds[part]
+        self.bounds.get(part).copied().unwrap_or(u64::MAX)
     }
 
     /// Where a part ends.
     pub fn end_of(&self, part: usize) -> u64 {
-        self.bounds[part + 1]
+        self.start_of(part + 1)
     }
 
     /// The block at a place.
@@ -101,7 +101,9 @@ impl PartsReader {
         part: usize,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        let (mut place, end) = (self.bounds[part], self.bounds[part + 1]);
+        let [mut place, end] = *self.bounds.get(part..part + 2).ok_or_else(changed)? else {
+            return Err(changed());
+        };
         while place < end {
             let block = self.read(place)?;
             take(&block.bytes)?;

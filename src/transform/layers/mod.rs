@@ -57,6 +57,9 @@ pub struct Layers {
     layers: Vec<Layer>,
 }
 
+/// No keys are merged as often: there are fewer than 2^64.
+const LEVEL_MAX: u32 = 64;
+
 impl Layers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
@@ -175,7 +178,12 @@ impl Layers {
         }
         for layer in &mut layers {
             layer.count = reader.u64(what)?;
-            layer.level = u32::try_from(reader.u64(what)?).map_err(|_| Unreadable { what })?;
+            let level = u32::try_from(reader.u64(what)?).ok().filter(|level| *level <= LEVEL_MAX);
+            layer.level = level.ok_or(Unreadable { what })?;
+            // However well keys are compressed.
+            if layer.count > layer.parts.spill.length.saturating_mul(1 << 8) {
+                return Err(Unreadable { what });
+            }
         }
         Ok(Layers { layers })
     }
