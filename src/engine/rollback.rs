@@ -11,6 +11,7 @@
 use super::decision::{Decision, decide};
 use super::look::folder;
 use super::output::known;
+use super::partitions::earlier_of;
 use super::prefix::{Home, Prefix, prefixes, stage};
 use super::survey::survey;
 use super::world::{ChangeMode, RunOptions, World};
@@ -21,7 +22,7 @@ use crate::checkpoint::{
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::sink::{self, Mark};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What going back came to.
@@ -125,7 +126,7 @@ fn before_newest(folder: &Folder, loaded: &Loaded) -> Result<Sequence> {
 }
 
 /// What the new checkpoint says: the same as the old one, but that what the job has published since is its own, and may
-/// be replaced.
+/// be replaced. The newest one knows what that is: it published it, or is itself of a job that was rolled back.
 fn restated(
     job: &Job,
     world: &World,
@@ -138,22 +139,36 @@ fn restated(
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.spills_made = manifest.spills_made.max(store.spill_number_max());
     let Some(newest) = newest else { return Ok(manifest) };
-    if !matches!(newest.phase, Phase::Publishing | Phase::Done) {
-        return Ok(manifest);
+    let mut published = earlier_of(&newest.earlier);
+    let is_written = matches!(newest.phase, Phase::Publishing | Phase::Done);
+    for entry in &newest.outputs {
+        let written = Standing { length: entry.length, crc: entry.crc };
+        let standings = is_written.then_some(written).into_iter().chain(entry.ours);
+        published.entry(entry.name.clone()).or_default().extend(standings);
     }
-    for (plan, published) in known(job, &newest.outputs)? {
-        let Some(published) = published else { continue };
-        let (length, crc) = (published.length, published.crc);
-        let mark = Mark { length, crc, tail: Vec::new() };
-        if !sink::is_published(&*world.storage, &plan.name(""), &mark)? {
-            continue;
-        }
-        match manifest.outputs.iter_mut().find(|entry| entry.name == plan.role) {
-            Some(entry) => {
-                entry.replaces = true;
-                entry.ours = Some(Standing { length, crc });
+    let mut replaced: BTreeMap<String, Standing> = BTreeMap::new();
+    for (plan, entry) in known(job, &manifest.outputs)? {
+        let Some(entry) = entry else { continue };
+        for standing in published.remove(&entry.name).unwrap_or_default() {
+            let Standing { length, crc } = standing;
+            let mark = Mark { length, crc, tail: Vec::new() };
+            if sink::is_published(&*world.storage, &plan.name(""), &mark)? {
+                replaced.insert(entry.name.clone(), standing);
             }
-            None => manifest.earlier.push(EarlierOutput { name: plan.role, length, crc }),
+        }
+    }
+    for entry in &mut manifest.outputs {
+        if let Some(standing) = replaced.get(&entry.name) {
+            entry.replaces = true;
+            entry.ours = Some(*standing);
+        }
+    }
+    for (name, standings) in published {
+        for Standing { length, crc } in standings {
+            let output = EarlierOutput { name: name.clone(), length, crc };
+            if !manifest.earlier.contains(&output) {
+                manifest.earlier.push(output);
+            }
         }
     }
     Ok(manifest)

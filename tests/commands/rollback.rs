@@ -75,6 +75,45 @@ fn a_finished_job_goes_back_to_a_savepoint_and_keeps_its_outputs_until_it_publis
 }
 
 #[test]
+fn a_finished_job_goes_back_as_often_as_one_likes() {
+    const COURSES: [&[&str]; 4] = [
+        // To a later one, and once more to that.
+        &["second", "third", "third"],
+        // To an older one, and on to the last.
+        &["third", "first", "third"],
+        // A run comes in between; a partition that it has not met is the job's own all the same.
+        &["first", "run", "first", "run", "third", "run", "second"],
+        &["third", "finish", "second", "run", "finish", "first"],
+    ];
+    for shape in Shape::ALL {
+        let (made, expected) = made(shape);
+        for name in ["first", "second", "third"] {
+            go_on(made.path());
+            answer(made.path(), &["checkpoint", "now", "job.toml", "--name", name], 0);
+        }
+        finish(made.path());
+        for course in COURSES {
+            let scratch = folder::scratch_in_memory();
+            folder::copy(made.path(), scratch.path());
+            for step in course {
+                match *step {
+                    "run" => go_on(scratch.path()),
+                    "finish" => finish(scratch.path()),
+                    name => drop(onward_ends(
+                        scratch.path(),
+                        &["checkpoint", "rollback", "job.toml", name],
+                        0,
+                    )),
+                }
+            }
+            finish(scratch.path());
+            let difference = folder::difference(&expected, &folder::files(scratch.path()));
+            assert!(difference.is_empty(), "{shape:?}, {course:?}: {difference}");
+        }
+    }
+}
+
+#[test]
 fn without_a_name_it_is_the_one_before_the_newest() {
     let scratch = stopped();
     let text = answer(scratch.path(), &["checkpoint", "rollback", "job.toml"], 0);
