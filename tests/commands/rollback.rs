@@ -114,6 +114,32 @@ fn a_finished_job_goes_back_as_often_as_one_likes() {
 }
 
 #[test]
+fn what_another_course_wrote_is_not_overwritten() {
+    let scratch = job_of(JOB, 9000);
+    let stop = ["run", "job.toml", "--chunk-bytes", "30000", "--stop-after-barriers", "2"];
+    for name in ["early", "late"] {
+        onward_ends(scratch.path(), &stop, 75);
+        answer(scratch.path(), &["checkpoint", "now", "job.toml", "--name", name], 0);
+    }
+    onward_ends(scratch.path(), &["run", "job.toml"], 3);
+    answer(scratch.path(), &["checkpoint", "rollback", "job.toml", "early"], 0);
+    let job = JOB.replace("amount > 2", "amount > 3");
+    folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+    onward_ends(scratch.path(), &[&stop[..], &["--accept-changes"]].concat(), 75);
+    folder::write(&scratch.path().join("job.toml"), JOB.as_bytes());
+    let before = folder::files(scratch.path());
+    let text = said(scratch.path(), &["checkpoint", "rollback", "job.toml", "late"], 5);
+    check_says(&text, &["out.csv` does not agree with", "older than both courses"]);
+    assert_eq!(folder::difference(&before, &folder::files(scratch.path())), "");
+    let whole = fs::read(scratch.path().join("out.csv")).expect("an output");
+    for name in ["early", "late"] {
+        answer(scratch.path(), &["checkpoint", "rollback", "job.toml", name], 0);
+    }
+    onward_ends(scratch.path(), &["run", "job.toml"], 3);
+    assert_eq!(fs::read(scratch.path().join("out.csv")).expect("an output"), whole);
+}
+
+#[test]
 fn without_a_name_it_is_the_one_before_the_newest() {
     let scratch = stopped();
     let text = answer(scratch.path(), &["checkpoint", "rollback", "job.toml"], 0);
