@@ -140,6 +140,27 @@ fn what_another_course_wrote_is_not_overwritten() {
 }
 
 #[test]
+fn partitions_that_the_other_course_does_not_come_to_stay_as_they_were_published() {
+    const JOB: &str = "[source]\npath = \"in.csv\"\ntypes = { id = \"bigint\" }\n[[transform]]\nfilter = \"id >= 0\"\n[sink]\npath = \"out/{tens}.csv\"\npartition_by = [\"tens\"]\n";
+    let scratch = folder::scratch_in_memory();
+    let rows: String = (0..100).map(|id| format!("{id},{}\n", id / 10)).collect();
+    folder::write(&scratch.path().join("in.csv"), format!("id,tens\n{rows}").as_bytes());
+    folder::write(&scratch.path().join("job.toml"), JOB.as_bytes());
+    let stop = ["run", "job.toml", "--chunk-bytes", "40", "--stop-after-barriers", "2"];
+    onward_ends(scratch.path(), &stop, 75);
+    answer(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
+    onward_ends(scratch.path(), &["run", "job.toml"], 0);
+    answer(scratch.path(), &["checkpoint", "rollback", "job.toml", "early"], 0);
+    let read = |name: &str| fs::read(scratch.path().join(name)).expect("a partition");
+    let [seven, eight] = ["out/7.csv", "out/8.csv"].map(read);
+    let job = JOB.replace("id >= 0", "id % 2 = 0 AND tens <> '8'");
+    folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+    onward_ends(scratch.path(), &["run", "job.toml", "--accept-changes"], 0);
+    assert!(read("out/7.csv").len() < seven.len(), "half of the records");
+    assert_eq!(read("out/8.csv"), eight);
+}
+
+#[test]
 fn without_a_name_it_is_the_one_before_the_newest() {
     let scratch = stopped();
     let text = answer(scratch.path(), &["checkpoint", "rollback", "job.toml"], 0);
