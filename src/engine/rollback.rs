@@ -57,6 +57,9 @@ pub fn rollback(
     let folder = folder(job, world, options.trust())?.ok_or_else(missing)?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     let loaded = store.load()?;
+    if let Some(newest) = &loaded.newest {
+        check_mode(newest.id.sequence, &newest.manifest)?;
+    }
     let target = match selector {
         Some(selector) => store.folder().select(selector)?,
         None => before_newest(store.folder(), &loaded)?,
