@@ -70,6 +70,8 @@ mod schedule;
 
 mod spills;
 
+mod staging;
+
 mod summary;
 
 mod survey;

@@ -130,7 +130,7 @@ pub fn check_leftover_partitions(job: &Job, world: &World, past: Option<&Manifes
 }
 
 /// Takes the lock of an output. We hold the job's: who still holds this one is a process that is just ending.
-fn claim(world: &World, inspected: &mut Inspected) -> Result<()> {
+pub(super) fn claim(world: &World, inspected: &mut Inspected) -> Result<()> {
     const ATTEMPTS: u32 = 20;
     const PAUSE: Duration = Duration::from_millis(50);
     for _ in 0..ATTEMPTS {

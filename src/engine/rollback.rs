@@ -2,16 +2,20 @@
 //!
 //! Nothing is cut here: a new checkpoint is saved that restates the old one, and the next run goes on from it, and cuts
 //! the outputs, as it would after any stop. Steps, and what a crash after each leaves behind:
-//! 1. look: the old checkpoint is whole, what it had written is still there, job and inputs fit. (Nothing was changed.)
-//! 2. of outputs that were published already, staged files are made of what the checkpoint had written. (Files that the
-//!    next rollback takes or replaces; what was published stays until the job publishes again.)
-//! 3. the new checkpoint is saved. (From here on the job goes on from there.)
-//! 4. the checkpoints in between are deleted: they are of a course that was given up. Savepoints stay.
+//! 1. look: the old checkpoint is whole, and what it had written is still there. (Nothing was changed.)
+//! 2. what it had written is brought into the staged files, where only what was published holds it ([`super::staging`]).
+//!    (The job goes on from the newest checkpoint, as if nothing had been done: its bytes are not touched, what stands
+//!    behind them is cut by the next run. What was published stays until the job publishes again.)
+//! 3. look: job and inputs fit, a run would go on from there. (The same; a refusal removes the files that were made.)
+//! 4. the new checkpoint is saved. (From here on the job goes on from there.)
+//! 5. the checkpoints in between are deleted: they are of a course that was given up. Savepoints stay.
 
 use super::decision::{Decision, decide};
 use super::look::folder;
 use super::output::known;
-use super::prefix::{Home, Prefix, prefixes, stage};
+use super::partitions::earlier_of;
+use super::prefix::prefixes;
+use super::staging::{needed, stage_published};
 use super::survey::survey;
 use super::world::{ChangeMode, RunOptions, World};
 use crate::checkpoint::{
@@ -21,8 +25,7 @@ use crate::checkpoint::{
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::sink::{self, Mark};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
 /// What going back came to.
 #[derive(Debug, Clone)]
@@ -54,6 +57,9 @@ pub fn rollback(
     let folder = folder(job, world, options.trust())?.ok_or_else(missing)?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     let loaded = store.load()?;
+    if let Some(newest) = &loaded.newest {
+        check_mode(newest.id.sequence, &newest.manifest)?;
+    }
     let target = match selector {
         Some(selector) => store.folder().select(selector)?,
         None => before_newest(store.folder(), &loaded)?,
@@ -64,10 +70,10 @@ pub fn rollback(
     if newest.is_some_and(|newest| newest.id.sequence == target) {
         return Ok(RolledBack { target, sequence: target, records, dropped: Vec::new() });
     }
-    let newest = newest.map(|newest| &newest.manifest);
-    let manifest = restated(job, world, &store, &whole, newest)?;
+    let manifest = restated(job, world, &store, &whole, newest.map(|newest| &newest.manifest))?;
     let found = prefixes(job, world, &manifest, &whole.restored.states)?;
-    let made = stage_published(world, &manifest, &found)?;
+    let needed = needed(job, world, newest)?;
+    let made = stage_published(world, &manifest, &found, &needed)?;
     if let Err(error) = check_fit(job, command, options, world, &whole, &manifest) {
         made.iter().for_each(|path| drop(world.storage.remove(path)));
         return Err(error);
@@ -125,7 +131,7 @@ fn before_newest(folder: &Folder, loaded: &Loaded) -> Result<Sequence> {
 }
 
 /// What the new checkpoint says: the same as the old one, but that what the job has published since is its own, and may
-/// be replaced.
+/// be replaced. The newest one knows what that is: it published it, or is itself of a job that was rolled back.
 fn restated(
     job: &Job,
     world: &World,
@@ -138,54 +144,39 @@ fn restated(
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.spills_made = manifest.spills_made.max(store.spill_number_max());
     let Some(newest) = newest else { return Ok(manifest) };
-    if !matches!(newest.phase, Phase::Publishing | Phase::Done) {
-        return Ok(manifest);
+    let mut published = earlier_of(&newest.earlier);
+    let is_written = matches!(newest.phase, Phase::Publishing | Phase::Done);
+    for entry in &newest.outputs {
+        let written = Standing { length: entry.length, crc: entry.crc };
+        let standings = is_written.then_some(written).into_iter().chain(entry.ours);
+        published.entry(entry.name.clone()).or_default().extend(standings);
     }
-    for (plan, published) in known(job, &newest.outputs)? {
-        let Some(published) = published else { continue };
-        let (length, crc) = (published.length, published.crc);
-        let mark = Mark { length, crc, tail: Vec::new() };
-        if !sink::is_published(&*world.storage, &plan.name(""), &mark)? {
-            continue;
-        }
-        match manifest.outputs.iter_mut().find(|entry| entry.name == plan.role) {
-            Some(entry) => {
-                entry.replaces = true;
-                entry.ours = Some(Standing { length, crc });
+    let mut replaced: BTreeMap<String, Standing> = BTreeMap::new();
+    for (plan, entry) in known(job, &manifest.outputs)? {
+        let Some(entry) = entry else { continue };
+        for standing in published.remove(&entry.name).unwrap_or_default() {
+            let Standing { length, crc } = standing;
+            let mark = Mark { length, crc, tail: Vec::new() };
+            if sink::is_published(&*world.storage, &plan.name(""), &mark)? {
+                replaced.insert(entry.name.clone(), standing);
             }
-            None => manifest.earlier.push(EarlierOutput { name: plan.role, length, crc }),
+        }
+    }
+    for entry in &mut manifest.outputs {
+        if let Some(standing) = replaced.get(&entry.name) {
+            entry.replaces = true;
+            entry.ours = Some(*standing);
+        }
+    }
+    for (name, standings) in published {
+        for Standing { length, crc } in standings {
+            let output = EarlierOutput { name: name.clone(), length, crc };
+            if !manifest.earlier.contains(&output) {
+                manifest.earlier.push(output);
+            }
         }
     }
     Ok(manifest)
-}
-
-/// Makes staged files of what was published; returns them.
-fn stage_published(world: &World, manifest: &Manifest, found: &[Prefix]) -> Result<Vec<PathBuf>> {
-    let mut made: Vec<PathBuf> = Vec::new();
-    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-    let staged = found.iter().try_for_each(|prefix| {
-        let Home::Published(bytes) = &prefix.home else { return Ok(()) };
-        let name = prefix.plan.name(&manifest.instance.to_string());
-        // What an earlier attempt left; the checkpoint's bytes are not in it.
-        sink::discard(&*world.storage, &name)?;
-        stage(world, bytes, &prefix.mark, &name.staged)?;
-        made.push(name.staged);
-        folders.insert(name.folder);
-        Ok(())
-    });
-    let synced = staged.and_then(|()| {
-        folders.iter().try_for_each(|folder| {
-            let syncing = |cause| Error::io("sync the folder", folder, cause);
-            world.storage.sync_directory(folder).map_err(syncing)
-        })
-    });
-    match synced {
-        Ok(()) => Ok(made),
-        Err(error) => {
-            made.iter().for_each(|path| drop(world.storage.remove(path)));
-            Err(error)
-        }
-    }
 }
 
 /// Whether a run would go on from what is going to be saved. Changes of steps without state are no matter here: the run

@@ -75,6 +75,92 @@ fn a_finished_job_goes_back_to_a_savepoint_and_keeps_its_outputs_until_it_publis
 }
 
 #[test]
+fn a_finished_job_goes_back_as_often_as_one_likes() {
+    const COURSES: [&[&str]; 4] = [
+        // To a later one, and once more to that.
+        &["second", "third", "third"],
+        // To an older one, and on to the last.
+        &["third", "first", "third"],
+        // A run comes in between; a partition that it has not met is the job's own all the same.
+        &["first", "run", "first", "run", "third", "run", "second"],
+        &["third", "finish", "second", "run", "finish", "first"],
+    ];
+    for shape in Shape::ALL {
+        let (made, expected) = made(shape);
+        for name in ["first", "second", "third"] {
+            go_on(made.path());
+            answer(made.path(), &["checkpoint", "now", "job.toml", "--name", name], 0);
+        }
+        finish(made.path());
+        for course in COURSES {
+            let scratch = folder::scratch_in_memory();
+            folder::copy(made.path(), scratch.path());
+            for step in course {
+                match *step {
+                    "run" => go_on(scratch.path()),
+                    "finish" => finish(scratch.path()),
+                    name => drop(onward_ends(
+                        scratch.path(),
+                        &["checkpoint", "rollback", "job.toml", name],
+                        0,
+                    )),
+                }
+            }
+            finish(scratch.path());
+            let difference = folder::difference(&expected, &folder::files(scratch.path()));
+            assert!(difference.is_empty(), "{shape:?}, {course:?}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn what_another_course_wrote_is_not_overwritten() {
+    let scratch = job_of(JOB, 9000);
+    let stop = ["run", "job.toml", "--chunk-bytes", "30000", "--stop-after-barriers", "2"];
+    for name in ["early", "late"] {
+        onward_ends(scratch.path(), &stop, 75);
+        answer(scratch.path(), &["checkpoint", "now", "job.toml", "--name", name], 0);
+    }
+    onward_ends(scratch.path(), &["run", "job.toml"], 3);
+    answer(scratch.path(), &["checkpoint", "rollback", "job.toml", "early"], 0);
+    let job = JOB.replace("amount > 2", "amount > 3");
+    folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+    onward_ends(scratch.path(), &[&stop[..], &["--accept-changes"]].concat(), 75);
+    folder::write(&scratch.path().join("job.toml"), JOB.as_bytes());
+    let before = folder::files(scratch.path());
+    let text = said(scratch.path(), &["checkpoint", "rollback", "job.toml", "late"], 5);
+    check_says(&text, &["out.csv` does not agree with", "older than both courses"]);
+    assert_eq!(folder::difference(&before, &folder::files(scratch.path())), "");
+    let whole = fs::read(scratch.path().join("out.csv")).expect("an output");
+    for name in ["early", "late"] {
+        answer(scratch.path(), &["checkpoint", "rollback", "job.toml", name], 0);
+    }
+    onward_ends(scratch.path(), &["run", "job.toml"], 3);
+    assert_eq!(fs::read(scratch.path().join("out.csv")).expect("an output"), whole);
+}
+
+#[test]
+fn partitions_that_the_other_course_does_not_come_to_stay_as_they_were_published() {
+    const JOB: &str = "[source]\npath = \"in.csv\"\ntypes = { id = \"bigint\" }\n[[transform]]\nfilter = \"id >= 0\"\n[sink]\npath = \"out/{tens}.csv\"\npartition_by = [\"tens\"]\n";
+    let scratch = folder::scratch_in_memory();
+    let rows: String = (0..100).map(|id| format!("{id},{}\n", id / 10)).collect();
+    folder::write(&scratch.path().join("in.csv"), format!("id,tens\n{rows}").as_bytes());
+    folder::write(&scratch.path().join("job.toml"), JOB.as_bytes());
+    let stop = ["run", "job.toml", "--chunk-bytes", "40", "--stop-after-barriers", "2"];
+    onward_ends(scratch.path(), &stop, 75);
+    answer(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
+    onward_ends(scratch.path(), &["run", "job.toml"], 0);
+    answer(scratch.path(), &["checkpoint", "rollback", "job.toml", "early"], 0);
+    let read = |name: &str| fs::read(scratch.path().join(name)).expect("a partition");
+    let [seven, eight] = ["out/7.csv", "out/8.csv"].map(read);
+    let job = JOB.replace("id >= 0", "id % 2 = 0 AND tens <> '8'");
+    folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+    onward_ends(scratch.path(), &["run", "job.toml", "--accept-changes"], 0);
+    assert!(read("out/7.csv").len() < seven.len(), "half of the records");
+    assert_eq!(read("out/8.csv"), eight);
+}
+
+#[test]
 fn without_a_name_it_is_the_one_before_the_newest() {
     let scratch = stopped();
     let text = answer(scratch.path(), &["checkpoint", "rollback", "job.toml"], 0);

@@ -13,8 +13,8 @@ use std::sync::Arc;
 /// Another place for the same job.
 const ELSEWHERE: &str = "/else";
 
-fn early() -> SavepointName {
-    SavepointName::parse("early").expect("a name")
+fn savepoint(name: &str) -> SavepointName {
+    SavepointName::parse(name).expect("a name")
 }
 
 fn quiet(disk: &SimulatedStorage, seed: u64) -> World {
@@ -33,15 +33,19 @@ fn go_on(workload: &Workload, disk: &SimulatedStorage, barriers: Option<u64>) {
 fn went_on(workload: &Workload, barriers: Option<u64>) -> SimulatedStorage {
     let disk = fresh(workload);
     go_on(workload, &disk, Some(3));
-    let (job, world) = (load(workload, FOLDER), quiet(&disk, 6));
+    name_newest(workload, &disk, "early");
+    go_on(workload, &disk, barriers);
+    disk.power_cut(Cut::Prefix(usize::MAX))
+}
+
+/// Makes the newest checkpoint a savepoint.
+fn name_newest(workload: &Workload, disk: &SimulatedStorage, name: &str) {
+    let (job, world) = (load(workload, FOLDER), quiet(disk, 6));
     let folder = engine::folder(&job, &world, Trust::OwnOnly).expect("a folder").expect("made");
     let mut store = folder.lock(&world.holder, &mut |_| ()).expect("locked");
     let newest = store.load().expect("loaded").newest.expect("a checkpoint");
-    let savepoint = Savepoint { sequence: newest.id.sequence, name: early() };
+    let savepoint = Savepoint { sequence: newest.id.sequence, name: savepoint(name) };
     store.name_savepoint(&savepoint).expect("named");
-    drop(store);
-    go_on(workload, &disk, barriers);
-    disk.power_cut(Cut::Prefix(usize::MAX))
 }
 
 /// The workloads that can be stopped more than once.
@@ -60,8 +64,16 @@ fn cuts(at: usize) -> [Cut; 3] {
 }
 
 fn rollback(workload: &Workload, disk: &SimulatedStorage) -> onward::error::Result<()> {
+    rollback_to(workload, disk, "early")
+}
+
+fn rollback_to(
+    workload: &Workload,
+    disk: &SimulatedStorage,
+    name: &str,
+) -> onward::error::Result<()> {
     let job = load(workload, FOLDER);
-    let selector = Selector::Name(early());
+    let selector = Selector::Name(savepoint(name));
     let world = quiet(disk, 7);
     engine::rollback(&job, "onward run job.toml", Some(&selector), &options(None), &world).map(drop)
 }
@@ -98,6 +110,41 @@ fn after_a_power_cut_while_it_is_rolled_back_a_job_ends_with_the_same_bytes() {
         }
     }
     assert!(states > 500, "{states} states");
+}
+
+#[test]
+fn after_a_power_cut_while_a_finished_job_is_rolled_back_again_it_ends_with_the_same_bytes() {
+    let mut states = 0;
+    for workload in workloads() {
+        let expected = undisturbed(workload);
+        let disk = fresh(workload);
+        for (barriers, name) in [(3, "early"), (2, "late")] {
+            go_on(workload, &disk, Some(barriers));
+            name_newest(workload, &disk, name);
+        }
+        go_on(workload, &disk, None);
+        // The staged files that the next run needs are there now.
+        rollback(workload, &disk).expect("an undisturbed rollback");
+        let made = disk.power_cut(Cut::Prefix(usize::MAX));
+        let count = {
+            let disk = made.power_cut(Cut::Prefix(usize::MAX));
+            rollback_to(workload, &disk, "late").expect("an undisturbed rollback");
+            let count = disk.operations().len();
+            check(workload, &disk, &expected, workload.name);
+            count
+        };
+        for at in 0..count {
+            let disk = made.power_cut(Cut::Prefix(usize::MAX));
+            disk.plan(&[Fault::power_loss(at)]);
+            assert!(rollback_to(workload, &disk, "late").is_err(), "the power was cut");
+            for cut in cuts(at) {
+                let disk = disk.power_cut(cut);
+                check(workload, &disk, &expected, &format!("{}, at {at}, {cut:?}", workload.name));
+                states += 1;
+            }
+        }
+    }
+    assert!(states > 250, "{states} states");
 }
 
 /// The job ends with these outputs and leaves no staged file.

@@ -2,7 +2,7 @@
 
 use super::{Growing, SHAPES, at_once, csv};
 use crate::support::folder;
-use crate::support::program::spawn;
+use crate::support::program::{onward_ends, spawn};
 use crate::support::random::Random;
 use rustix::process::Signal;
 use std::fs;
@@ -82,4 +82,37 @@ fn what_is_appended_during_a_round_is_for_the_next_one() {
     growing.run(0, &["round 2:"]);
     growing.rests();
     assert_eq!(growing.read(shape.output).as_bytes(), at_once(shape, &text)[shape.output]);
+}
+
+#[test]
+fn what_rounds_published_is_not_taken_apart() {
+    const JOB: &str = "[source]\npath = \"in.csv\"\n[sink]\npath = \"out.csv\"\n";
+    let growing = Growing::new(JOB);
+    growing.write("in.csv", csv(150, &mut Random::new(22)));
+    let stop = ["run", "job.toml", "--chunk-bytes", "300", "--stop-after-barriers", "2"];
+    onward_ends(growing.path(), &stop, 75);
+    onward_ends(growing.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
+    growing.run(0, &["round 1:"]);
+    growing.write("other.toml", growing.read("job.toml").replace("out.csv", "other.csv"));
+    growing.write("fixed.toml", JOB.replace("out.csv", "fixed.csv"));
+    let stop = ["run", "fixed.toml", "--chunk-bytes", "300", "--stop-after-barriers", "2"];
+    onward_ends(growing.path(), &stop, 75);
+    let export = ["checkpoint", "export", "fixed.toml", "--to", "fixed.export"];
+    onward_ends(growing.path(), &export, 0);
+    let before = folder::files(growing.path());
+    let of_rounds = "whose rounds build on one another";
+    let commands: [(&[&str], i32, &str); 6] = [
+        (&["rollback", "job.toml"], 1, of_rounds),
+        (&["rollback", "job.toml", "early"], 1, of_rounds),
+        (&["export", "job.toml", "--to", "it.export"], 1, of_rounds),
+        (&["fork", "job.toml", "other.toml"], 1, of_rounds),
+        (&["fork", "fixed.toml", "other.toml"], 5, "`source.mode` is"),
+        (&["import", "other.toml", "fixed.export"], 5, "`source.mode` is"),
+    ];
+    for (command, code, said) in commands {
+        let ended = onward_ends(growing.path(), &[&["checkpoint"], command].concat(), code);
+        assert!(ended.stderr.contains(said), "{command:?}: {}", ended.stderr);
+        let difference = folder::difference(&before, &folder::files(growing.path()));
+        assert!(difference.is_empty(), "{command:?}: {difference}");
+    }
 }

@@ -19,6 +19,9 @@ pub enum CheckpointCommand {
     /// Say what changed between two checkpoints
     Diff(DiffArguments),
     /// Go back to an older checkpoint: the next run goes on from there
+    ///
+    /// What the job has published stays until it publishes again. With `partition_by`, files of values that the new
+    /// course does not come to, since the job was changed, stay for good: remove them if nobody needs them
     Rollback(RollbackArguments),
     /// Write a checkpoint with all that it needs to one file
     Export(ExportArguments),
