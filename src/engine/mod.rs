@@ -33,6 +33,8 @@ mod output;
 
 mod outputs;
 
+mod owner;
+
 mod partitions;
 
 mod pipeline;
@@ -88,6 +90,7 @@ pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, news, outlook};
+pub use owner::{check_owner, owner};
 pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;

@@ -11,12 +11,13 @@
 use super::decision::{Decision, decide};
 use super::look::folder;
 use super::output::known;
+use super::owner::check_owner;
 use super::prefix::{Home, Prefix, prefixes, stage};
 use super::survey::survey;
 use super::world::{ChangeMode, RunOptions, World};
 use crate::checkpoint::{
-    EarlierOutput, Folder, Invalid, Loaded, Manifest, Phase, Removal, Selector, Sequence, Standing,
-    Store, Trigger, Whole,
+    EarlierOutput, Folder, Invalid, Loaded, Manifest, Phase, Removal, Selector, Sequence,
+    Standing, Store, Trigger, Whole,
 };
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -54,6 +55,7 @@ pub fn rollback(
     let folder = folder(job, world, options.trust())?.ok_or_else(missing)?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     let loaded = store.load()?;
+    check_owner(job, store.folder(), loaded.newest.as_ref().map(|newest| &newest.manifest))?;
     let target = match selector {
         Some(selector) => store.folder().select(selector)?,
         None => before_newest(store.folder(), &loaded)?,

@@ -28,7 +28,7 @@ use super::args::JobArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::signals;
-use crate::checkpoint::{Folder, Selector, Sequence, Store, Trust};
+use crate::checkpoint::{Folder, Loaded, Selector, Sequence, Store, Trust};
 use crate::engine::{self, World};
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -89,6 +89,14 @@ impl ChangeArguments {
 /// The folder, locked; refused while a run holds the lock.
 fn lock(world: &World, folder: Folder) -> Result<Store> {
     folder.lock(&world.holder, &mut |span| (world.pause)(span))
+}
+
+/// What a run would go on from, in a folder that holds no other job's checkpoints.
+fn load_own(job: &Job, store: &mut Store) -> Result<Loaded> {
+    let loaded = store.load()?;
+    let newest = loaded.newest.as_ref().map(|newest| &newest.manifest);
+    engine::check_owner(job, store.folder(), newest)?;
+    Ok(loaded)
 }
 
 fn newest(folder: &Folder) -> Result<Option<Sequence>> {

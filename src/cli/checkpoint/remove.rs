@@ -1,7 +1,7 @@
 //! `onward checkpoint rm`: removes one checkpoint or savepoint.
 
 use super::args::RemoveArguments;
-use super::lock;
+use super::{load_own, lock};
 use crate::checkpoint::{Newest, Removal, Removed, SavepointName, Selector, Sequence, Stays};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
@@ -16,7 +16,7 @@ pub fn remove(arguments: &RemoveArguments) -> Result<Exit, Failure> {
     let selector = Selector::of_user(&arguments.checkpoint)?;
     let (job, folder) = arguments.change.open(&world)?;
     let mut store = lock(&world, folder)?;
-    let loaded = store.load()?;
+    let loaded = load_own(&job, &mut store)?;
     let newest = if arguments.force { Newest::Remove } else { Newest::Keep };
     let permission = Removal::asked_for_by_user();
     let removed = store.remove_selected(&selector, newest, &loaded, permission)?;
