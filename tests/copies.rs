@@ -245,3 +245,18 @@ fn numbers_stay_above_those_of_the_copies() {
     assert!(last(&own(&scratch)) > before, "{before}");
     assert_eq!(last(&copy(&scratch)), last(&own(&scratch)));
 }
+
+#[test]
+fn a_damaged_copy_is_replaced_by_the_next_that_needs_it() {
+    let scratch = job(Shape::Dedup, COPIES);
+    stop(&scratch, "500");
+    let copied = kept(&copy(&scratch));
+    let is_checkpoint = |name: &&String| name.starts_with("ckpt-");
+    for name in copied.iter().filter(is_checkpoint) {
+        folder::write(&copy(&scratch).join(name), b"damaged");
+    }
+    let ended = stop(&scratch, "500");
+    assert!(!ended.stderr.contains("is not copied"), "{ended:?}");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    goes_on(&scratch, Shape::Dedup, "is taken from its copy");
+}
