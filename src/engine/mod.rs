@@ -19,6 +19,8 @@ mod decision;
 
 mod explain;
 
+mod given_up;
+
 mod inputs;
 
 mod limits;
@@ -88,6 +90,7 @@ pub use crate::source::chunks::Chunks;
 pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
 pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
+pub use given_up::Followers;
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, news, outlook};
 pub use owner::{check_owner, owner};

@@ -7,8 +7,10 @@
 //!    next rollback takes or replaces; what was published stays until the job publishes again.)
 //! 3. the new checkpoint is saved. (From here on the job goes on from there.)
 //! 4. the checkpoints in between are deleted: they are of a course that was given up. Savepoints stay.
+//! 5. copies follow (`given_up.rs`).
 
 use super::decision::{Decision, decide};
+use super::given_up::Followers;
 use super::look::folder;
 use super::output::known;
 use super::owner::check_owner;
@@ -16,7 +18,7 @@ use super::prefix::{Home, Prefix, prefixes, stage};
 use super::survey::survey;
 use super::world::{ChangeMode, RunOptions, World};
 use crate::checkpoint::{
-    EarlierOutput, Folder, Invalid, Loaded, Manifest, Phase, Removal, Selector, Sequence,
+    EarlierOutput, Folder, Invalid, Loaded, Manifest, Needs, Phase, Removal, Selector, Sequence,
     Standing, Store, Trigger, Whole,
 };
 use crate::error::{Error, Result};
@@ -66,6 +68,8 @@ pub fn rollback(
     if newest.is_some_and(|newest| newest.id.sequence == target) {
         return Ok(RolledBack { target, sequence: target, records, dropped: Vec::new() });
     }
+    let mut followers = Followers::open(job, options.trust(), world, &loaded)?;
+    followers.stay_below(&mut store);
     let newest = newest.map(|newest| &newest.manifest);
     let manifest = restated(job, world, &store, &whole, newest)?;
     let found = prefixes(job, world, &manifest, &whole.restored.states)?;
@@ -74,8 +78,10 @@ pub fn rollback(
         made.iter().for_each(|path| drop(world.storage.remove(path)));
         return Err(error);
     }
+    let needs = Needs::of(&manifest);
     let saved = store.restate(&whole, manifest)?;
     let dropped = store.abandon(target, &saved, Removal::asked_for_by_user())?;
+    followers.roll_back(&store, target, &saved, &needs);
     Ok(RolledBack { target, sequence: saved.id.sequence, records, dropped })
 }
 

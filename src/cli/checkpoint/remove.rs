@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
 use crate::cli::messages::{self, escape};
 use crate::cli::world::{Teller, real};
+use crate::engine::Followers;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -17,10 +18,15 @@ pub fn remove(arguments: &RemoveArguments) -> Result<Exit, Failure> {
     let (job, folder) = arguments.change.open(&world)?;
     let mut store = lock(&world, folder)?;
     let loaded = load_own(&job, &mut store)?;
+    let trust = arguments.change.trust();
+    let mut followers = Followers::open(&job, trust, &world, &loaded)?;
     let newest = if arguments.force { Newest::Remove } else { Newest::Keep };
     let permission = Removal::asked_for_by_user();
     let removed = store.remove_selected(&selector, newest, &loaded, permission)?;
     let Removed { sequence, names, stays } = &removed;
+    if stays.is_none() {
+        followers.remove(*sequence);
+    }
     let text = if arguments.change.json {
         let names: Vec<&str> = names.iter().map(SavepointName::as_str).collect();
         let is_gone = stays.is_none();
