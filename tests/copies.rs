@@ -320,3 +320,18 @@ fn nothing_is_given_up_while_a_copy_is_ahead() {
     }
     goes_on(&scratch, Shape::Plain, "is taken from its copy");
 }
+
+#[test]
+fn who_looks_at_a_job_that_lost_its_folder_is_told_of_the_copies() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "500");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    let ended = onward_ends(scratch.path(), &["status", "job.toml"], 0);
+    let text = String::from_utf8(ended.stdout).expect("an answer in UTF-8");
+    assert!(text.starts_with("job: stopped\n"), "{text}");
+    assert!(text.contains("it is in the copy in copy; the next run takes it"), "{text}");
+    let ended = onward_ends(scratch.path(), &["checkpoint", "list", "job.toml"], 1);
+    for said in ["the folder `.onward/job` of `job` is not there", "from the copy in `copy`"] {
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    }
+}

@@ -88,6 +88,7 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
+pub use copies::newest_copy;
 pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
 pub use given_up::Followers;
