@@ -245,3 +245,93 @@ fn numbers_stay_above_those_of_the_copies() {
     assert!(last(&own(&scratch)) > before, "{before}");
     assert_eq!(last(&copy(&scratch)), last(&own(&scratch)));
 }
+
+#[test]
+fn a_damaged_copy_is_replaced_by_the_next_that_needs_it() {
+    let scratch = job(Shape::Dedup, COPIES);
+    stop(&scratch, "500");
+    let copied = kept(&copy(&scratch));
+    let is_checkpoint = |name: &&String| name.starts_with("ckpt-");
+    for name in copied.iter().filter(is_checkpoint) {
+        folder::write(&copy(&scratch).join(name), b"damaged");
+    }
+    let ended = stop(&scratch, "500");
+    assert!(!ended.stderr.contains("is not copied"), "{ended:?}");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    goes_on(&scratch, Shape::Dedup, "is taken from its copy");
+}
+
+#[test]
+fn a_rollback_reaches_the_copies() {
+    for shape in [Shape::Plain, Shape::Dedup] {
+        let scratch = job(shape, COPIES);
+        stop(&scratch, "500");
+        let now = ["checkpoint", "now", "job.toml", "--name", "early"];
+        onward_ends(scratch.path(), &now, 0);
+        stop(&scratch, "500");
+        let back = ["checkpoint", "rollback", "job.toml", "early"];
+        onward_ends(scratch.path(), &back, 0);
+        let newest = |folder: &Path| {
+            kept(folder).into_iter().rfind(|name| name.starts_with("ckpt")).expect("a checkpoint")
+        };
+        assert_eq!(newest(&copy(&scratch)), newest(&own(&scratch)), "{shape:?}");
+        let given_up = kept(&copy(&scratch))
+            .into_iter()
+            .filter(|name| name.starts_with("ckpt") && !own(&scratch).join(name).exists());
+        assert_eq!(given_up.collect::<Vec<_>>(), Vec::<String>::new(), "{shape:?}");
+        fs::remove_dir_all(own(&scratch)).expect("removed");
+        let ended = stop(&scratch, "1");
+        assert!(ended.stderr.contains("at record 500"), "{shape:?}: {ended:?}");
+        goes_on(&scratch, shape, "resuming from checkpoint");
+    }
+}
+
+#[test]
+fn a_removed_checkpoint_is_not_taken_back_from_a_copy() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "500");
+    stop(&scratch, "500");
+    let newest = kept(&own(&scratch)).pop().expect("a checkpoint");
+    let number = u64::from_str_radix(&newest["ckpt-".len()..newest.len() - 4], 16);
+    let number = number.expect("a number").to_string();
+    assert!(copy(&scratch).join(&newest).exists());
+    let remove = ["checkpoint", "rm", "job.toml", &number, "--force"];
+    onward_ends(scratch.path(), &remove, 0);
+    assert!(!copy(&scratch).join(&newest).exists());
+    goes_on(&scratch, Shape::Plain, "resuming from checkpoint");
+}
+
+#[test]
+fn nothing_is_given_up_while_a_copy_is_ahead() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "500");
+    let older = tempfile::tempdir().expect("a folder");
+    folder::copy(&own(&scratch), older.path());
+    stop(&scratch, "500");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    fs::create_dir(own(&scratch)).expect("a folder");
+    folder::copy(older.path(), &own(&scratch));
+    let before = kept(&own(&scratch));
+    for command in [&["rollback", "job.toml"][..], &["rm", "job.toml", "1"]] {
+        let ended = onward_ends(scratch.path(), &[&["checkpoint"], command].concat(), 5);
+        let said = "the copy in `copy` is ahead of the job's own folder";
+        assert!(ended.stderr.contains(said), "{ended:?}");
+        assert_eq!(kept(&own(&scratch)), before, "{command:?}");
+    }
+    goes_on(&scratch, Shape::Plain, "is taken from its copy");
+}
+
+#[test]
+fn who_looks_at_a_job_that_lost_its_folder_is_told_of_the_copies() {
+    let scratch = job(Shape::Plain, COPIES);
+    stop(&scratch, "500");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    let ended = onward_ends(scratch.path(), &["status", "job.toml"], 0);
+    let text = String::from_utf8(ended.stdout).expect("an answer in UTF-8");
+    assert!(text.starts_with("job: stopped\n"), "{text}");
+    assert!(text.contains("it is in the copy in copy; the next run takes it"), "{text}");
+    let ended = onward_ends(scratch.path(), &["checkpoint", "list", "job.toml"], 1);
+    for said in ["the folder `.onward/job` of `job` is not there", "from the copy in `copy`"] {
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    }
+}

@@ -8,10 +8,11 @@ use super::numbers::{bytes, counted, duration, percent, short, thousands};
 use super::plan::counted_of;
 use super::world::{Teller, real};
 use crate::checkpoint::{
-    Holder, InputEntry, Manifest, OutputEntry, Phase, Refused, Restored, Trust,
+    Holder, InputEntry, Loaded, Manifest, OutputEntry, Phase, Refused, Restored, Sequence, Trust,
 };
 use crate::engine::{self, News};
 use serde_json::{Value as Json, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ struct Status {
     /// The process that runs it.
     running: Option<Option<Holder>>,
     newest: Option<Restored>,
+    /// The folder of copies that it is in, where the job's own folder holds none as new.
+    copy: Option<PathBuf>,
     /// Checkpoint files that a run would pass over.
     refused: Vec<Refused>,
     now_micros: i64,
@@ -40,17 +43,22 @@ pub fn status(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let mut status = Status {
         running: None,
         newest: None,
+        copy: None,
         refused: Vec::new(),
         now_micros: world.clock.wall_micros(),
         news: Vec::new(),
     };
+    let mut loaded = Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) };
     if let Some(folder) = engine::folder(&job, &world, Trust::Anyones)? {
         if folder.is_locked()? {
             status.running = Some(folder.holder());
         }
-        let loaded = folder.peek()?;
-        (status.newest, status.refused) = (loaded.newest, loaded.refused);
+        loaded = folder.peek()?;
     }
+    if let Some((copied, path)) = engine::newest_copy(&job, &world, Trust::Anyones, &loaded) {
+        (loaded.newest, status.copy) = (copied.newest, Some(path));
+    }
+    (status.newest, status.refused) = (loaded.newest, loaded.refused);
     if let Some(newest) = &status.newest {
         // What is wrong with the inputs `plan` tells.
         status.news = engine::news(&job, &newest.manifest, &world).unwrap_or_default();
@@ -94,6 +102,10 @@ impl Status {
             newest.manifest.trigger.word(),
             duration(self.age(&newest.manifest))
         );
+        if let Some(copy) = &self.copy {
+            let copy = escape(&copy.display().to_string());
+            text += &format!("   it is in the copy in {copy}; the next run takes it from there\n");
+        }
         text += &format!(
             "   read {} records, {} of {} ({} %)\n",
             thousands(counters.records_read),
@@ -138,6 +150,7 @@ impl Status {
         let newest = self.newest.as_ref().map(|newest| {
             json!({
                 "checkpoint": newest.id.sequence,
+                "copy": self.copy.as_ref().map(|path| path.display().to_string()),
                 "trigger": newest.manifest.trigger,
                 "phase": newest.manifest.phase,
                 "taken_at_micros": newest.manifest.taken_at_micros,

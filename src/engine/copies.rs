@@ -109,7 +109,8 @@ pub fn open(
     Ok(opened)
 }
 
-fn open_one(
+/// Opens and locks one of them.
+pub fn open_one(
     path: &Path,
     job: &str,
     trust: Trust,

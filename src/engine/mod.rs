@@ -19,6 +19,8 @@ mod decision;
 
 mod explain;
 
+mod given_up;
+
 mod inputs;
 
 mod limits;
@@ -32,6 +34,8 @@ mod ordered;
 mod output;
 
 mod outputs;
+
+mod owner;
 
 mod partitions;
 
@@ -86,10 +90,13 @@ mod world;
 
 pub use crate::source::chunks::Chunks;
 pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
+pub use copies::newest_copy;
 pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
+pub use given_up::Followers;
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, news, outlook};
+pub use owner::{check_owner, owner};
 pub use pipeline::run;
 pub use plan::{Plan, SEMANTICS_VERSION};
 pub use prepare::Resumed;

@@ -7,6 +7,7 @@ use super::look::folder;
 use super::ordered::{Beginning, Identity};
 use super::output::{Output, planned};
 use super::outputs::{Outputs, publish_again};
+use super::owner::check_owner;
 use super::partitions::{Admission, earlier, earlier_of};
 use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::rewinding::{
@@ -144,6 +145,10 @@ fn load(
     store: &mut Store,
 ) -> Result<(Loaded, Vec<Opened>)> {
     let mut loaded = store.load()?;
+    if options.start == StartMode::Fresh {
+        let newest = loaded.newest.as_ref().map(|newest| &newest.manifest);
+        check_owner(job, store.folder(), newest)?;
+    }
     let known = loaded.newest.as_ref().map(|newest| newest.manifest.instance);
     let copies = copies::open(job, options, world, known)?;
     if copies::bring_newest(&copies, store, &loaded, options.start, world)? {

@@ -9,18 +9,21 @@
 //! 3. look: job and inputs fit, a run would go on from there. (The same; a refusal removes the files that were made.)
 //! 4. the new checkpoint is saved. (From here on the job goes on from there.)
 //! 5. the checkpoints in between are deleted: they are of a course that was given up. Savepoints stay.
+//! 6. copies follow (`given_up.rs`).
 
 use super::decision::{Decision, decide};
+use super::given_up::Followers;
 use super::look::folder;
 use super::output::known;
+use super::owner::check_owner;
 use super::partitions::earlier_of;
 use super::prefix::prefixes;
 use super::staging::{needed, stage_published};
 use super::survey::survey;
 use super::world::{ChangeMode, RunOptions, World};
 use crate::checkpoint::{
-    EarlierOutput, Folder, Invalid, Loaded, Manifest, Phase, Removal, Selector, Sequence, Standing,
-    Store, Trigger, Whole,
+    EarlierOutput, Folder, Invalid, Loaded, Manifest, Needs, Phase, Removal, Selector, Sequence,
+    Standing, Store, Trigger, Whole,
 };
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -57,6 +60,7 @@ pub fn rollback(
     let folder = folder(job, world, options.trust())?.ok_or_else(missing)?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     let loaded = store.load()?;
+    check_owner(job, store.folder(), loaded.newest.as_ref().map(|newest| &newest.manifest))?;
     if let Some(newest) = &loaded.newest {
         check_mode(newest.id.sequence, &newest.manifest)?;
     }
@@ -70,7 +74,10 @@ pub fn rollback(
     if newest.is_some_and(|newest| newest.id.sequence == target) {
         return Ok(RolledBack { target, sequence: target, records, dropped: Vec::new() });
     }
-    let manifest = restated(job, world, &store, &whole, newest.map(|newest| &newest.manifest))?;
+    let mut followers = Followers::open(job, options.trust(), world, &loaded)?;
+    followers.stay_below(&mut store);
+    let newest = newest.map(|newest| &newest.manifest);
+    let manifest = restated(job, world, &store, &whole, newest)?;
     let found = prefixes(job, world, &manifest, &whole.restored.states)?;
     let needed = needed(job, world, newest)?;
     let made = stage_published(world, &manifest, &found, &needed)?;
@@ -78,8 +85,10 @@ pub fn rollback(
         made.iter().for_each(|path| drop(world.storage.remove(path)));
         return Err(error);
     }
+    let needs = Needs::of(&manifest);
     let saved = store.restate(&whole, manifest)?;
     let dropped = store.abandon(target, &saved, Removal::asked_for_by_user())?;
+    followers.roll_back(&store, target, &saved, &needs);
     Ok(RolledBack { target, sequence: saved.id.sequence, records, dropped })
 }
 

@@ -1,6 +1,7 @@
 //! `checkpoint list`, `show` and `verify`.
 
 use super::{JOB, STOPPED_RUN, answer, check_says, checkpoint_files, job_of, json, said, stopped};
+use crate::support::folder;
 use crate::support::program::onward_ends;
 use serde_json::{Value as Json, json};
 use std::fs;
@@ -196,4 +197,39 @@ fn diff_counts_the_keys_that_came_and_changed() {
         json!({ "from": 39, "to": 20, "new": 0, "gone": 19, "changed": 0 })
     );
     assert_eq!(in_json["steps"][1]["keys"], Json::Null);
+}
+
+#[test]
+fn another_job_s_checkpoints_are_shown_and_not_changed() {
+    let scratch = stopped();
+    let path = |name: &str| scratch.path().join(name);
+    let job = fs::read_to_string(path("job.toml")).expect("a job");
+    let job = format!("name = \"other\"\n{job}");
+    let job = job.replace("[checkpoint]\n", "[checkpoint]\ndirectory = \".onward/job\"\n");
+    folder::write(&path("other.toml"), job.as_bytes());
+    let kept = || {
+        let mut files = folder::files(&path(".onward/job"));
+        files.retain(|name, _| !name.starts_with("LOCK"));
+        files
+    };
+    let before = kept();
+    let commands: [&[&str]; 5] = [
+        &["checkpoint", "prune", "other.toml", "--keep", "1"],
+        &["checkpoint", "rm", "other.toml", "1", "--force"],
+        &["checkpoint", "now", "other.toml", "--name", "mine"],
+        &["checkpoint", "rollback", "other.toml"],
+        &["run", "other.toml", "--fresh"],
+    ];
+    for command in commands {
+        let text = said(scratch.path(), command, 5);
+        let whose = "holds the checkpoints of another job, `job`, and this one is `other`";
+        check_says(&text, &[whose, "add `--set name=job`"]);
+        assert!(kept() == before, "{command:?}");
+    }
+    let text = answer(scratch.path(), &["checkpoint", "list", "other.toml"], 0);
+    check_says(&text, &["the newest is of job `job`, and this one is `other`"]);
+    let shown = answer(scratch.path(), &["checkpoint", "show", "other.toml"], 0);
+    check_says(&shown, &["\"job_name\": \"job\""]);
+    let renamed = ["checkpoint", "prune", "other.toml", "--keep", "1", "--set", "name=job"];
+    check_says(&answer(scratch.path(), &renamed, 0), &["removed 1 checkpoint"]);
 }

@@ -5,6 +5,7 @@ use crate::support::folder;
 use crate::support::program::{onward_ends, spawn};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
+use std::fs;
 use std::path::Path;
 
 /// Goes on for a few barriers, so many times.
@@ -69,6 +70,22 @@ fn a_running_job_makes_a_savepoint_that_was_asked_for() {
     let names = folder::names(&scratch.path().join(".onward/job"));
     assert!(!names.iter().any(|name| name.ends_with(".request")), "{names:?}");
     assert!(numbers(scratch.path()).len() <= 3, "retention goes on");
+}
+
+#[test]
+fn who_was_stopped_while_asking_asks_once_more() {
+    let scratch = job_of(JOB, 1_000_000);
+    let mut run =
+        spawn(scratch.path(), &["run", "job.toml", "--threads", "1", "--chunk-bytes", "64"]);
+    assert!(run.until(|| has_begun(scratch.path())), "{:?}", run.end());
+    let request = scratch.path().join(".onward/job/.savepoint-two.request");
+    fs::write(&request, b"").expect("a writable folder");
+    let now = ["checkpoint", "now", "job.toml", "--name", "two", "--json"];
+    let named = json(scratch.path(), &now, 0);
+    run.signal(Signal::KILL);
+    run.end();
+    assert_eq!(named, json!({ "job": "job", "checkpoint": 2, "savepoint": "two" }));
+    assert!(!request.exists());
 }
 
 #[test]

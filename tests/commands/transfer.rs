@@ -55,6 +55,48 @@ fn an_exported_job_ends_elsewhere_as_it_would_have_ended_here() {
 }
 
 #[test]
+fn an_import_that_was_stopped_is_repeated_and_never_taken_for_a_new_job() {
+    let scratch = folder::scratch_in_memory();
+    let (here, there) = (scratch.path().join("here"), scratch.path().join("there"));
+    for folder in [&here, &there] {
+        made(Shape::Dedup, folder);
+    }
+    let stop = ["run", "job.toml", "--chunk-bytes", "1500", "--stop-after-barriers", "3"];
+    for _ in 0..3 {
+        onward_ends(&here, &stop, 75);
+    }
+    answer(&here, &EXPORT, 0);
+    let import = ["checkpoint", "import", "job.toml", "../it.export"];
+    answer(&there, &import, 0);
+    let own = there.join(".onward/job");
+    let checkpoints: Vec<String> =
+        folder::names(&own).into_iter().filter(|name| name.starts_with("ckpt-")).collect();
+    let [base, .., last] = checkpoints.as_slice() else { panic!("no chain: {checkpoints:?}") };
+    // As a stop leaves it before the base has its name.
+    fs::remove_file(own.join(base)).expect("removed");
+    let number = |name: &str| name["ckpt-".len()..name.len() - ".onw".len()].to_owned();
+    let mark = format!(".chain-{}.{}.tmp", number(base), number(last));
+    folder::write(&own.join(&mark), b"");
+    check_says(&said(&there, &["run", "job.toml"], 5), &["no checkpoint is usable"]);
+    assert!(own.join(last).exists(), "nothing is removed by a run");
+    answer(&there, &import, 0);
+    assert!(!own.join(&mark).exists(), "the mark is gone");
+    finish(&there, "job.toml");
+    finish(&here, "job.toml");
+    let [expected, found] =
+        [&here, &there].map(|folder| fs::read(folder.join("out.csv")).expect("an output"));
+    assert!(expected == found, "{}", folder::bytes_differ(&expected, &found));
+    // Without the mark it is a chain that lost its base.
+    let damaged = scratch.path().join("damaged");
+    made(Shape::Dedup, &damaged);
+    answer(&damaged, &import, 0);
+    fs::remove_file(damaged.join(".onward/job").join(base)).expect("removed");
+    said(&damaged, &["run", "job.toml"], 5);
+    check_says(&said(&damaged, &import, 1), &["was started already"]);
+    assert!(damaged.join(".onward/job").join(last).exists(), "it stays");
+}
+
+#[test]
 fn inputs_are_known_by_what_is_in_them() {
     let scratch = folder::scratch_in_memory();
     let (here, there) = (scratch.path().join("here"), scratch.path().join("there"));

@@ -2,18 +2,26 @@
 //! another folder or from an export.
 //!
 //! Restating writes one file that holds what the old one held and builds on what that built on: states are not
-//! understood here, and numbers only rise. A chain that is taken over is written as temporary files. The base gets its
-//! name when those of all others are durable: without it they are not usable, so that nothing can go on from half a chain,
-//! and the next who locks the folder sweeps it.
+//! understood here, and numbers only rise.
+//!
+//! A chain that is taken over is written as temporary files. Steps, and what a crash after each leaves behind:
+//! 1. the mark is made durable that these numbers are taken over. (A mark of nothing, which the next sweep removes.)
+//! 2. all but the base get their names, durably. (Half a chain: not usable, and refused like any damaged one. By the mark
+//!    it is known for what it is, so that the chain can be taken over once more.)
+//! 3. the base gets its name, durably. (The whole chain; the next sweep removes the mark.)
+//! 4. the mark is removed.
+//!
+//! A chain without a base and without a mark is damaged: it is never removed but where the user asks to start over.
 
 use super::folder::Folder;
 use super::load::{self, Durability};
+use super::names::Name;
 use super::read::{self, Problem};
 use super::spills::Depth;
 use super::{Head, Removal, SaveError, Saved, Store, names};
 use crate::checkpoint::format::{self, Decoded};
 use crate::checkpoint::id::{CheckpointId, Sequence};
-use crate::checkpoint::manifest::{Form, Manifest, Trigger};
+use crate::checkpoint::manifest::{Form, Manifest};
 use crate::checkpoint::retention::Chain;
 use crate::checkpoint::{Checkpoint, Invalid, Restored};
 use crate::error::{Error, Result};
@@ -76,6 +84,27 @@ impl Folder {
         })?;
         Ok((file, metadata.length))
     }
+
+    /// The checkpoints that are left of a chain whose taking over was stopped: nothing can go on from them.
+    pub fn half_adopted(&self) -> Result<BTreeSet<Sequence>> {
+        let all = self.checkpoints()?;
+        let mut half = BTreeSet::new();
+        for (first, last) in self.adoptions()? {
+            if first < last && !all.contains(&first) {
+                half.extend(all.range(first..=last));
+            }
+        }
+        Ok(half)
+    }
+
+    /// The first and the last number of each chain whose taking over is marked.
+    fn adoptions(&self) -> Result<Vec<(Sequence, Sequence)>> {
+        let marks = self.names()?.into_iter().filter_map(|name| match name {
+            Name::Adoption { first, last } if first <= last => Some((first, last)),
+            _ => None,
+        });
+        Ok(marks.collect())
+    }
 }
 
 impl Store {
@@ -130,6 +159,7 @@ impl Store {
         self.check_health()?;
         let mut made: Vec<(PathBuf, PathBuf)> = Vec::new();
         let mut parent: Option<CheckpointId> = None;
+        let first = self.sequence_max.next().unwrap_or(self.sequence_max);
         let written = links.into_iter().try_for_each(|link| {
             let checkpoint = Checkpoint { parent, ..link };
             let exhausted = || Error::failed("the numbers of checkpoints are used up");
@@ -145,6 +175,7 @@ impl Store {
             let (path, _) = &made[made.len() - 1];
             write_synced(self, path, &bytes)
         });
+        let mark = self.mark_of(first, self.sequence_max);
         let named = written.and_then(|()| {
             let nothing = || Error::internal("a chain of no checkpoints");
             let (base, others) = made.split_first().ok_or_else(nothing)?;
@@ -152,6 +183,8 @@ impl Store {
                 let renamed = self.folder.storage.rename(temporary, path, Existing::Keep);
                 renamed.map_err(|cause| Error::io("rename a checkpoint to", path, cause))
             };
+            write_synced(self, &mark, &[])?;
+            self.sync()?;
             others.iter().try_for_each(rename)?;
             // Only now the base: without it the others are not usable, and by itself it would be.
             self.sync()?;
@@ -159,45 +192,55 @@ impl Store {
             self.sync()?;
             parent.map(|head| head.sequence).ok_or_else(nothing)
         });
-        if named.is_err() {
-            // The base first: what else cannot be removed is not usable without it.
-            for (temporary, path) in &made {
-                let _swept_later = self.folder.storage.remove(temporary);
-                let _not_usable = self.folder.storage.remove(path);
-            }
+        match named {
+            // From here on the chain is taken over, and the next sweep removes a mark that stays.
+            Ok(_) => drop(self.remove(&mark).and_then(|()| self.sync())),
+            // What cannot be taken back is known by the mark.
+            Err(_) => drop(self.take_back(&made, &mark)),
         }
         named
     }
 
-    /// Removes what is left of a chain whose taking over was stopped: all there is, and its base is missing.
-    pub(super) fn sweep_half_adopted(&mut self) -> Result<()> {
-        for sequence in self.half_adopted()? {
-            self.remove(&self.folder.path(sequence))?;
+    /// Removes what was written of a chain: the base first, durably, since what else stays is not usable without it; the
+    /// mark last.
+    fn take_back(&self, made: &[(PathBuf, PathBuf)], mark: &Path) -> Result<()> {
+        if let Some((_, base)) = made.first() {
+            self.remove(base)?;
+            self.sync()?;
+        }
+        for (temporary, path) in made {
+            self.remove(temporary)?;
+            self.remove(path)?;
+        }
+        self.sync()?;
+        self.remove(mark)?;
+        self.sync()
+    }
+
+    /// Removes the marks of chains that were taken over wholly or not at all. Half a chain stays, with its mark.
+    pub(super) fn settle_adoptions(&mut self) -> Result<()> {
+        let half = self.folder.half_adopted()?;
+        for (first, last) in self.folder.adoptions()? {
+            if half.range(first..=last).next().is_none() {
+                self.remove(&self.mark_of(first, last))?;
+                self.sync()?;
+            }
         }
         Ok(())
     }
 
-    fn half_adopted(&self) -> Result<Vec<Sequence>> {
-        let listed = self.folder.list()?;
-        let Some(head) = listed.keys().next_back().copied() else { return Ok(Vec::new()) };
-        let (mut chain, mut next) = (Vec::new(), Some(head));
-        while let Some(sequence) = next
-            && let Some(found) = listed.get(&sequence)
-            && chain.len() < listed.len()
-        {
-            let Ok(skimmed) = found else { return Ok(Vec::new()) };
-            chain.push(sequence);
-            next = skimmed.parent.map(|parent| parent.sequence);
+    /// Removes what is left of a chain whose taking over was stopped, so that it can be taken over once more.
+    pub fn sweep_half_adopted(&mut self) -> Result<()> {
+        self.check_health()?;
+        for sequence in self.folder.half_adopted()? {
+            self.remove(&self.folder.path(sequence))?;
         }
-        if next.is_none() || chain.len() < listed.len() {
-            return Ok(Vec::new());
-        }
-        // A run has saved nothing since: what it saves is no import any more.
-        let trigger = self.folder.read(head)?.map(|head| head.checkpoint.manifest.trigger);
-        match trigger {
-            Ok(Trigger::Import | Trigger::Fork) => Ok(chain),
-            _ => Ok(Vec::new()),
-        }
+        self.sync()?;
+        self.settle_adoptions()
+    }
+
+    fn mark_of(&self, first: Sequence, last: Sequence) -> PathBuf {
+        self.folder.directory.join(names::adoption(first, last))
     }
 
     fn length_of(&self, link: &Decoded) -> u64 {

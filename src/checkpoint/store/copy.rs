@@ -85,8 +85,8 @@ impl Store {
         self.take_over_for(source, sequence, needs, &[])
     }
 
-    /// The same, where it may take the place of files of these numbers, which are no usable checkpoints. What they hold
-    /// is kept beside them.
+    /// The same, where it may take the place of files of these numbers, too, which are of no use. What a file held that is
+    /// replaced, for this reason or because it is damaged, is kept beside it.
     pub fn take_over_for(
         &mut self,
         source: &Folder,
@@ -136,18 +136,22 @@ impl Store {
                 Err(Problem::Gone) => {
                     wanted.push((names::checkpoint(number), number, Existing::Keep));
                 }
-                Ok(_) | Err(Problem::Invalid(_)) if refused.contains(&number) => {
+                // What is damaged is no checkpoint: the whole one takes its place.
+                Err(Problem::Invalid(_)) => {
+                    wanted.push((names::checkpoint(number), number, Existing::Replace));
+                }
+                Ok(_) if refused.contains(&number) => {
                     wanted.push((names::checkpoint(number), number, Existing::Replace));
                 }
                 Err(Problem::Io(cause)) => {
                     return Err(Error::io("read", &self.folder.path(number), cause));
                 }
-                Ok(_) | Err(Problem::Invalid(_)) => {
-                    let path = self.folder.path(number);
-                    let message = format!("`{}` is another checkpoint", path.display());
-                    return Err(
-                        Error::failed(message).with_hint("empty the folder, or use another")
-                    );
+                Ok(_) => {
+                    let (path, from) = (self.folder.path(number), source.path(number));
+                    let (path, from) = (path.display(), from.display());
+                    let message = format!("`{path}` is another checkpoint than `{from}`");
+                    let hint = "keep the one that is right, and move the other file away";
+                    return Err(Error::failed(message).with_hint(hint));
                 }
             }
         }

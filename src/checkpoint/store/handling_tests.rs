@@ -186,20 +186,53 @@ fn a_chain_is_taken_over_as_a_whole_or_nothing_of_it_is_usable() {
     let (_, loaded) = start(&survived, 6).expect("a run starts");
     let newest = loaded.newest.expect("all of it is durable");
     assert_eq!((newest.id.sequence, newest.chain.deltas), (Sequence(3), 2));
+    let mut halves = 0;
     for at in 0..count {
         let disk = SimulatedStorage::new();
         let (mut store, _) = start(&disk, 5).expect("a run starts");
         disk.plan(&[Fault::power_loss(disk.operations().len() + at)]);
-        store.adopt(links()).expect_err("the power was cut");
+        let is_done = store.adopt(links()).is_ok();
         drop(store);
         for cut in [Cut::Prefix(0), Cut::Prefix(usize::MAX), Cut::Seeded(at as u64)] {
             let disk = disk.power_cut(cut);
-            let (_, loaded) = start(&disk, 6).expect("a run starts");
+            let (mut store, loaded) = start(&disk, 6).expect("a run starts");
             let newest = number(&loaded);
-            assert!(matches!(newest, None | Some(3)), "at {at}, {cut:?}: {newest:?}");
-            assert_eq!(loaded.refused, [], "half a chain is swept");
+            let what = format!("at {at}, {cut:?}: {newest:?}");
+            match newest {
+                Some(3) => assert_eq!(loaded.refused, [], "{what}"),
+                None => assert!(!is_done, "{what}"),
+                Some(_) => panic!("half a chain is usable: {what}"),
+            }
+            if newest.is_some() {
+                continue;
+            }
+            let left = store.folder().checkpoints().expect("numbers");
+            assert_eq!(left, store.folder().half_adopted().expect("numbers"), "{what}");
+            assert_eq!(loaded.usable() == Usable::Empty, left.is_empty(), "{what}");
+            halves += usize::from(!left.is_empty());
+            store.sweep_half_adopted().expect("swept");
+            store.adopt(links()).expect("adopted at last");
+            drop(store);
+            let (_, loaded) = start(&disk, 7).expect("a run starts");
+            assert_eq!((number(&loaded), loaded.refused), (Some(3), Vec::new()), "{what}");
         }
     }
+    assert!(halves > 0, "some left half a chain");
+}
+
+#[test]
+fn a_chain_that_was_taken_over_and_lost_its_base_stays() {
+    let disk = SimulatedStorage::new();
+    let (mut store, _) = start(&disk, 5).expect("a run starts");
+    store.adopt(links()).expect("adopted");
+    let savepoint = Savepoint { sequence: Sequence(2), name: name("old") };
+    store.name_savepoint(&savepoint).expect("named");
+    store.remove(&super::tests::path(1)).expect("removed");
+    drop(store);
+    let (mut store, loaded) = start(&disk, 6).expect("a run starts");
+    store.sweep_half_adopted().expect("nothing to sweep");
+    let left = store.folder().checkpoints().expect("numbers").len();
+    assert_eq!((loaded.usable(), left), (Usable::Nothing, 2));
 }
 
 #[test]

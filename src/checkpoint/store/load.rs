@@ -54,7 +54,9 @@ pub(super) fn load(folder: &Folder, durability: Durability) -> Result<(Loaded, L
 /// The largest number in any name of ours.
 pub(super) fn sequence_max(folder: &Folder) -> Result<Sequence> {
     let numbers = folder.names()?.into_iter().filter_map(|name| match name {
-        Name::Checkpoint(sequence) | Name::Temporary(sequence) => Some(sequence),
+        Name::Checkpoint(sequence)
+        | Name::Temporary(sequence)
+        | Name::Adoption { last: sequence, .. } => Some(sequence),
         Name::TemporaryInfo | Name::Spill(_) => None,
     });
     Ok(numbers.max().unwrap_or_default().max(folder.sequence_marked()?))

@@ -239,7 +239,7 @@ impl Store {
             }
         }
         self.sweep_requests()?;
-        self.sweep_half_adopted()?;
+        self.settle_adoptions()?;
         Ok(removed)
     }
 
@@ -301,6 +301,7 @@ impl Store {
                 removed += 1;
             }
         }
+        self.settle_adoptions()?;
         self.remove_spills(&BTreeSet::new(), u64::MAX)?;
         self.known.clear();
         self.spills_of.clear();

@@ -18,6 +18,8 @@ pub(super) enum Name {
     Checkpoint(Sequence),
     /// `.ckpt-<sequence>.<random>.tmp`: a checkpoint that is being written.
     Temporary(Sequence),
+    /// `.chain-<first>.<last>.tmp`: these checkpoints are being taken over, and are not usable until the first is there.
+    Adoption { first: Sequence, last: Sequence },
     /// `.lock-info.<random>.tmp`: a `LOCK.info` that is being written.
     TemporaryInfo,
     /// `spill-<number>-<random>.onw`: what a state had no room for.
@@ -38,6 +40,11 @@ pub(super) fn parse(name: &OsStr) -> Option<Name> {
         parse_hex(random)?;
         return Some(Name::TemporaryInfo);
     }
+    if let Some(numbers) = inner.strip_prefix("chain-") {
+        let (first, last) = numbers.split_once('.')?;
+        let (first, last) = (Sequence(parse_hex(first)?), Sequence(parse_hex(last)?));
+        return Some(Name::Adoption { first, last });
+    }
     let (sequence, random) = inner.strip_prefix("ckpt-")?.split_once('.')?;
     parse_hex(random)?;
     Some(Name::Temporary(Sequence(parse_hex(sequence)?)))
@@ -56,6 +63,11 @@ pub(super) fn spill(spill: SpillName) -> String {
 /// A name for a checkpoint that is being written.
 pub(super) fn temporary(sequence: Sequence, random: u64) -> String {
     format!(".ckpt-{:016x}.{random:016x}.tmp", sequence.0)
+}
+
+/// The name of the mark that a chain of checkpoints is being taken over.
+pub(super) fn adoption(first: Sequence, last: Sequence) -> String {
+    format!(".chain-{:016x}.{:016x}.tmp", first.0, last.0)
 }
 
 /// A name for a `LOCK.info` that is being written.
@@ -86,6 +98,11 @@ mod tests {
         let cases = [
             (checkpoint(sequence), Some(Name::Checkpoint(sequence))),
             (temporary(sequence, 7), Some(Name::Temporary(sequence))),
+            (
+                adoption(Sequence(7), sequence),
+                Some(Name::Adoption { first: Sequence(7), last: sequence }),
+            ),
+            (".chain-00000000000000ab.tmp".into(), None),
             (temporary_info(7), Some(Name::TemporaryInfo)),
             (SPILL.to_string(), Some(Name::Spill(SPILL))),
             (SPILL.to_string().to_uppercase(), None),

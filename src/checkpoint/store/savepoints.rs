@@ -82,15 +82,13 @@ impl Folder {
         }
     }
 
-    /// Asks the run that holds the lock to give its next checkpoint a name.
+    /// Asks the run that holds the lock to give its next checkpoint a name. Who asks for the same name, or asked and was
+    /// stopped before the answer, asks for the same checkpoint.
     pub fn request_savepoint(&self, name: &SavepointName) -> Result<()> {
         self.check_free(name)?;
         let path = self.request(name);
         match self.storage.open(&path, OpenMode::CreatePrivate) {
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-                let message = format!("somebody is asking for a savepoint `{name}` already");
-                Err(Error::failed(message).with_hint("choose another name"))
-            }
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other.map(drop).map_err(|cause| Error::io("create", &path, cause)),
         }
     }

@@ -6,16 +6,17 @@ use crate::checkpoint::format::Skimmed;
 use crate::cli::args::AnswerArguments;
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
-use crate::cli::messages;
+use crate::cli::messages::{self, escape};
 use crate::cli::numbers::{bytes, thousands};
 use crate::cli::world::{Teller, real};
+use crate::engine;
 use serde_json::json;
 use std::sync::Arc;
 
 /// Lists all checkpoints, those that are not usable too.
 pub fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
-    let (_, folder) = open(&world, &arguments.job)?;
+    let (job, folder) = open(&world, &arguments.job)?;
     let savepoints = folder.savepoints()?;
     let mut text = match arguments.json {
         true => String::new(),
@@ -42,6 +43,12 @@ pub fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
         text += &line;
         text.push('\n');
     }
+    if let (false, Some(owner)) = (arguments.json, engine::owner(&folder)?)
+        && owner != job.name
+    {
+        let (owner, name) = (escape(&owner), escape(&job.name));
+        text += &format!("the newest is of job `{owner}`, and this one is `{name}`\n");
+    }
     messages::answer(&text)?;
     Ok(Exit::Finished)
 }
@@ -49,6 +56,7 @@ pub fn list(arguments: &AnswerArguments) -> Result<Exit, Failure> {
 fn as_json(skimmed: &Skimmed, manifest: &Manifest, names: &[&str]) -> String {
     json!({
         "checkpoint": skimmed.id.sequence,
+        "job": manifest.job_name,
         "parent": skimmed.parent.map(|parent| parent.sequence),
         "savepoints": names,
         "bytes": skimmed.length,

@@ -28,7 +28,7 @@ use super::args::JobArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::signals;
-use crate::checkpoint::{Folder, Selector, Sequence, Store, Trust};
+use crate::checkpoint::{Folder, Loaded, Selector, Sequence, Store, Trust};
 use crate::engine::{self, World};
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -67,12 +67,24 @@ fn open_trusted(
 ) -> Result<(Job, Folder), Failure> {
     let job = job_file::load(world, arguments)?.job;
     let folder = engine::folder(&job, world, trust)?;
-    let missing = || {
-        let message = format!("`{}` has no checkpoints: it was never started", job.name);
-        Failure::Error(Error::failed(message))
-    };
+    let missing = || Failure::Error(no_folder(world, &job, trust));
     let folder = folder.ok_or_else(missing)?;
     Ok((job, folder))
+}
+
+/// Says that a job has no folder: it was never started, or has lost it.
+fn no_folder(world: &World, job: &Job, trust: Trust) -> Error {
+    let none = Loaded { newest: None, refused: Vec::new(), sequence_max: Sequence(0) };
+    let (name, directory) = (&job.name, job.checkpoint.directory.display());
+    match engine::newest_copy(job, world, trust, &none) {
+        None => Error::failed(format!("`{name}` has no checkpoints: it was never started")),
+        Some((_, path)) => {
+            let message = format!("the folder `{directory}` of `{name}` is not there");
+            let path = path.display();
+            Error::failed(message)
+                .with_hint(format!("a run takes its newest checkpoint from the copy in `{path}`"))
+        }
+    }
 }
 
 impl ChangeArguments {
@@ -89,6 +101,14 @@ impl ChangeArguments {
 /// The folder, locked; refused while a run holds the lock.
 fn lock(world: &World, folder: Folder) -> Result<Store> {
     folder.lock(&world.holder, &mut |span| (world.pause)(span))
+}
+
+/// What a run would go on from, in a folder that holds no other job's checkpoints.
+fn load_own(job: &Job, store: &mut Store) -> Result<Loaded> {
+    let loaded = store.load()?;
+    let newest = loaded.newest.as_ref().map(|newest| &newest.manifest);
+    engine::check_owner(job, store.folder(), newest)?;
+    Ok(loaded)
 }
 
 fn newest(folder: &Folder) -> Result<Option<Sequence>> {

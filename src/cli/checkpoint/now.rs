@@ -1,13 +1,13 @@
 //! `onward checkpoint now`: has a running job take a checkpoint, or makes a savepoint.
 
 use super::args::NowArguments;
-use super::{lock, newest, open};
+use super::{load_own, lock, newest, open};
 use crate::checkpoint::{Folder, Holder, Phase, Savepoint, SavepointName, Sequence, Trigger};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
 use crate::cli::messages;
 use crate::cli::world::{Teller, pause, real};
-use crate::engine::World;
+use crate::engine::{self, World};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::storage::{OpenMode, read_full};
@@ -33,6 +33,7 @@ pub fn now(arguments: &NowArguments) -> Result<Exit, Failure> {
     let sequence = match &name {
         Some(name) if !folder.is_locked()? => name_newest(&world, &job, folder, name)?,
         Some(name) => {
+            engine::check_owner(&job, &folder, None)?;
             folder.request_savepoint(name)?;
             let asked = ask(&job, &folder, &world, Some(name));
             // Where the run answered it has removed the request itself.
@@ -58,7 +59,7 @@ pub fn now(arguments: &NowArguments) -> Result<Exit, Failure> {
 /// Names the checkpoint that a stopped job would go on from.
 fn name_newest(world: &World, job: &Job, folder: Folder, name: &SavepointName) -> Result<Sequence> {
     let mut store = lock(world, folder)?;
-    let Some(newest) = store.load()?.newest else {
+    let Some(newest) = load_own(job, &mut store)?.newest else {
         let message = format!("`{}` has no usable checkpoint to name", job.name);
         return Err(Error::refused(message).with_hint("see `onward checkpoint list`"));
     };

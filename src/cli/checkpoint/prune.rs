@@ -1,7 +1,7 @@
 //! `onward checkpoint prune`: removes old checkpoints.
 
 use super::args::PruneArguments;
-use super::lock;
+use super::{load_own, lock};
 use crate::checkpoint::{Removal, Sequence};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
@@ -17,7 +17,7 @@ pub fn prune(arguments: &PruneArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let (job, folder) = arguments.change.open(&world)?;
     let mut store = lock(&world, folder)?;
-    let loaded = store.load()?;
+    let loaded = load_own(&job, &mut store)?;
     let keep = arguments.keep.map_or(job.checkpoint.keep, NonZeroUsize::get);
     let mut removed = store.prune(keep, &loaded, Removal::asked_for_by_user())?;
     removed.sort();

@@ -1,12 +1,13 @@
 //! `onward checkpoint rm`: removes one checkpoint or savepoint.
 
 use super::args::RemoveArguments;
-use super::lock;
+use super::{load_own, lock};
 use crate::checkpoint::{Newest, Removal, Removed, SavepointName, Selector, Sequence, Stays};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::Failure;
 use crate::cli::messages::{self, escape};
 use crate::cli::world::{Teller, real};
+use crate::engine::Followers;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -16,11 +17,16 @@ pub fn remove(arguments: &RemoveArguments) -> Result<Exit, Failure> {
     let selector = Selector::of_user(&arguments.checkpoint)?;
     let (job, folder) = arguments.change.open(&world)?;
     let mut store = lock(&world, folder)?;
-    let loaded = store.load()?;
+    let loaded = load_own(&job, &mut store)?;
+    let trust = arguments.change.trust();
+    let mut followers = Followers::open(&job, trust, &world, &loaded)?;
     let newest = if arguments.force { Newest::Remove } else { Newest::Keep };
     let permission = Removal::asked_for_by_user();
     let removed = store.remove_selected(&selector, newest, &loaded, permission)?;
     let Removed { sequence, names, stays } = &removed;
+    if stays.is_none() {
+        followers.remove(*sequence);
+    }
     let text = if arguments.change.json {
         let names: Vec<&str> = names.iter().map(SavepointName::as_str).collect();
         let is_gone = stays.is_none();

@@ -8,7 +8,8 @@
 //! 3. staged files are made of what the outputs held, under the id of a new start. (Files that no checkpoint knows; the
 //!    next run names them.)
 //! 4. once more, with these: would a run go on? (The same.)
-//! 5. the checkpoints are saved, all or none. (The job goes on from there.)
+//! 5. the checkpoints are saved, all or none. (The job goes on from there. Half of them are not usable: a run refuses them,
+//!    and the next attempt replaces them.)
 
 use super::Cargo;
 use super::inputs::{name, recognised};
@@ -77,6 +78,7 @@ pub fn arrive(
     let folder = Folder::open(storage, clock, &job.checkpoint.directory, options.trust())?;
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
+    store.sweep_half_adopted()?;
     check_not_started(job, store.folder())?;
     let mut made = Vec::new();
     let copied = copy_spills(world, &store, cargo, &mut made)
@@ -96,8 +98,8 @@ pub fn arrive(
 }
 
 fn check_not_started(job: &Job, folder: &Folder) -> Result<()> {
-    let count = folder.checkpoints()?.len();
-    if count == 0 {
+    // What an attempt left that was stopped is no start.
+    if folder.checkpoints()? == folder.half_adopted()? {
         return Ok(());
     }
     let directory = folder.directory().display();
@@ -279,7 +281,7 @@ fn links(whole: &Whole, manifest: Manifest) -> Vec<Checkpoint> {
     let of_here = |link: &Decoded| {
         let mut checkpoint = link.checkpoint.clone();
         checkpoint.manifest.instance = instance;
-        // So that what is left of half a chain is known for what it is.
+        // None of them was taken here.
         checkpoint.manifest.trigger = trigger;
         checkpoint
     };
