@@ -76,8 +76,7 @@ pub fn rollback(
     }
     let mut followers = Followers::open(job, options.trust(), world, &loaded)?;
     followers.stay_below(&mut store);
-    let newest = newest.map(|newest| &newest.manifest);
-    let manifest = restated(job, world, &store, &whole, newest)?;
+    let manifest = restated(job, world, &store, &whole, newest.map(|newest| &newest.manifest))?;
     let found = prefixes(job, world, &manifest, &whole.restored.states)?;
     let needed = needed(job, world, newest)?;
     let made = stage_published(world, &manifest, &found, &needed)?;
