@@ -53,14 +53,15 @@ pub fn publish(
     let publication = match storage.open(&name.staged, OpenMode::Modify) {
         Ok(file) => {
             if !holds(&*file, mark).map_err(|cause| Error::io("read", &name.staged, cause))? {
-                return Ok(Publication::Lost);
+                return already_there(storage, name, mark);
             }
             match storage.rename(&name.staged, &name.target, existing) {
                 Ok(()) => {}
-                // Where renaming is linking and removing, an earlier run may have been stopped in between.
+                // Where renaming is linking and removing, an earlier run may have been stopped in between; and a rollback
+                // may have made the same bytes again of what was published.
                 Err(cause)
                     if cause.kind() == io::ErrorKind::AlreadyExists
-                        && is_same_file(storage, name)? =>
+                        && (is_same_file(storage, name)? || is_published(storage, name, mark)?) =>
                 {
                     storage
                         .remove(&name.staged)
@@ -80,6 +81,16 @@ pub fn publish(
     };
     sync_folder(storage, name)?;
     Ok(publication)
+}
+
+/// Looks at the final name where the staged file is not the output: a rollback that was stopped may have made it since.
+fn already_there(storage: &dyn Storage, name: &StagedName, mark: &Mark) -> Result<Publication> {
+    if !is_published(storage, name, mark)? {
+        return Ok(Publication::Lost);
+    }
+    discard(storage, name)?;
+    sync_folder(storage, name)?;
+    Ok(Publication::AlreadyThere)
 }
 
 fn sync_folder(storage: &dyn Storage, name: &StagedName) -> Result<()> {

@@ -2,7 +2,7 @@
 //! whether it was done or not.
 
 use super::{FOLDER, WORKLOADS, Watcher, Workload, fresh, load, options, outputs, run, world};
-use onward::checkpoint::{Folder, Savepoint, SavepointName, Selector, Trust};
+use onward::checkpoint::{Folder, Phase, Savepoint, SavepointName, Selector, Trust};
 use onward::engine::{self, Arrival, Cargo, Outcome, World};
 use onward::storage::Privacy;
 use onward::storage::Storage;
@@ -145,6 +145,65 @@ fn after_a_power_cut_while_a_finished_job_is_rolled_back_again_it_ends_with_the_
         }
     }
     assert!(states > 250, "{states} states");
+}
+
+/// How far the newest checkpoint of a job is.
+fn phase(disk: &SimulatedStorage) -> Option<Phase> {
+    let world = quiet(disk, 3);
+    let folder = Path::new(FOLDER).join(".onward/job");
+    let opened = Folder::open_existing(world.storage, world.clock, &folder, Trust::OwnOnly);
+    let folder = opened.expect("a folder of ours").expect("made");
+    folder.peek().expect("readable").newest.map(|newest| newest.manifest.phase)
+}
+
+/// Disks on which a job was stopped while it gave its outputs their names.
+fn publishing(workload: &Workload) -> Vec<SimulatedStorage> {
+    let made = went_on(workload, Some(2));
+    let count = {
+        let disk = made.power_cut(Cut::Prefix(usize::MAX));
+        go_on(workload, &disk, None);
+        disk.operations().len()
+    };
+    let mut publishing = Vec::new();
+    for at in (0..count).rev() {
+        let disk = made.power_cut(Cut::Prefix(usize::MAX));
+        disk.plan(&[Fault::power_loss(at)]);
+        drop(run(workload, &disk, 5));
+        let disk = disk.power_cut(Cut::Prefix(usize::MAX));
+        match phase(&disk) {
+            Some(Phase::Done) => {}
+            Some(Phase::Publishing) => publishing.push(disk),
+            _ => break,
+        }
+    }
+    publishing
+}
+
+#[test]
+fn after_a_power_cut_while_a_job_that_publishes_is_rolled_back_it_ends_with_the_same_bytes() {
+    let mut states = 0;
+    for workload in workloads() {
+        let expected = undisturbed(workload);
+        for made in publishing(workload) {
+            let count = {
+                let disk = made.power_cut(Cut::Prefix(usize::MAX));
+                rollback(workload, &disk).expect("an undisturbed rollback");
+                let count = disk.operations().len();
+                check(workload, &disk, &expected, workload.name);
+                count
+            };
+            for at in (0..count).rev().step_by(2) {
+                let disk = made.power_cut(Cut::Prefix(usize::MAX));
+                disk.plan(&[Fault::power_loss(at)]);
+                assert!(rollback(workload, &disk).is_err(), "the power was cut");
+                let cut = cuts(at)[at / 2 % 3];
+                let disk = disk.power_cut(cut);
+                check(workload, &disk, &expected, &format!("{}, at {at}, {cut:?}", workload.name));
+                states += 1;
+            }
+        }
+    }
+    assert!(states > 500, "{states} states");
 }
 
 /// The job ends with these outputs and leaves no staged file.
