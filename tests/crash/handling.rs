@@ -4,6 +4,7 @@
 use super::{FOLDER, WORKLOADS, Watcher, Workload, fresh, load, options, outputs, run, world};
 use onward::checkpoint::{Folder, Phase, Savepoint, SavepointName, Selector, Trust};
 use onward::engine::{self, Arrival, Cargo, Outcome, World};
+use onward::error::Kind;
 use onward::storage::Privacy;
 use onward::storage::Storage;
 use onward::storage::simulated::{Cut, Fault, SimulatedStorage};
@@ -225,9 +226,9 @@ fn with_elsewhere(workload: &Workload) -> SimulatedStorage {
     disk.power_cut(Cut::Prefix(usize::MAX))
 }
 
-fn fork(workload: &Workload, disk: &SimulatedStorage) -> onward::error::Result<()> {
+fn fork(workload: &Workload, disk: &SimulatedStorage, seed: u64) -> onward::error::Result<()> {
     let (from, to) = (load(workload, FOLDER), load(workload, ELSEWHERE));
-    let world = quiet(disk, 8);
+    let world = quiet(disk, seed);
     let cargo = Cargo::of_job(&from, None, &options(None), &world)?;
     let command = "onward run job.toml";
     engine::arrive(&to, command, &options(None), &world, &cargo, Arrival::Fork).map(drop)
@@ -241,13 +242,15 @@ fn after_a_power_cut_while_it_is_forked_both_jobs_end_with_the_same_bytes() {
         let made = with_elsewhere(workload);
         let count = {
             let disk = made.power_cut(Cut::Prefix(usize::MAX));
-            fork(workload, &disk).expect("an undisturbed fork");
+            fork(workload, &disk, 8).expect("an undisturbed fork");
             disk.operations().len()
         };
         for at in 0..count {
             let disk = made.power_cut(Cut::Prefix(usize::MAX));
             disk.plan(&[Fault::power_loss(at)]);
-            assert!(fork(workload, &disk).is_err(), "the power was cut");
+            // A cut while its mark is removed is not noticed: all that matters was done.
+            let is_done = fork(workload, &disk, 8).is_ok();
+            assert!(!is_done || at + 3 > count, "the power was cut");
             for cut in cuts(at) {
                 let disk = disk.power_cut(cut);
                 let place = format!("{}, at {at}, {cut:?}", workload.name);
@@ -255,7 +258,13 @@ fn after_a_power_cut_while_it_is_forked_both_jobs_end_with_the_same_bytes() {
                 forked += u64::from(is_started(&disk, &folder));
                 let job = load(workload, ELSEWHERE);
                 let world = quiet(&disk, 9);
-                let outcome = engine::run(&job, "onward run job.toml", &options(None), &world);
+                let go_on = || engine::run(&job, "onward run job.toml", &options(None), &world);
+                let mut outcome = go_on();
+                if matches!(&outcome, Err(error) if error.kind == Kind::Refused) && !is_done {
+                    // Half of a chain is never taken for a new job: it is brought again.
+                    fork(workload, &disk, 7).unwrap_or_else(|error| panic!("{place}: {error}"));
+                    outcome = go_on();
+                }
                 assert!(matches!(outcome, Ok(Outcome::Finished(_))), "{place}: {outcome:?}");
                 let found: Vec<Option<Vec<u8>>> = workload
                     .outputs
