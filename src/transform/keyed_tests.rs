@@ -339,6 +339,28 @@ fn any_split_into_batches_with_any_stops_gives_the_same() {
 }
 
 #[test]
+fn windows_of_many_keys_give_the_same_however_little_memory_there_is() {
+    let mut dice = Dice(23);
+    let is_window = |kinds: &Vec<TransformKind>| matches!(kinds[..], [TransformKind::Window(_)]);
+    for kinds in steps().into_iter().filter(is_window) {
+        let mut bench = Bench::new(kinds);
+        for _ in 0..8 {
+            let keys = 1 + dice.below(400).cast_signed();
+            let record = |at: i64| (dice.maybe(keys, 0), dice.maybe(9, -4), Some(at));
+            let records: Vec<Record> = (0..2_000).map(record).collect();
+            bench.tools.memory = None;
+            let expected = bench.run(&records, &mut || records.len(), false);
+            bench.tools.memory = Some(1 << dice.below(18));
+            let most = 1 + dice.below(500);
+            let mut sizes = || usize::try_from(dice.below(most)).expect("few");
+            let found = bench.run(&records, &mut sizes, true);
+            assert_eq!(found.rows, expected.rows, "{keys} keys, {:?}", bench.tools.memory);
+            assert_eq!(found.rejects, expected.rejects, "{keys} keys");
+        }
+    }
+}
+
+#[test]
 fn records_that_come_when_groups_were_given_already_are_taken_in() {
     let mut dice = Dice(11);
     for (order, given) in [(GroupOrder::FirstSeen, 1), (GroupOrder::Key, 40), (GroupOrder::Key, 2)]
