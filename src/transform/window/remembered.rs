@@ -50,8 +50,8 @@ impl Remembered {
         let memories = &mut self.calls;
         self.shelf.recall(keys, &ids, known, spills, |id, reader| {
             let of_key = only(id);
-            let pairs = calls.iter().zip(&mut *memories);
-            pairs.map(|(call, memory)| memory.take_in(call, reader, &of_key)).collect()
+            let mut pairs = calls.iter().zip(&mut *memories);
+            pairs.try_for_each(|(call, memory)| memory.take_in(call, reader, &of_key))
         })?;
         Ok(ids)
     }
