@@ -2,9 +2,9 @@
 //! the state was written and read may change anything.
 
 use super::settings::{
-    AggregateSettings, DedupSettings, FrequencySettings, GroupOrder, Keep, Late,
-    SessionizeSettings, TopSettings, TransformKind, TransformSettings, Ttl, TumbleSettings,
-    WINDOW_MEMORY_BYTES, WindowSettings, Windows,
+    AggregateSettings, DedupSettings, EmptyText, FillSettings, FillWith, FrequencySettings,
+    GroupOrder, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings, Ttl,
+    TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
 use super::spills::{MemorySpills, Spills};
 use super::{Chain, Output, Snapshot, States, Tools};
@@ -144,11 +144,17 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![window(&ahead)],
         vec![window(&ahead), TransformKind::Limit(25)],
         vec![session()],
+        vec![fill_down()],
         vec![top()],
         vec![tumble(Late::Reject)],
         vec![tumble(Late::Drop)],
         vec![tumble(Late::Drop), top_of_windows()],
     ]
+}
+
+fn fill_down() -> TransformKind {
+    let (columns, with) = (sqls(&["n", "t"]), FillWith::Down(sqls(&["k"])));
+    TransformKind::Fill(FillSettings { columns, with, empty: EmptyText::Value })
 }
 
 fn timed(mark: Option<&str>) -> TransformKind {
@@ -339,10 +345,13 @@ fn any_split_into_batches_with_any_stops_gives_the_same() {
 }
 
 #[test]
-fn windows_of_many_keys_give_the_same_however_little_memory_there_is() {
+fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
     let mut dice = Dice(23);
-    let is_window = |kinds: &Vec<TransformKind>| matches!(kinds[..], [TransformKind::Window(_)]);
-    for kinds in steps().into_iter().filter(is_window) {
+    let is_meant = |kinds: &Vec<TransformKind>| {
+        use TransformKind::{Fill, Sessionize, Window};
+        matches!(kinds[..], [Window(_) | Fill(_) | Sessionize(_)])
+    };
+    for kinds in steps().into_iter().filter(is_meant) {
         let mut bench = Bench::new(kinds);
         for _ in 0..8 {
             let keys = 1 + dice.below(400).cast_signed();

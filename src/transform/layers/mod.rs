@@ -10,6 +10,8 @@ mod layer;
 
 mod packed;
 
+mod recalled;
+
 mod shelf;
 
 #[cfg(test)]
@@ -17,6 +19,7 @@ mod tests;
 
 pub use block::Entry;
 pub use layer::LayerWriter;
+pub use recalled::{Recalled, Shelved};
 pub use shelf::Shelf;
 
 use super::parts::{self, changed};
