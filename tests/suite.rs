@@ -25,6 +25,8 @@ mod draining;
 
 mod expression_fuzz;
 
+mod fuzz;
+
 mod golden;
 
 mod kill;
