@@ -37,6 +37,8 @@ mod matrix;
 
 mod readme;
 
+mod reference;
+
 mod refusals;
 
 mod rounds;
