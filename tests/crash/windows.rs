@@ -1,6 +1,7 @@
 //! Windows with more keys than fit into memory, on the simulated disk: the power fails at every operation, and spills fail.
 
 use super::{Workload, check, cuts, fresh, orders, run};
+use crate::support::report;
 use onward::engine::Outcome;
 use onward::storage::simulated::SimulatedStorage;
 use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation};
@@ -95,7 +96,7 @@ fn after_a_power_cut_at_any_operation_a_spilled_window_ends_with_the_same_bytes(
             }
         }
     }
-    println!("spilled windows: {states} states of the disk after power cuts");
+    report::count(&format!("spilled windows: {states} states of the disk after power cuts"));
     assert!(states > 1_000 && made > 12, "{states} states, {made} spills");
 }
 
@@ -123,6 +124,8 @@ fn a_spill_of_a_window_that_fails_ends_the_run_and_the_same_command_goes_on() {
             }
         }
     }
-    println!("spilled windows: {faults} faults of spills, {stopped} of which ended the run");
+    report::count(&format!(
+        "spilled windows: {faults} faults of spills, {stopped} of which ended the run"
+    ));
     assert!(faults > 400 && stopped > 100, "{faults} faults, {stopped} ended the run");
 }
