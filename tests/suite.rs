@@ -27,11 +27,19 @@ mod expression_fuzz;
 
 mod golden;
 
+mod hostile;
+
 mod kill;
 
 mod large_states;
 
+mod limits;
+
 mod matrix;
+
+mod power;
+
+mod prove;
 
 mod readme;
 
@@ -45,8 +53,12 @@ mod steps;
 
 mod support;
 
+mod syscalls;
+
 mod tidy;
 
 mod triggers;
 
 mod unbound_jobs;
+
+mod verify;

@@ -15,9 +15,16 @@ mod directories;
 #[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
 mod local;
 
+mod reading;
+
+#[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
+mod scratch;
+
 pub mod simulated;
 
 pub use local::LocalStorage;
+pub use reading::ReadOnly;
+pub use scratch::{ScratchFolder, files_below};
 
 use std::ffi::OsString;
 use std::fmt;

@@ -9,3 +9,7 @@ pub mod jobs;
 pub mod program;
 
 pub mod random;
+
+pub mod told;
+
+pub mod mounts;
