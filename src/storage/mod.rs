@@ -105,7 +105,8 @@ pub enum OpenMode {
     Modify,
     /// A new file with mode 0600 to read and write; `AlreadyExists` where the name is taken.
     CreatePrivate,
-    /// A new file with the mode that the umask leaves of 0666; `AlreadyExists` where the name is taken.
+    /// A new file with the mode that the umask leaves of 0666, but always ours to use; `AlreadyExists` where the name is
+    /// taken.
     CreateShared,
 }
 
