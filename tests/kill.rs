@@ -2,11 +2,12 @@
 //!
 //! `ONWARD_SEED=n` repeats a failure, `ONWARD_KILL_JOBS=n` runs more jobs of each kind: 1,500 are more than 10,000 kills.
 
+use crate::support::asked::number;
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, Running, onward, spawn};
 use crate::support::random::Random;
-use crate::support::told::{number, tell};
+use crate::support::report::count;
 use rustix::process::Signal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -139,7 +140,7 @@ fn check(
         }
     }
     let Tally { hits, resumes } = tally;
-    tell(&format!(
+    count(&format!(
         "kill: {jobs} jobs, {hits} signals to running processes, {resumes} runs went on"
     ));
     tally

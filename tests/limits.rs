@@ -3,12 +3,13 @@
 //!
 //! `ONWARD_LIMIT_SIZES=256` tries more sizes of everything.
 
+use crate::support::asked::number;
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::mounts::{Kind, Mount, tool};
 use crate::support::program::{Ended, mistakes, onward, path, spawn, start};
 use crate::support::random::Random;
-use crate::support::told::{number, skip, tell};
+use crate::support::report::{count, skip};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -134,7 +135,7 @@ fn check_full(shape: Shape, sizes: u64, step_bytes: u64) {
         mount.remount(PLENTY);
         job.goes_on(mount.path(), &what);
     }
-    tell(&format!(
+    count(&format!(
         "limits: {shape:?}: {sizes} sizes of a disk: {full} were too small, {resumed} left a checkpoint"
     ));
     assert!(full >= sizes / 4 && ended_well > 0, "{full} {ended_well}");
@@ -162,7 +163,7 @@ fn a_limit_of_file_sizes_ends_a_run_like_a_full_disk() {
     let job = Job::new(Shape::Plain, sizes() * 20);
     let mut limits: Vec<u64> = (0..sizes() / 2).map(|step| step * STEP_BYTES).collect();
     limits.extend([1, 100, 700, job.bytes - 1, job.bytes]);
-    let (mut over, mut count) = (0, 0);
+    let (mut over, mut tried) = (0, 0);
     for limit in limits {
         let what = format!("{limit} bytes a file");
         let scratch = folder::scratch_in_memory();
@@ -176,9 +177,9 @@ fn a_limit_of_file_sizes_ends_a_run_like_a_full_disk() {
             assert_eq!(ended.code, Some(job.code), "{what}: {ended:?}");
         }
         job.goes_on(scratch.path(), &what);
-        count += 1;
+        tried += 1;
     }
-    tell(&format!("limits: {count} limits of file sizes, {over} of them too small"));
+    count(&format!("limits: {tried} limits of file sizes, {over} of them too small"));
     assert!(over >= sizes() / 4, "{over}");
 }
 
@@ -205,7 +206,7 @@ fn with_few_descriptors_a_run_says_so_and_goes_on_with_more() {
             job.goes_on(scratch.path(), &what);
         }
     }
-    tell(&format!("limits: {too_few} times too few descriptors, {enough} times enough"));
+    count(&format!("limits: {too_few} times too few descriptors, {enough} times enough"));
     assert!(too_few > 20 && enough > 3, "{too_few} {enough}");
 }
 
@@ -246,7 +247,7 @@ fn a_disk_that_turns_read_only_during_a_run_ends_it_and_then_it_goes_on() {
         job.is_whole(&folder, &what);
         job.goes_on(&folder, &what);
     }
-    tell("limits: 3 disks turned read-only");
+    count("limits: 3 disks turned read-only");
 }
 
 #[test]

@@ -3,14 +3,19 @@
 //!
 //! `ONWARD_POWER_CUTS=2000` makes more of them on each file system, `ONWARD_SEED=n` begins with another one.
 
+use crate::support::asked::number;
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::mounts::{Kind, Mount, tool};
 use crate::support::program::{Ended, onward, spawn};
 use crate::support::random::Random;
-use crate::support::told::{number, skip, tell};
+use crate::support::report::{count, skip};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Power cuts on each file system.
@@ -108,6 +113,38 @@ fn knows(ended: &Ended, announced: Option<u64>) -> bool {
         && saved.iter().all(|(number, trigger)| *number > announced && trigger != "start")
 }
 
+/// Somebody else who writes to the same disk, and has its log written all the time: names that were not made durable may
+/// come to the disk before the bytes that they stand for.
+struct Neighbour {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Neighbour {
+    fn start(folder: &Path) -> Neighbour {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (path, over) = (folder.join("neighbour"), Arc::clone(&is_over));
+        let thread = std::thread::spawn(move || {
+            let write = |count: u64| -> std::io::Result<()> {
+                let mut file = fs::File::create(&path)?;
+                file.write_all(&count.to_le_bytes())?;
+                file.sync_all()
+            };
+            // It ends with the power, too.
+            let mut count = 0;
+            while !over.load(Ordering::Relaxed) && write(count).is_ok() {
+                count += 1;
+            }
+        });
+        Neighbour { is_over, thread }
+    }
+
+    fn stop(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the neighbour ends");
+    }
+}
+
 #[derive(Debug, Default)]
 struct Tally {
     cuts: u64,
@@ -133,9 +170,11 @@ fn check(seed: u64, mount: &Mount, kind: Kind, tool_index: usize, tally: &mut Ta
         let part = *random.pick(&[1, 2]);
         let moment = random.duration_below(job.time * 3 / part);
         let mut running = spawn(&folder, &run(1 + random.below(3)));
+        let neighbour = Neighbour::start(mount.path());
         let is_over = running.ends_within(moment);
         assert!(cut(tool_index, mount.path()), "seed {seed}: the power can be cut");
         let ended = running.end();
+        neighbour.stop();
         mount.start_again(kind);
         tally.cuts += 1;
         tally.hits += u64::from(!is_over);
@@ -170,7 +209,7 @@ fn check_all(kind: Kind) {
         seed += 1;
     }
     let Tally { cuts, hits, announced, resumes } = tally;
-    tell(&format!(
+    count(&format!(
         "power: {}: {cuts} cuts, {hits} during a run, {announced} behind an announced checkpoint, \
          {resumes} runs went on",
         kind.name()

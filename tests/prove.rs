@@ -5,7 +5,7 @@ use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward, spawn};
 use crate::support::random::Random;
-use crate::support::told::tell;
+use crate::support::report::count;
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
@@ -49,7 +49,7 @@ fn jobs_of_all_shapes_are_proven_and_stay_as_they_are() {
         let difference = folder::difference(&before, &everything(scratch.path()));
         assert!(difference.is_empty(), "{shape:?}: {difference}");
     }
-    tell(&format!("prove: {kills} kills of {} jobs", Shape::ALL.len()));
+    count(&format!("prove: {kills} kills of {} jobs", Shape::ALL.len()));
     assert!(kills >= 2 * Shape::ALL.len(), "{kills} kills");
 }
 

@@ -25,6 +25,8 @@ mod draining;
 
 mod expression_fuzz;
 
+mod fuzz;
+
 mod golden;
 
 mod hostile;
@@ -42,6 +44,8 @@ mod power;
 mod prove;
 
 mod readme;
+
+mod reference;
 
 mod refusals;
 

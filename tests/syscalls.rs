@@ -8,11 +8,12 @@ mod rules;
 
 mod trace;
 
+use crate::support::asked::number;
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward};
 use crate::support::random::Random;
-use crate::support::told::{number, tell};
+use crate::support::report::count;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
@@ -101,7 +102,7 @@ fn runs_keep_the_rules_of_durable_writing() {
         rules::check_all(&second, scratch.path(), &mut counted);
         rules::check_resumed(&second);
     }
-    tell(&format!("system calls: {wanted} jobs, each started and resumed: {counted:?}"));
+    count(&format!("system calls: {wanted} jobs, each started and resumed: {counted:?}"));
     assert!(counted.checkpoints > 6 * wanted && counted.opened > 100 * wanted, "{counted:?}");
     assert!(counted.announced > 6 * wanted && counted.published >= wanted, "{counted:?}");
 }
@@ -142,7 +143,7 @@ fn after_a_sync_that_failed_nothing_more_is_written() {
             job.is_done(scratch.path(), &onward(scratch.path(), &RUN), &what);
         }
     }
-    tell(&format!("system calls: nothing written after {failed} failed syncs"));
+    count(&format!("system calls: nothing written after {failed} failed syncs"));
     assert!(failed >= 6, "{failed}");
 }
 
@@ -229,7 +230,7 @@ fn whatever_call_fails_the_same_command_goes_on_as_if_nothing_had_happened() {
         }
         job.is_done(scratch.path(), &onward(scratch.path(), &RUN), &what);
     }
-    tell(&format!(
+    count(&format!(
         "system calls: {struck} of {wanted} runs with a failing call, {ended_well} ended well; exit codes {codes:?}"
     ));
     assert!(struck * 2 > wanted, "{struck} of {wanted}");

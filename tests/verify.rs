@@ -5,7 +5,7 @@ use crate::support::jobs::{Pace, Shape};
 use crate::support::mounts::Mount;
 use crate::support::program::{self, Ended, onward, onward_ends, spawn};
 use crate::support::random::Random;
-use crate::support::told::{skip, tell};
+use crate::support::report::{count, skip};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -148,7 +148,7 @@ fn while_the_job_runs_everything_is_whole_at_any_time() {
         assert_eq!(running.end().code, Some(0), "{shape:?}");
         checkpoints += 1;
     }
-    tell(&format!("verify: {times} times beside {checkpoints} runs"));
+    count(&format!("verify: {times} times beside {checkpoints} runs"));
     assert!(times > checkpoints * 3, "{times}");
 }
 

@@ -3,7 +3,7 @@
 use super::{Stopped, check_told, make};
 use crate::support::jobs::Shape;
 use crate::support::program::onward;
-use crate::support::told::{skip, tell};
+use crate::support::report::{count, skip};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -61,7 +61,7 @@ fn nothing_that_stands_in_the_place_of_a_file_is_followed_cut_or_waited_for() {
     let stopped = Stopped::new(Shape::Sort);
     // The output of a sort is empty until the end; a step without state has written something.
     let plain = Stopped::new(Shape::Plain);
-    let mut count = 0;
+    let mut tried = 0;
     for (place_name, place, codes) in PLACES {
         for (thing_name, put) in THINGS {
             let what = format!("{thing_name} in the place of {place_name}");
@@ -95,11 +95,11 @@ fn nothing_that_stands_in_the_place_of_a_file_is_followed_cut_or_waited_for() {
                 fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).expect("ours");
                 job.goes_on(&what);
             }
-            count += 1;
+            tried += 1;
         }
     }
-    tell(&format!("hostile: {count} things in the places of files"));
-    assert_eq!(count, PLACES.len() * THINGS.len());
+    count(&format!("hostile: {tried} things in the places of files"));
+    assert_eq!(tried, PLACES.len() * THINGS.len());
 }
 
 #[test]

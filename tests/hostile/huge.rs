@@ -2,7 +2,7 @@
 
 use crate::support::folder;
 use crate::support::program::{Ended, Running, onward, spawn};
-use crate::support::told::tell;
+use crate::support::report::count;
 use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::fs;
@@ -62,7 +62,10 @@ fn a_line_of_a_gibibyte_is_a_reject_and_those_around_it_are_not() {
         let rejects = fs::metadata(scratch.path().join("rejects.jsonl")).expect("rejects").len();
         assert!((1..1 << 20).contains(&rejects), "{input}: {rejects}");
         assert!(memory < MEMORY_BYTES, "{input}: {memory} bytes of memory");
-        tell(&format!("hostile: a line of 1 GiB in {format} takes {} MiB of memory", memory >> 20));
+        count(&format!(
+            "hostile: a line of 1 GiB in {format} takes {} MiB of memory",
+            memory >> 20
+        ));
     }
 }
 
@@ -72,7 +75,7 @@ fn a_tebibyte_of_nothing_can_be_stopped_and_gone_on_with() {
     let file = fs::File::create(scratch.path().join("in.csv")).expect("a file");
     file.write_all_at(b"id,note\n1,first\n2,second\n", 0).expect("written");
     if file.set_len(1 << 40).is_err() {
-        return crate::support::told::skip("files cannot be so long here");
+        return crate::support::report::skip("files cannot be so long here");
     }
     for _ in 0..2 {
         let mut running = spawn(scratch.path(), &["run", "job.toml"]);

@@ -6,7 +6,7 @@ use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{onward, spawn};
 use crate::support::random::Random;
-use crate::support::told::tell;
+use crate::support::report::count;
 use rustix::process::Signal;
 use std::fs;
 use std::io::Write;
@@ -112,6 +112,6 @@ fn an_input_that_moves_during_a_run_is_told_or_makes_no_difference() {
             assert!(difference.is_empty(), "{what}: {difference}{ended:?}");
         }
     }
-    tell(&format!("hostile: {told} moving inputs were told, {unconcerned} made no difference"));
+    count(&format!("hostile: {told} moving inputs were told, {unconcerned} made no difference"));
     assert!(told >= 8, "{told}");
 }

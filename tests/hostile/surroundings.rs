@@ -4,7 +4,7 @@ use super::{RUN, STOPPING, Stopped};
 use crate::support::folder;
 use crate::support::jobs::Shape;
 use crate::support::program::{Ended, mistakes, onward, path, start};
-use crate::support::told::{skip, tell};
+use crate::support::report::{count, skip};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
@@ -30,7 +30,7 @@ fn check_modes(folder: &Path, what: &str) {
 
 #[test]
 fn whatever_the_umask_is_private_files_are_private_and_the_job_can_be_gone_on_with() {
-    let mut count = 0;
+    let mut tried = 0;
     for shape in [Shape::Sort, Shape::Partitions] {
         for umask in ["000", "022", "077", "777"] {
             let what = format!("{shape:?}, umask {umask}");
@@ -51,10 +51,10 @@ fn whatever_the_umask_is_private_files_are_private_and_the_job_can_be_gone_on_wi
             check_modes(scratch.path(), &what);
             let difference = folder::difference(&stopped.expected, &folder::files(scratch.path()));
             assert!(difference.is_empty(), "{what}: {difference}");
-            count += 1;
+            tried += 1;
         }
     }
-    tell(&format!("hostile: {count} umasks"));
+    count(&format!("hostile: {tried} umasks"));
 }
 
 #[test]
@@ -105,7 +105,30 @@ fn with_closed_streams_no_file_gets_their_numbers() {
     }
 }
 
-/// Seconds of a year.
+#[test]
+fn checkpoints_and_outputs_may_be_on_different_file_systems() {
+    let memory = folder::scratch_in_memory();
+    let disk = folder::scratch();
+    let device = |path: &Path| fs::metadata(path).expect("there").dev();
+    if device(memory.path()) == device(disk.path()) {
+        return skip("there is only one file system for tests");
+    }
+    let stopped = Stopped::new(Shape::Sort);
+    for name in ["job.toml", "in.csv", "days.csv"] {
+        fs::copy(stopped.path().join(name), disk.path().join(name)).expect("copied");
+    }
+    let directory = format!("checkpoint.directory={}/own", memory.path().display());
+    let elsewhere = ["--set", &directory];
+    let ended = onward(disk.path(), &[&STOPPING[..], &elsewhere].concat());
+    assert_eq!(ended.code, Some(75), "{ended:?}");
+    let ended = onward(disk.path(), &[&RUN[..], &elsewhere].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("resuming from checkpoint "), "{ended:?}");
+    let difference = folder::difference(&stopped.expected, &folder::files(disk.path()));
+    assert!(difference.is_empty(), "{difference}");
+}
+
+/// Microseconds of a year.
 const YEAR_MICROS: i64 = 366 * 86_400_000_000;
 
 #[test]

@@ -1,6 +1,6 @@
 //! File systems of a test's own: in memory, or on a disk that is a file. They need root, and are gone with the test.
 
-use super::told::skip;
+use super::report::skip;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};

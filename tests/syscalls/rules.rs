@@ -41,6 +41,7 @@ pub fn check_all(calls: &[Call], folder: &Path, counted: &mut Counted) {
         check_place(call, own);
     }
     check_names(calls, own, counted);
+    check_output_names(calls, own);
     check_announced(calls, counted);
     check_deleted(calls, counted);
 }
@@ -125,6 +126,30 @@ fn check_names(calls: &[Call], own: &str, counted: &mut Counted) {
             counted.published += 1;
         }
         assert!(folder_synced(calls, own, to, call.ended).is_some(), "no durable name: {call:?}");
+    }
+}
+
+/// Before a checkpoint refers to an output that was made, its staged name is durable.
+fn check_output_names(calls: &[Call], own: &str) {
+    let is_made =
+        |call: &&Call| call.is_open() && call.is_done() && call.arguments.contains("O_CREAT");
+    let is_save = |call: &&Call| {
+        call.is_rename()
+            && call.is_done()
+            && call.paths().last().is_some_and(|to| is_checkpoint(to))
+    };
+    for made in calls.iter().filter(is_made) {
+        let paths = made.paths();
+        let Some(path) = paths.iter().find(|path| is_staged(path)) else { continue };
+        // The first sync of its bytes is for the first checkpoint that refers to it.
+        let synced = calls
+            .iter()
+            .find(|call| call.is_sync() && is_same(path, call.file()) && call.began > made.ended);
+        let Some(synced) = synced else { continue };
+        let save = calls.iter().filter(is_save).find(|call| call.began > synced.ended);
+        let Some(save) = save else { continue };
+        let durable = folder_synced(calls, own, path, made.ended);
+        assert!(durable.is_some_and(|durable| durable < save.began), "no durable name: {made:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What `strace` saw, call by call.
 
 use crate::support::program::{Ended, mistakes, path, start};
-use crate::support::told::skip;
+use crate::support::report::skip;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
