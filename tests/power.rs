@@ -13,8 +13,7 @@ use crate::support::report::{count, skip};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,9 @@ const CUTS: u64 = 20;
 
 /// The first seed.
 const SEED: u64 = 1;
+
+/// How long the neighbour waits between two writes: less often than a disk can, so that the job comes forward.
+const PACE: Duration = Duration::from_millis(2);
 
 /// How often a job is cut, before it may run to its end.
 const CUTS_MAX: u64 = 3;
@@ -116,31 +118,28 @@ fn knows(ended: &Ended, announced: Option<u64>) -> bool {
 /// Somebody else who writes to the same disk, and has its log written all the time: names that were not made durable may
 /// come to the disk before the bytes that they stand for.
 struct Neighbour {
-    is_over: Arc<AtomicBool>,
+    over: Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Neighbour {
     fn start(folder: &Path) -> Neighbour {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (path, over) = (folder.join("neighbour"), Arc::clone(&is_over));
+        let path = folder.join("neighbour");
+        let (over, is_over) = channel();
         let thread = std::thread::spawn(move || {
-            let write = |count: u64| -> std::io::Result<()> {
+            let write = || -> std::io::Result<()> {
                 let mut file = fs::File::create(&path)?;
-                file.write_all(&count.to_le_bytes())?;
+                file.write_all(b"here")?;
                 file.sync_all()
             };
             // It ends with the power, too.
-            let mut count = 0;
-            while !over.load(Ordering::Relaxed) && write(count).is_ok() {
-                count += 1;
-            }
+            while write().is_ok() && is_over.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {}
         });
-        Neighbour { is_over, thread }
+        Neighbour { over, thread }
     }
 
     fn stop(self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        drop(self.over);
         self.thread.join().expect("the neighbour ends");
     }
 }
