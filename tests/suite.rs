@@ -29,11 +29,19 @@ mod fuzz;
 
 mod golden;
 
+mod hostile;
+
 mod kill;
 
 mod large_states;
 
+mod limits;
+
 mod matrix;
+
+mod power;
+
+mod prove;
 
 mod readme;
 
@@ -49,8 +57,12 @@ mod steps;
 
 mod support;
 
+mod syscalls;
+
 mod tidy;
 
 mod triggers;
 
 mod unbound_jobs;
+
+mod verify;

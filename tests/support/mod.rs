@@ -1,5 +1,7 @@
 //! What the tests of the whole program share: scratch folders, the program itself, cases, comparing folders, random numbers.
 
+pub mod asked;
+
 pub mod cases;
 
 pub mod choices;
@@ -11,6 +13,8 @@ pub mod jobs;
 pub mod machine;
 
 pub mod memory;
+
+pub mod mounts;
 
 pub mod program;
 
