@@ -5,6 +5,8 @@ mod handling;
 
 mod rounds;
 
+mod values;
+
 use onward::checkpoint::Holder;
 use onward::engine::{
     self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,

@@ -43,10 +43,11 @@ fn damage_a_spill(folder: &Path) {
 }
 
 /// Steps whose states can be large.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     r#"dedup = { key = ["id"] }"#,
     r#"dedup = { key = ["id"], keep = "last" }"#,
     r#"aggregate = { by = ["id"], select = ["count(*) AS n", "list(n) AS all"] }"#,
+    r#"aggregate = { select = ["count(DISTINCT id) AS ids", "list(DISTINCT id) AS all", "mode(n) AS n"] }"#,
     r#"window = { by = ["id"], compute = ["sum(n::bigint) AS s"] }"#,
 ];
 
@@ -84,9 +85,14 @@ fn a_state_that_may_not_grow_stops_the_run_where_it_can_go_on() {
 
 #[test]
 fn what_is_larger_than_memory_is_in_spills_until_it_is_not_needed_any_more() {
-    for (step, is_damaged) in
-        [(STEPS[0], false), (STEPS[0], true), (STEPS[2], false), (STEPS[2], true)]
-    {
+    for (step, is_damaged) in [
+        (STEPS[0], false),
+        (STEPS[0], true),
+        (STEPS[2], false),
+        (STEPS[2], true),
+        (STEPS[3], false),
+        (STEPS[3], true),
+    ] {
         let whole = folder::scratch_in_memory();
         stage(whole.path(), step, "");
         onward_ends(whole.path(), &["run", "job.toml"], 0);

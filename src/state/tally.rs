@@ -6,7 +6,7 @@ use super::chains::Chains;
 use super::changes::{Changes, Part};
 use super::codec::{Reader, Unreadable, Writer};
 use super::compare;
-use super::key;
+use super::key::{self, Keys};
 use super::pages::{Cells, Pages};
 use super::table::{Entry, KeyTable};
 use crate::record::aggregation::SortKey;
@@ -88,6 +88,38 @@ impl Tally {
             entry.extend_from_slice(other.value(index));
             self.add(group as usize, &entry, *count);
         }
+    }
+
+    /// Takes in values, each made with the group beside it by [`Keys::of_values`], and as often as is said; answers which
+    /// entries they are.
+    pub fn add_all(
+        &mut self,
+        values: &Keys,
+        groups: &[u32],
+        count_of: impl Fn(usize) -> u64,
+    ) -> Vec<u32> {
+        let ids = self.entries.insert_all(values);
+        for (place, (id, group)) in ids.iter().zip(groups).enumerate() {
+            if *id as usize == self.counts.len() {
+                self.counts.push(count_of(place));
+                self.chains.push(*group as usize);
+            } else {
+                *self.counts.cell(*id as usize) += count_of(place);
+                self.changes.mark(*id as usize);
+            }
+        }
+        ids
+    }
+
+    /// How many values there are in all groups.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The group of an entry, its value and how often that occurs.
+    pub fn entry(&self, entry: usize) -> (u32, &[u8], u64) {
+        let group = u32::try_from(self.chains.group_of(entry)).expect("ids have 32 bits");
+        (group, self.value(entry), self.counts[entry])
     }
 
     /// Takes in one group of another.

@@ -29,11 +29,11 @@ struct Outcome {
 }
 
 /// Batches here hold computed columns only.
-struct NoFormat {
-    slots: usize,
-    spills: MemorySpills,
-    memory: Option<u64>,
-    gives_again: bool,
+pub(super) struct NoFormat {
+    pub slots: usize,
+    pub spills: MemorySpills,
+    pub memory: Option<u64>,
+    pub gives_again: bool,
 }
 
 impl Tools for NoFormat {
@@ -134,6 +134,9 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![dedup(Keep::Last, None)],
         vec![groups(GroupOrder::FirstSeen)],
         vec![groups(GroupOrder::Key)],
+        vec![of_values(&[], GroupOrder::FirstSeen)],
+        vec![of_values(&["k"], GroupOrder::FirstSeen)],
+        vec![of_values(&["n"], GroupOrder::Key)],
         vec![frequency(GroupOrder::Count, Some(9))],
         vec![frequency(GroupOrder::Key, None)],
         vec![timed(None)],
@@ -162,6 +165,36 @@ fn groups(order: GroupOrder) -> TransformKind {
         by: sqls(&["k", "n"]),
         select: sqls(&["count(*) AS c", "sum(n) AS s", "list(t) AS l", "count(DISTINCT t) AS d"]),
         having: Some(Sql::unplaced("c <> 2")),
+        order,
+    })
+}
+
+/// Calls that remember each different value.
+fn of_values(by: &[&str], order: GroupOrder) -> TransformKind {
+    let select = [
+        "count(*) AS c",
+        "count(DISTINCT n) AS d1",
+        "sum(DISTINCT n) AS d2",
+        "avg(DISTINCT n / 7.0) AS d3",
+        "list(DISTINCT n) AS d4",
+        "list(DISTINCT t ORDER BY t DESC) AS d5",
+        "string_agg(DISTINCT n::text, '-') AS d6",
+        "first(DISTINCT k) AS d7",
+        "last(DISTINCT t) AS d8",
+        "any_value(DISTINCT n) FILTER (WHERE n > 0) AS d9",
+        "arg_min(DISTINCT t, n) AS d10",
+        "stddev(DISTINCT n) AS d11",
+        "mode(n) AS m1",
+        "mode(t) AS m2",
+        "top_k(n, 3) AS m3",
+        "median(n) AS m4",
+        "histogram(n) AS m5",
+        "entropy(k) AS m6",
+    ];
+    TransformKind::Aggregate(AggregateSettings {
+        by: sqls(by),
+        select: sqls(&select),
+        having: None,
         order,
     })
 }

@@ -1,0 +1,68 @@
+//! Aggregates that spill their values apart from their groups: the power fails at every operation.
+
+use super::{Workload, check, cuts, fresh, orders, run};
+use onward::storage::simulated::{Fault, Operation};
+
+const WORKLOADS: [Workload; 2] = [
+    Workload {
+        name: "values of everything",
+        job: r#"
+            [source]
+            path = "in.csv"
+            [[transform]]
+            aggregate = { select = ["count(DISTINCT name) AS names", "list(DISTINCT amount) AS amounts"] }
+            [sink]
+            path = "out.csv"
+            [state]
+            memory = "1KiB"
+            [checkpoint]
+            every_records = 20
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+    Workload {
+        name: "values of groups",
+        job: r#"
+            [source]
+            path = "in.csv"
+            [[transform]]
+            aggregate = { by = ["name"], select = ["count(*) AS n", "string_agg(DISTINCT amount, '+') AS amounts", "mode(amount) AS most"], order = "key" }
+            [sink]
+            path = "out.csv"
+            [state]
+            memory = "1KiB"
+            [checkpoint]
+            every_records = 20
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+];
+
+#[test]
+fn values_in_spills_outlive_a_power_cut_at_any_operation() {
+    let mut states = 0;
+    for workload in &WORKLOADS {
+        let undisturbed = fresh(workload);
+        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+        let operations = undisturbed.operations();
+        let is_spill =
+            |operation: &&Operation| operation.path.to_string_lossy().contains("/spill-");
+        let spills = operations.iter().filter(is_spill).count();
+        assert!(spills > 100, "{}: {spills} operations with spills", workload.name);
+        let changing = operations.iter().enumerate().filter(|(_, one)| !one.call.only_looks());
+        for (at, _) in changing {
+            let disk = fresh(workload);
+            disk.plan(&[Fault::power_loss(at)]);
+            let (announced, _, _) = run(workload, &disk, 2);
+            for cut in cuts(&disk, at as u64).into_iter().skip(at % 3).step_by(3) {
+                let place = format!("cut at {at}, {cut:?}");
+                check(workload, &disk.power_cut(cut), announced, &place);
+                states += 1;
+            }
+        }
+    }
+    println!("{states} states after power cuts with values in spills");
+    assert!(states > 500, "{states} states");
+}
