@@ -30,6 +30,9 @@ pub struct Tally {
 /// Bytes of the group before each value.
 const GROUP_BYTES: usize = 4;
 
+/// So many values are merged at a time.
+const VALUES_AT_A_TIME: usize = 1 << 14;
+
 impl Tally {
     /// No groups yet. Rows that are NULL in one of the first `needed` columns do not count.
     pub fn new(types: &[DataType], needed: usize) -> Tally {
@@ -80,13 +83,15 @@ impl Tally {
 
     /// Takes in all groups of another: its group i into `groups[i]`.
     pub fn merge(&mut self, groups: &[u32], other: &Tally) {
-        let mut entry = Vec::new();
-        for (index, count) in other.counts.iter().enumerate() {
-            let group = groups[other.chains.group_of(index)];
-            entry.clear();
-            entry.extend_from_slice(&group.to_le_bytes());
-            entry.extend_from_slice(other.value(index));
-            self.add(group as usize, &entry, *count);
+        let mut start = 0;
+        while start < other.len() {
+            let end = other.len().min(start + VALUES_AT_A_TIME);
+            let group_of = |index| groups[other.chains.group_of(index)];
+            let of: Vec<u32> = (start..end).map(group_of).collect();
+            let values =
+                of.iter().zip(start..end).map(|(group, index)| (*group, other.value(index)));
+            self.add_all(&Keys::of_values(values), &of, |place| other.counts[start + place]);
+            start = end;
         }
     }
 

@@ -427,8 +427,12 @@ fn every_example_of_a_window_function_gives_its_results() {
 #[test]
 fn damaged_states_are_refused_or_harmless() {
     let mut dice = Dice(3);
-    for kinds in steps() {
-        let bench = Bench::new(kinds);
+    let in_memory = steps().into_iter().map(|kinds| (kinds, None));
+    let everything = vec![of_values(&[], GroupOrder::FirstSeen)];
+    for (kinds, memory) in in_memory.chain([(everything, Some(1))]) {
+        let mut bench = Bench::new(kinds);
+        // Spills that are given again are not forgotten.
+        (bench.tools.memory, bench.tools.gives_again) = (memory, memory.is_some());
         let records = dice.records(40);
         let mut states = bench.chain.new_states();
         let batch = bench.batch(&records);
@@ -440,7 +444,8 @@ fn damaged_states_are_refused_or_harmless() {
         let (_, bytes) = bytes_of(&frozen.expect("memory does not fail"));
         for length in 0..bytes.len() {
             let read = bench.chain.read_state(0, &bytes[..length], &bench.tools);
-            assert!(read.is_err(), "{length} of {} bytes", bytes.len());
+            // What was spilled by an earlier version has less behind it.
+            assert!(memory.is_some() || read.is_err(), "{length} of {} bytes", bytes.len());
         }
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();

@@ -208,7 +208,8 @@ impl ValuesApart {
     /// Reads what [`ValuesApart::write`] wrote.
     pub fn read(reader: &mut Reader<'_>) -> Result<ValuesApart, Unreadable> {
         let what = "values apart from groups";
-        let number = reader.u64(what)?;
+        let number = Some(reader.u64(what)?).filter(|number| i64::try_from(*number).is_ok());
+        let number = number.ok_or(Unreadable { what })?;
         let next = usize::try_from(reader.u64(what)?).ok().filter(|next| *next <= PARTITIONS);
         let next = next.ok_or(Unreadable { what })?;
         Ok(ValuesApart { number, next, reduced: parts::read_all(reader)? })
@@ -289,8 +290,9 @@ fn read_block<'a>(
     let keys = reader.strings(count, what)?;
     let mut groups = Vec::new();
     for (group, length) in (0_u32..).zip(reader.u64s(count, what)?) {
-        let length = usize::try_from(length).ok().filter(|length| *length <= VALUES_PER_BLOCK);
-        groups.extend(std::iter::repeat_n(group, length.ok_or(Unreadable { what })?));
+        let fits = |length: &usize| *length <= VALUES_PER_BLOCK - groups.len();
+        let length = usize::try_from(length).ok().filter(fits).ok_or(Unreadable { what })?;
+        groups.extend(std::iter::repeat_n(group, length));
     }
     let count = groups.len();
     let values = reader.strings(count, what)?;
