@@ -121,6 +121,22 @@ impl Tally {
         self.entries.len()
     }
 
+    /// The group of an entry.
+    pub fn group_of(&self, entry: u32) -> u32 {
+        u32::try_from(self.chains.group_of(entry as usize)).expect("ids have 32 bits")
+    }
+
+    /// The values of some entries.
+    pub fn values_of(&self, entries: &[u32]) -> Vec<&[u8]> {
+        let entries = self.entries.keys_of(entries).into_iter();
+        entries.map(|entry| &entry[GROUP_BYTES..]).collect()
+    }
+
+    /// How often the values of some entries occur.
+    pub fn counts_of(&self, entries: &[u32]) -> impl Iterator<Item = u64> {
+        entries.iter().map(|entry| self.counts[*entry as usize])
+    }
+
     /// The group of an entry, its value and how often that occurs.
     pub fn entry(&self, entry: usize) -> (u32, &[u8], u64) {
         let group = u32::try_from(self.chains.group_of(entry)).expect("ids have 32 bits");

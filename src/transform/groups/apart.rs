@@ -232,45 +232,46 @@ impl Source<'_> {
 
     /// Appends some values as blocks, those of one group together.
     fn append(&self, apart: &Apart, mut entries: Vec<u32>, out: &mut PartsWriter) -> Result<()> {
-        entries.sort_by_key(|entry| self.group_of(*entry));
-        let mut rest = &entries[..];
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = |entry: &&u32| {
-                let is_room = bytes < BLOCK_BYTES;
-                bytes += self.value(**entry).len();
-                is_room
-            };
-            let count = rest.iter().take(VALUES_PER_BLOCK).take_while(fits).count();
-            let (some, others) = rest.split_at(count);
-            out.append(&self.block(apart, some))?;
-            rest = others;
+        if self.keys.len() > 1 {
+            entries.sort_by_cached_key(|entry| self.tally.group_of(*entry));
+        }
+        for entries in entries.chunks(VALUES_PER_BLOCK) {
+            let groups: Vec<u32> =
+                entries.iter().map(|entry| self.tally.group_of(*entry)).collect();
+            let values = self.tally.values_of(entries);
+            let mut start = 0;
+            while start < values.len() {
+                let mut bytes = 0;
+                let fits = |value: &&&[u8]| {
+                    let is_room = bytes < BLOCK_BYTES;
+                    bytes += value.len();
+                    is_room
+                };
+                let end = start + values[start..].iter().take_while(fits).count();
+                let some = start..end;
+                let (of, values) = (&groups[some.clone()], &values[some.clone()]);
+                out.append(&self.block(apart, &entries[some], of, values))?;
+                start = end;
+            }
         }
         Ok(())
     }
 
-    fn block(&self, apart: &Apart, entries: &[u32]) -> Vec<u8> {
-        let of_group = || entries.chunk_by(|one, next| self.group_of(*one) == self.group_of(*next));
+    /// Values that come of some entries and belong to some groups as a block.
+    fn block(&self, apart: &Apart, entries: &[u32], groups: &[u32], values: &[&[u8]]) -> Vec<u8> {
+        let of_group = || groups.chunk_by(|one, next| one == next);
         let mut out = Writer::default();
         out.count(of_group().count());
-        out.strings(of_group().map(|some| self.keys.key(self.group_of(some[0]))));
+        out.strings(of_group().map(|some| self.keys.key(some[0])));
         out.u64s(of_group().map(|some| some.len() as u64));
-        out.strings(entries.iter().map(|entry| self.value(*entry)));
+        out.strings(values.iter().copied());
         if apart.has_counts() {
-            out.u64s(entries.iter().map(|entry| self.tally.entry(*entry as usize).2));
+            out.u64s(self.tally.counts_of(entries));
         }
         if apart.has_numbers() {
             out.u64s(entries.iter().map(|entry| (self.number_of)(*entry)));
         }
         out.bytes
-    }
-
-    fn group_of(&self, entry: u32) -> u32 {
-        self.tally.entry(entry as usize).0
-    }
-
-    fn value(&self, entry: u32) -> &[u8] {
-        self.tally.entry(entry as usize).1
     }
 }
 
