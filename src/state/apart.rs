@@ -150,8 +150,8 @@ impl DifferentValues {
     /// Accumulates the values.
     pub fn accumulate(&self, apart: &Apart, accumulator: &mut Accumulator) {
         let mut start = 0;
-        while start < self.tally.len() {
-            let end = self.tally.len().min(start + ROWS_AT_A_TIME);
+        while start < self.tally.value_count() {
+            let end = self.tally.value_count().min(start + ROWS_AT_A_TIME);
             let groups: Vec<u32> = (start..end).map(|value| self.tally.entry(value).0).collect();
             let rows: Vec<u32> = (0..).take(end - start).collect();
             accumulator.update(&groups, &rows, &self.columns(apart, start..end));

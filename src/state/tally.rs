@@ -75,17 +75,23 @@ impl Tally {
                 self.chains.push(group);
             }
             Entry::Known(id) => {
-                *self.counts.cell(id as usize) += count;
-                self.changes.mark(id as usize);
+                self.count(id, count);
             }
         }
+    }
+
+    /// Counts a value that is there. More than can be counted come only of bytes that somebody made up.
+    fn count(&mut self, id: u32, more: u64) {
+        let count = self.counts.cell(id as usize);
+        *count = count.saturating_add(more);
+        self.changes.mark(id as usize);
     }
 
     /// Takes in all groups of another: its group i into `groups[i]`.
     pub fn merge(&mut self, groups: &[u32], other: &Tally) {
         let mut start = 0;
-        while start < other.len() {
-            let end = other.len().min(start + VALUES_AT_A_TIME);
+        while start < other.value_count() {
+            let end = other.value_count().min(start + VALUES_AT_A_TIME);
             let group_of = |index| groups[other.chains.group_of(index)];
             let of: Vec<u32> = (start..end).map(group_of).collect();
             let values =
@@ -109,15 +115,14 @@ impl Tally {
                 self.counts.push(count_of(place));
                 self.chains.push(*group as usize);
             } else {
-                *self.counts.cell(*id as usize) += count_of(place);
-                self.changes.mark(*id as usize);
+                self.count(*id, count_of(place));
             }
         }
         ids
     }
 
     /// How many values there are in all groups.
-    pub fn len(&self) -> usize {
+    pub fn value_count(&self) -> usize {
         self.entries.len()
     }
 

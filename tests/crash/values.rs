@@ -1,6 +1,7 @@
 //! Aggregates that spill their values apart from their groups: the power fails at every operation.
 
 use super::{Workload, check, cuts, fresh, run};
+use crate::support::report;
 use onward::storage::simulated::{Cut, Fault, Operation};
 
 const WORKLOADS: [Workload; 2] = [
@@ -71,6 +72,6 @@ fn values_in_spills_outlive_a_power_cut_at_any_operation() {
             states += 1;
         }
     }
-    println!("{states} states after power cuts with values in spills");
+    report::count(&format!("{states} states after power cuts with values in spills"));
     assert!(states > 200, "{states} states");
 }

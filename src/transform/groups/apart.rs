@@ -93,7 +93,7 @@ impl Grouping {
         let number_of = |entry: u32| first + u64::from(entry);
         for (call, accumulator) in values {
             let tally = accumulator.values().expect("what was taken out of groups are values");
-            apart.number = apart.number.max(first + tally.len() as u64);
+            apart.number = apart.number.max(first + tally.value_count() as u64);
             let source = Source { keys, tally, number_of: &number_of };
             for entries in source.partitions() {
                 out.begin_part();
@@ -117,7 +117,7 @@ impl Grouping {
                 let tally = values.tally();
                 let number_of = |entry: u32| values.number(entry as usize);
                 out.begin_part();
-                let all = (0..).take(tally.len()).collect();
+                let all = (0..).take(tally.value_count()).collect();
                 Source { keys: &keys, tally, number_of: &number_of }.append(&apart, all, out)?;
             }
         }
@@ -221,7 +221,7 @@ impl Source<'_> {
     fn partitions(&self) -> Vec<Vec<u32>> {
         let groups: Vec<u64> = self.keys.keys().map(key::wide_hash).collect();
         let mut partitions = vec![Vec::new(); PARTITIONS];
-        for (entry, place) in (0_u32..).zip(0..self.tally.len()) {
+        for (entry, place) in (0_u32..).zip(0..self.tally.value_count()) {
             let (group, value, _) = self.tally.entry(place);
             let hash = groups[group as usize].wrapping_add(key::wide_hash(value));
             let partition = usize::try_from(hash % PARTITIONS as u64);
