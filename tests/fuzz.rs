@@ -80,8 +80,7 @@ fn forged_checkpoints_never_get_a_job_to_panic_or_to_touch_what_is_not_its_own()
 #[test]
 fn forged_spills_never_get_a_job_to_panic_or_to_touch_what_is_not_its_own() {
     alone("forged_spills_never_get_a_job_to_panic_or_to_touch_what_is_not_its_own", || {
-        let mut jobs = forged::all();
-        jobs.retain(forged::Stopped::has_spills);
+        let jobs = forged::with_spills();
         assert!(jobs.len() > 3, "some jobs left spills");
         check("forged spills", 4000, noise, |bytes| spilled::target(&jobs, bytes));
     });

@@ -52,7 +52,7 @@ pub struct Stopped {
 
 /// All stopped jobs of the fixtures.
 pub fn all() -> Vec<Stopped> {
-    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/checkpoints");
+    let sets = folder::fixtures().join("checkpoints");
     let mut jobs = Vec::new();
     for set in folder::names(&sets).into_iter().map(|name| sets.join(name)) {
         if !set.is_dir() {
@@ -72,6 +72,12 @@ pub fn all() -> Vec<Stopped> {
         }
     }
     jobs
+}
+
+/// Those of them that left spills.
+pub fn with_spills() -> Vec<Stopped> {
+    let has_spill = |(path, _): &(String, Vec<u8>)| path.starts_with("checkpoints/spill-");
+    all().into_iter().filter(|job| job.files.iter().any(has_spill)).collect()
 }
 
 impl Stopped {
@@ -111,11 +117,6 @@ impl Stopped {
             assert_eq!(disk.file(Path::new(FOLDER).join(path)).as_ref(), Some(bytes), "{name}");
         }
         outcome.is_ok()
-    }
-
-    /// Whether it left spills.
-    pub fn has_spills(&self) -> bool {
-        self.files.iter().any(|(path, _)| path.starts_with("checkpoints/spill-"))
     }
 
     /// Its checkpoints with their paths, oldest first.

@@ -16,10 +16,13 @@ const EXPORT: &str = "/parcels/export.onw";
 const FORGED: &str = "/parcels/forged.onw";
 
 /// A part of an export.
-type Part = (Kind, String, Vec<u8>);
+pub type Part = (Kind, String, Vec<u8>);
+
+/// A job, and the parts of its export.
+pub type Exported = (Stopped, Vec<Part>);
 
 /// Forges the export of one of the jobs and takes it over. Whether the new job came to its end.
-pub fn target(jobs: &[(Stopped, Vec<Part>)], bytes: &[u8]) -> bool {
+pub fn target(jobs: &[Exported], bytes: &[u8]) -> bool {
     let mut choices = Choices::new(bytes);
     let (stopped, parts) = choices.pick(jobs);
     let mut parts = parts.clone();
@@ -39,7 +42,7 @@ pub fn target(jobs: &[(Stopped, Vec<Part>)], bytes: &[u8]) -> bool {
 }
 
 /// The parts of the export of each job that can be exported.
-pub fn all() -> Vec<(Stopped, Vec<Part>)> {
+pub fn all() -> Vec<Exported> {
     let with_parts = |stopped: Stopped| {
         let disk = stopped.disk();
         disk.put_directory("/parcels", 0o755);

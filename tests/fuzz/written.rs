@@ -1,7 +1,6 @@
 //! Job files that somebody mistyped badly: every problem has a sentence and a place in the text, and what is no problem
 //! runs.
 
-use crate::support::cases::{self, Case};
 use crate::support::choices::Choices;
 use crate::support::folder;
 use crate::support::machine::{self, FOLDER, How};
@@ -66,15 +65,16 @@ pub struct Written {
 
 /// The jobs of all cases.
 pub fn corpus() -> Vec<Written> {
-    let with_inputs = |case: Case| {
-        let files = folder::files(&case.folder);
+    let cases = folder::fixtures().join("cases");
+    let with_inputs = |name: &String| {
+        let files = folder::files(&cases.join(name));
         let text = String::from_utf8_lossy(&files["job.toml"]).into_owned();
         let is_small = |(path, bytes): &(String, Vec<u8>)| {
             !path.starts_with("out") && path != "job.toml" && bytes.len() < INPUT_BYTES_MAX
         };
         Written { text, inputs: files.into_iter().filter(is_small).collect() }
     };
-    cases::all().into_iter().map(with_inputs).collect()
+    folder::names(&cases).iter().map(with_inputs).collect()
 }
 
 /// Mistypes one of some job files, and runs it where nothing is found. Whether it was run to its end.

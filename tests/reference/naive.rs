@@ -1,5 +1,6 @@
 //! What a chain of steps gives, said in the plainest way: one list of records after the other, all in memory.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A record; `None` is NULL. The columns are `id`, `name`, `value` and `note`, until groups are made.
@@ -16,11 +17,14 @@ pub enum Step {
     NoValue,
     AddToValue(i64),
     FillName,
+    FillValue,
+    AtMost(i64),
     Limit(usize),
     Offset(usize),
     Every { every: usize, offset: usize },
     FirstOf(&'static [usize]),
     LastOf(&'static [usize]),
+    FirstMarked(&'static [usize]),
     SortByValue { is_descending: bool },
     Top(usize),
     RunningSum,
@@ -28,6 +32,8 @@ pub enum Step {
     Behind(usize),
     Numbered,
     Groups { by_key: bool },
+    Frequency,
+    Count,
 }
 
 impl Step {
@@ -50,6 +56,12 @@ impl Step {
             Step::NoValue => "filter = \"value IS NULL\"".to_owned(),
             Step::AddToValue(number) => format!("compute = [\"value + {number} AS value\"]"),
             Step::FillName => "fill = { columns = [\"name\"], with = \"down\" }".to_owned(),
+            Step::FillValue => {
+                "fill = { columns = [\"value\"], with = \"down\", by = [\"name\"] }".to_owned()
+            }
+            Step::AtMost(bound) => {
+                format!("assert = {{ that = \"value <= {bound}\", otherwise = \"reject\" }}")
+            }
             Step::Limit(count) => format!("limit = {count}"),
             Step::Offset(count) => format!("offset = {count}"),
             Step::Every { every, offset } => {
@@ -59,6 +71,11 @@ impl Step {
             Step::LastOf(columns) => {
                 format!("dedup = {{ key = [{}], keep = \"last\" }}", names(columns))
             }
+            Step::FirstMarked(columns) => format!(
+                "dedup = {{ key = [{}], mark = \"again\" }}\n[[transform]]\nfilter = \"NOT again\"\n\
+                 [[transform]]\nselect = [\"* EXCLUDE (again)\"]",
+                names(columns)
+            ),
             Step::SortByValue { is_descending } => {
                 let order = if *is_descending { " DESC" } else { "" };
                 format!("sort = {{ by = [\"value{order}\"] }}")
@@ -77,6 +94,8 @@ impl Step {
                      \"min(value) AS least\", \"max(id) AS last\", \"count(DISTINCT value) AS kinds\"]{order} }}"
                 )
             }
+            Step::Frequency => "frequency = { by = [\"name\"] }".to_owned(),
+            Step::Count => "count = true".to_owned(),
         };
         format!("[[transform]]\nname = \"step-{number}\"\n{step}\n")
     }
@@ -88,13 +107,15 @@ impl Step {
             Step::NameIs(name) => kept(rows, |row| row[NAME].as_deref() == Some(*name)),
             Step::NoValue => kept(rows, |row| row[VALUE].is_none()),
             Step::AddToValue(number) => with_value(rows, |row| value(row).map(|v| v + number)),
-            Step::FillName => filled(rows),
+            Step::FillName => filled(rows, NAME, |_| None),
+            Step::FillValue => filled(rows, VALUE, |row| row[NAME].clone()),
+            Step::AtMost(bound) => kept(rows, |row| value(row).is_none_or(|v| v <= *bound)),
             Step::Limit(count) => rows.into_iter().take(*count).collect(),
             Step::Offset(count) => rows.into_iter().skip(*count).collect(),
             Step::Every { every, offset } => {
                 rows.into_iter().skip(*offset).step_by(*every).collect()
             }
-            Step::FirstOf(columns) => {
+            Step::FirstOf(columns) | Step::FirstMarked(columns) => {
                 let mut seen = HashSet::new();
                 kept(rows, |row| seen.insert(key(row, columns)))
             }
@@ -131,6 +152,14 @@ impl Step {
                 })
             }
             Step::Groups { by_key } => groups(&rows, *by_key),
+            Step::Frequency => {
+                let mut groups = by_name(&rows);
+                groups.sort_by_key(|group| Reverse(group.len()));
+                let row =
+                    |group: Vec<Row>| vec![group[0][NAME].clone(), Some(group.len().to_string())];
+                groups.into_iter().map(row).collect()
+            }
+            Step::Count => vec![vec![Some(rows.len().to_string())]],
         }
     }
 }
@@ -155,12 +184,14 @@ fn with_value(mut rows: Vec<Row>, mut new: impl FnMut(&Row) -> Option<i64>) -> V
     rows
 }
 
-fn filled(mut rows: Vec<Row>) -> Vec<Row> {
-    let mut last = None;
+/// A column with the last value before, of the records that are of one key.
+fn filled(mut rows: Vec<Row>, column: usize, key: impl Fn(&Row) -> Option<String>) -> Vec<Row> {
+    let mut last: HashMap<Option<String>, String> = HashMap::new();
     for row in &mut rows {
-        match &row[NAME] {
-            Some(name) => last = Some(name.clone()),
-            None => row[NAME].clone_from(&last),
+        let key = key(row);
+        match &row[column] {
+            Some(value) => drop(last.insert(key, value.clone())),
+            None => row[column] = last.get(&key).cloned(),
         }
     }
     rows
