@@ -5,6 +5,8 @@ mod handling;
 
 mod rounds;
 
+mod values;
+
 mod windows;
 
 use onward::checkpoint::Holder;

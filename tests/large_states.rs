@@ -43,10 +43,11 @@ fn damage_a_spill(folder: &Path) {
 }
 
 /// Steps whose states can be large.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     r#"dedup = { key = ["id"] }"#,
     r#"dedup = { key = ["id"], keep = "last" }"#,
     r#"aggregate = { by = ["id"], select = ["count(*) AS n", "list(n) AS all"] }"#,
+    r#"aggregate = { select = ["count(DISTINCT id) AS ids", "list(DISTINCT id) AS all", "mode(n) AS n"] }"#,
     r#"window = { by = ["id"], compute = ["sum(n::bigint) AS s"] }"#,
     r#"fill = { columns = ["n"], with = "down", by = ["id"] }"#,
 ];
@@ -88,7 +89,7 @@ fn a_state_that_may_not_grow_stops_the_run_where_it_can_go_on() {
 
 #[test]
 fn what_is_larger_than_memory_is_in_spills_until_it_is_not_needed_any_more() {
-    let steps = [STEPS[0], STEPS[2], STEPS[3], STEPS[4], WINDOW];
+    let steps = [STEPS[0], STEPS[2], STEPS[3], STEPS[4], STEPS[5], WINDOW];
     for (step, is_damaged) in steps.into_iter().flat_map(|step| [(step, false), (step, true)]) {
         let whole = folder::scratch_in_memory();
         stage(whole.path(), step, "");

@@ -29,11 +29,11 @@ struct Outcome {
 }
 
 /// Batches here hold computed columns only.
-struct NoFormat {
-    slots: usize,
-    spills: MemorySpills,
-    memory: Option<u64>,
-    gives_again: bool,
+pub(super) struct NoFormat {
+    pub slots: usize,
+    pub spills: MemorySpills,
+    pub memory: Option<u64>,
+    pub gives_again: bool,
 }
 
 impl Tools for NoFormat {
@@ -134,6 +134,8 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![dedup(Keep::Last, None)],
         vec![groups(GroupOrder::FirstSeen)],
         vec![groups(GroupOrder::Key)],
+        vec![of_values(&[], GroupOrder::FirstSeen)],
+        vec![of_values(&["k"], GroupOrder::Key)],
         vec![frequency(GroupOrder::Count, Some(9))],
         vec![frequency(GroupOrder::Key, None)],
         vec![timed(None)],
@@ -168,6 +170,36 @@ fn groups(order: GroupOrder) -> TransformKind {
         by: sqls(&["k", "n"]),
         select: sqls(&["count(*) AS c", "sum(n) AS s", "list(t) AS l", "count(DISTINCT t) AS d"]),
         having: Some(Sql::unplaced("c <> 2")),
+        order,
+    })
+}
+
+/// Calls that remember each different value.
+fn of_values(by: &[&str], order: GroupOrder) -> TransformKind {
+    let select = [
+        "count(*) AS c",
+        "count(DISTINCT n) AS d1",
+        "sum(DISTINCT n) AS d2",
+        "avg(DISTINCT n / 7.0) AS d3",
+        "list(DISTINCT n) AS d4",
+        "list(DISTINCT t ORDER BY t DESC) AS d5",
+        "string_agg(DISTINCT n::text, '-') AS d6",
+        "first(DISTINCT k) AS d7",
+        "last(DISTINCT t) AS d8",
+        "any_value(DISTINCT n) FILTER (WHERE n > 0) AS d9",
+        "arg_min(DISTINCT t, n) AS d10",
+        "stddev(DISTINCT n) AS d11",
+        "mode(n) AS m1",
+        "mode(t) AS m2",
+        "top_k(n, 3) AS m3",
+        "median(n) AS m4",
+        "histogram(n) AS m5",
+        "entropy(k) AS m6",
+    ];
+    TransformKind::Aggregate(AggregateSettings {
+        by: sqls(by),
+        select: sqls(&select),
+        having: None,
         order,
     })
 }
@@ -425,8 +457,12 @@ fn every_example_of_a_window_function_gives_its_results() {
 #[test]
 fn damaged_states_are_refused_or_harmless() {
     let mut dice = Dice(3);
-    for kinds in steps() {
-        let bench = Bench::new(kinds);
+    let in_memory = steps().into_iter().map(|kinds| (kinds, None));
+    let everything = vec![of_values(&[], GroupOrder::FirstSeen)];
+    for (kinds, memory) in in_memory.chain([(everything, Some(1))]) {
+        let mut bench = Bench::new(kinds);
+        // Spills that are given again are not forgotten.
+        (bench.tools.memory, bench.tools.gives_again) = (memory, memory.is_some());
         let records = dice.records(40);
         let mut states = bench.chain.new_states();
         let batch = bench.batch(&records);
@@ -438,7 +474,8 @@ fn damaged_states_are_refused_or_harmless() {
         let (_, bytes) = bytes_of(&frozen.expect("memory does not fail"));
         for length in 0..bytes.len() {
             let read = bench.chain.read_state(0, &bytes[..length], &bench.tools);
-            assert!(read.is_err(), "{length} of {} bytes", bytes.len());
+            // What was spilled by an earlier version has less behind it.
+            assert!(memory.is_some() || read.is_err(), "{length} of {} bytes", bytes.len());
         }
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
