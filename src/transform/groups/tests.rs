@@ -71,7 +71,7 @@ impl Table {
                     (grouping.inputs_of("test", &mut batch), batch.selection.clone());
                 taken = Part::Rows { keys: Keys::of_columns(&inputs.keys, &rows), inputs, rows };
             }
-            grouping.add(&mut groups, &taken);
+            grouping.add(&mut groups, taken);
             if let Some(reject) = batch.rejects.first() {
                 return Err(reject.reason.to_string());
             }
