@@ -25,6 +25,8 @@ mod draining;
 
 mod expression_fuzz;
 
+mod fuzz;
+
 mod golden;
 
 mod kill;
@@ -34,6 +36,8 @@ mod large_states;
 mod matrix;
 
 mod readme;
+
+mod reference;
 
 mod refusals;
 

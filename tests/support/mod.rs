@@ -2,10 +2,18 @@
 
 pub mod cases;
 
+pub mod choices;
+
 pub mod folder;
 
 pub mod jobs;
 
+pub mod machine;
+
+pub mod memory;
+
 pub mod program;
 
 pub mod random;
+
+pub mod report;
