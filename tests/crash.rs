@@ -5,6 +5,10 @@ mod handling;
 
 mod rounds;
 
+mod values;
+
+mod windows;
+
 use onward::checkpoint::Holder;
 use onward::engine::{
     self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,
