@@ -1,9 +1,27 @@
-//! Whole jobs on the simulated disk: the power fails at every operation, once and again during recovery, and the same
-//! command ends with the same bytes. A checkpoint that was announced is there after any cut.
+//! Whole jobs on the simulated disk, whose threads take turns as a seed says: the power fails at every operation, once and
+//! again during recovery; every operation fails in every way; durable bytes turn bad. The same command then ends with the
+//! same bytes, or refuses; and a checkpoint that was announced is there after any cut.
+//!
+//! `stories` are what happens to a job, `rules` what must hold in all of them. The tests of `power` and `faults` print what
+//! they looked at.
+
+mod bad_disk;
+
+mod faults;
 
 mod handling;
 
+mod power;
+
 mod rounds;
+
+mod rules;
+
+mod schedules;
+
+mod stories;
+
+mod teeth;
 
 use onward::checkpoint::Holder;
 use onward::engine::{
@@ -12,9 +30,9 @@ use onward::engine::{
 use onward::job::{self, Job};
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
-use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation, SimulatedStorage};
+use onward::storage::simulated::{Cut, SimulatedStorage};
 use onward::storage::{FileKind, Storage};
-use std::ffi::OsString;
+use onward::threads;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,7 +50,7 @@ struct Workload {
 
 const FOLDER: &str = "/job";
 
-const WORKLOADS: [Workload; 8] = [
+static WORKLOADS: [Workload; 8] = [
     Workload {
         name: "stateless with rejects",
         job: r#"
@@ -236,7 +254,8 @@ fn run(
     let watcher = Arc::new(Watcher::default());
     let world = world(disk, seed, watcher.clone());
     let options = options(None);
-    let outcome = engine::run(&job, "onward run job.toml", &options, &world);
+    let outcome =
+        threads::seeded(seed, || engine::run(&job, "onward run job.toml", &options, &world));
     let number = |number: &AtomicU64| number.load(Ordering::SeqCst);
     (
         number(&watcher.saved),
@@ -272,30 +291,6 @@ fn outputs(workload: &Workload, disk: &SimulatedStorage) -> Vec<Option<Vec<u8>>>
     workload.outputs.iter().map(|name| disk.file(Path::new(FOLDER).join(name))).collect()
 }
 
-/// The job goes on after whatever happened, and its outputs are those of an undisturbed run.
-fn check(workload: &Workload, disk: &SimulatedStorage, announced: u64, place: &str) {
-    let (_, resumed, outcome) = run(workload, disk, 99);
-    let name = workload.name;
-    match outcome {
-        Ok(Outcome::AlreadyFinished(_)) => {}
-        Ok(Outcome::Finished(_)) => {
-            assert!(
-                resumed >= announced,
-                "{name}, {place}: {announced} was announced, {resumed} found"
-            );
-        }
-        other => panic!("{name}, {place}: {other:?}"),
-    }
-    assert_eq!(staged(disk, Path::new(FOLDER)), Vec::<PathBuf>::new(), "{name}, {place}");
-    let undisturbed = fresh(workload);
-    run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-    assert!(outputs(workload, &undisturbed).iter().all(Option::is_some), "{name}");
-    assert_eq!(outputs(workload, disk), outputs(workload, &undisturbed), "{name}, {place}");
-    let left = disk.list(&Path::new(FOLDER).join(".onward/job")).expect("the job's folder");
-    let is_spill = |name: &OsString| name.to_string_lossy().starts_with("spill-");
-    assert!(!left.iter().any(is_spill), "{name}, {place}: {left:?}");
-}
-
 fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {
     let pending = disk.pending();
     let mut cuts = vec![Cut::Prefix(0), Cut::Prefix(pending / 2), Cut::Prefix(pending)];
@@ -304,101 +299,4 @@ fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {
     }
     cuts.extend((0..4).map(|draw| Cut::Seeded(seed * 100 + draw)));
     cuts
-}
-
-#[test]
-fn after_a_power_cut_at_any_operation_the_same_command_ends_with_the_same_bytes() {
-    let mut states = 0;
-    for workload in &WORKLOADS {
-        let undisturbed = fresh(workload);
-        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-        for at in 0..undisturbed.operations().len() {
-            let disk = fresh(workload);
-            disk.plan(&[Fault::power_loss(at)]);
-            let (announced, _, _) = run(workload, &disk, 2);
-            for cut in cuts(&disk, at as u64) {
-                check(workload, &disk.power_cut(cut), announced, &format!("cut at {at}, {cut:?}"));
-                states += 1;
-            }
-            check(workload, &disk.after_kill(), announced, &format!("killed at {at}"));
-        }
-    }
-    assert!(states > 2000, "{states} states");
-}
-
-#[test]
-fn a_second_power_cut_during_recovery_does_no_harm() {
-    for workload in &WORKLOADS {
-        let undisturbed = fresh(workload);
-        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-        for at in (0..undisturbed.operations().len()).step_by(7) {
-            let disk = fresh(workload);
-            disk.plan(&[Fault::power_loss(at)]);
-            let (announced, _, _) = run(workload, &disk, 2);
-            for second in (0..60).step_by(3) {
-                let disk = disk.power_cut(Cut::Seeded((at * 31 + second) as u64));
-                disk.plan(&[Fault::power_loss(second)]);
-                let (again, _, _) = run(workload, &disk, 3);
-                let found = disk.power_cut(Cut::Seeded(second as u64));
-                let place = format!("cut at {at} and again at {second}");
-                check(workload, &found, announced.max(again), &place);
-            }
-        }
-    }
-}
-
-/// A full or failing disk at every call for a spill; threads decide which call is struck in the end.
-#[test]
-fn a_spill_that_fails_ends_the_run_and_the_same_command_goes_on() {
-    let workload = WORKLOADS.iter().find(|workload| workload.name == "sort with spills");
-    let workload = workload.expect("a workload");
-    let undisturbed = fresh(workload);
-    run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-    let is_spill = |operation: &Operation| operation.path.to_string_lossy().contains("/spill-");
-    let operations = undisturbed.operations();
-    let (mut faults, mut stopped) = (0, 0);
-    for (at, operation) in operations.iter().enumerate().filter(|(_, one)| is_spill(one)) {
-        for effect in [
-            Effect::Error(Errno::NOSPC),
-            Effect::Error(Errno::IO),
-            Effect::ErrorThoughDone(Errno::IO),
-            Effect::SyncLost,
-            Effect::Short(3),
-            Effect::Interrupted,
-        ] {
-            for lasting in [Lasting::Once, Lasting::Sticky] {
-                let disk = fresh(workload);
-                disk.plan(&[Fault { at, lasting, effect }]);
-                let (announced, _, outcome) = run(workload, &disk, 1);
-                let place = format!("{effect:?} {lasting:?} at {at}, {:?}", operation.call);
-                if let (Effect::Error(Errno::NOSPC), Err(problem)) = (effect, outcome) {
-                    assert!(problem.starts_with("StoppedEarly: "), "{place}: {problem}");
-                    stopped += 1;
-                }
-                check(workload, &disk.after_kill(), announced, &place);
-                check(workload, &disk.power_cut(Cut::Prefix(0)), announced, &place);
-                faults += 1;
-            }
-        }
-    }
-    assert!(faults > 400 && stopped > 20, "{faults} faults, {stopped} of them stopped the run");
-}
-
-/// What fails only once must not leave a checkpoint that lacks something.
-#[test]
-fn after_an_error_at_any_call_the_same_command_ends_with_the_same_bytes() {
-    let mut faults = 0;
-    for workload in &WORKLOADS[1..5] {
-        let undisturbed = fresh(workload);
-        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-        for at in 0..undisturbed.operations().len() {
-            let disk = fresh(workload);
-            let effect = Effect::Error(Errno::IO);
-            disk.plan(&[Fault { at, lasting: Lasting::Once, effect }]);
-            let (announced, ..) = run(workload, &disk, 1);
-            check(workload, &disk.after_kill(), announced, &format!("an error at {at}"));
-            faults += 1;
-        }
-    }
-    assert!(faults > 700, "{faults} faults");
 }

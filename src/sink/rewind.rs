@@ -3,6 +3,7 @@
 use super::staged::{BLOCK_BYTES, Mark, StagedFile};
 use super::target::StagedName;
 use crate::error::{Error, Result};
+use crate::storage::mutants::{Mutant, is_on};
 use crate::storage::{File, Lock, OpenMode, Storage, read_full};
 use std::fmt;
 use std::io;
@@ -67,7 +68,7 @@ impl StagedFile {
         };
         let reading = |cause| Error::io("read", &name.staged, cause);
         let length_found = file.metadata().map_err(reading)?.length;
-        if length_found < mark.length {
+        if length_found < mark.length && !is_on(Mutant::ShorterOutputAccepted) {
             return Ok(Err(Mismatch::Shorter { expected: mark.length, found: length_found }));
         }
         let mut tail = vec![0; mark.tail.len()];
@@ -108,7 +109,7 @@ impl Inspected {
             let path = self.name.staged.clone();
             move |cause| Error::io(verb, &path, cause)
         };
-        if self.tail_is_torn {
+        if self.tail_is_torn && !is_on(Mutant::TailNotRepaired) {
             let start = self.mark.length - self.mark.tail.len() as u64;
             self.file.write_at(&self.mark.tail, start).map_err(failed("repair"))?;
         }

@@ -15,7 +15,11 @@ mod directories;
 #[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
 mod local;
 
+pub mod mutants;
+
 pub mod simulated;
+
+mod whole;
 
 pub use local::LocalStorage;
 

@@ -15,6 +15,19 @@ pub struct Operation {
     pub call: Call,
     /// On what; for an open file the path that it was opened by, for a rename the new name.
     pub path: PathBuf,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As it should.
+    Done,
+    /// It was interrupted, and is repeated.
+    Interrupted,
+    /// With an error, perhaps though it did its work.
+    Failed,
 }
 
 /// The calls of the two storage traits.
@@ -22,6 +35,8 @@ pub struct Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     Open,
+    /// Of a new file.
+    Create,
     Metadata,
     List,
     IsDirectory,
@@ -94,6 +109,8 @@ pub enum Effect {
     Short(usize),
     /// The call is interrupted and repeated: one more operation.
     Interrupted,
+    /// A read yields other bytes than are there; other calls are not struck.
+    OtherBytes,
     /// The machine stops: this and every later call fails and has no effect.
     PowerLoss,
 }
