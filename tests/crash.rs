@@ -7,6 +7,8 @@
 
 mod bad_disk;
 
+mod contract;
+
 mod faults;
 
 mod handling;

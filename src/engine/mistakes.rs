@@ -19,7 +19,8 @@ pub fn make(job: &Job, world: &World, store: &Store, loaded: &mut Loaded) {
         for plan in planned(job) {
             let staged = plan.name(&newest.manifest.instance.to_string()).staged;
             let entry = newest.manifest.outputs.iter().find(|entry| entry.name == plan.role);
-            if let (Some(entry), Ok(file)) = (entry, world.storage.open(&staged, OpenMode::Modify)) {
+            if let (Some(entry), Ok(file)) = (entry, world.storage.open(&staged, OpenMode::Modify))
+            {
                 _ = file.set_length(entry.length);
             }
         }

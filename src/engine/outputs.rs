@@ -197,7 +197,8 @@ impl Outputs {
     pub fn syncs(&mut self) -> Syncs {
         let mut syncs = Syncs::default();
         for sink in &mut self.sinks {
-            if let (Sink::File(output), true) = (&mut *sink, is_on(Mutant::CheckpointTracedInOutput))
+            if let (Sink::File(output), true) =
+                (&mut *sink, is_on(Mutant::CheckpointTracedInOutput))
                 && output.is_open()
             {
                 _ = output.staged().append(b"\n", None);

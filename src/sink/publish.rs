@@ -45,11 +45,7 @@ pub fn rename(storage: &dyn Storage, name: &StagedName, existing: Existing) -> R
 
 /// Looks where a finished output of an earlier process is. It is read once, to be sure that it is the one that was finished.
 /// `None` where neither name holds it. Changes nothing.
-pub fn find(
-    storage: &dyn Storage,
-    name: &StagedName,
-    mark: &Mark,
-) -> Result<Option<Whereabouts>> {
+pub fn find(storage: &dyn Storage, name: &StagedName, mark: &Mark) -> Result<Option<Whereabouts>> {
     let is_staged = match storage.open(&name.staged, OpenMode::Modify) {
         Ok(file) => {
             if holds(&*file, mark).map_err(|cause| Error::io("read", &name.staged, cause))? {

@@ -3,7 +3,7 @@
 
 use super::power::for_each;
 use super::rules::Outputs;
-use super::stories::{Before, Ran, Story, names, run, stories};
+use super::stories::{Before, Ran, Story, is_quick, names, run, stories};
 use super::{FOLDER, Workload, fresh, options, outputs};
 use onward::checkpoint::format::{self, Limits};
 use onward::engine::{Chunks, Outcome, RunOptions};
@@ -39,7 +39,9 @@ fn damages(bytes: &[u8], other: &[u8]) -> Vec<(String, Vec<u8>)> {
         }
     };
     let last = bytes.len().saturating_sub(70);
-    let places = (0..80.min(bytes.len())).chain((80..last).step_by(41)).chain(last..bytes.len());
+    let step = if is_quick() { 7 } else { 1 };
+    let first = (0..80.min(bytes.len())).step_by(step);
+    let places = first.chain((80..last).step_by(41 * step)).chain(last..bytes.len());
     for place in places {
         let mut flipped = bytes.to_vec();
         flipped[place] ^= 1 << (place % 8);
@@ -62,7 +64,12 @@ fn damages(bytes: &[u8], other: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Refused, or finished with the right bytes; never from the start. True where the run said something.
-fn check(story: &Story, expected: &[Option<Vec<u8>>], disk: &SimulatedStorage, place: &str) -> bool {
+fn check(
+    story: &Story,
+    expected: &[Option<Vec<u8>>],
+    disk: &SimulatedStorage,
+    place: &str,
+) -> bool {
     let name = story.name;
     let before = tree(disk, &[]);
     let ran = story.run_again(disk, SEED);
@@ -105,7 +112,11 @@ fn tree(disk: &SimulatedStorage, without: &[&str]) -> BTreeMap<PathBuf, Option<V
         for name in disk.list(&folder).expect("a folder") {
             let path = folder.join(&name);
             let text = name.to_string_lossy();
-            if text.starts_with("LOCK") || text.ends_with(".tmp") || text.ends_with(".request") || without.contains(&&*text) {
+            if text.starts_with("LOCK")
+                || text.ends_with(".tmp")
+                || text.ends_with(".request")
+                || without.contains(&&*text)
+            {
                 continue;
             }
             match disk.metadata(&path).expect("it is there").kind {
@@ -155,7 +166,7 @@ fn a_damaged_checkpoint_or_spill_is_refused_or_passed_over_loudly() {
     });
     let (damaged, loud) = (damaged.into_inner(), loud.into_inner());
     eprintln!("bad disk: {damaged} damaged checkpoints and spills, {loud} refused or passed over");
-    assert!(damaged > 3000 && loud > 1000);
+    assert!(is_quick() || damaged > 3000 && loud > 1000);
 }
 
 /// A checkpoint of the same number, from a disk on which the job took other ones.
@@ -216,7 +227,7 @@ fn a_damaged_output_is_refused_or_mended() {
         }
     }
     eprintln!("bad disk: {damaged} damaged outputs, {refused} refused, the others mended");
-    assert!(damaged > 100 && refused > 20);
+    assert!(is_quick() || damaged > 100 && refused > 20);
 }
 
 /// Where the newest checkpoint is damaged the outputs are cut back to the one before.
@@ -239,7 +250,7 @@ fn whoever_refuses_has_changed_nothing() {
             refused += 1;
         }
     }
-    assert!(refused >= 5, "{refused} refused");
+    assert!(is_quick() || refused >= 5, "{refused} refused");
 }
 
 #[test]
@@ -259,7 +270,7 @@ fn a_job_that_was_moved_touches_nothing_where_it_was() {
         assert_eq!(tree(&disk, &[]), before, "{}", story.name);
         moved += usize::from(matches!(ran.outcome, Ok(Outcome::Finished(_))));
     }
-    assert!(moved >= 5, "{moved} went on");
+    assert!(is_quick() || moved >= 5, "{moved} went on");
 }
 
 /// Somebody else's file has the name that comes next for a temporary file of ours.
@@ -283,9 +294,10 @@ fn a_file_of_somebody_else_is_never_written() {
     assert!(planted > 5, "{planted} names");
 }
 
-/// Changed where neither its ends nor a sample are: only who reads everything again can know.
+/// An input changed where neither its ends nor a sample are: only who reads everything again can know. And an output of more
+/// than one block.
 #[test]
-fn an_input_that_was_to_be_verified_wholly_is_not_published_from_when_it_differs() {
+fn neither_an_input_that_differs_nor_an_output_that_lost_bytes_is_gone_on_with() {
     static VERIFIED: Workload = Workload {
         name: "verified",
         job: "[source]\npath = \"in.csv\"\nverify = \"full\"\n[sink]\npath = \"out.csv\"\n",
@@ -308,6 +320,16 @@ fn an_input_that_was_to_be_verified_wholly_is_not_published_from_when_it_differs
     let chunks = RunOptions { chunks: Chunks::new(40_000), ..options(Some(7)) };
     let ran = run(&story(Before::Nothing).job(), &chunks, &disk, 5);
     assert!(matches!(ran.outcome, Ok(Outcome::Stopped(..))), "{:?}", ran.outcome);
+    let staged = super::staged(&disk, Path::new(FOLDER)).pop().expect("a staged file");
+    let written = disk.file(&staged).expect("a staged file");
+    for length in [0, 5000, 100_000] {
+        // Its last block is in the checkpoint, and what lies before is gone.
+        let disk = disk.after_kill();
+        disk.put_file(&staged, &written[..length]);
+        let ran = run(&story(Before::Nothing).job(), &chunks, &disk, SEED);
+        let is_refused = matches!(ran.outcome, Err((Kind::Refused, _)));
+        assert!(is_refused, "cut to {length}: {:?}", ran.outcome);
+    }
     let path = Path::new(FOLDER).join("in.csv");
     let bytes = disk.file(&path).expect("an input");
     let mut refused = 0;
@@ -331,6 +353,7 @@ fn checkpoints_of_the_first_version_are_still_readable() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/checkpoints");
     for name in ["format-1-base.onw", "format-1-delta.onw"] {
         let bytes = fs::read(root.join(name)).expect("a checkpoint");
-        format::decode(&bytes, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        format::decode(&bytes, &Limits::default())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }

@@ -1,15 +1,14 @@
 //! Every operation of every story fails in every way, once and from then on; the same command then goes on, after a kill and
-//! after a power cut, and ends with the same bytes.
+//! after a power cut, and ends with the same bytes. `ONWARD_FAULTS=all` strikes all stories, and not only every other one.
 
-use super::power::{Recovered, for_each, is_quick};
+use super::power::{Recovered, for_each};
 use super::rules::{Outputs, check_ended, check_operations};
-use super::stories::{Ran, Story, stories};
+use super::stories::{Ran, Story, is_quick, stories};
 use onward::engine::Outcome;
 use onward::error::Kind;
 use onward::storage::simulated::{
     Call, Cut, Effect, Errno, Fault, Lasting, Operation, SimulatedStorage,
 };
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The story whose disk has no room anyway is about that alone.
@@ -47,7 +46,9 @@ fn can_strike(operation: &Operation, effect: Effect) -> bool {
     );
     match effect {
         Effect::Error(Errno::NOSPC | Errno::DQUOT) => takes_room || call.is_sync(),
-        Effect::Error(Errno::FBIG) => matches!(call, Call::WriteAt | Call::SetLength | Call::Reserve),
+        Effect::Error(Errno::FBIG) => {
+            matches!(call, Call::WriteAt | Call::SetLength | Call::Reserve)
+        }
         Effect::Error(Errno::ROFS) => takes_room || call == Call::Remove,
         Effect::Error(Errno::ACCESS) => {
             let is_of_file = matches!(
@@ -100,7 +101,8 @@ impl Struck {
         disk.plan(&[fault]);
         let ran = self.story.run(&disk, SEED);
         let struck = &self.operations[at];
-        let place = format!("{effect:?} {lasting:?} at {at}, {:?} {}", struck.call, struck.path.display());
+        let place =
+            format!("{effect:?} {lasting:?} at {at}, {:?} {}", struck.call, struck.path.display());
         counts.faults.fetch_add(1, Ordering::Relaxed);
         check_operations(&self.story, &ran, &place);
         let counter = match &ran.outcome {
@@ -120,7 +122,11 @@ impl Struck {
                 let again = self.story.run_again(&disk, 98);
                 check_ended(&self.story, &self.outputs, &disk, &again, &place)
             });
-            assert!(resumed >= announced, "{}, {place}: {announced} announced, {resumed} found", self.story.name);
+            assert!(
+                resumed >= announced,
+                "{}, {place}: {announced} announced, {resumed} found",
+                self.story.name
+            );
         }
     }
 
@@ -149,7 +155,9 @@ impl Struck {
 #[test]
 fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() {
     let all = stories().into_iter().filter(|story| story.name != FULL);
-    let struck: Vec<Struck> = all.map(Struck::new).collect();
+    // In the long form all of them, else every other one: they are in pairs that are much alike.
+    let step = if std::env::var_os("ONWARD_FAULTS").is_some() || is_quick() { 1 } else { 2 };
+    let struck: Vec<Struck> = all.step_by(step).map(Struck::new).collect();
     let mut faults = Vec::new();
     for (place, one) in struck.iter().enumerate() {
         for (at, operation) in one.operations.iter().enumerate() {
@@ -160,7 +168,7 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
             }
         }
     }
-    let step = if is_quick() { 5 } else { 1 };
+    let step = if is_quick() { 3 } else { 1 };
     let faults: Vec<(usize, Fault)> = faults.into_iter().step_by(step).collect();
     let counts = Counts::default();
     for_each(faults.len(), |index| {
@@ -176,8 +184,10 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
         read(&counts.stopped_early),
         read(&counts.failed),
     );
-    assert!(read(&counts.faults) * step >= 20_000);
-    assert!(read(&counts.stopped_early) * step >= 1000 && read(&counts.failed) * step >= 5000);
+    if !is_quick() {
+        assert!(read(&counts.faults) >= 20_000);
+        assert!(read(&counts.stopped_early) >= 1000 && read(&counts.failed) >= 5000);
+    }
 }
 
 /// What does not fit is told as such, and with room the job goes on.
@@ -206,6 +216,5 @@ fn a_disk_of_any_size_stops_the_run_early_and_with_room_it_goes_on() {
     });
     let (sizes, stops) = (sizes.into_inner(), stops.into_inner());
     eprintln!("full disks: {sizes} sizes, {stops} of them too small");
-    assert!(stops > 100);
-    assert!(all.iter().any(|one| one.operations.iter().any(|one| one.path == Path::new("/job"))));
+    assert!(is_quick() || stops > 1000);
 }

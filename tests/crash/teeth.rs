@@ -42,18 +42,15 @@ fn found_by(mistake: &str) -> Option<String> {
 fn every_mistake_in_the_protocol_is_found() {
     let mistakes: Vec<String> = Mutant::ALL.map(Mutant::name).into();
     let found: Mutex<BTreeMap<String, Option<String>>> = Mutex::default();
-    let all: Vec<&str> =
-        ["none"].into_iter().chain(mistakes.iter().map(String::as_str)).collect();
+    let all: Vec<&str> = ["none"].into_iter().chain(mistakes.iter().map(String::as_str)).collect();
     super::power::for_each(all.len(), |index| {
         let by = found_by(all[index]);
+        eprintln!("  {}: {}", all[index], by.as_deref().unwrap_or("not found"));
         found.lock().unwrap_or_else(PoisonError::into_inner).insert(all[index].to_owned(), by);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let control = found.remove("none").expect("it was tried");
     assert_eq!(control, None, "without a mistake");
-    for (mistake, by) in &found {
-        eprintln!("  {mistake}: {}", by.as_deref().unwrap_or("NOT FOUND"));
-    }
     let survivors: Vec<&String> =
         found.iter().filter(|(_, by)| by.is_none()).map(|(name, _)| name).collect();
     eprintln!("mistakes: {} of {} found", found.len() - survivors.len(), found.len());

@@ -128,9 +128,12 @@ impl Store {
             .reserve(bytes.len() as u64)
             .and_then(|()| file.write_at(bytes, 0))
             .map_err(Failure::BeforeSync)
-            .and_then(|()| match is_on(Mutant::CheckpointNotSynced) || is_on(Mutant::CheckpointNamedBeforeSync) {
-                true => Ok(()),
-                false => file.sync_all().map_err(Failure::AtSync),
+            .and_then(|()| {
+                match is_on(Mutant::CheckpointNotSynced) || is_on(Mutant::CheckpointNamedBeforeSync)
+                {
+                    true => Ok(()),
+                    false => file.sync_all().map_err(Failure::AtSync),
+                }
             });
         if written.is_err() {
             self.drop_temporary(path);

@@ -40,7 +40,9 @@ impl Storage for SimulatedStorage {
                 _ => Err(io::ErrorKind::InvalidInput.into()),
             }
         })?;
-        Ok(Arc::new(SimulatedFile { storage: self.clone(), node, path: path.to_path_buf() }))
+        let may_write = !matches!(mode, OpenMode::ReadInput | OpenMode::ReadOwn);
+        let (storage, path) = (self.clone(), path.to_path_buf());
+        Ok(Arc::new(SimulatedFile { storage, node, path, may_write }))
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
@@ -170,6 +172,9 @@ impl File for SimulatedFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         write_all(bytes, offset, |bytes, offset| {
             self.storage.operate_once(Call::WriteAt, &self.path, |disk, fate| {
+                if !self.may_write {
+                    return Err(Errno::BADF.into());
+                }
                 let count = match fate {
                     Fate::Short(count) => count.clamp(1, bytes.len()),
                     _ => bytes.len(),
@@ -181,6 +186,9 @@ impl File for SimulatedFile {
 
     fn set_length(&self, length: u64) -> io::Result<()> {
         self.storage.operate(Call::SetLength, &self.path, |disk, _| {
+            if !self.may_write {
+                return Err(Errno::INVAL.into());
+            }
             let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
             let room = disk.image.room();
             let moment = disk.image.tick();

@@ -68,6 +68,11 @@ impl Call {
         )
     }
 
+    /// Whether it may need room on the disk.
+    pub fn takes_room(self) -> bool {
+        !self.only_looks() && self != Call::Remove
+    }
+
     /// Whether it makes something durable.
     pub fn is_sync(self) -> bool {
         matches!(self, Call::SyncData | Call::SyncAll | Call::SyncDirectory)
@@ -121,10 +126,15 @@ impl Fault {
         Fault { at, lasting: Lasting::Sticky, effect: Effect::PowerLoss }
     }
 
-    /// Whether it strikes the operation with this index.
-    pub(super) fn strikes(&self, index: usize) -> bool {
+    /// Whether it strikes the operation with this index. A disk that stays full does not keep anybody from looking.
+    pub(super) fn strikes(&self, index: usize, call: Call) -> bool {
+        let is_full = matches!(
+            self.effect,
+            Effect::Error(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::ROFS)
+        );
         match self.lasting {
             Lasting::Once => self.at == index,
+            Lasting::Sticky if is_full && index > self.at => call.takes_room(),
             Lasting::Sticky => self.at <= index,
         }
     }

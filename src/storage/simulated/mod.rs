@@ -55,6 +55,7 @@ struct SimulatedFile {
     storage: SimulatedStorage,
     node: NodeId,
     path: PathBuf,
+    may_write: bool,
 }
 
 /// What is to become of an operation.
@@ -263,7 +264,7 @@ impl Default for SimulatedStorage {
 impl Disk {
     fn begin(&mut self, call: Call, path: &Path) -> io::Result<Fate> {
         let index = self.trace.len();
-        let struck = self.faults.iter().find(|fault| fault.strikes(index));
+        let struck = self.faults.iter().find(|fault| fault.strikes(index, call));
         let effect = struck.map(|fault| (fault.effect, fault.at == index));
         self.trace.push(Operation { call, path: path.to_path_buf(), end: End::Done });
         self.remember(call);

@@ -86,9 +86,13 @@ impl Image {
         let node = self.find(from, Last::AsItIs)?;
         let (from_directory, from) = self.place(from)?;
         let (to_directory, to) = self.place(to)?;
-        let taken = self.names(to_directory).is_some_and(|names| names.live.contains_key(&to));
-        if taken && existing == Existing::Keep {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        let taken = self.names(to_directory).and_then(|names| names.live.get(&to)).copied();
+        match (taken, existing) {
+            (Some(_), Existing::Keep) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Some(other), Existing::Replace) if self.names(other).is_some() => {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            _ => {}
         }
         let moment = self.tick();
         if from_directory == to_directory {
