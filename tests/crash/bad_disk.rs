@@ -130,14 +130,12 @@ fn tree(disk: &SimulatedStorage, without: &[&str]) -> BTreeMap<PathBuf, Option<V
 
 #[test]
 fn a_damaged_checkpoint_or_spill_is_refused_or_passed_over_loudly() {
-    let all: Vec<(Story, SimulatedStorage, Vec<Option<Vec<u8>>>)> = stopped()
-        .into_iter()
-        .map(|story| {
-            let disk = story.disk();
-            let expected = Outputs::of(&story, &disk).expected;
-            (story, disk, expected)
-        })
-        .collect();
+    let with_disk = |story: Story| {
+        let disk = story.disk();
+        let expected = Outputs::of(&story, &disk).expected;
+        (story, disk, expected)
+    };
+    let all: Vec<_> = stopped().into_iter().map(with_disk).collect();
     let (damaged, loud) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for_each(all.len(), |index| {
         let (story, disk, expected) = &all[index];
@@ -165,7 +163,9 @@ fn a_damaged_checkpoint_or_spill_is_refused_or_passed_over_loudly() {
         assert!(matches!(outcome, Err((Kind::Refused, _))), "{}: {outcome:?}", story.name);
     });
     let (damaged, loud) = (damaged.into_inner(), loud.into_inner());
-    eprintln!("bad disk: {damaged} damaged checkpoints and spills, {loud} refused or passed over");
+    super::say(&format!(
+        "bad disk: {damaged} damaged checkpoints and spills, {loud} refused or passed over"
+    ));
     assert!(is_quick() || damaged > 3000 && loud > 1000);
 }
 
@@ -226,7 +226,9 @@ fn a_damaged_output_is_refused_or_mended() {
             }
         }
     }
-    eprintln!("bad disk: {damaged} damaged outputs, {refused} refused, the others mended");
+    super::say(&format!(
+        "bad disk: {damaged} damaged outputs, {refused} refused, the others mended"
+    ));
     assert!(is_quick() || damaged > 100 && refused > 20);
 }
 

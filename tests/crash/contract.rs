@@ -192,6 +192,8 @@ fn the_simulated_disk_answers_as_the_operating_system_does() {
         assert!(differ.is_empty(), "{name}: {differ:#?}");
         assert_eq!(real.len(), simulated.len(), "{name}");
     }
-    eprintln!("contract: {calls} answers of the simulated disk are those of the operating system");
+    super::say(&format!(
+        "contract: {calls} answers of the simulated disk are those of the operating system"
+    ));
     assert!(calls > 100);
 }

@@ -176,14 +176,14 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
         struck[place].strike(fault, &counts);
     });
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    eprintln!(
+    super::say(&format!(
         "faults: {} in {} stories: {} runs finished, {} stopped early, {} failed; all went on",
         read(&counts.faults),
         struck.len(),
         read(&counts.finished),
         read(&counts.stopped_early),
         read(&counts.failed),
-    );
+    ));
     if !is_quick() {
         assert!(read(&counts.faults) >= 20_000);
         assert!(read(&counts.stopped_early) >= 1000 && read(&counts.failed) >= 5000);
@@ -215,6 +215,6 @@ fn a_disk_of_any_size_stops_the_run_early_and_with_room_it_goes_on() {
         }
     });
     let (sizes, stops) = (sizes.into_inner(), stops.into_inner());
-    eprintln!("full disks: {sizes} sizes, {stops} of them too small");
+    super::say(&format!("full disks: {sizes} sizes, {stops} of them too small"));
     assert!(is_quick() || stops > 1000);
 }

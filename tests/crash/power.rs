@@ -19,7 +19,7 @@ const QUICK: Effort = Effort { exhaustive_max: 2, pairs_max: 0, random: 2, torn:
 const LONG: Effort = Effort { exhaustive_max: 14, pairs_max: usize::MAX, random: 256, torn: 64 };
 
 /// Of so many different disks, one is recovered with a second power cut.
-const SECOND_CUTS: usize = 200;
+const SECOND_CUTS: usize = 1000;
 
 /// What was looked at.
 #[derive(Default)]
@@ -99,10 +99,11 @@ impl Watched {
                 let place = || format!("seed {seed}, moment {index}, {profile:?}, {state:?}");
                 let made = || moment.cut(&state);
                 let is_new = self.recover(&made, *announced, seed, &place);
-                if is_new
-                    && !is_quick()
-                    && counts.distinct.fetch_add(1, Ordering::Relaxed) % SECOND_CUTS == 0
-                {
+                if !is_new {
+                    continue;
+                }
+                let number = counts.distinct.fetch_add(1, Ordering::Relaxed);
+                if number.is_multiple_of(SECOND_CUTS) && !is_quick() {
                     self.cut_again(&made(), *announced, seed, counts, &place);
                 }
             }
@@ -192,7 +193,7 @@ pub fn for_each(count: usize, work: impl Fn(usize) + Sync) {
 }
 
 /// All stories with the schedule of one seed.
-fn cut_everywhere(effort: &Effort, seed: u64, counts: &Counts) -> Vec<Watched> {
+fn cut_everywhere(effort: &Effort, seed: u64, counts: &Counts) {
     let watched: Vec<Watched> =
         stories().into_iter().map(|story| Watched::new(story, seed)).collect();
     let places: Vec<(usize, usize)> = (0..watched.len())
@@ -202,7 +203,6 @@ fn cut_everywhere(effort: &Effort, seed: u64, counts: &Counts) -> Vec<Watched> {
         let (story, moment) = places[index];
         watched[story].cut(moment, effort, seed, counts);
     });
-    watched
 }
 
 #[test]
@@ -216,24 +216,16 @@ fn after_any_power_cut_and_a_second_one_the_same_command_ends_with_the_same_byte
     let counts = Counts::default();
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     for seed in 1.. {
-        let watched = cut_everywhere(&effort, seed, &counts);
+        cut_everywhere(&effort, seed, &counts);
         let states = read(&counts.states) + read(&counts.second);
-        for one in &watched {
-            eprintln!(
-                "  {}: {} moments, {} disks",
-                one.story.name,
-                one.moments.len(),
-                one.recovered.lock().len()
-            );
-        }
-        eprintln!(
+        super::say(&format!(
             "power cuts: {} states ({} different) of {} stories with {seed} schedules, {} after a second cut ({} different)",
             read(&counts.states),
             read(&counts.distinct),
             stories().len(),
             read(&counts.second),
             read(&counts.second_distinct),
-        );
+        ));
         if states >= wanted.unwrap_or(0) {
             break;
         }

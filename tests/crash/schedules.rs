@@ -30,6 +30,9 @@ fn a_seed_gives_the_same_operations_again_whatever_the_number_of_threads() {
             }
         }
     }
-    eprintln!("schedules: {runs} runs done twice, {} different orders of calls", traces.len());
+    super::say(&format!(
+        "schedules: {runs} runs done twice, {} different orders of calls",
+        traces.len()
+    ));
     assert!(traces.len() > runs * 2 / 3, "{} of {runs} differ", traces.len());
 }

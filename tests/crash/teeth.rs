@@ -29,7 +29,7 @@ fn found_by(mistake: &str) -> Option<String> {
             let told = String::from_utf8_lossy(&ended.stdout);
             let is_panic = |line: &&str| line.contains("panicked at");
             let lines: Vec<&str> = told.lines().collect();
-            let place = lines.iter().position(|line| is_panic(&line));
+            let place = lines.iter().position(is_panic);
             let message = place.and_then(|place| lines.get(place + 1)).unwrap_or(&"no message");
             let message: String = message.chars().take(160).collect();
             return Some(format!("{finder} {message}"));
@@ -45,7 +45,7 @@ fn every_mistake_in_the_protocol_is_found() {
     let all: Vec<&str> = ["none"].into_iter().chain(mistakes.iter().map(String::as_str)).collect();
     super::power::for_each(all.len(), |index| {
         let by = found_by(all[index]);
-        eprintln!("  {}: {}", all[index], by.as_deref().unwrap_or("not found"));
+        super::say(&format!("  {}: {}", all[index], by.as_deref().unwrap_or("not found")));
         found.lock().unwrap_or_else(PoisonError::into_inner).insert(all[index].to_owned(), by);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -53,6 +53,6 @@ fn every_mistake_in_the_protocol_is_found() {
     assert_eq!(control, None, "without a mistake");
     let survivors: Vec<&String> =
         found.iter().filter(|(_, by)| by.is_none()).map(|(name, _)| name).collect();
-    eprintln!("mistakes: {} of {} found", found.len() - survivors.len(), found.len());
+    super::say(&format!("mistakes: {} of {} found", found.len() - survivors.len(), found.len()));
     assert!(survivors.is_empty(), "{survivors:?}");
 }

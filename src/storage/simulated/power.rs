@@ -62,19 +62,23 @@ pub(super) fn pending(image: &Image) -> Vec<Pending> {
     let mut found: Vec<Pending> = Vec::new();
     for (node, inode) in image.nodes.iter().enumerate() {
         match &inode.body {
-            Body::File(layers) => found.extend(layers.pending.iter().map(|(moment, change)| {
-                let kind = match change {
-                    DataChange::Write { .. } => PendingKind::Write,
-                    DataChange::Length(_) => PendingKind::Length,
+            Body::File(layers) => {
+                let of_file = |(moment, change): &(u64, DataChange)| {
+                    let kind = match change {
+                        DataChange::Write { .. } => PendingKind::Write,
+                        DataChange::Length(_) => PendingKind::Length,
+                    };
+                    Pending { moment: *moment, node, kind }
                 };
-                Pending { moment: *moment, node, kind }
-            })),
+                found.extend(layers.pending.iter().map(of_file));
+            }
             Body::Directory(layers) => {
-                found.extend(layers.pending.iter().map(|(moment, _)| Pending {
-                    moment: *moment,
+                let moments = layers.pending.iter().map(|(moment, _)| *moment);
+                found.extend(moments.map(|moment| Pending {
+                    moment,
                     node,
                     kind: PendingKind::Name,
-                }))
+                }));
             }
             Body::Link(_) | Body::Pipe => {}
         }
