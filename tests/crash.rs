@@ -25,6 +25,10 @@ mod stories;
 
 mod teeth;
 
+mod values;
+
+mod windows;
+
 use onward::checkpoint::Holder;
 use onward::engine::{
     self, ChangeMode, Chunks, Outcome, Requests, RunOptions, StartMode, StopAfter, World,
@@ -35,6 +39,7 @@ use onward::storage::clock::SimulatedClock;
 use onward::storage::simulated::{Cut, SimulatedStorage};
 use onward::storage::{FileKind, Storage};
 use onward::threads;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -187,12 +192,6 @@ static WORKLOADS: [Workload; 8] = [
     },
 ];
 
-/// Tells what a test looked at.
-#[expect(clippy::print_stderr, reason = "a count that nobody sees proves nothing")]
-fn say(what: &str) {
-    eprintln!("{what}");
-}
-
 fn orders() -> String {
     let mut text = String::from("id,name,amount\n");
     for id in 0..60 {
@@ -297,6 +296,30 @@ fn staged(disk: &SimulatedStorage, folder: &Path) -> Vec<PathBuf> {
 
 fn outputs(workload: &Workload, disk: &SimulatedStorage) -> Vec<Option<Vec<u8>>> {
     workload.outputs.iter().map(|name| disk.file(Path::new(FOLDER).join(name))).collect()
+}
+
+/// The job goes on after whatever happened, and its outputs are those of an undisturbed run.
+fn check(workload: &Workload, disk: &SimulatedStorage, announced: u64, place: &str) {
+    let (_, resumed, outcome) = run(workload, disk, 99);
+    let name = workload.name;
+    match outcome {
+        Ok(Outcome::AlreadyFinished(_)) => {}
+        Ok(Outcome::Finished(_)) => {
+            assert!(
+                resumed >= announced,
+                "{name}, {place}: {announced} was announced, {resumed} found"
+            );
+        }
+        other => panic!("{name}, {place}: {other:?}"),
+    }
+    assert_eq!(staged(disk, Path::new(FOLDER)), Vec::<PathBuf>::new(), "{name}, {place}");
+    let undisturbed = fresh(workload);
+    run(workload, &undisturbed, 1).2.expect("an undisturbed run");
+    assert!(outputs(workload, &undisturbed).iter().all(Option::is_some), "{name}");
+    assert_eq!(outputs(workload, disk), outputs(workload, &undisturbed), "{name}, {place}");
+    let left = disk.list(&Path::new(FOLDER).join(".onward/job")).expect("the job's folder");
+    let is_spill = |name: &OsString| name.to_string_lossy().starts_with("spill-");
+    assert!(!left.iter().any(is_spill), "{name}, {place}: {left:?}");
 }
 
 fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {

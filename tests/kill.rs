@@ -1,11 +1,13 @@
 //! The real binary, killed at any moment and run again: it needs no help, loses nothing, and writes the same bytes.
 //!
-//! `ONWARD_SEED=n` repeats a failure, `ONWARD_KILL_JOBS=n` runs more jobs: 1000 are about 10,000 kills and take minutes.
+//! `ONWARD_SEED=n` repeats a failure, `ONWARD_KILL_JOBS=n` runs more jobs of each kind: 1,500 are more than 10,000 kills.
 
+use crate::support::asked::number;
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, Running, onward, spawn};
 use crate::support::random::Random;
+use crate::support::report::count;
 use rustix::process::Signal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -13,21 +15,17 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Jobs of each test.
-const JOBS: u64 = 60;
+const JOBS: u64 = 80;
 
 /// Jobs of each test with softer signals.
-const SIGNALLED_JOBS: u64 = 30;
+const SIGNALLED_JOBS: u64 = 50;
 
-/// Kills of one job.
-const KILLS_MAX: u64 = 10;
+/// Kills of one job: some of them, and of each eighth job up to so many.
+const KILLS_MAX: u64 = 20;
+const KILLS_MANY: u64 = 6;
 
 /// What the seed of a test is, unless the environment says otherwise.
 const SEED: u64 = 20_240_517;
-
-fn number(variable: &str, default: u64) -> u64 {
-    let text = std::env::var(variable).ok();
-    text.map_or(default, |text| text.parse().expect("a number"))
-}
 
 /// A job with what comes of it when nobody disturbs it.
 struct Trial {
@@ -76,6 +74,12 @@ impl Trial {
         let chunk = (300 + self.random.below(500)).to_string();
         let arguments = ["run", "job.toml", "--threads", &threads, "--chunk-bytes", &chunk];
         spawn(self.scratch.path(), &arguments)
+    }
+
+    /// How often it is disturbed.
+    fn times(&mut self) -> u64 {
+        let most = if self.random.below(8) == 0 { KILLS_MAX } else { KILLS_MANY };
+        1 + self.random.below(most)
     }
 
     /// A moment of a run: any, or one near its start, so that many small steps add up.
@@ -135,12 +139,15 @@ fn check(
             panic!("ONWARD_SEED={seed} failed and left {}", left.display());
         }
     }
+    let Tally { hits, resumes } = tally;
+    count(&format!(
+        "kill: {jobs} jobs, {hits} signals to running processes, {resumes} runs went on"
+    ));
     tally
 }
 
 fn kill_some_times(trial: &mut Trial, tally: &mut Tally) {
-    let kills = 1 + trial.random.below(KILLS_MAX);
-    for _ in 0..kills {
+    for _ in 0..trial.times() {
         let mut running = trial.spawn();
         if !running.ends_within(trial.moment()) {
             running.signal(Signal::KILL);
@@ -168,10 +175,10 @@ fn killed_jobs_in_memory_end_as_if_nothing_had_happened() {
 
 /// Sends INT, TERM or HUP, sometimes several.
 fn signal_some_times(trial: &mut Trial, tally: &mut Tally) {
-    for _ in 0..1 + trial.random.below(KILLS_MAX) {
+    for _ in 0..trial.times() {
         let mut running = trial.spawn();
         let mut sent = Vec::new();
-        for _ in 0..1 + trial.random.below(2) {
+        for _ in 0..1 + trial.random.below(3) {
             if running.ends_within(trial.moment()) {
                 break;
             }

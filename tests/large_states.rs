@@ -43,12 +43,17 @@ fn damage_a_spill(folder: &Path) {
 }
 
 /// Steps whose states can be large.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 6] = [
     r#"dedup = { key = ["id"] }"#,
     r#"dedup = { key = ["id"], keep = "last" }"#,
     r#"aggregate = { by = ["id"], select = ["count(*) AS n", "list(n) AS all"] }"#,
+    r#"aggregate = { select = ["count(DISTINCT id) AS ids", "list(DISTINCT id) AS all", "mode(n) AS n"] }"#,
     r#"window = { by = ["id"], compute = ["sum(n::bigint) AS s"] }"#,
+    r#"fill = { columns = ["n"], with = "down", by = ["id"] }"#,
 ];
+
+/// A window that remembers several things of different length.
+const WINDOW: &str = r#"window = { by = ["id"], compute = ["lag(n) AS before", "min(id || n) AS least", "moving_avg(n::double, 3) AS mean", "count(*) AS c"] }"#;
 
 #[test]
 fn a_state_that_may_not_grow_stops_the_run_where_it_can_go_on() {
@@ -84,9 +89,8 @@ fn a_state_that_may_not_grow_stops_the_run_where_it_can_go_on() {
 
 #[test]
 fn what_is_larger_than_memory_is_in_spills_until_it_is_not_needed_any_more() {
-    for (step, is_damaged) in
-        [(STEPS[0], false), (STEPS[0], true), (STEPS[2], false), (STEPS[2], true)]
-    {
+    let steps = [STEPS[0], STEPS[2], STEPS[3], STEPS[4], STEPS[5], WINDOW];
+    for (step, is_damaged) in steps.into_iter().flat_map(|step| [(step, false), (step, true)]) {
         let whole = folder::scratch_in_memory();
         stage(whole.path(), step, "");
         onward_ends(whole.path(), &["run", "job.toml"], 0);

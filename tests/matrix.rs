@@ -133,7 +133,9 @@ fn stopping_at_every_barrier_with_little_memory_gives_the_same_bytes() {
     let stops_all = Cell::new(0);
     let spills = |case: &Case| {
         let job = std::fs::read_to_string(case.folder.join("job.toml")).expect("a job");
-        ["dedup", "aggregate", "pivot", "frequency"].iter().any(|step| job.contains(step))
+        ["dedup", "window", "sessionize", "fill", "aggregate", "pivot", "frequency"]
+            .iter()
+            .any(|step| job.contains(step))
     };
     let run = |case: &Case| {
         if !case.is_resumable() || !spills(case) {

@@ -25,15 +25,27 @@ mod draining;
 
 mod expression_fuzz;
 
+mod fuzz;
+
 mod golden;
+
+mod hostile;
 
 mod kill;
 
 mod large_states;
 
+mod limits;
+
 mod matrix;
 
+mod power;
+
+mod prove;
+
 mod readme;
+
+mod reference;
 
 mod refusals;
 
@@ -45,8 +57,12 @@ mod steps;
 
 mod support;
 
+mod syscalls;
+
 mod tidy;
 
 mod triggers;
 
 mod unbound_jobs;
+
+mod verify;

@@ -9,6 +9,9 @@ use crate::checkpoint::spill::SpillEntry;
 use crate::record::{Fingerprint, Place, Position};
 use serde::{Deserialize, Serialize};
 
+/// Further than anything is ever counted: what is added to less does not overflow.
+const COUNT_MAX: u64 = 1 << 62;
+
 /// Everything about a barrier but the state of the transforms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -148,6 +151,24 @@ impl Manifest {
     /// The starts whose spills the states may refer to.
     pub fn starts(&self) -> Vec<RunId> {
         std::iter::once(self.instance).chain(self.origins.iter().copied()).collect()
+    }
+
+    /// Whether all that is counted on from here can be counted on.
+    pub fn has_sound_numbers(&self) -> bool {
+        let Position { source: _, offset, records, lines } = self.position;
+        let counted = [offset, records, lines, self.spills_made];
+        let outputs = self.outputs.iter().flat_map(|output| [output.length, output.records]);
+        let round = self
+            .round
+            .iter()
+            .flat_map(|round| [round.number].into_iter().chain(round.before.numbers()));
+        let parts = self.inputs.iter().filter_map(|input| input.part);
+        let parts = parts.flat_map(|InputPart { from, to, length }| {
+            [from.offset, from.records, from.lines, to.offset, to.records, to.lines, length]
+        });
+        let all = counted.into_iter().chain(self.counters.numbers());
+        let mut all = all.chain(outputs).chain(round).chain(parts);
+        all.all(|number| number < COUNT_MAX)
     }
 }
 
@@ -297,6 +318,20 @@ pub struct Counters {
 }
 
 impl Counters {
+    fn numbers(&self) -> [u64; 9] {
+        [
+            self.records_read,
+            self.records_filtered,
+            self.records_written,
+            self.records_rejected,
+            self.bytes_read,
+            self.bytes_written,
+            self.checkpoints,
+            self.resumes,
+            self.active_millis,
+        ]
+    }
+
     /// What was counted since some earlier moment of the same job.
     pub fn since(&self, before: &Counters) -> Counters {
         let less = u64::saturating_sub;

@@ -38,6 +38,12 @@ pub enum Command {
     Preview(PreviewArguments),
     /// Show how far a job is
     Status(AnswerArguments),
+    /// Kill a job again and again, and show that its outputs are the same
+    ///
+    /// Runs the job once undisturbed, then kills it N times with SIGKILL, each time in another run, goes on with it, and
+    /// compares all outputs. Everything is written into a folder that is removed in the end: the job, its checkpoints and
+    /// its outputs stay as they are. Needs room for two or three times the outputs
+    Prove(ProveArguments),
     /// Take, inspect and handle checkpoints
     #[command(subcommand, after_long_help = CHECKPOINT_EXAMPLE)]
     Checkpoint(CheckpointCommand),
@@ -110,6 +116,55 @@ pub struct RunArguments {
     /// Take a checkpoint and stop after so many barriers
     #[arg(long, value_name = "N", hide = true)]
     pub stop_after_barriers: Option<u64>,
+
+    /// How `onward prove` has it run.
+    #[command(flatten)]
+    pub rehearsal: RehearsalArguments,
+}
+
+/// What makes a run one that only rehearses the job.
+#[derive(Debug, Args)]
+pub struct RehearsalArguments {
+    /// Write everything into this folder instead
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub redirect: Option<PathBuf>,
+
+    /// Take this for the time of day, in microseconds since 1970
+    #[arg(long, value_name = "MICROS", hide = true)]
+    pub wall_micros: Option<i64>,
+
+    /// Write a line of progress in JSON so often
+    #[arg(long, value_name = "DURATION", hide = true, value_parser = duration)]
+    pub progress_period: Option<Duration>,
+}
+
+/// `onward prove`
+#[derive(Debug, Args)]
+#[command(after_long_help = PROVE_EXAMPLE)]
+pub struct ProveArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Kill it so many times, each time in another run
+    #[arg(long, value_name = "N", default_value = "10", value_parser = value_parser!(u32).range(1..=100_000))]
+    pub kills: u32,
+
+    /// Draw the moments from this number [default: another one each time]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+
+    /// Write into a new folder in this one [default: the job file's folder]
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+
+    /// Use so many worker threads [default: one per processor]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `onward plan` and `onward status`
@@ -186,7 +241,7 @@ pub enum ProgressChoice {
     Always,
     /// Nothing
     Never,
-    /// A JSON object every second
+    /// A JSON object every second, and one for each checkpoint that was saved
     Json,
 }
 
@@ -245,6 +300,21 @@ Signals:
   INT TERM HUP  take a last checkpoint and stop; a second one, 0.3 s later or more, at once
   USR1          take a checkpoint
   USR2          write a progress line";
+
+const PROVE_EXAMPLE: &str = "\
+Example:
+  $ onward prove daily.toml --kills 3 --seed 7
+  onward: undisturbed: 12.4 s, 2 outputs of 1.1 GiB
+  kill   after  checkpoint     record  read again    lost  identical
+  ----  ------  ----------  ---------  ----------  ------  ---------
+     1   4.1 s           4  3,200,000     121,004   0.3 s        yes
+     2  11.8 s          12  9,000,000      80,211   0.2 s        yes
+     3   0.7 s           1          0     410,112   0.8 s        yes
+  daily: after 3 kills all outputs are identical (seed 7)
+
+Exit codes:
+  0 all outputs were identical each time, 1 they were not or a run failed, 2 wrong command line or
+  job file";
 
 const CHECKPOINT_EXAMPLE: &str = "\
 Example:

@@ -28,6 +28,8 @@ mod preview;
 
 pub mod progress;
 
+mod prove;
+
 mod run;
 
 pub mod signals;
@@ -78,6 +80,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Preview(arguments) => preview::preview(arguments),
         Command::Status(arguments) => status::status(arguments),
+        Command::Prove(arguments) => prove::prove(arguments),
         Command::Checkpoint(command) => checkpoint::checkpoint(command),
         Command::Functions(arguments) => functions::functions(arguments).map_err(Failure::Error),
         Command::Help(arguments) => help::help(arguments).map_err(Failure::Error),

@@ -5,7 +5,7 @@
 use super::args::ProgressChoice;
 use super::messages;
 use super::numbers::{bytes, duration, percent, short};
-use crate::observe::{Progress, ProgressReading};
+use crate::observe::{Event, Progress, ProgressReading};
 use crate::storage::clock::Clock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -33,14 +33,18 @@ pub enum Style {
     Bar,
     /// A plain line each period.
     Lines(Duration),
-    /// A JSON object a line each period, and one at the end.
+    /// A JSON object a line each period, for each checkpoint that was saved, and one at the end.
     Json(Duration),
 }
 
 impl Style {
-    /// The style for a choice of the command line, with the terminal that standard error is or is not.
-    pub fn choose(choice: ProgressChoice) -> Style {
-        Style::of(choice, std::io::stderr().is_terminal())
+    /// The style for a choice of the command line, with the terminal that standard error is or is not; `period` where
+    /// JSON lines are to come in another one.
+    pub fn choose(choice: ProgressChoice, period: Option<Duration>) -> Style {
+        match (Style::of(choice, std::io::stderr().is_terminal()), period) {
+            (Style::Json(_), Some(period)) => Style::Json(period),
+            (style, _) => style,
+        }
     }
 
     fn of(choice: ProgressChoice, is_terminal: bool) -> Style {
@@ -58,6 +62,7 @@ impl Style {
 #[derive(Debug)]
 pub struct Reporter {
     bar: ProgressBar,
+    display: Arc<Display>,
     asks: Sender<Ask>,
     thread: Option<JoinHandle<()>>,
 }
@@ -91,13 +96,15 @@ impl Reporter {
             Style::Off | Style::Lines(_) | Style::Json(_) => ProgressBar::hidden(),
         };
         let (asks, asked) = channel();
-        let display =
-            Display { style, bar: bar.clone(), started: clock.monotonic(), progress, clock };
+        let started = clock.monotonic();
+        let display = Arc::new(Display { style, bar: bar.clone(), started, progress, clock });
+        let shared = Arc::clone(&display);
         let thread = std::thread::Builder::new()
             .name("progress".to_owned())
-            .spawn(move || display.run(&asked));
+            .spawn(move || shared.run(&asked));
         Reporter {
             bar,
+            display,
             asks,
             // Without a thread nothing is shown, which is no reason to fail.
             thread: thread.ok(),
@@ -107,6 +114,17 @@ impl Reporter {
     /// A handle by which a progress line can be asked for.
     pub fn line_request(&self) -> LineRequest {
         LineRequest(self.asks.clone())
+    }
+
+    /// Writes a line at once for an event that programs wait for: the counters, and what happened.
+    pub fn event(&self, event: &Event) {
+        if let Style::Json(_) = self.display.style
+            && let Some((name, happened)) = happened(event)
+        {
+            let mut line = self.display.moment().json();
+            line[name] = happened;
+            messages::show(&format!("{line}\n"));
+        }
     }
 
     /// Writes a message to standard error without tearing the bar.
@@ -135,7 +153,27 @@ fn bar() -> ProgressBar {
     ProgressBar::with_draw_target(Some(0), target).with_style(style)
 }
 
+/// An event as a member of a JSON line; `None` for those that are told as text.
+fn happened(event: &Event) -> Option<(&'static str, serde_json::Value)> {
+    match event {
+        Event::Saved { sequence, trigger, bytes } => {
+            Some(("saved", json!({ "checkpoint": sequence, "trigger": trigger, "bytes": bytes })))
+        }
+        Event::Resumed { sequence, records, bytes, bytes_total } => Some((
+            "resumed",
+            json!({
+                "checkpoint": sequence,
+                "records": records,
+                "bytes": bytes,
+                "bytes_total": bytes_total,
+            }),
+        )),
+        Event::Note(_) | Event::Refused { .. } | Event::SaveFailed { .. } => None,
+    }
+}
+
 /// What the thread works with.
+#[derive(Debug)]
 struct Display {
     style: Style,
     bar: ProgressBar,

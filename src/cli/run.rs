@@ -1,6 +1,6 @@
 //! `onward run`: start a job or go on with it.
 
-use super::args::RunArguments;
+use super::args::{RehearsalArguments, RunArguments};
 use super::exit::{Exit, Signal};
 use super::job_file;
 use super::messages;
@@ -15,6 +15,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Kind};
 use crate::job::Job;
+use crate::storage::{self, clock::FixedDate};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +25,13 @@ use std::time::Duration;
 /// Where the run failed, refused, or was stopped by something else than the user.
 pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
     let teller = Arc::new(Teller::default());
-    let world = real(teller.clone());
-    let loaded = job_file::load(&world, &arguments.job)?;
+    let mut world = real(teller.clone());
+    let mut loaded = job_file::load(&world, &arguments.job)?;
+    rehearse(&arguments.rehearsal, &mut world, &mut loaded.job)?;
     let options = options(arguments);
     let command = format!("onward run {}", arguments.job.job.display());
 
-    let style = Style::choose(arguments.progress);
+    let style = Style::choose(arguments.progress, arguments.rehearsal.progress_period);
     let reporter = Reporter::start(style, world.progress.clone(), world.clock.clone());
     let line_request = reporter.line_request();
     teller.show_through(reporter);
@@ -43,7 +45,8 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
                 Request::Checkpoint => requests.checkpoint(),
                 Request::Progress => line_request.ask(),
             },
-        )?;
+        )
+        .map_err(going_on)?;
 
     let started = world.clock.monotonic();
     let outcome = engine::run(&loaded.job, &command, &options, &world);
@@ -56,6 +59,17 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
         Err(error) if is_broken_pipe(&error) && loaded.job.is_to_stdout() => Ok(Exit::Finished),
         Err(error) => Err(loaded.explain(&arguments.job.job, going_on(error))),
     }
+}
+
+/// Makes a run one that writes nothing of what the job names, as `onward prove` needs it.
+fn rehearse(rehearsal: &RehearsalArguments, world: &mut World, job: &mut Job) -> Result<(), Error> {
+    if let Some(folder) = &rehearsal.redirect {
+        *job = job.redirected(folder)?;
+    }
+    if let Some(micros) = rehearsal.wall_micros {
+        world.clock = Arc::new(FixedDate::new(world.clock.clone(), micros));
+    }
+    Ok(())
 }
 
 fn options(arguments: &RunArguments) -> RunOptions {
@@ -75,16 +89,24 @@ fn options(arguments: &RunArguments) -> RunOptions {
 }
 
 fn is_broken_pipe(error: &Error) -> bool {
-    let cause = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    cause_of(error).is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// A run that stopped for want of room goes on with the same command.
+fn cause_of(error: &Error) -> Option<&std::io::Error> {
+    error.cause.as_ref()?.downcast_ref()
+}
+
+/// A run that stopped for want of room or descriptors goes on with the same command.
 fn going_on(error: Error) -> Error {
+    if error.hint.is_some() {
+        return error;
+    }
+    let is_out_of_descriptors = cause_of(&error).is_some_and(storage::is_out_of_descriptors);
     match error.kind {
-        Kind::StoppedEarly if error.hint.is_none() => {
-            error.with_hint("make room, then run the same command to go on")
-        }
+        Kind::StoppedEarly => error.with_hint("make room, then run the same command to go on"),
+        Kind::Failed if is_out_of_descriptors => error.with_hint(
+            "allow more open files (`ulimit -n 1024`), then run the same command to go on",
+        ),
         _ => error,
     }
 }

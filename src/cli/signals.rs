@@ -17,7 +17,7 @@ use signal_hook::iterator::{Handle, Signals};
 use signal_hook::{flag, low_level};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -48,6 +48,38 @@ pub fn pass_over_requests() -> Result<()> {
         registered.map_err(|cause| Error::failed("cannot watch for signals").with_cause(cause))?;
     }
     Ok(())
+}
+
+/// Notes the stop signals, for a command that looks from time to time whether one came.
+#[derive(Debug)]
+pub struct Noted(Vec<(Signal, Arc<AtomicBool>)>);
+
+impl Noted {
+    /// Notes them from now on; those that were ignored when we started stay ignored.
+    ///
+    /// # Errors
+    /// Where a handler cannot be had.
+    pub fn start() -> Result<Noted> {
+        let status = own_status();
+        let mut noted = Vec::new();
+        for signal in Signal::ALL {
+            if is_ignored(&status, signal.number()) {
+                continue;
+            }
+            let flag = Arc::new(AtomicBool::new(false));
+            let registered = flag::register(signal.number(), Arc::clone(&flag));
+            registered
+                .map_err(|cause| Error::failed("cannot watch for signals").with_cause(cause))?;
+            noted.push((signal, flag));
+        }
+        Ok(Noted(noted))
+    }
+
+    /// One that came.
+    pub fn stop(&self) -> Option<Signal> {
+        let came = self.0.iter().find(|(_, flag)| flag.load(Ordering::Relaxed));
+        came.map(|(signal, _)| *signal)
+    }
 }
 
 /// Watches for signals until it is dropped.

@@ -5,7 +5,7 @@ use super::progress::Reporter;
 use crate::checkpoint::Holder;
 use crate::engine::{ChangeMode, Chunks, Requests, RunOptions, StartMode, StopAfter, World};
 use crate::observe::{Event, Observer, Progress};
-use crate::storage::LocalStorage;
+use crate::storage::{LocalStorage, ReadOnly};
 use crate::storage::clock::{Clock, SystemClock};
 use std::io::stdout;
 use std::num::NonZeroUsize;
@@ -27,6 +27,12 @@ pub fn real(observer: Arc<dyn Observer>) -> World {
         stdout: Arc::new(Mutex::new(stdout())),
         holder,
     }
+}
+
+/// The same without any way to change a file.
+pub fn looked_at(observer: Arc<dyn Observer>) -> World {
+    let world = real(observer);
+    World { storage: Arc::new(ReadOnly(world.storage.clone())), ..world }
 }
 
 /// Options for looking at a job without running it.
@@ -105,6 +111,9 @@ impl Teller {
 
 impl Observer for Teller {
     fn event(&self, event: Event) {
+        if let Some(reporter) = &*self.reporter.lock().unwrap_or_else(PoisonError::into_inner) {
+            reporter.event(&event);
+        }
         let is_note = matches!(event, Event::Note(_));
         let Some(text) = Teller::text(event) else { return };
         if !is_note {

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::worker::{Encoded, encode_all};
 use crate::error::{Error, Result};
 use crate::threads;
-use crate::transform::{Drained, Flow, Output, States, Step};
+use crate::transform::{Drained, Output, States, Step};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::Scope;
@@ -40,8 +40,6 @@ pub struct Held {
 pub struct Given {
     /// The records as bytes.
     pub encoded: Encoded,
-    /// Whether more can come.
-    pub flow: Flow,
     /// How far the steps had drained before.
     pub before: Vec<Drained>,
     /// How far they have now.
@@ -196,8 +194,7 @@ fn draw(plan: &Plan, shared: &SharedStates) -> (u64, Result<Option<Drawn>>) {
 /// The same as bytes.
 fn encoded(plan: &Plan, drawn: Result<Option<Drawn>>) -> Result<Option<Given>> {
     Ok(drawn?.map(|Drawn { output, before, after }| {
-        let flow = output.flow;
-        Given { encoded: encode_all(plan, output, None), flow, before, after }
+        Given { encoded: encode_all(plan, output, None), before, after }
     }))
 }
 
@@ -207,7 +204,7 @@ mod tests {
 
     fn batch() -> Result<Option<Given>> {
         let (before, after) = (Vec::new(), Vec::new());
-        Ok(Some(Given { encoded: Encoded::default(), flow: Flow::Open, before, after }))
+        Ok(Some(Given { encoded: Encoded::default(), before, after }))
     }
 
     /// What is received of what the threads sent in turns before they went away, when three were taken back.

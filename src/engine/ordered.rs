@@ -371,12 +371,12 @@ impl<'a> Ordered<'a> {
         Arc::clone(&self.states)
     }
 
-    /// After the input: takes the next records that the steps made of their states; `None` when there are no more.
-    pub fn drain(&mut self, next: Result<Option<Given>>) -> Result<Option<Flow>> {
+    /// After the input: takes the next records that the steps made of their states; whether there were any.
+    pub fn drain(&mut self, next: Result<Option<Given>>) -> Result<bool> {
         self.is_consistent = false;
-        let Some(Given { encoded, flow, before, after }) = next? else {
+        let Some(Given { encoded, before, after }) = next? else {
             self.is_consistent = true;
-            return Ok(None);
+            return Ok(false);
         };
         if self.drained.as_ref().is_some_and(|drained| *drained != before) {
             return Err(Error::internal("records that a step holds were passed over"));
@@ -393,7 +393,7 @@ impl<'a> Ordered<'a> {
         self.drained = Some(after);
         self.write(&encoded)?;
         self.barrier()?;
-        Ok(Some(flow))
+        Ok(true)
     }
 
     /// The states of the steps at this barrier.

@@ -116,10 +116,7 @@ fn work(
 fn drain(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<Ending> {
     threads::scope(|scope| {
         let mut ahead = Ahead::start(scope, ordered.plan, ordered.begin_draining());
-        while let Some(flow) = ordered.drain(ahead.next())? {
-            if flow != Flow::Open {
-                break;
-            }
+        while ordered.drain(ahead.next())? {
             if schedule.at_barrier(ordered, Happened::Nothing)? == Verdict::Stop {
                 return Ok(Ending::Stopped);
             }

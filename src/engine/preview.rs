@@ -133,12 +133,7 @@ impl Taking<'_> {
             let Some(output) = self.plan.chain.drain(&mut self.states, rows, self.plan)? else {
                 break;
             };
-            let flow = output.flow;
-            let encoded = encode_all(self.plan, output, None);
-            self.take(&encoded);
-            if flow != Flow::Open {
-                break;
-            }
+            self.take(&encode_all(self.plan, output, None));
         }
         Ok(())
     }

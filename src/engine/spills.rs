@@ -5,11 +5,12 @@
 
 use super::outputs::Syncs;
 use super::world::World;
-use crate::checkpoint::{Folder, RunId, SpillEntry, SpillName, SpillReader, SpillWriter};
+use crate::checkpoint::{Folder, Invalid, RunId, SpillEntry, SpillName, SpillReader, SpillWriter};
 use crate::error::{Error, Result};
 use crate::storage::clock::Clock;
 use crate::storage::{File, Storage};
 use crate::transform::spills::{Block, NewSpill, OpenSpill, Spill, Spills};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -116,6 +117,10 @@ impl NewSpill for NewFile {
         self.writer.append(block)
     }
 
+    fn append_plain(&mut self, block: &[u8]) -> Result<()> {
+        self.writer.append_plain(block)
+    }
+
     fn place(&self) -> u64 {
         self.writer.place()
     }
@@ -132,12 +137,22 @@ impl NewSpill for NewFile {
 impl OpenSpill for OpenFile {
     fn read(&self, place: u64) -> Result<Option<Block>> {
         let found = self.reader.block(place);
+        let block = self.checked(found)?;
+        Ok(block.map(|block| Block { bytes: block.bytes, next: block.next }))
+    }
+
+    fn read_until(&self, place: u64, end: u64) -> Result<Vec<Vec<u8>>> {
+        self.checked(self.reader.blocks(place, end))
+    }
+}
+
+impl OpenFile {
+    fn checked<T>(&self, found: io::Result<Result<T, Invalid>>) -> Result<T> {
         let found = found.map_err(|cause| Error::io("read", &self.path, cause))?;
-        let block = found.map_err(|invalid| {
+        found.map_err(|invalid| {
             let message =
                 format!("`{}` has changed since it was written: {invalid}", self.path.display());
             Error::refused(message).with_hint("restore the file, or start over with `--fresh`")
-        })?;
-        Ok(block.map(|block| Block { bytes: block.bytes, next: block.next }))
+        })
     }
 }

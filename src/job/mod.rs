@@ -25,6 +25,8 @@ mod output;
 
 mod paths;
 
+mod redirect;
+
 pub mod relocate;
 
 mod section;

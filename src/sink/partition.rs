@@ -241,6 +241,23 @@ impl PathPattern {
         self.resolve(&path)
     }
 
+    /// The same names in another folder: from the first one on that has a placeholder. `None` where they would climb out
+    /// of it.
+    pub fn moved_to(&self, folder: &Path) -> Option<PathPattern> {
+        let first = self.written.find('{').unwrap_or(self.written.len());
+        let start = self.written[..first].rfind('/').map_or(0, |slash| slash + 1);
+        let written = self.written[start..].to_owned();
+        if written.split('/').any(|name| name == "..") {
+            return None;
+        }
+        let mut pieces = self.pieces.clone();
+        if let Some(Piece::Text(text)) = pieces.first_mut() {
+            *text = text[start..].to_owned();
+        }
+        pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
+        Some(PathPattern { folder: folder.to_path_buf(), written, pieces })
+    }
+
     /// The path with its placeholders, for messages.
     pub fn as_written(&self) -> PathBuf {
         self.resolve(&self.written)

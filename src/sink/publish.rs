@@ -144,21 +144,43 @@ fn rename_error(name: &StagedName, cause: io::Error) -> Error {
     Error::io("publish", &name.target, cause)
 }
 
+/// Whether a file of ours begins with exactly the bytes of a mark; all of them are read.
+pub fn begins_with(storage: &dyn Storage, path: &Path, mark: &Mark) -> Result<bool> {
+    let opened = match storage.open(path, OpenMode::ReadOwn) {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) =>
+        {
+            return Ok(false);
+        }
+        other => other,
+    };
+    let begins = opened.and_then(|file| Ok(digest_of(&*file, mark.length)? == Some(mark.crc)));
+    begins.map_err(|cause| Error::io("read", path, cause))
+}
+
 /// Whether a file has exactly the length and digest of a mark.
 fn holds(file: &dyn File, mark: &Mark) -> io::Result<bool> {
     if file.metadata()?.length != mark.length {
         return Ok(false);
     }
+    Ok(digest_of(file, mark.length)? == Some(mark.crc))
+}
+
+/// The digest of a file's first bytes; `None` where it has fewer.
+fn digest_of(file: &dyn File, length: u64) -> io::Result<Option<u32>> {
     let mut digest = Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     let mut offset = 0;
-    loop {
-        match file.read_at(&mut buffer, offset)? {
-            0 => return Ok(offset == mark.length && digest.finalize() == mark.crc),
+    while offset < length {
+        let missing = usize::try_from(length - offset).unwrap_or(usize::MAX);
+        let portion = missing.min(buffer.len());
+        match file.read_at(&mut buffer[..portion], offset)? {
+            0 => return Ok(None),
             count => {
                 digest.update(&buffer[..count]);
                 offset += count as u64;
             }
         }
     }
+    Ok(Some(digest.finalize()))
 }

@@ -28,6 +28,11 @@ pub enum Mismatch {
     Missing,
     /// It is not a regular file of ours.
     NotRegular,
+    /// It has other names, too: what is cut here would be cut there.
+    Linked {
+        /// How many names.
+        links: u64,
+    },
     /// It is shorter than it was.
     Shorter {
         /// Bytes at the checkpoint.
@@ -42,6 +47,7 @@ impl fmt::Display for Mismatch {
         match self {
             Mismatch::Missing => f.write_str("it is gone"),
             Mismatch::NotRegular => f.write_str("it is not a regular file"),
+            Mismatch::Linked { links } => write!(f, "it has {links} names (hard links)"),
             Mismatch::Shorter { expected, found } => {
                 write!(f, "it has {found} bytes; the checkpoint had written {expected}")
             }
@@ -67,7 +73,11 @@ impl StagedFile {
             Err(cause) => return Err(Error::io("open", &name.staged, cause)),
         };
         let reading = |cause| Error::io("read", &name.staged, cause);
-        let length_found = file.metadata().map_err(reading)?.length;
+        let metadata = file.metadata().map_err(reading)?;
+        if metadata.links > 1 {
+            return Ok(Err(Mismatch::Linked { links: metadata.links }));
+        }
+        let length_found = metadata.length;
         if length_found < mark.length && !is_on(Mutant::ShorterOutputAccepted) {
             return Ok(Err(Mismatch::Shorter { expected: mark.length, found: length_found }));
         }

@@ -41,6 +41,9 @@ pub struct AccumulatorKind {
     pub order: Vec<SortKey>,
     /// Whether equal arguments count once: then each key of the order is an argument, and these are their places.
     pub distinct: Option<Vec<usize>>,
+    /// Whether the last key of the order is the number of a value and nothing that the job knows of: its bytes count
+    /// nowhere.
+    pub is_numbered: bool,
     /// The type of the result.
     pub result: DataType,
 }
@@ -98,11 +101,9 @@ impl Accumulator {
             | Aggregation::Arg(_)
             | Aggregation::Several(..)
             | Aggregation::SeveralArgs(..) => Accumulator::Ranked(Ranked::new(rules_of(kind))),
-            Aggregation::List => {
-                Accumulator::Listed(Listed::new(first, &kind.order, NullValues::Kept))
-            }
+            Aggregation::List => Accumulator::Listed(Listed::new(kind, NullValues::Kept)),
             Aggregation::Joined { .. } => {
-                Accumulator::Listed(Listed::new(first, &kind.order, NullValues::Skipped))
+                Accumulator::Listed(Listed::new(kind, NullValues::Skipped))
             }
             Aggregation::Mode
             | Aggregation::Histogram
@@ -111,6 +112,15 @@ impl Accumulator {
             | Aggregation::Quantile(_) => Accumulator::Tally(Tally::new(&kind.arguments, 1)),
             Aggregation::ApproximateCount => Accumulator::Approximate(Pages::default()),
             Aggregation::ApproximateQuantile(_) => Accumulator::Buckets(Pages::default()),
+        }
+    }
+
+    /// All values of all groups, of a call that remembers them.
+    pub fn values(&self) -> Option<&Tally> {
+        match self {
+            Accumulator::Tally(tally) => Some(tally),
+            Accumulator::Distinct(distinct) => Some(distinct.rows()),
+            _ => None,
         }
     }
 

@@ -5,6 +5,9 @@ use std::fmt;
 /// What takes written bytes, portion by portion.
 pub type Sink<'a> = dyn FnMut(&[u8]) + 'a;
 
+/// What is added to a lower number does not overflow.
+const NUMBER_END: u64 = 1 << 62;
+
 /// Appends numbers and byte strings.
 #[derive(Default)]
 pub struct Writer<'a> {
@@ -145,6 +148,16 @@ impl<'a> Reader<'a> {
     /// Takes 8 bytes.
     pub fn u64(&mut self, what: &'static str) -> Result<u64, Unreadable> {
         Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    /// Takes a number that is counted on from: more than anything is ever counted to is refused.
+    pub fn number(&mut self, what: &'static str) -> Result<u64, Unreadable> {
+        Some(self.u64(what)?).filter(|number| *number < NUMBER_END).ok_or(Unreadable { what })
+    }
+
+    /// Takes `count` of them.
+    pub fn numbers(&mut self, count: usize, what: &'static str) -> Result<Vec<u64>, Unreadable> {
+        (0..count).map(|_| self.number(what)).collect()
     }
 
     /// Takes a count of things that take at least `bytes_each` bytes; more than can be there is refused.

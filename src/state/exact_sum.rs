@@ -86,6 +86,12 @@ impl ExactSum {
         self.special == Special::default()
     }
 
+    /// About how many bytes it takes besides itself. Depends on the sum alone.
+    pub fn owned(&self) -> usize {
+        let places = |held: usize| if held == 0 { 0 } else { held.next_power_of_two().max(4) };
+        (places(self.partials.len()) + places(self.huge.len())) * size_of::<f64>()
+    }
+
     /// Appends the sums of all groups.
     pub fn write_all<'a>(sums: impl IntoIterator<Item = &'a ExactSum>, out: &mut Writer) {
         for sum in sums {

@@ -63,6 +63,14 @@ impl Keys {
         Keys::build(keys, Vec::extend_from_slice)
     }
 
+    /// Of values, each with the group before it that it belongs to.
+    pub fn of_values<'a>(values: impl Iterator<Item = (u32, &'a [u8])>) -> Keys {
+        Keys::build(values, |bytes, (group, value)| {
+            bytes.extend_from_slice(&group.to_le_bytes());
+            bytes.extend_from_slice(value);
+        })
+    }
+
     fn build<T>(items: impl Iterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) -> Keys {
         let count = items.size_hint().0;
         let mut keys = Keys {
@@ -285,17 +293,29 @@ fn read_json(text: &mut Text, row: usize, tag: u8, value: &[u8]) -> Option<()> {
 
 /// Whether bytes are values of these types, and nothing more: so that a damaged state is found when it is read.
 pub fn is_made_of(types: &[DataType], mut bytes: &[u8]) -> bool {
-    let sound = types.iter().all(|data_type| {
-        let mut column = Column::new(Values::filled(*data_type, 1));
-        read_value(&mut bytes, &mut column, 0, 1).is_some()
-            && match &column.values {
-                Values::Text(text) | Values::Json(text) | Values::List(text, _) => {
-                    std::str::from_utf8(text.get(0)).is_ok()
-                }
-                _ => true,
-            }
-    });
-    sound && bytes.is_empty()
+    types.iter().all(|data_type| skip_value(&mut bytes, *data_type).is_some()) && bytes.is_empty()
+}
+
+/// What [`read_value`] reads, where all texts are texts.
+fn skip_value(key: &mut &[u8], data_type: DataType) -> Option<()> {
+    if *key.split_off_first()? == NULL {
+        return Some(());
+    }
+    let length = match data_type {
+        DataType::Boolean => 1,
+        DataType::Date => 4,
+        DataType::Bigint
+        | DataType::Double
+        | DataType::Time
+        | DataType::Timestamp
+        | DataType::Timestamptz => 8,
+        DataType::Decimal { .. } | DataType::Interval => 16,
+        DataType::Text | DataType::Json | DataType::List(_) => {
+            return std::str::from_utf8(read_text(key)?).ok().map(drop);
+        }
+    };
+    *key = key.split_at_checked(length)?.1;
+    Some(())
 }
 
 fn read_array<const N: usize>(key: &mut &[u8]) -> Option<[u8; N]> {
@@ -342,6 +362,35 @@ mod tests {
         assert_eq!(values[0], 1.5);
         assert!(values[1].is_sign_positive() && values[2].is_nan());
         assert_eq!(read[1], *columns[1]);
+    }
+
+    #[test]
+    fn only_what_is_read_back_is_made_of_its_types() {
+        let columns = [
+            Column::new(Values::Boolean(vec![true])),
+            Column::new(Values::Bigint(vec![1])),
+            Column::new(Values::Decimal { units: vec![1], precision: 5, scale: 1 }),
+            Column::new(Values::Double(vec![1.0])),
+            text_column(&[Some("a")], false),
+            Column::new(Values::Date(vec![1])),
+            Column::new(Values::Time(vec![1])),
+            Column::new(Values::Timestamp(vec![1])),
+            Column::new(Values::Timestamptz(vec![1])),
+            Column::new(Values::Interval(vec![Interval::of_days(1)])),
+            text_column(&[Some("\"a\"")], true),
+            text_column(&[None], true),
+        ];
+        let types: Vec<DataType> = columns.iter().map(Column::data_type).collect();
+        let columns: Vec<Arc<Column>> = columns.into_iter().map(Arc::new).collect();
+        let keys = Keys::of_columns(&columns, &[0]);
+        let key = keys.key(0);
+        assert!(is_made_of(&types, key));
+        for length in 0..key.len() {
+            assert!(!is_made_of(&types, &key[..length]), "{length} bytes");
+            assert!(columns_of(&types, [&key[..length]].into_iter()).is_none(), "{length} bytes");
+        }
+        assert!(!is_made_of(&types, &[key, b"x"].concat()), "a byte more");
+        assert!(!is_made_of(&[DataType::Text], b"\x01\x01\0\0\0\xff"), "no text");
     }
 
     #[test]

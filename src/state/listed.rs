@@ -3,6 +3,7 @@
 //! A group holds so many values and bytes at most, and is a fault beyond that: a list of everything is nothing that
 //! fits into a record. Whether it is one depends on the sum of all its values, not on how they were split.
 
+use super::accumulator::AccumulatorKind;
 use super::blocks::{Blocks, Place};
 use super::chains::Chains;
 use super::changes::Part;
@@ -20,6 +21,9 @@ pub const VALUES_MAX: u64 = 1_000_000;
 /// The most bytes that the values of a group take, a few for each value included: as much as a record may have.
 pub const VALUE_BYTES_MAX: u64 = 16 << 20;
 
+/// Bytes of a number among the keys of an order.
+const NUMBER_BYTES: usize = 9;
+
 /// The values of all groups.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -28,6 +32,8 @@ pub struct Listed {
     keys: Vec<SortKey>,
     /// Whether NULLs are values, too.
     nulls: NullValues,
+    /// So many bytes of each entry do not count.
+    uncounted: usize,
     /// The keys and the value of each entry, one after the other.
     bytes: Blocks,
     places: Pages<Place>,
@@ -60,11 +66,12 @@ pub struct TooMany;
 
 impl Listed {
     /// No groups yet.
-    pub fn new(data_type: DataType, keys: &[SortKey], nulls: NullValues) -> Listed {
+    pub fn new(kind: &AccumulatorKind, nulls: NullValues) -> Listed {
         Listed {
-            data_type,
-            keys: keys.to_vec(),
+            data_type: kind.arguments[0],
+            keys: kind.order.clone(),
             nulls,
+            uncounted: if kind.is_numbered { NUMBER_BYTES } else { 0 },
             bytes: Blocks::default(),
             places: Pages::default(),
             chains: Chains::default(),
@@ -99,7 +106,7 @@ impl Listed {
     fn add(&mut self, group: usize, entry: &[u8]) {
         let size = self.sizes.cell(group);
         size.values += 1;
-        size.bytes += entry.len() as u64;
+        size.bytes += (entry.len() - self.uncounted) as u64;
         size.is_over |= size.values > VALUES_MAX || size.bytes > VALUE_BYTES_MAX;
         if !size.is_over {
             self.push(group, entry);
@@ -179,6 +186,7 @@ impl Listed {
             data_type: self.data_type,
             keys: Vec::new(),
             nulls: self.nulls,
+            uncounted: self.uncounted,
             bytes: self.bytes.share(),
             places: self.places.share(entries),
             chains: self.chains.share(entries),

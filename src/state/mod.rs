@@ -11,6 +11,8 @@
 
 pub mod accumulator;
 
+mod apart;
+
 mod approximate;
 
 mod blocks;
@@ -66,6 +68,7 @@ mod tally;
 mod wide;
 
 pub use accumulator::{Accumulator, AccumulatorKind, Shared};
+pub use apart::{Apart, DifferentValues, WrittenValues};
 pub use changes::{Changes, Part};
 pub use codec::{Reader, Unreadable, Writer};
 pub use exact_sum::ExactSum;
@@ -76,4 +79,5 @@ pub use order::OrderKeys;
 pub use pages::{Cells, Pages};
 pub use stored::Stored;
 pub use table::{Entry, KeyTable};
+pub use tally::Tally;
 pub use wide::WideSum;

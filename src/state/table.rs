@@ -121,6 +121,23 @@ impl KeyTable {
         self.heads.iter().map(|head| head.key(&self.long))
     }
 
+    /// The keys of some ids, anywhere in memory: many reads wait side by side.
+    pub fn keys_of(&self, ids: &[u32]) -> Vec<&[u8]> {
+        let mut keys = Vec::with_capacity(ids.len());
+        let blocks: Vec<&[u32]> = ids.chunks(BLOCK).collect();
+        for round in 0..blocks.len() + 2 {
+            // Each block goes through three steps, as in [`KeyTable::insert_all`].
+            let block = |step: usize| {
+                let block = round.checked_sub(step).and_then(|block| blocks.get(block));
+                block.copied().unwrap_or(&[])
+            };
+            block(0).iter().for_each(|id| self.heads.ask_for(*id as usize));
+            self.ask_for_long(block(1));
+            keys.extend(block(2).iter().map(|id| self.key(*id)));
+        }
+        keys
+    }
+
     /// Finds or adds a key. `hash` must be the one of [`super::key::hash`].
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> Entry {
         self.reserve(1);
@@ -407,6 +424,11 @@ mod tests {
             let key = format!("key {number}");
             let found = table.find(hash(key.as_bytes()), key.as_bytes());
             assert_eq!(found, (number < 5_000).then_some(number));
+        }
+        for count in [0, 1, 64, 65, 200, 4_999] {
+            let ids: Vec<u32> = (0..count).map(|number| number * 7 % 5_000).collect();
+            let keys = ids.iter().map(|id| table.key(*id));
+            assert!(table.keys_of(&ids).into_iter().eq(keys), "{count} keys");
         }
         assert_eq!(KeyTable::default().find(7, b"a"), None);
         let mut out = Writer::default();

@@ -6,7 +6,7 @@ use super::chains::Chains;
 use super::changes::{Changes, Part};
 use super::codec::{Reader, Unreadable, Writer};
 use super::compare;
-use super::key;
+use super::key::{self, Keys};
 use super::pages::{Cells, Pages};
 use super::table::{Entry, KeyTable};
 use crate::record::aggregation::SortKey;
@@ -29,6 +29,9 @@ pub struct Tally {
 
 /// Bytes of the group before each value.
 const GROUP_BYTES: usize = 4;
+
+/// So many values are merged at a time.
+const VALUES_AT_A_TIME: usize = 1 << 14;
 
 impl Tally {
     /// No groups yet. Rows that are NULL in one of the first `needed` columns do not count.
@@ -72,22 +75,77 @@ impl Tally {
                 self.chains.push(group);
             }
             Entry::Known(id) => {
-                *self.counts.cell(id as usize) += count;
-                self.changes.mark(id as usize);
+                self.count(id, count);
             }
         }
     }
 
+    /// Counts a value that is there. More than can be counted come only of bytes that somebody made up.
+    fn count(&mut self, id: u32, more: u64) {
+        let count = self.counts.cell(id as usize);
+        *count = count.saturating_add(more);
+        self.changes.mark(id as usize);
+    }
+
     /// Takes in all groups of another: its group i into `groups[i]`.
     pub fn merge(&mut self, groups: &[u32], other: &Tally) {
-        let mut entry = Vec::new();
-        for (index, count) in other.counts.iter().enumerate() {
-            let group = groups[other.chains.group_of(index)];
-            entry.clear();
-            entry.extend_from_slice(&group.to_le_bytes());
-            entry.extend_from_slice(other.value(index));
-            self.add(group as usize, &entry, *count);
+        let mut start = 0;
+        while start < other.value_count() {
+            let end = other.value_count().min(start + VALUES_AT_A_TIME);
+            let group_of = |index| groups[other.chains.group_of(index)];
+            let of: Vec<u32> = (start..end).map(group_of).collect();
+            let values =
+                of.iter().zip(start..end).map(|(group, index)| (*group, other.value(index)));
+            self.add_all(&Keys::of_values(values), &of, |place| other.counts[start + place]);
+            start = end;
         }
+    }
+
+    /// Takes in values, each made with the group beside it by [`Keys::of_values`], and as often as is said; answers which
+    /// entries they are.
+    pub fn add_all(
+        &mut self,
+        values: &Keys,
+        groups: &[u32],
+        count_of: impl Fn(usize) -> u64,
+    ) -> Vec<u32> {
+        let ids = self.entries.insert_all(values);
+        for (place, (id, group)) in ids.iter().zip(groups).enumerate() {
+            if *id as usize == self.counts.len() {
+                self.counts.push(count_of(place));
+                self.chains.push(*group as usize);
+            } else {
+                self.count(*id, count_of(place));
+            }
+        }
+        ids
+    }
+
+    /// How many values there are in all groups.
+    pub fn value_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The group of an entry.
+    pub fn group_of(&self, entry: u32) -> u32 {
+        u32::try_from(self.chains.group_of(entry as usize)).expect("ids have 32 bits")
+    }
+
+    /// The values of some entries.
+    pub fn values_of(&self, entries: &[u32]) -> Vec<&[u8]> {
+        let entries = self.entries.keys_of(entries).into_iter();
+        entries.map(|entry| &entry[GROUP_BYTES..]).collect()
+    }
+
+    /// How often the values of some entries occur.
+    pub fn counts_of(&self, entries: &[u32]) -> impl Iterator<Item = u64> {
+        entries.iter().map(|entry| self.counts[*entry as usize])
+    }
+
+    /// The group of an entry, its value and how often that occurs.
+    pub fn entry(&self, entry: usize) -> (u32, &[u8], u64) {
+        let group = u32::try_from(self.chains.group_of(entry)).expect("ids have 32 bits");
+        (group, self.value(entry), self.counts[entry])
     }
 
     /// Takes in one group of another.

@@ -1,10 +1,11 @@
 //! Clock and randomness, passed in so that tests can set them.
 //!
-//! [`SystemClock`] asks the operating system, [`SimulatedClock`] is moved by hand. Nothing else
+//! [`SystemClock`] asks the operating system, [`FixedDate`] lets one of its two stand still, [`SimulatedClock`] is moved by hand. Nothing else
 //! reads the time.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -61,6 +62,34 @@ impl Clock for SystemClock {
     fn random(&self) -> u64 {
         let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
         RandomState::new().hash_one((drawn, self.wall_micros(), std::process::id()))
+    }
+}
+
+/// A clock with a wall that stands still: runs that are to be compared must agree on what `now()` is.
+#[derive(Debug)]
+pub struct FixedDate {
+    clock: Arc<dyn Clock>,
+    wall_micros: i64,
+}
+
+impl FixedDate {
+    /// The same clock with this reading of the wall.
+    pub fn new(clock: Arc<dyn Clock>, wall_micros: i64) -> Self {
+        FixedDate { clock, wall_micros }
+    }
+}
+
+impl Clock for FixedDate {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wall_micros(&self) -> i64 {
+        self.wall_micros
+    }
+
+    fn random(&self) -> u64 {
+        self.clock.random()
     }
 }
 

@@ -53,9 +53,12 @@ impl Storage for LocalStorage {
             OpenMode::CreateShared => (new | OFlags::NOFOLLOW, 0o666),
         };
         let file = open_regular(path, flags, permissions)?;
-        if mode == OpenMode::CreatePrivate
-            && let Err(error) = make_private(&file)
-        {
+        let made = match mode {
+            OpenMode::CreatePrivate => make_private(&file),
+            OpenMode::CreateShared => make_usable(&file),
+            OpenMode::ReadInput | OpenMode::ReadOwn | OpenMode::Modify => Ok(()),
+        };
+        if let Err(error) = made {
             self.remove(path)?;
             return Err(error);
         }
@@ -244,6 +247,15 @@ fn make_private(file: &fs::File) -> io::Result<()> {
         return Ok(());
     }
     uninterrupted(|| file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE)))
+}
+
+/// Whatever the umask leaves, it is ours to read and write: the next run has to go on with it.
+fn make_usable(file: &fs::File) -> io::Result<()> {
+    let mode = file.metadata()?.permissions().mode();
+    if mode & PRIVATE_FILE == PRIVATE_FILE {
+        return Ok(());
+    }
+    uninterrupted(|| file.set_permissions(fs::Permissions::from_mode(mode | PRIVATE_FILE)))
 }
 
 /// Renames without replacing where the file system has no such call: the new name is made by a hard

@@ -30,11 +30,18 @@ mod local;
 
 pub mod mutants;
 
+mod reading;
+
+#[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
+mod scratch;
+
 pub mod simulated;
 
 mod whole;
 
 pub use local::LocalStorage;
+pub use reading::ReadOnly;
+pub use scratch::{ScratchFolder, files_below};
 
 use std::ffi::OsString;
 use std::fmt;
@@ -122,7 +129,8 @@ pub enum OpenMode {
     Modify,
     /// A new file with mode 0600 to read and write; `AlreadyExists` where the name is taken.
     CreatePrivate,
-    /// A new file with the mode that the umask leaves of 0666; `AlreadyExists` where the name is taken.
+    /// A new file with the mode that the umask leaves of 0666, but always ours to use; `AlreadyExists` where the name is
+    /// taken.
     CreateShared,
 }
 

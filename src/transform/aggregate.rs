@@ -12,7 +12,7 @@
 //! Without `by` everything is one group, and there is one record even for an empty input. The records come when the
 //! input has ended: in the order in which the groups were first seen, or sorted by their keys. `having` sees keys, the
 //! names of `select`, and aggregates of its own. Groups beyond the memory that `[state]` gives are spilled, and merged at
-//! the end.
+//! the end; so are the different values of `DISTINCT`, `mode` and `top_k`, however many of them are in one group.
 
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};

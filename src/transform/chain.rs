@@ -95,7 +95,18 @@ impl Chain {
 
     /// Whether no further record can change anything, known from the states alone.
     pub fn is_full(&self, states: &[Option<State>]) -> bool {
-        self.stateful(states).any(|(step, state)| step.is_full(state))
+        self.last_full(states).is_some()
+    }
+
+    /// The last of the steps that need no further record.
+    fn last_full(&self, states: &[Option<State>]) -> Option<usize> {
+        let steps = self.steps.iter().zip(states);
+        steps
+            .rev()
+            .position(|(step, state)| {
+                step.stateful().zip(state.as_ref()).is_some_and(|(step, state)| step.is_full(state))
+            })
+            .map(|from_end| self.steps.len() - 1 - from_end)
     }
 
     /// What the steps have to say of the records so far.
@@ -281,14 +292,16 @@ impl Chain {
         }
     }
 
-    /// After the last record: the next batch that some step made of its state, run through the steps behind it.
+    /// After the last record that mattered: the next batch that some step made of its state, run through the steps behind
+    /// it. What stands before a step that is full gives nothing any more; those behind it still do.
     pub fn drain(
         &self,
         states: &mut [Option<State>],
         rows_max: usize,
         tools: &dyn Tools,
     ) -> Result<Option<Output>> {
-        for index in self.gives_from..self.steps.len() {
+        let first = self.last_full(states).unwrap_or(0).max(self.gives_from);
+        for index in first..self.steps.len() {
             let (Some(step), Some(state)) = (self.steps[index].stateful(), &mut states[index])
             else {
                 continue;

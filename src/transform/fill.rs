@@ -10,15 +10,18 @@
 //!
 //! `with = "down"` takes the column's last value before, of the records with the same `by` where that is given; before the
 //! first value there is nothing to take. `value` is a constant: a string that is read as the column's type, a whole
-//! number, true or false. With `empty = true` the empty text is filled like NULL.
+//! number, true or false. With `empty = true` the empty text is filled like NULL. Last values beyond the memory that
+//! `[state]` gives are spilled, and found again when their key comes again.
 
 use super::binder::{Binder, Bound, Target, all, check_names, read_by};
 use super::groups::evaluate_all;
+use super::layers::{Recalled, Shelved};
+use super::spills::Spill;
 use super::{Action, Advanced, Context, Snapshot, Stateful, Stateless};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, RawRecords, Slot, Values};
-use crate::state::{Keyed, Keys, Reader, Unreadable, key};
+use crate::state::{Keys, Reader, Unreadable, Writer, key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -84,7 +87,8 @@ struct Filled {
 
 /// What a `fill` that looks back remembers of a key: the last value of each column, empty before the first; no columns
 /// before its first record.
-pub type Carried = Vec<Vec<u8>>;
+#[derive(Debug, Clone, Default)]
+pub struct Carried(Vec<Vec<u8>>);
 
 /// What a value takes besides its bytes, about.
 const ALLOCATION: usize = 40;
@@ -188,13 +192,14 @@ fn row32(row: usize) -> u32 {
 }
 
 impl Stateful for Down {
-    type State = Keyed<Carried>;
+    type State = Recalled<Carried>;
     /// The columns, and the key of each selected row.
     type Prepared = (Vec<Arc<Column>>, Keys);
     const VERSION: u32 = 1;
+    const SPILLS: bool = true;
 
-    fn new_state(&self) -> Keyed<Carried> {
-        Keyed::default()
+    fn new_state(&self) -> Recalled<Carried> {
+        Recalled::default()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Self::Prepared {
@@ -207,59 +212,82 @@ impl Stateful for Down {
     fn advance(
         &self,
         context: Context<'_>,
-        carried: &mut Keyed<Carried>,
+        carried: &mut Recalled<Carried>,
         batch: &mut Batch,
         (columns, keys): Self::Prepared,
     ) -> Result<Advanced> {
-        let ids = carried.ids_of(&keys);
+        let spills = context.tools.spills();
+        let ids = carried.ids_of(&keys, spills)?;
         for id in &ids {
-            carried.value_mut(*id).resize(self.columns.len(), Vec::new());
+            carried.value_mut(*id).0.resize(self.columns.len(), Vec::new());
         }
         for (place, (filled, column)) in self.columns.iter().zip(columns).enumerate() {
             let column = self.filled(context, column, batch, &ids, (carried, place))?;
             batch.fill(filled.behind, column);
         }
+        carried.put_away_above(context.tools.memory(), spills)?;
         Ok(Advanced::default())
     }
 
-    fn bytes(&self, carried: &Keyed<Carried>) -> u64 {
-        carried.bytes(|values| values.iter().map(|value| value.len() + ALLOCATION).sum())
+    fn spills(&self, carried: &Recalled<Carried>) -> Vec<Spill> {
+        carried.spills()
+    }
+
+    fn bytes(&self, carried: &Recalled<Carried>) -> u64 {
+        carried.bytes()
     }
 
     fn freeze(
         &self,
         _context: Context<'_>,
-        carried: &mut Keyed<Carried>,
+        carried: &mut Recalled<Carried>,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let (carried, columns) = (carried.share(is_all_asked), self.columns.len());
+        let ((carried, shelf), columns) = (carried.share(is_all_asked), self.columns.len());
         Ok(Snapshot::new(carried.is_all(), move |out| {
             carried.write_keys(out);
             for column in 0..columns {
-                out.strings(carried.values().map(|values| &*values[column]));
+                out.strings(carried.values().map(|values| &*values.0[column]));
             }
+            out.bytes.extend_from_slice(&shelf);
         }))
     }
 
     fn take_in(
         &self,
         _context: Context<'_>,
-        carried: &mut Keyed<Carried>,
+        carried: &mut Recalled<Carried>,
         reader: &mut Reader<'_>,
         is_all: bool,
     ) -> Result<(), Unreadable> {
         let part = carried.read_keys(reader, is_all)?;
-        let mut values = vec![Carried::new(); part.count()];
+        let mut values = vec![Carried::default(); part.count()];
         for filled in &self.columns {
             let strings = reader.strings(part.count(), "values")?;
             let types = [filled.before.data_type()];
             let known: Vec<&[u8]> =
                 strings.iter().copied().filter(|value| !value.is_empty()).collect();
             key::columns_of(&types, known.into_iter()).ok_or(Unreadable { what: "values" })?;
-            values.iter_mut().zip(strings).for_each(|(values, one)| values.push(one.to_vec()));
+            values.iter_mut().zip(strings).for_each(|(values, one)| values.0.push(one.to_vec()));
         }
-        carried.put(&part, values);
-        Ok(())
+        carried.take_in(&part, values, reader)
+    }
+}
+
+impl Shelved for Carried {
+    fn write(&self, out: &mut Writer) {
+        out.count(self.0.len());
+        out.strings(self.0.iter().map(|value| &**value));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Carried, Unreadable> {
+        let what = "values";
+        let count = reader.count(4, what)?;
+        Ok(Carried(reader.strings(count, what)?.into_iter().map(<[u8]>::to_vec).collect()))
+    }
+
+    fn owned(&self) -> usize {
+        self.0.iter().map(|value| value.len() + ALLOCATION).sum()
     }
 }
 
@@ -271,7 +299,7 @@ impl Down {
         column: Arc<Column>,
         batch: &Batch,
         ids: &[u32],
-        (carried, place): (&mut Keyed<Carried>, usize),
+        (carried, place): (&mut Recalled<Carried>, usize),
     ) -> Result<Arc<Column>> {
         let mut from: Vec<u32> = (0..row32(batch.rows)).collect();
         // By key: the row that has its last value; rows behind those of the batch are taken from before it.
@@ -284,7 +312,7 @@ impl Down {
                 last.insert(*id, *row);
                 continue;
             }
-            let before = &carried.value(*id)[place];
+            let before = &carried.value(*id).0[place];
             let source = match last.get(id) {
                 Some(source) => *source,
                 None if before.is_empty() => continue,
@@ -314,7 +342,7 @@ impl Down {
             .ok_or_else(|| Error::internal("a value that was carried is not what was carried"))?;
         for (id, row) in last {
             if (row as usize) < batch.rows {
-                let value = &mut carried.value_mut(id)[place];
+                let value = &mut carried.value_mut(id).0[place];
                 value.clear();
                 key::write_exact(value, [&*column], row as usize);
             }

@@ -5,6 +5,8 @@
 
 mod adopt;
 
+mod apart;
+
 mod blocks;
 
 mod large;
@@ -68,6 +70,8 @@ pub struct Grouping {
     filters: Vec<Expression>,
     /// What is computed of each record that a filter (or none) lets through; no two alike.
     inputs: Vec<(Option<usize>, Expression)>,
+    /// The same, of groups whose values are elsewhere; see `apart.rs`.
+    without_values: Option<Box<Grouping>>,
 }
 
 /// A call with the places of its filter and its inputs.
@@ -136,7 +140,9 @@ impl Grouping {
         });
         let calls: Vec<Call> = calls.collect();
         let names = (1..=calls.len()).map(|number| format!("call_{number}")).collect();
-        Grouping { keys, calls, names, filters, inputs }
+        let mut grouping = Grouping { keys, calls, names, filters, inputs, without_values: None };
+        grouping.without_values = grouping.without_values().map(Box::new);
+        grouping
     }
 
     /// The same, with the name of each output that is just what a call gives as the name of that call.
@@ -524,6 +530,7 @@ fn kind_of(call: &AggregateCall) -> AccumulatorKind {
         arguments: call.arguments.iter().map(Expression::data_type).collect(),
         order: call.order.iter().map(|(_, key)| *key).collect(),
         distinct: call.distinct.clone(),
+        is_numbered: false,
         result: call.data_type,
     }
 }

@@ -46,6 +46,11 @@ impl PartsWriter {
         self.spill.append(block)
     }
 
+    /// The same, for a block that is read often; see [`NewSpill::append_plain`].
+    pub fn append_plain(&mut self, block: &[u8]) -> Result<()> {
+        self.spill.append_plain(block)
+    }
+
     /// The place that the next block will have.
     pub fn place(&self) -> u64 {
         self.spill.place()
@@ -93,6 +98,11 @@ impl PartsReader {
     /// The block at a place.
     pub fn read(&self, place: u64) -> Result<Block> {
         self.spill.read(place)?.ok_or_else(changed)
+    }
+
+    /// The blocks from a place up to the end of one of them, read at once.
+    pub fn read_until(&self, place: u64, end: u64) -> Result<Vec<Vec<u8>>> {
+        self.spill.read_until(place, end)
     }
 
     /// Gives the blocks of a part in their order.

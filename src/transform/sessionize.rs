@@ -8,15 +8,18 @@
 //! `as` (unless given, `session`) is the number of the record's session among those of its key: 1, 2, ... `start` adds
 //! the time of the session's first record. Records are taken in input order. A session goes on as long as a record is at
 //! most `gap` later than the latest one of it; one that is older than that belongs to the session, too, and moves neither
-//! its start nor its end. A record without a time belongs to no session: both columns are NULL.
+//! its start nor its end. A record without a time belongs to no session: both columns are NULL. Keys beyond the memory
+//! that `[state]` gives are spilled, and found again when they come again.
 
 use super::binder::{Binder, Bound, read_by};
+use super::layers::{Recalled, Shelved};
 use super::shown::{ids, numbers_of};
+use super::spills::Spill;
 use super::{Action, Advanced, Context, Shown, Snapshot, Stateful, event_time, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Validity, Values};
-use crate::state::{Keyed, Keys, Reader, Unreadable};
+use crate::state::{Keys, Reader, Unreadable, Writer};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -79,13 +82,14 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
 
 impl Stateful for Sessionize {
     /// The session that each key is in.
-    type State = Keyed<Session>;
+    type State = Recalled<Session>;
     /// The keys of the selected rows, and the times of all rows.
     type Prepared = (Keys, Arc<Column>);
     const VERSION: u32 = 1;
+    const SPILLS: bool = true;
 
-    fn new_state(&self) -> Keyed<Session> {
-        Keyed::default()
+    fn new_state(&self) -> Recalled<Session> {
+        Recalled::default()
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> (Keys, Arc<Column>) {
@@ -97,16 +101,18 @@ impl Stateful for Sessionize {
 
     fn advance(
         &self,
-        _context: Context<'_>,
-        sessions: &mut Keyed<Session>,
+        context: Context<'_>,
+        sessions: &mut Recalled<Session>,
         batch: &mut Batch,
         (keys, times): (Keys, Arc<Column>),
     ) -> Result<Advanced> {
         let mut numbers = vec![0; batch.rows];
         let mut starts = vec![None; batch.rows];
-        for ((hash, key), row) in keys.iter().zip(&batch.selection) {
+        let spills = context.tools.spills();
+        let ids = sessions.ids_of(&keys, spills)?;
+        for (id, row) in ids.into_iter().zip(&batch.selection) {
             let row = *row as usize;
-            let (_, session) = sessions.entry(hash, key);
+            let session = sessions.value_mut(id);
             if let Some(time) = event_time::micros_of(&times, row) {
                 session.take(time, self.gap_micros);
                 numbers[row] = i64::try_from(session.number).expect("fewer than 2^63 records");
@@ -120,32 +126,38 @@ impl Stateful for Sessionize {
             let column = event_time::column_of(self.time.data_type(), &starts);
             batch.fill(slot, Arc::new(column));
         }
+        sessions.put_away_above(context.tools.memory(), spills)?;
         Ok(Advanced::default())
     }
 
-    fn bytes(&self, sessions: &Keyed<Session>) -> u64 {
-        sessions.bytes(|_| 0)
+    fn spills(&self, sessions: &Recalled<Session>) -> Vec<Spill> {
+        sessions.spills()
+    }
+
+    fn bytes(&self, sessions: &Recalled<Session>) -> u64 {
+        sessions.bytes()
     }
 
     fn freeze(
         &self,
         _context: Context<'_>,
-        sessions: &mut Keyed<Session>,
+        sessions: &mut Recalled<Session>,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let sessions = sessions.share(is_all_asked);
+        let (sessions, shelf) = sessions.share(is_all_asked);
         Ok(Snapshot::new(sessions.is_all(), move |out| {
             sessions.write_keys(out);
             out.u64s(sessions.values().map(|session| session.number));
             out.u64s(sessions.values().map(|session| session.start.cast_unsigned()));
             out.u64s(sessions.values().map(|session| session.latest.cast_unsigned()));
+            out.bytes.extend_from_slice(&shelf);
         }))
     }
 
     fn take_in(
         &self,
         _context: Context<'_>,
-        sessions: &mut Keyed<Session>,
+        sessions: &mut Recalled<Session>,
         reader: &mut Reader<'_>,
         is_all: bool,
     ) -> Result<(), Unreadable> {
@@ -162,11 +174,13 @@ impl Stateful for Sessionize {
             start: start.cast_signed(),
             latest: latest.cast_signed(),
         };
-        sessions.put(&part, numbers.into_iter().zip(starts).zip(latest).map(session));
-        Ok(())
+        let values = numbers.into_iter().zip(starts).zip(latest).map(session);
+        sessions.take_in(&part, values, reader)
     }
 
-    fn show(&self, sessions: &Keyed<Session>, entries: Range<usize>) -> Option<Shown> {
+    /// Where all are in memory.
+    fn show(&self, sessions: &Recalled<Session>, entries: Range<usize>) -> Option<Shown> {
+        let sessions = sessions.in_memory()?;
         let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
         let of_key: Vec<Session> =
             ids(entries.clone(), sessions.keys().len()).map(|id| *sessions.value(id)).collect();
@@ -182,6 +196,19 @@ impl Stateful for Sessionize {
                 .with("start", moments(|one| one.start))
                 .with("latest", moments(|one| one.latest)),
         )
+    }
+}
+
+impl Shelved for Session {
+    fn write(&self, out: &mut Writer) {
+        out.u64s([self.number, self.start.cast_unsigned(), self.latest.cast_unsigned()]);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Session, Unreadable> {
+        let what = "sessions";
+        let number = reader.u64(what)?;
+        let (start, latest) = (reader.u64(what)?, reader.u64(what)?);
+        Ok(Session { number, start: start.cast_signed(), latest: latest.cast_signed() })
     }
 }
 

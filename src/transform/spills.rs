@@ -39,6 +39,11 @@ pub trait NewSpill {
     /// Appends a block; not empty.
     fn append(&mut self, block: &[u8]) -> Result<()>;
 
+    /// The same, for a block that is small and read so often that it had better stand there as it is.
+    fn append_plain(&mut self, block: &[u8]) -> Result<()> {
+        self.append(block)
+    }
+
     /// The place that the next block will have.
     fn place(&self) -> u64;
 
@@ -50,6 +55,9 @@ pub trait NewSpill {
 pub trait OpenSpill: fmt::Debug + Send {
     /// The block at a place, which is 0 or what [`NewSpill::place`] or [`Block::next`] said; `None` behind the last one.
     fn read(&self, place: u64) -> Result<Option<Block>>;
+
+    /// The blocks from a place up to the end of one of them, read at once; at least one.
+    fn read_until(&self, place: u64, end: u64) -> Result<Vec<Vec<u8>>>;
 }
 
 /// A block of a spill.
@@ -136,5 +144,11 @@ impl OpenSpill for OpenInMemory {
     fn read(&self, place: u64) -> Result<Option<Block>> {
         let index = usize::try_from(place).unwrap_or(usize::MAX);
         Ok(self.0.get(index).map(|bytes| Block { bytes: bytes.clone(), next: place + 1 }))
+    }
+
+    fn read_until(&self, place: u64, end: u64) -> Result<Vec<Vec<u8>>> {
+        let index = |place| usize::try_from(place).unwrap_or(usize::MAX);
+        let blocks = self.0.get(index(place)..index(end)).filter(|blocks| !blocks.is_empty());
+        Ok(blocks.ok_or_else(|| Error::internal("there are no such blocks"))?.to_vec())
     }
 }

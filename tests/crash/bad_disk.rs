@@ -163,7 +163,7 @@ fn a_damaged_checkpoint_or_spill_is_refused_or_passed_over_loudly() {
         assert!(matches!(outcome, Err((Kind::Refused, _))), "{}: {outcome:?}", story.name);
     });
     let (damaged, loud) = (damaged.into_inner(), loud.into_inner());
-    super::say(&format!(
+    crate::support::report::count(&format!(
         "bad disk: {damaged} damaged checkpoints and spills, {loud} refused or passed over"
     ));
     assert!(is_quick() || damaged > 3000 && loud > 1000);
@@ -226,7 +226,7 @@ fn a_damaged_output_is_refused_or_mended() {
             }
         }
     }
-    super::say(&format!(
+    crate::support::report::count(&format!(
         "bad disk: {damaged} damaged outputs, {refused} refused, the others mended"
     ));
     assert!(is_quick() || damaged > 100 && refused > 20);

@@ -192,7 +192,7 @@ fn the_simulated_disk_answers_as_the_operating_system_does() {
         assert!(differ.is_empty(), "{name}: {differ:#?}");
         assert_eq!(real.len(), simulated.len(), "{name}");
     }
-    super::say(&format!(
+    crate::support::report::count(&format!(
         "contract: {calls} answers of the simulated disk are those of the operating system"
     ));
     assert!(calls > 100);

@@ -176,7 +176,7 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
         struck[place].strike(fault, &counts);
     });
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    super::say(&format!(
+    crate::support::report::count(&format!(
         "faults: {} in {} stories: {} runs finished, {} stopped early, {} failed; all went on",
         read(&counts.faults),
         struck.len(),
@@ -215,6 +215,6 @@ fn a_disk_of_any_size_stops_the_run_early_and_with_room_it_goes_on() {
         }
     });
     let (sizes, stops) = (sizes.into_inner(), stops.into_inner());
-    super::say(&format!("full disks: {sizes} sizes, {stops} of them too small"));
+    crate::support::report::count(&format!("full disks: {sizes} sizes, {stops} of them too small"));
     assert!(is_quick() || stops > 1000);
 }

@@ -218,7 +218,7 @@ fn after_any_power_cut_and_a_second_one_the_same_command_ends_with_the_same_byte
     for seed in 1.. {
         cut_everywhere(&effort, seed, &counts);
         let states = read(&counts.states) + read(&counts.second);
-        super::say(&format!(
+        crate::support::report::count(&format!(
             "power cuts: {} states ({} different) of {} stories with {seed} schedules, {} after a second cut ({} different)",
             read(&counts.states),
             read(&counts.distinct),

@@ -30,7 +30,7 @@ fn a_seed_gives_the_same_operations_again_whatever_the_number_of_threads() {
             }
         }
     }
-    super::say(&format!(
+    crate::support::report::count(&format!(
         "schedules: {runs} runs done twice, {} different orders of calls",
         traces.len()
     ));

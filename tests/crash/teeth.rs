@@ -45,7 +45,11 @@ fn every_mistake_in_the_protocol_is_found() {
     let all: Vec<&str> = ["none"].into_iter().chain(mistakes.iter().map(String::as_str)).collect();
     super::power::for_each(all.len(), |index| {
         let by = found_by(all[index]);
-        super::say(&format!("  {}: {}", all[index], by.as_deref().unwrap_or("not found")));
+        crate::support::report::count(&format!(
+            "  {}: {}",
+            all[index],
+            by.as_deref().unwrap_or("not found")
+        ));
         found.lock().unwrap_or_else(PoisonError::into_inner).insert(all[index].to_owned(), by);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -53,6 +57,10 @@ fn every_mistake_in_the_protocol_is_found() {
     assert_eq!(control, None, "without a mistake");
     let survivors: Vec<&String> =
         found.iter().filter(|(_, by)| by.is_none()).map(|(name, _)| name).collect();
-    super::say(&format!("mistakes: {} of {} found", found.len() - survivors.len(), found.len()));
+    crate::support::report::count(&format!(
+        "mistakes: {} of {} found",
+        found.len() - survivors.len(),
+        found.len()
+    ));
     assert!(survivors.is_empty(), "{survivors:?}");
 }

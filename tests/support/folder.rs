@@ -11,6 +11,13 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// How much of a file a difference shows.
 const SHOWN_BYTES: usize = 400;
 
+/// The fixtures, for the tests and for what is built in a folder of the project.
+pub fn fixtures() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = own.ancestors().map(|folder| folder.join("fixtures")).find(|path| path.is_dir());
+    found.expect("the project has fixtures")
+}
+
 /// A new folder that goes away with the test.
 pub fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("onward-test-").tempdir().expect("a folder for the test")

@@ -1,7 +1,7 @@
 //! The real binary: runs to the end, and runs that are watched and signalled.
 
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -53,10 +53,12 @@ pub fn onward_ends(folder: &Path, arguments: &[&str], code: i32) -> Ended {
 
 /// Starts the program in a folder. Nothing of the environment reaches it.
 pub fn spawn(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Running {
-    let mut child = program()
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
+    start(program().args(arguments).current_dir(folder))
+}
+
+/// Starts a command that runs the program.
+pub fn start(command: &mut Command) -> Running {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -67,15 +69,28 @@ pub fn spawn(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Running {
     Running { child, stderr, stdout, said: None }
 }
 
+/// The program that is tested: the one that was built with the tests, or another one that `ONWARD_PROGRAM` names, such as
+/// one with a mistake in it that the tests should find.
+pub fn path() -> OsString {
+    std::env::var_os("ONWARD_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_onward").into())
+}
+
+/// Which mistakes a program is to make, where it was built to make them: all that reaches it of the environment.
+pub fn mistakes() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ONWARD_MUTANT"))
+}
+
 /// The program, with all signals as a terminal would leave them. Where the tests themselves were started with INT or HUP
 /// ignored (`nohup`, a background job of a script), the program would rightly go on ignoring them.
-fn program() -> Command {
-    const PROGRAM: &str = env!("CARGO_BIN_EXE_onward");
-    if !are_signals_ignored() {
-        return Command::new(PROGRAM);
-    }
-    let mut command = Command::new("/usr/bin/env");
-    command.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
+pub fn program() -> Command {
+    let mut command = if are_signals_ignored() {
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("--default-signal=HUP,INT,TERM").arg(path());
+        command
+    } else {
+        Command::new(path())
+    };
+    command.env_clear().envs(mistakes());
     command
 }
 

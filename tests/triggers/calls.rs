@@ -4,6 +4,7 @@
 //! there, the test says so and passes.
 
 use super::{NEVER, job};
+use crate::support::report;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -53,12 +54,8 @@ fn call(line: &str) -> Option<Call> {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "a test that was passed over must not look like one that ran"
-)]
 fn skip(why: &str) -> Option<Vec<Call>> {
-    println!("{why}");
+    report::skip(why);
     None
 }
 
@@ -75,11 +72,11 @@ fn trace(folder: &Path) -> Option<Vec<Call>> {
         .stdin(Stdio::null())
         .output();
     let Ok(ended) = traced else {
-        return skip("SKIP strace is not there");
+        return skip("strace is not there");
     };
     let text = fs::read_to_string(folder.join("trace")).unwrap_or_default();
     if !text.contains("exited with") {
-        return skip("SKIP strace may not trace here");
+        return skip("strace may not trace here");
     }
     assert_eq!(ended.status.code(), Some(75), "{ended:?}");
     let process = |line: &&str| line.split(' ').next().map(str::to_owned);

@@ -3,15 +3,12 @@
 
 use super::{NEVER, job};
 use crate::support::program::onward_ends;
+use crate::support::report;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A run whose outputs take a quarter of a second to sync: its exit code and messages.
-#[expect(
-    clippy::print_stdout,
-    reason = "a test that was passed over must not look like one that ran"
-)]
 fn slow_run(folder: &Path) -> Option<(i32, String)> {
     let traced = Command::new("strace")
         .args(["-f", "--seccomp-bpf", "-o", "trace", "-e", "trace=fdatasync"])
@@ -23,7 +20,7 @@ fn slow_run(folder: &Path) -> Option<(i32, String)> {
         .output();
     let trace = fs::read_to_string(folder.join("trace")).unwrap_or_default();
     if !trace.contains("DELAYED") {
-        println!("SKIP strace is not there, or may not trace");
+        report::skip("strace is not there, or may not trace");
         return None;
     }
     let ended = traced.expect("strace has traced");

@@ -291,11 +291,15 @@ fn decode_manifest(stored: &[u8], entry: &Entry) -> Result<Manifest, Invalid> {
     check_limit("the manifest in bytes", entry.raw_length, MANIFEST_BYTES_MAX)?;
     let json = frame::decompress(stored, entry)?;
     check_manifest(&json)?;
-    serde_json::from_slice(&json).map_err(|error| {
+    let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| {
         let plain = |c: char| if c.is_control() { '?' } else { c };
         let problem = error.to_string().chars().take(200).map(plain).collect();
         Invalid::Manifest { problem }
-    })
+    })?;
+    match manifest.has_sound_numbers() {
+        true => Ok(manifest),
+        false => Err(Invalid::Malformed { what: "a number of the manifest is too large" }),
+    }
 }
 
 fn check_manifest(json: &[u8]) -> Result<(), Invalid> {

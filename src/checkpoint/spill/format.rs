@@ -78,11 +78,18 @@ pub fn check_header(bytes: &[u8], name: SpillName, starts: &[RunId]) -> Result<(
 /// A block as it stands in the file: compressed where that makes it smaller.
 pub fn block(raw: &[u8]) -> Vec<u8> {
     let compressed = zstd::bulk::compress(raw, LEVEL).ok();
-    let compressed = compressed.filter(|compressed| compressed.len() < raw.len());
-    let (codec, stored) = match &compressed {
-        Some(compressed) => (ZSTD, compressed.as_slice()),
-        None => (PLAIN, raw),
-    };
+    match compressed.filter(|compressed| compressed.len() < raw.len()) {
+        Some(compressed) => stored_block(raw, ZSTD, &compressed),
+        None => plain_block(raw),
+    }
+}
+
+/// A block that stands in the file as it is.
+pub fn plain_block(raw: &[u8]) -> Vec<u8> {
+    stored_block(raw, PLAIN, raw)
+}
+
+fn stored_block(raw: &[u8], codec: u8, stored: &[u8]) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a block is shorter than 4 GiB");
     let mut bytes = Vec::with_capacity(BLOCK_HEADER_BYTES + stored.len());
     bytes.extend_from_slice(&length(stored).to_le_bytes());

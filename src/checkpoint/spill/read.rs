@@ -76,6 +76,34 @@ impl SpillReader {
         Ok(bytes.map(|bytes| Some(SpillBlock { bytes, next })))
     }
 
+    /// The blocks from a place up to another one, at which a block ends, all read at once.
+    pub fn blocks(&self, place: u64, end: u64) -> Found<Vec<Vec<u8>>> {
+        let place = place.max(HEADER_BYTES as u64);
+        let length = end.min(self.length).saturating_sub(place);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        let count = read_full(&*self.file, &mut bytes, place)?;
+        let mut rest = &bytes[..count];
+        let mut next = || {
+            let cut_off = Invalid::Malformed { what: "a block is longer than the file" };
+            let front = rest.split_off(..BLOCK_HEADER_BYTES).ok_or(cut_off.clone())?;
+            let header = BlockHeader::decode(front)?.ok_or(cut_off.clone())?;
+            let stored = rest.split_off(..header.stored as usize).ok_or(cut_off)?;
+            Ok((header.open(stored)?, rest.is_empty()))
+        };
+        let mut blocks = Vec::new();
+        loop {
+            match next() {
+                Err(invalid) => return Ok(Err(invalid)),
+                Ok((block, is_last)) => {
+                    blocks.push(block);
+                    if is_last {
+                        return Ok(Ok(blocks));
+                    }
+                }
+            }
+        }
+    }
+
     /// Reads all blocks.
     pub fn check_all(&self) -> Found<()> {
         let (mut place, mut end) = (0, HEADER_BYTES as u64);

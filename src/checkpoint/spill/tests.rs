@@ -77,6 +77,46 @@ fn every_flipped_bit_and_every_length_is_refused() {
 }
 
 #[test]
+fn blocks_that_stand_side_by_side_are_read_at_once_and_each_is_checked() {
+    let disk = disk();
+    let blocks: [&[u8]; 4] = [b"short", &[7; 3000], b"x", &[1; 500]];
+    let mut writer = SpillWriter::create(disk.clone(), Path::new(FOLDER), NAME, INSTANCE)
+        .expect("the disk has room");
+    let mut places = Vec::new();
+    for (block, is_plain) in blocks.into_iter().zip([true, true, false, true]) {
+        places.push(writer.place());
+        let append = if is_plain { SpillWriter::append_plain } else { SpillWriter::append };
+        append(&mut writer, block).expect("the disk has room");
+    }
+    places.push(writer.place());
+    let (entry, path, _) = writer.finish().expect("the disk has room");
+    assert!(entry.length > 3500, "plain blocks are not compressed: {}", entry.length);
+    assert_eq!(read(&disk, &entry).expect("whole"), blocks);
+    let file = disk.open(&path, OpenMode::Modify).expect("the file is there");
+    let reader = SpillReader::new(file.clone(), &entry, NAME, &[INSTANCE]);
+    let reader = reader.expect("no fault").expect("whole");
+    let found = |first: usize, end: usize| {
+        reader.blocks(places[first], places[end]).expect("no fault").map_err(|_| ())
+    };
+    for first in 0..blocks.len() {
+        for end in first + 1..=blocks.len() {
+            let expected: Vec<Vec<u8>> =
+                blocks[first..end].iter().map(|one| one.to_vec()).collect();
+            assert_eq!(found(first, end), Ok(expected));
+        }
+        assert!(found(first, first).is_err(), "no block at all");
+        assert!(reader.blocks(places[first], places[first] + 5).expect("no fault").is_err());
+    }
+    for at in places[1]..places[2] {
+        let mut byte = [0];
+        file.read_at(&mut byte, at).expect("no fault");
+        file.write_at(&[byte[0] ^ 4], at).expect("no fault");
+        assert!(found(1, 2).is_err() && found(0, 4).is_err() && found(2, 4).is_ok(), "{at}");
+        file.write_at(&byte, at).expect("no fault");
+    }
+}
+
+#[test]
 fn a_spill_that_is_not_finished_leaves_nothing_behind() {
     let disk = disk();
     let mut writer = SpillWriter::create(disk.clone(), Path::new(FOLDER), NAME, INSTANCE)

@@ -46,12 +46,21 @@ impl SpillWriter {
     /// # Errors
     /// Also where it is longer than a block may be.
     pub fn append(&mut self, block: &[u8]) -> Result<()> {
+        self.append_as(format::block, block)
+    }
+
+    /// The same, for a block that is read so often that it had better not be compressed.
+    pub fn append_plain(&mut self, block: &[u8]) -> Result<()> {
+        self.append_as(format::plain_block, block)
+    }
+
+    fn append_as(&mut self, form: fn(&[u8]) -> Vec<u8>, block: &[u8]) -> Result<()> {
         if block.len() > BLOCK_BYTES_MAX as usize {
             let message = "one key has more than 1 GiB of state, which cannot be spilled";
             return Err(Error::failed(message).with_hint("leave more `memory` in `[state]`"));
         }
         self.blocks += 1;
-        self.put(&format::block(block))
+        self.put(&form(block))
     }
 
     /// Where the next block will stand.

@@ -14,8 +14,12 @@ pub enum CheckpointCommand {
     List(AnswerArguments),
     /// Show what a checkpoint holds
     Show(ShowArguments),
-    /// Verify a checkpoint and everything it rests on
-    Verify(OneCheckpointArguments),
+    /// Verify checkpoints and everything they rest on
+    ///
+    /// Reads each checkpoint with all that it builds on and the spills that it needs, and, for the newest, compares the
+    /// job, the inputs as far as they were read, and every byte of the outputs. Changes nothing and takes no lock: it can
+    /// be done while the job runs
+    Verify(VerifyArguments),
     /// Say what changed between two checkpoints
     Diff(DiffArguments),
     /// Go back to an older checkpoint: the next run goes on from there
@@ -64,6 +68,22 @@ pub struct NowArguments {
 }
 
 /// `onward checkpoint verify`
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Number of the checkpoint, or name of a savepoint [default: all of them]
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: Option<String>,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A checkpoint to look at.
 #[derive(Debug, Args)]
 pub struct OneCheckpointArguments {
     /// The job.

@@ -147,7 +147,7 @@ fn kind(
     result: DataType,
 ) -> AccumulatorKind {
     let (arguments, order) = (arguments.to_vec(), order.to_vec());
-    AccumulatorKind { aggregation, arguments, order, distinct: None, result }
+    AccumulatorKind { aggregation, arguments, order, distinct: None, is_numbered: false, result }
 }
 
 fn point(value: f64, units: u128, scale: u8) -> Point {

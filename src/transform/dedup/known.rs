@@ -2,12 +2,12 @@
 
 use crate::error::Result;
 use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
-use crate::transform::layers::{Entry, Layers, Wanted};
+use crate::transform::layers::{Asked, Entry, Layers, Wanted};
 use crate::transform::spills::{Spill, Spills};
 use crate::transform::{Frozen, Snapshot};
 
 /// All keys so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Known {
     /// Those in memory: those that came last, and older ones that came again.
     keys: KeyTable,
@@ -15,6 +15,12 @@ pub struct Known {
     saved: usize,
     /// All others.
     layers: Layers,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known { keys: KeyTable::default(), saved: 0, layers: Layers::new(Asked::Seldom) }
+    }
 }
 
 impl Known {
@@ -87,7 +93,7 @@ impl Known {
     /// Reads what was frozen whole.
     pub fn read(reader: &mut Reader<'_>) -> Result<Known, Unreadable> {
         let keys = KeyTable::read(reader)?;
-        let mut known = Known { saved: keys.len(), keys, layers: Layers::default() };
+        let mut known = Known { saved: keys.len(), keys, ..Known::default() };
         known.read_runs(reader)?;
         Ok(known)
     }
@@ -106,7 +112,7 @@ impl Known {
     /// Reads which layers there are, where there are some.
     fn read_runs(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
         if !reader.is_at_end() {
-            self.layers = Layers::read(reader)?;
+            self.layers = Layers::read(Asked::Seldom, reader)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::expr::Expression;
 use crate::record::{Batch, Column, Slot, Values};
 use crate::state::{Cells, Changes, KeyTable, Keys, Pages, Part, Reader, Unreadable, Writer};
 use crate::transform::event_time::{column_of, micros_of};
-use crate::transform::layers::{Entry, Layers, Wanted};
+use crate::transform::layers::{Asked, Entry, Layers, Wanted};
 use crate::transform::shown::ids;
 use crate::transform::spills::{Spill, Spills};
 use crate::transform::{Advanced, Context, Frozen, Shown, Snapshot, Stateful, groups};
@@ -151,7 +151,7 @@ impl Remembered {
             since: Pages::default(),
             changes: Changes::default(),
             look_at: KEYS_MIN,
-            layers: Layers::default(),
+            layers: Layers::new(Asked::Seldom),
         }
     }
 
@@ -263,7 +263,7 @@ impl Remembered {
             *self.since.cell(entry) = since.cast_signed();
         }
         self.now = reader.u64(what)?.cast_signed();
-        self.layers = Layers::read(reader)?;
+        self.layers = Layers::read(Asked::Seldom, reader)?;
         self.changes = Changes::since(self.keys.len());
         Ok(())
     }

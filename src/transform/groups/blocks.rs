@@ -75,7 +75,7 @@ impl Grouping {
         let mut block = Writer::default();
         block.count(ids.len());
         block.u64s(ids.iter().map(|id| number_of(*id)));
-        block.strings(ids.iter().map(|id| groups.keys.key(*id)));
+        block.strings(groups.keys.keys_of(ids).iter().copied());
         for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
             let all = Part::all(ids.len());
             accumulator.select(&call.kind, ids).share(&all).write(&all, &mut block);

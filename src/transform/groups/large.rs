@@ -2,9 +2,10 @@
 //!
 //! What is more becomes a spill: all groups so far, in [`PARTITIONS`] parts by the hashes of their keys, and no group is
 //! left in memory. The spills are in the order of the records that they are of; a key may be in several of them. At the
-//! end they are merged and given out in order (`merged.rs`). Which groups are spilled when is decided by the room in
-//! memory; what comes out is not.
+//! end they are merged and given out in order (`merged.rs`). The values of calls that remember each of them are in parts of
+//! their own (`apart.rs`). Which groups are spilled when is decided by the room in memory; what comes out is not.
 
+use super::apart::ValuesApart;
 use super::blocks::Numbered;
 use super::merged::Merged;
 use super::{Giving, Grouping, Groups, Part};
@@ -34,6 +35,9 @@ pub struct LargeGroups {
     first: u64,
     /// Those that were spilled, in the order of their records.
     spilled: Vec<Parts>,
+    /// How far the values are that were spilled apart from their groups; `None` as long as nothing was spilled, and where
+    /// all are with their groups: by an earlier version, or since no call has such.
+    apart: Option<ValuesApart>,
     /// The merge of all, once groups that were spilled are given out.
     merged: Option<Merged>,
 }
@@ -41,16 +45,15 @@ pub struct LargeGroups {
 impl Grouping {
     /// No groups; the one group of everything is there from the start.
     pub fn new_large(&self) -> LargeGroups {
-        LargeGroups { groups: self.new_groups(), first: 0, spilled: Vec::new(), merged: None }
+        LargeGroups::in_memory(self.new_groups())
     }
 
     /// Goes on with the groups of another grouping, where none of them was spilled; see [`Grouping::adopt`].
     pub fn adopt_large(&self, other: &Grouping, large: LargeGroups) -> Option<LargeGroups> {
-        let LargeGroups { groups, first, spilled, merged } = large;
-        if !spilled.is_empty() || merged.is_some() {
+        if !large.spilled.is_empty() || large.merged.is_some() {
             return None;
         }
-        Some(LargeGroups { groups: self.adopt(other, groups)?, first, spilled, merged })
+        Some(LargeGroups::in_memory(self.adopt(other, large.groups)?))
     }
 
     /// Takes in the next batch, and spills all groups where they take too much memory.
@@ -62,8 +65,8 @@ impl Grouping {
         spills: &dyn Spills,
     ) -> Result<()> {
         self.add(&mut large.groups, part);
-        // The group of everything cannot be split.
-        let can_split = !self.keys.is_empty();
+        // The group of everything cannot be split, but its values can.
+        let can_split = !self.keys.is_empty() || self.without_values.is_some();
         match memory {
             Some(memory) if can_split && self.bytes(&large.groups) as u64 > memory => {
                 self.spill(large, spills)
@@ -74,16 +77,33 @@ impl Grouping {
 
     /// All groups in memory become a spill.
     fn spill(&self, large: &mut LargeGroups, spills: &dyn Spills) -> Result<()> {
+        if large.spilled.is_empty() && self.without_values.is_some() {
+            large.apart.get_or_insert_default();
+        }
         let first = large.first;
+        let mut groups = std::mem::replace(&mut large.groups, self.no_groups());
+        let values = large.apart.as_ref().map(|_| self.take_values(&mut groups));
+        let form = self.spilled_form(large);
         let mut out = PartsWriter::create(spills)?;
-        for ids in partitions_of(&large.groups) {
+        for ids in partitions_of(&groups) {
             out.begin_part();
-            self.append_groups(&large.groups, &ids, |id| first + u64::from(id), &mut out)?;
+            form.append_groups(&groups, &ids, |id| first + u64::from(id), &mut out)?;
+        }
+        groups.accumulators.clear();
+        if let (Some(values), Some(apart)) = (values, &mut large.apart) {
+            self.append_values(&groups.keys, values, apart, &mut out)?;
         }
         large.spilled.push(out.finish()?);
-        large.first += large.groups.keys.len() as u64;
-        large.groups = self.no_groups();
+        large.first += groups.keys.len() as u64;
         if large.spilled.len() > SPILLS_MAX { self.merge_spills(large, spills) } else { Ok(()) }
+    }
+
+    /// What the groups in spills are groups of.
+    fn spilled_form(&self, large: &LargeGroups) -> &Grouping {
+        match &self.without_values {
+            Some(without_values) if large.apart.is_some() => without_values,
+            _ => self,
+        }
     }
 
     /// The neighbours that have the fewest bytes together become one spill.
@@ -95,11 +115,15 @@ impl Grouping {
             .expect("there are more spills than are merged");
         let readers = open_all(some, spills)?;
         let mut out = PartsWriter::create(spills)?;
+        let form = self.spilled_form(large);
         for partition in 0..PARTITIONS {
             out.begin_part();
-            let Numbered { groups, numbers } = self.merged_partition(&readers, partition)?;
+            let Numbered { groups, numbers } = form.merged_partition(&readers, partition)?;
             let ids = groups.all_ids();
-            self.append_groups(&groups, &ids, |id| numbers[id as usize], &mut out)?;
+            form.append_groups(&groups, &ids, |id| numbers[id as usize], &mut out)?;
+        }
+        if large.apart.is_some() {
+            self.merge_values(&readers, &mut out)?;
         }
         let merged = out.finish()?;
         let old: Vec<Parts> =
@@ -140,16 +164,29 @@ impl Grouping {
             }
             large.merged = Some(Merged::default());
         }
-        let merged = large.merged.as_mut().expect("it was just made");
-        if !merged.is_complete() {
-            let readers = open_all(&large.spilled, spills)?;
-            self.merge_next(merged, &readers, giving.order, context)?;
-            if merged.is_complete() && !context.tools.gives_again() {
-                large.spilled.drain(..).for_each(|parts| spills.forget(&parts.spill));
-            }
-            return Ok(Some(self.batch_of(&self.no_groups(), &[], slots)));
+        let form = self.spilled_form(large);
+        let LargeGroups { spilled, apart, merged, .. } = large;
+        let merged = merged.as_mut().expect("it was just made");
+        if merged.is_complete() {
+            return form.next_of_merged(merged, giving, rows_max, context);
         }
-        self.next_of_merged(merged, giving, rows_max, context)
+        let mut readers = open_all(spilled, spills)?;
+        match apart {
+            Some(apart) if !apart.is_complete() => self.reduce_next(apart, &readers, context)?,
+            _ => {
+                let reduced = apart.as_ref().map_or(&[][..], |apart| &apart.reduced);
+                readers.extend(open_all(reduced, spills)?);
+                form.merge_next(merged, &readers, giving.order, context)?;
+            }
+        }
+        if merged.is_complete() {
+            let forget = |parts: Parts| spills.forget(&parts.spill);
+            apart.iter_mut().flat_map(|apart| apart.reduced.drain(..)).for_each(forget);
+            if !context.tools.gives_again() {
+                spilled.drain(..).for_each(forget);
+            }
+        }
+        Ok(Some(self.batch_of(&self.no_groups(), &[], slots)))
     }
 
     /// Some groups as a table; `None` where they are not all in memory.
@@ -171,6 +208,7 @@ impl Grouping {
             parts::write_all(&large.spilled, &mut spilled);
             spilled.flags([large.merged.is_some()]);
             large.merged.iter().for_each(|merged| merged.write(&mut spilled));
+            large.apart.iter().for_each(|apart| apart.write(&mut spilled));
         }
         let frozen =
             |groups| Box::new(FrozenLarge { groups, spilled: std::mem::take(&mut spilled.bytes) });
@@ -182,9 +220,8 @@ impl Grouping {
 
     /// Reads what was frozen whole.
     pub fn read_large(&self, reader: &mut Reader<'_>) -> Result<LargeGroups, Unreadable> {
-        let groups = self.read(reader)?;
-        let mut large = LargeGroups { groups, first: 0, spilled: Vec::new(), merged: None };
-        large.read_spilled(reader)?;
+        let mut large = LargeGroups::in_memory(self.read(reader)?);
+        self.read_spilled(&mut large, reader)?;
         Ok(large)
     }
 
@@ -195,7 +232,25 @@ impl Grouping {
         reader: &mut Reader<'_>,
     ) -> Result<(), Unreadable> {
         self.extend(&mut large.groups, reader)?;
-        large.read_spilled(reader)
+        self.read_spilled(large, reader)
+    }
+
+    /// Reads which spills there are, where something was spilled.
+    fn read_spilled(
+        &self,
+        large: &mut LargeGroups,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Unreadable> {
+        if reader.is_at_end() {
+            return Ok(());
+        }
+        large.first = reader.u64("numbers")?;
+        large.spilled = parts::read_all(reader)?;
+        let is_merged = reader.flags(1, "spills")? == [true];
+        large.merged = if is_merged { Some(Merged::read(reader)?) } else { None };
+        let is_apart = self.without_values.is_some() && !reader.is_at_end();
+        large.apart = if is_apart { Some(ValuesApart::read(reader)?) } else { None };
+        Ok(())
     }
 }
 
@@ -214,6 +269,11 @@ impl Frozen for FrozenLarge {
 }
 
 impl LargeGroups {
+    /// None of them in spills.
+    fn in_memory(groups: Groups) -> LargeGroups {
+        LargeGroups { groups, first: 0, spilled: Vec::new(), apart: None, merged: None }
+    }
+
     /// What the first call counted in all groups; asked only once groups are given out.
     pub fn total(&mut self) -> u64 {
         match &self.merged {
@@ -242,25 +302,15 @@ impl LargeGroups {
     /// No group was given out, and further ones may come. What was merged is merged anew then, from the spills.
     pub fn give_again(&mut self) {
         self.merged = None;
+        self.apart.iter_mut().for_each(ValuesApart::give_again);
         self.groups.set_drained(0);
-    }
-
-    /// Reads which spills there are, where something was spilled.
-    fn read_spilled(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
-        if reader.is_at_end() {
-            return Ok(());
-        }
-        self.first = reader.u64("numbers")?;
-        self.spilled = parts::read_all(reader)?;
-        let is_merged = reader.flags(1, "spills")? == [true];
-        self.merged = if is_merged { Some(Merged::read(reader)?) } else { None };
-        Ok(())
     }
 
     /// The spills that it refers to.
     pub fn spills(&self) -> Vec<Spill> {
         let merged = self.merged.iter().flat_map(Merged::parts);
-        self.spilled.iter().chain(merged).map(|parts| parts.spill.clone()).collect()
+        let reduced = self.apart.iter().flat_map(|apart| &apart.reduced);
+        self.spilled.iter().chain(reduced).chain(merged).map(|parts| parts.spill.clone()).collect()
     }
 }
 
@@ -276,7 +326,7 @@ fn open_all(parts: &[Parts], spills: &dyn Spills) -> Result<Vec<PartsReader>> {
 }
 
 /// The groups of each partition. The bits of the hash that say which one are not those that a table of keys goes by.
-fn partitions_of(groups: &Groups) -> Vec<Vec<u32>> {
+pub(super) fn partitions_of(groups: &Groups) -> Vec<Vec<u32>> {
     let mut partitions = vec![Vec::new(); PARTITIONS];
     for (id, key) in (0_u32..).zip(groups.keys.keys()) {
         let partition = key::wide_hash(key) % PARTITIONS as u64;

@@ -11,7 +11,7 @@ use super::{Giving, GroupOrder, Grouping, Groups};
 use crate::error::Result;
 use crate::record::Batch;
 use crate::record::aggregation::SortKey;
-use crate::state::{Reader, Unreadable, Writer, compare};
+use crate::state::{Reader, Unreadable, Writer, compare, key};
 use crate::transform::Context;
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter, changed};
 use std::cmp::Ordering;
@@ -98,7 +98,8 @@ impl Merged {
     /// Reads what [`Merged::write`] wrote.
     pub fn read(reader: &mut Reader<'_>) -> Result<Merged, Unreadable> {
         let what = "merged groups";
-        let (next, total, drained) = (reader.u64(what)?, reader.u64(what)?, reader.u64(what)?);
+        let (next, total, drained) =
+            (reader.u64(what)?, reader.number(what)?, reader.number(what)?);
         let next = usize::try_from(next).ok().filter(|next| *next <= PARTITIONS);
         let next = next.ok_or(Unreadable { what })?;
         let merged = parts::read_all(reader)?;
@@ -106,7 +107,7 @@ impl Merged {
         if reader.flags(1, what)? == [true] {
             let count = reader.count(4, what)?;
             let bounds = reader.strings(count, what)?.into_iter().map(<[u8]>::to_vec).collect();
-            buckets = Some(Buckets { bounds, counts: reader.u64s(count + 1, what)? });
+            buckets = Some(Buckets { bounds, counts: reader.numbers(count + 1, what)? });
         }
         Ok(Merged { next, merged, buckets, total, drained, loaded: None })
     }
@@ -121,6 +122,10 @@ impl Grouping {
         order: GroupOrder,
         context: Context<'_>,
     ) -> Result<()> {
+        let bounds = merged.buckets.iter().flat_map(|buckets| &buckets.bounds);
+        if order == GroupOrder::Key && !self.are_keys(bounds) {
+            return Err(changed());
+        }
         let mut out = None;
         let end = (merged.next + PARTITIONS_AT_ONCE).min(PARTITIONS);
         for partition in merged.next..end {
@@ -229,7 +234,17 @@ impl Grouping {
             }
         }
         let order = self.ranks(&numbered, order).sorted(&numbered);
+        let stated = merged.buckets.as_ref().map(|buckets| buckets.counts[bucket]);
+        if stated != Some(order.len() as u64) {
+            return Err(changed());
+        }
         Ok(Loaded { bucket, groups: numbered.groups, order })
+    }
+
+    /// Whether all these bytes are keys of groups.
+    fn are_keys<'a>(&self, mut bounds: impl Iterator<Item = &'a Vec<u8>>) -> bool {
+        let types = self.key_types();
+        bounds.all(|bound| key::is_made_of(&types, bound))
     }
 
     fn ranks(&self, numbered: &Numbered, order: GroupOrder) -> Ranks {

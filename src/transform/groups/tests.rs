@@ -5,6 +5,9 @@ use crate::error::Sql;
 use crate::expr::aggregate::{self, EXAMPLE_FIELDS, EXAMPLE_ROWS};
 use crate::expr::{Scope, bind_aggregate, bind_scalar};
 use crate::record::{Field, Layout, SlotOrigin, Slots, Text, Values};
+use crate::transform::keyed_tests::NoFormat;
+use crate::transform::spills::MemorySpills;
+use crate::transform::{Context, Tools};
 use std::collections::BTreeMap;
 
 /// A table of records; `generate.py` is beside it.
@@ -49,8 +52,25 @@ impl Table {
         batch
     }
 
-    /// The keys and the result of each group as texts, from the rows in parts of a size.
+    /// The keys and the result of each group as texts, from the rows in parts of a size; all groups are in memory, and
+    /// then in spills, and that is the same.
     fn results(&self, by: &[&str], call: &str, part: usize) -> Result<Vec<Vec<String>>, String> {
+        let results = self.results_within(None, by, call, part);
+        assert_eq!(
+            self.results_within(Some(1), by, call, part),
+            results,
+            "{call} of little memory"
+        );
+        results
+    }
+
+    fn results_within(
+        &self,
+        memory: Option<u64>,
+        by: &[&str],
+        call: &str,
+        part: usize,
+    ) -> Result<Vec<Vec<String>>, String> {
         let mut slots = self.slots.clone();
         let layout = &self.layout;
         let mut scope = Scope { layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
@@ -59,11 +79,14 @@ impl Table {
         let bound = bind_aggregate(&by, &select, None, &mut scope)
             .map_err(|errors| errors[0].message.clone())?;
         let grouping = Grouping::new(bound.keys.clone(), bound.calls);
-        let mut groups = grouping.new_groups();
+        let (slots, spills) = (slots.infos.len(), MemorySpills::default());
+        let tools = NoFormat { slots, spills, memory, gives_again: false };
+        let context = Context { step: "test", tools: &tools };
+        let mut groups = grouping.new_large();
         let mut from = 0;
         let rows = self.columns[0].len();
         while from < rows {
-            let mut batch = self.batch(from..rows.min(from + part), slots.infos.len());
+            let mut batch = self.batch(from..rows.min(from + part), slots);
             let mut taken = grouping.part_of("test", &mut batch);
             if (from / part).is_multiple_of(2) && !by.is_empty() {
                 // As it would be if there were many keys.
@@ -71,7 +94,8 @@ impl Table {
                     (grouping.inputs_of("test", &mut batch), batch.selection.clone());
                 taken = Part::Rows { keys: Keys::of_columns(&inputs.keys, &rows), inputs, rows };
             }
-            grouping.add(&mut groups, &taken);
+            let added = grouping.add_large(&mut groups, &taken, memory, tools.spills());
+            added.expect("memory does not fail");
             if let Some(reject) = batch.rejects.first() {
                 return Err(reject.reason.to_string());
             }
@@ -79,9 +103,8 @@ impl Table {
         }
         let mut results = Vec::new();
         // A few groups at a time, as if there were many.
-        while let Some(batch) =
-            grouping.next_groups(&mut groups, Giving::default(), 2, slots.infos.len())
-        {
+        let mut next = || grouping.next_of_large(&mut groups, Giving::default(), 2, context);
+        while let Some(batch) = next().expect("memory does not fail") {
             let result = bound.outputs[0].1.evaluate(&batch, &batch.selection);
             let mut columns: Vec<Arc<Column>> =
                 bound.keys.iter().map(|key| batch.column(key.slot).clone()).collect();

@@ -4,9 +4,6 @@ use crate::state::{Reader, Unreadable, Writer, key};
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// Bytes of entries in a block: few enough that one is read quickly for the sake of one key.
-pub const BLOCK_BYTES: usize = 8 << 10;
-
 /// A key with its value; a set of keys has empty values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -49,9 +46,9 @@ impl NewBlock {
         self.ends.push((key_end, self.bytes.len()));
     }
 
-    /// Whether an entry had better begin a new block. Those of one hash stay together.
-    pub fn is_full_for(&self, entry: Entry<'_>) -> bool {
-        self.bytes.len() >= BLOCK_BYTES && entry.hash != self.last
+    /// Whether an entry had better begin a new block, where one has so many bytes. Those of one hash stay together.
+    pub fn is_full_for(&self, entry: Entry<'_>, bytes: usize) -> bool {
+        self.bytes.len() >= bytes && entry.hash != self.last
     }
 
     /// Whether there is nothing in it.
@@ -81,7 +78,7 @@ impl NewBlock {
 #[derive(Debug, Default)]
 pub struct Block {
     bytes: Vec<u8>,
-    hashes: Vec<u32>,
+    count: usize,
     keys: Strings,
     values: Strings,
 }
@@ -125,20 +122,34 @@ impl Block {
             false => Strings { start: 0, ends: vec![0; count] },
         };
         reader.finish(what)?;
-        let hashes = (0..count).map(|index| key::hash(&bytes[keys.range(index)])).collect();
-        Ok(Block { hashes, keys, values, bytes })
+        Ok(Block { count, keys, values, bytes })
     }
 
     /// The entry of a number; `None` behind the last one.
     pub fn entry(&self, index: usize) -> Option<Entry<'_>> {
-        let hash = *self.hashes.get(index)?;
+        let entry = self.known_entry(index, 0)?;
+        Some(Entry { hash: key::hash(entry.key), ..entry })
+    }
+
+    /// The same, where the hash of its key is known.
+    pub fn known_entry(&self, index: usize, hash: u32) -> Option<Entry<'_>> {
+        if index >= self.count {
+            return None;
+        }
         let (key, value) = (self.keys.range(index), self.values.range(index));
         Some(Entry { hash, key: &self.bytes[key], value: &self.bytes[value] })
     }
 
     /// The entry of a key.
     pub fn find(&self, hash: u32, key: &[u8]) -> Option<Entry<'_>> {
-        let start = self.hashes.partition_point(|one| *one < hash);
+        let (mut start, mut end) = (0, self.count);
+        while start < end {
+            let middle = start.midpoint(end);
+            match key::hash(&self.bytes[self.keys.range(middle)]) < hash {
+                true => start = middle + 1,
+                false => end = middle,
+            }
+        }
         let mut alike = (start..).map_while(|index| self.entry(index));
         alike.by_ref().take_while(|entry| entry.hash == hash).find(|entry| entry.key == key)
     }

@@ -3,7 +3,7 @@
 //! Its spill has three parts: the blocks of entries, the hashes and places of these blocks, and the filter.
 
 use super::block::{Block, Entry, NewBlock};
-use super::{Wanted, changed};
+use super::{Asked, Wanted, changed};
 use crate::error::Result;
 use crate::state::{Filter, Reader, Writer, key};
 use crate::transform::parts::{Parts, PartsReader, PartsWriter};
@@ -19,6 +19,9 @@ const FILTER_LINES: usize = 1 << 12;
 /// Numbers of blocks in a block of the index.
 const INDEX_LENGTH: usize = 1 << 14;
 
+/// So many bytes of blocks that stand side by side are read at once.
+const SPAN_BYTES_MAX: u64 = 256 << 10;
+
 /// A layer of keys.
 #[derive(Debug)]
 pub struct Layer {
@@ -30,6 +33,13 @@ pub struct Layer {
     pub level: u32,
     /// What is needed to look for keys, once it was needed.
     open: Option<Open>,
+}
+
+/// Blocks that stand side by side, and what is looked for in each.
+struct Span<'w> {
+    place: u64,
+    end: u64,
+    wanted: Vec<&'w [usize]>,
 }
 
 #[derive(Debug)]
@@ -49,6 +59,7 @@ struct Index {
 /// A layer that is being written.
 pub struct LayerWriter {
     out: PartsWriter,
+    asked: Asked,
     block: NewBlock,
     index: Index,
     filter: Filter,
@@ -61,21 +72,33 @@ pub struct Cursor {
     next: u64,
     block: Block,
     at: usize,
+    /// Of the entry where it is.
+    hash: u32,
 }
 
 impl LayerWriter {
     /// Begins a layer of at most so many keys.
-    pub fn create(keys: u64, bits_per_key: u64, spills: &dyn Spills) -> Result<LayerWriter> {
+    pub fn create(
+        asked: Asked,
+        keys: u64,
+        bits_per_key: u64,
+        spills: &dyn Spills,
+    ) -> Result<LayerWriter> {
         let mut out = PartsWriter::create(spills)?;
         out.begin_part();
         let filter = Filter::new(keys, bits_per_key);
         let (block, index) = (NewBlock::default(), Index::default());
-        Ok(LayerWriter { out, block, index, filter, count: 0 })
+        Ok(LayerWriter { out, asked, block, index, filter, count: 0 })
+    }
+
+    /// Whether it has no entries.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Appends an entry, which comes behind all others.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<()> {
-        if self.block.is_full_for(entry) {
+        if self.block.is_full_for(entry, self.asked.block_bytes()) {
             self.end_block()?;
         }
         self.filter.add(key::wide_hash(entry.key));
@@ -87,7 +110,10 @@ impl LayerWriter {
     fn end_block(&mut self) -> Result<()> {
         self.index.hashes.push(self.block.first);
         self.index.places.push(self.out.place());
-        self.out.append(&self.block.take())
+        match self.asked {
+            Asked::Seldom => self.out.append(&self.block.take()),
+            Asked::Often => self.out.append_plain(&self.block.take()),
+        }
     }
 
     /// Ends it.
@@ -136,33 +162,29 @@ impl Layer {
             Some(open) => open,
             none => none.insert(Open::new(&self.parts, spills)?),
         };
-        let likely = open.filter.likely(wanted, |wanted| wanted.hash);
-        let mut likely: Vec<Wanted<'a>> = likely.copied().collect();
-        likely.sort_unstable_by_key(Wanted::short_hash);
-        let mut places = Vec::new();
+        let mut likely: Vec<usize> = open.filter.likely(wanted, |wanted| wanted.hash).collect();
+        let hash_at = |at: &usize| wanted[*at].short_hash();
+        likely.sort_by_key(hash_at);
+        let mut is_found = vec![false; wanted.len()];
         let mut rest = &likely[..];
-        while let Some(first) = rest.first() {
-            let Some(number) = open.index.block_of(first.short_hash()) else {
-                rest = &rest[1..];
-                continue;
-            };
-            let end = open.index.hashes.get(number + 1).copied();
-            let here = rest.partition_point(|one| end.is_none_or(|end| one.short_hash() < end));
-            let (of_block, others) = rest.split_at(here);
-            let block = open.reader.read(open.index.places[number])?;
-            let block = Block::read(block.bytes).map_err(|_| changed())?;
-            for one in of_block {
-                if let Some(entry) = block.find(one.short_hash(), one.key) {
-                    found(*one, entry.value);
-                    places.push(one.place);
+        while let Some(span) = open.next_span(&mut rest, hash_at) {
+            let blocks = open.reader.read_until(span.place, span.end)?;
+            if blocks.len() != span.wanted.len() {
+                return Err(changed());
+            }
+            for (block, places) in blocks.into_iter().zip(span.wanted) {
+                let block = Block::read(block).map_err(|_| changed())?;
+                for at in places {
+                    let one = wanted[*at];
+                    if let Some(entry) = block.find(one.short_hash(), one.key) {
+                        found(one, entry.value);
+                        is_found[*at] = true;
+                    }
                 }
             }
-            rest = others;
         }
-        if !places.is_empty() {
-            places.sort_unstable();
-            wanted.retain(|one| places.binary_search(&one.place).is_err());
-        }
+        let mut is_found = is_found.into_iter();
+        wanted.retain(|_| !is_found.next().unwrap_or_default());
         Ok(())
     }
 }
@@ -193,10 +215,42 @@ impl Open {
         })?;
         let mut filter = Filter::default();
         reader.for_each_block(FILTER, |bytes| filter.extend(bytes).map_err(|_| changed()))?;
-        if filter.is_empty() || !index.hashes.is_sorted() {
+        if filter.is_empty() || !index.hashes.is_sorted() || !index.places.is_sorted() {
             return Err(changed());
         }
         Ok(Open { reader, index, filter })
+    }
+
+    /// The next blocks in which something of what is left may be, which stands in the order of its hashes.
+    fn next_span<'w>(
+        &self,
+        rest: &mut &'w [usize],
+        hash_at: impl Fn(&usize) -> u32,
+    ) -> Option<Span<'w>> {
+        let first = loop {
+            match self.index.block_of(hash_at(rest.first()?)) {
+                Some(first) => break first,
+                None => *rest = &rest[1..],
+            }
+        };
+        let Index { hashes, places } = &self.index;
+        let place_of = |number: usize| {
+            let behind = || self.reader.end_of(ENTRIES);
+            places.get(number).copied().unwrap_or_else(behind)
+        };
+        let mut span = Span { place: place_of(first), end: place_of(first), wanted: Vec::new() };
+        for number in first.. {
+            let next = hashes.get(number + 1);
+            let is_here = |at: &&usize| next.is_none_or(|next| hash_at(at) < *next);
+            let (here, behind) = rest.split_at(rest.iter().take_while(is_here).count());
+            if here.is_empty() || span.end - span.place > SPAN_BYTES_MAX {
+                break;
+            }
+            span.end = place_of(number + 1);
+            span.wanted.push(here);
+            *rest = behind;
+        }
+        Some(span)
     }
 }
 
@@ -205,20 +259,24 @@ impl Cursor {
     pub fn open(layer: &Layer, spills: &dyn Spills) -> Result<Cursor> {
         let reader = PartsReader::open(&layer.parts, spills)?;
         let next = reader.start_of(ENTRIES);
-        let mut cursor = Cursor { reader, next, block: Block::default(), at: 0 };
+        let mut cursor = Cursor { reader, next, block: Block::default(), at: 0, hash: 0 };
         cursor.load()?;
         Ok(cursor)
     }
 
     /// The entry where it is; `None` behind the last one.
     pub fn entry(&self) -> Option<Entry<'_>> {
-        self.block.entry(self.at)
+        self.block.known_entry(self.at, self.hash)
     }
 
     /// Goes on to the next one.
     pub fn advance(&mut self) -> Result<()> {
         self.at += 1;
-        if self.entry().is_none() { self.load() } else { Ok(()) }
+        match self.block.entry(self.at) {
+            Some(entry) => self.hash = entry.hash,
+            None => self.load()?,
+        }
+        Ok(())
     }
 
     fn load(&mut self) -> Result<()> {
@@ -227,6 +285,7 @@ impl Cursor {
             let read = self.reader.read(self.next)?;
             self.next = read.next;
             self.block = Block::read(read.bytes).map_err(|_| changed())?;
+            self.hash = self.block.entry(0).map_or(0, |entry| entry.hash);
         }
         Ok(())
     }

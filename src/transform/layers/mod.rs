@@ -8,16 +8,25 @@ mod block;
 
 mod layer;
 
+mod packed;
+
+mod recalled;
+
+mod shelf;
+
 #[cfg(test)]
 mod tests;
 
 pub use block::Entry;
+pub use layer::LayerWriter;
+pub use recalled::{Recalled, Shelved};
+pub use shelf::Shelf;
 
 use super::parts::{self, changed};
 use super::spills::{Spill, Spills};
 use crate::error::Result;
 use crate::state::{Reader, Unreadable, Writer, key};
-use layer::{Cursor, Layer, LayerWriter};
+use layer::{Cursor, Layer};
 
 /// So many layers of one level are merged into one of the next.
 const MERGED_AT_ONCE: usize = 8;
@@ -51,16 +60,41 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// How layers are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Most keys that are asked for are in none: filters answer, and what is behind them may be slow to read.
+    Seldom,
+    /// Most keys that are asked for are in one: for each of them a block is read.
+    Often,
+}
+
+impl Asked {
+    /// Bytes of entries in a block.
+    fn block_bytes(self) -> usize {
+        match self {
+            Asked::Seldom => 8 << 10,
+            Asked::Often => 1 << 10,
+        }
+    }
+}
+
 /// All layers, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Layers {
     layers: Vec<Layer>,
+    asked: Asked,
 }
 
 /// No keys are merged as often: there are fewer than 2^64.
 const LEVEL_MAX: u32 = 64;
 
 impl Layers {
+    /// No layers.
+    pub fn new(asked: Asked) -> Layers {
+        Layers { layers: Vec::new(), asked }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
@@ -86,11 +120,27 @@ impl Layers {
         live: &dyn Fn(&[u8]) -> bool,
         spills: &dyn Spills,
     ) -> Result<()> {
-        let mut writer =
-            LayerWriter::create(count as u64, self.bits_per_key(count, memory), spills)?;
+        let mut writer = self.begin(count, memory, spills)?;
         for entry in entries {
             writer.push(entry)?;
         }
+        self.end(writer, memory, live, spills)
+    }
+
+    /// Begins a layer of at most so many entries.
+    pub fn begin(&self, count: usize, memory: u64, spills: &dyn Spills) -> Result<LayerWriter> {
+        let bits_per_key = self.bits_per_key(count, memory);
+        LayerWriter::create(self.asked, count as u64, bits_per_key, spills)
+    }
+
+    /// Adds a layer that was begun, as [`Layers::add`] does.
+    pub fn end(
+        &mut self,
+        writer: LayerWriter,
+        memory: u64,
+        live: &dyn Fn(&[u8]) -> bool,
+        spills: &dyn Spills,
+    ) -> Result<()> {
         self.layers.push(writer.finish(0)?);
         while self.has_many_alike() {
             self.merge_last(memory, live, spills)?;
@@ -124,7 +174,8 @@ impl Layers {
         for layer in &self.layers[start..] {
             cursors.push(Cursor::open(layer, spills)?);
         }
-        let mut writer = LayerWriter::create(count, self.bits_per_key(0, memory), spills)?;
+        let bits_per_key = self.bits_per_key(0, memory);
+        let mut writer = LayerWriter::create(self.asked, count, bits_per_key, spills)?;
         let mut taken = Vec::new();
         while let Some(least) = least_of(&cursors) {
             let newest = cursors[least].entry().expect("the least one is there");
@@ -153,6 +204,10 @@ impl Layers {
         spills: &dyn Spills,
         mut found: impl FnMut(Wanted<'a>, &[u8]),
     ) -> Result<()> {
+        if self.asked == Asked::Often {
+            // So every layer is gone through from its beginning to its end, and so is its filter.
+            wanted.sort_unstable_by_key(|wanted| wanted.hash);
+        }
         for layer in self.layers.iter_mut().rev() {
             if wanted.is_empty() {
                 return Ok(());
@@ -170,7 +225,7 @@ impl Layers {
     }
 
     /// Reads what [`Layers::write`] wrote. Filters are read when they are needed.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Layers, Unreadable> {
+    pub fn read(asked: Asked, reader: &mut Reader<'_>) -> Result<Layers, Unreadable> {
         let what = "layers";
         let mut layers = Vec::new();
         for parts in parts::read_all(reader)? {
@@ -185,7 +240,7 @@ impl Layers {
                 return Err(Unreadable { what });
             }
         }
-        Ok(Layers { layers })
+        Ok(Layers { layers, asked })
     }
 }
 

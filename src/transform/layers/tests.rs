@@ -1,7 +1,7 @@
 //! Layers against a map in memory, whatever is merged, written and read in between.
 
-use super::{Entry, Layers, Wanted};
-use crate::state::{Reader, Writer, key};
+use super::{Asked, Entry, Layers, Shelf, Wanted};
+use crate::state::{Cells, KeyTable, Keys, Pages, Reader, Writer, key};
 use crate::transform::spills::MemorySpills;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -29,9 +29,12 @@ fn reborn(layers: &Layers) -> Layers {
     let mut out = Writer::default();
     layers.write(&mut out);
     for length in 0..out.bytes.len() {
-        assert!(Layers::read(&mut Reader::new(&out.bytes[..length])).is_err(), "{length} bytes");
+        assert!(
+            Layers::read(layers.asked, &mut Reader::new(&out.bytes[..length])).is_err(),
+            "{length} bytes"
+        );
     }
-    Layers::read(&mut Reader::new(&out.bytes)).expect("what was written")
+    Layers::read(layers.asked, &mut Reader::new(&out.bytes)).expect("what was written")
 }
 
 proptest! {
@@ -41,9 +44,10 @@ proptest! {
     fn the_newest_value_of_a_key_is_found_and_nothing_else(
         steps in prop::collection::vec((0_u32..40, 1_u32..400, any::<bool>()), 1..80),
         memory in prop_oneof![Just(100_u64), Just(1 << 20)],
+        asked in prop_oneof![Just(Asked::Seldom), Just(Asked::Often)],
     ) {
         let spills = MemorySpills::default();
-        let (mut layers, mut all) = (Layers::default(), BTreeMap::new());
+        let (mut layers, mut all) = (Layers::new(asked), BTreeMap::new());
         for (number, (first, count, has_values)) in steps.into_iter().enumerate() {
             let value = if has_values { number.to_string().into_bytes() } else { Vec::new() };
             let keys = (first..first + count).map(|key| format!("key {key}").into_bytes());
@@ -66,7 +70,7 @@ proptest! {
     #[test]
     fn what_counts_no_more_is_left_out_when_runs_are_merged(keys in 1_u32..300) {
         let spills = MemorySpills::default();
-        let mut layers = Layers::default();
+        let mut layers = Layers::new(Asked::Seldom);
         let all: Vec<Vec<u8>> = (0..keys).map(|key| key.to_le_bytes().to_vec()).collect();
         for value in [b"old", b"old", b"old", b"old", b"old", b"old", b"old", b"new"] {
             let newer = |key: &&Vec<u8>| value == b"old" || key[0].is_multiple_of(2);
@@ -78,5 +82,80 @@ proptest! {
         let expected = all.iter().enumerate().filter(|(_, key)| key[0].is_multiple_of(2));
         let expected = expected.map(|(place, _)| (place, b"new".to_vec())).collect();
         prop_assert_eq!(find(&mut layers, &all, &spills), expected);
+    }
+}
+
+/// Counts keys, in memory and on a shelf.
+#[derive(Default)]
+struct Counts {
+    keys: KeyTable,
+    counts: Pages<u64>,
+    shelf: Shelf,
+}
+
+impl Counts {
+    /// How often each key came before.
+    fn count(&mut self, keys: &[Vec<u8>], spills: &MemorySpills) -> Vec<u64> {
+        let known = self.keys.len();
+        let keys = Keys::of_bytes(keys.iter().map(|key| &**key));
+        let ids = self.keys.insert_all(&keys);
+        self.counts.grow(self.keys.len(), 0);
+        let recalled = self.shelf.recall(&keys, &ids, known, spills, |id, reader| {
+            *self.counts.cell(id as usize) = reader.u64("count")?;
+            Ok(())
+        });
+        recalled.expect("memory does not fail");
+        let take = |id: u32| {
+            let count = self.counts.cell(id as usize);
+            *count += 1;
+            *count - 1
+        };
+        ids.into_iter().map(take).collect()
+    }
+
+    /// All keys but some go on the shelf.
+    fn put_away(&mut self, stays: impl Fn(&[u8]) -> bool, spills: &MemorySpills) {
+        let (keys, counts) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.counts));
+        let write = |id: u32, out: &mut Writer<'_>| out.u64(counts[id as usize]);
+        let put = self.shelf.put(&keys, |id| stays(keys.key(id)), write, 1 << 10, spills);
+        put.expect("memory does not fail");
+        for (key, count) in keys.keys().zip(counts.iter()).filter(|(key, _)| stays(key)) {
+            self.keys.insert(key::hash(key), key);
+            self.counts.push(*count);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn what_is_remembered_of_a_key_comes_back_with_it(
+        steps in prop::collection::vec((prop::collection::vec(0_u16..300, 0..200), 0_u8..4, 1_u8..9), 1..60),
+    ) {
+        let spills = MemorySpills::default();
+        let (mut counts, mut all) = (Counts::default(), BTreeMap::new());
+        for (numbers, then, modulus) in steps {
+            let key = |number: &u16| format!("the key of number {number}").into_bytes();
+            let keys: Vec<Vec<u8>> = numbers.iter().map(key).collect();
+            let expected: Vec<u64> = keys.iter().map(|key| {
+                let count = all.entry(key.clone()).or_insert(0);
+                *count += 1;
+                *count - 1
+            }).collect();
+            prop_assert_eq!(counts.count(&keys, &spills), expected);
+            match then {
+                0 => counts.put_away(|_| false, &spills),
+                1 => counts.put_away(|key| key[key.len() - 1].is_multiple_of(modulus), &spills),
+                2 => {
+                    let mut out = Writer::default();
+                    counts.shelf.write(&mut out);
+                    let read = Shelf::read(&mut Reader::new(&out.bytes));
+                    counts.shelf = read.expect("what was written");
+                }
+                _ => {}
+            }
+            prop_assert_eq!(counts.shelf.spills().len(), spills.count(), "no others are left");
+        }
     }
 }

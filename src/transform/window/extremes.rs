@@ -3,6 +3,7 @@
 //! Besides the values the places of those are kept that may still become the result: each is better than all behind it.
 //! So a value costs the same however many are looked back upon. Only the values are written; the places follow from them.
 
+use super::ring::{Ring, places};
 use crate::record::DataType;
 use crate::state::Stored;
 use std::cmp::Ordering;
@@ -20,7 +21,7 @@ pub enum Wanted {
 /// The last values of a key, with the best of them at hand.
 #[derive(Debug, Clone, Default)]
 pub struct Extremes {
-    values: VecDeque<Stored>,
+    ring: Ring,
     /// How many values have left.
     gone: usize,
     /// Numbers of the values that may still become the result, counted from the first one ever; the best in front.
@@ -28,16 +29,21 @@ pub struct Extremes {
 }
 
 impl Extremes {
-    /// The values, the oldest in front.
-    pub fn values(&self) -> &VecDeque<Stored> {
-        &self.values
+    /// The values.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// About how many bytes it takes besides itself. Depends on the values alone.
+    pub fn owned(&self, reach: usize) -> usize {
+        self.ring.owned(reach) + places(self.best.len(), reach) * size_of::<usize>()
     }
 
     /// Takes one more value; not more than `reach` stay.
     pub fn push(&mut self, value: Stored, reach: usize, wanted: Wanted, data_type: DataType) {
         if !value.is_null() {
             let is_beaten = |number: usize| {
-                let order = self.values[number - self.gone].order(&value, data_type);
+                let order = self.ring.values()[number - self.gone].order(&value, data_type);
                 match wanted {
                     Wanted::Smallest => order == Ordering::Greater,
                     Wanted::Largest => order != Ordering::Greater,
@@ -46,11 +52,9 @@ impl Extremes {
             while self.best.back().is_some_and(|number| is_beaten(*number)) {
                 self.best.pop_back();
             }
-            self.best.push_back(self.gone + self.values.len());
+            self.best.push_back(self.gone + self.ring.values().len());
         }
-        self.values.push_back(value);
-        if self.values.len() > reach {
-            self.values.pop_front();
+        if self.ring.push(value, reach).is_some() {
             self.gone += 1;
             if self.best.front().is_some_and(|number| *number < self.gone) {
                 self.best.pop_front();
@@ -60,7 +64,7 @@ impl Extremes {
 
     /// The best of the values; NULL where there is none.
     pub fn best(&self) -> &Stored {
-        self.best.front().map_or(&Stored::Null, |number| &self.values[number - self.gone])
+        self.best.front().map_or(&Stored::Null, |number| &self.ring.values()[number - self.gone])
     }
 }
 

@@ -15,22 +15,33 @@
 //! own columns; all of them see the record as it came to the step. A record that one of the items rejects was counted
 //! for those behind it all the same.
 //!
+//! Of each key that ever came something is remembered, to the end. Keys beyond the memory that `[state]` gives are spilled,
+//! and found again there when they come again.
+//!
 //! Only `lead` looks ahead. A record then waits until it is known, and since records leave in input order, all records
-//! behind it wait with it: `memory` says how much they may take, and the step stops the run where that is not enough.
+//! behind it wait with it: `memory` says how much they may take, and the step stops the run where that is not enough. They
+//! are never spilled, nor are their keys as long as they wait.
 
 mod extremes;
 mod memory;
+mod of_key;
 mod queue;
+mod remembered;
+mod results;
+mod ring;
+mod sum;
 
 use super::binder::{Binder, Bound, Projection, read_by};
+use super::spills::Spill;
 use super::{Action, Advanced, Context, Drained, Keeper, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::window::{WindowCall, WindowFunction};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, Field, Slot, SlotOrigin, Values};
-use crate::state::{Keyed, Keys, Reader, Stored, Unreadable, Writer};
-use memory::Memory;
-use queue::{Pending, Queue};
+use crate::state::{Keys, Reader, Stored, Unreadable};
+use of_key::Input;
+use queue::Pending;
+use remembered::Remembered;
 use std::sync::Arc;
 
 /// A `window` as the job file describes it.
@@ -69,15 +80,6 @@ struct Ahead {
     memory_bytes: u64,
     /// What the outputs read of a record that waited.
     reads: Vec<Slot>,
-}
-
-/// What is remembered.
-#[derive(Debug)]
-pub struct Remembered {
-    keys: Keyed<()>,
-    /// One for each call.
-    calls: Vec<Memory>,
-    queue: Queue,
 }
 
 /// What is known of a batch ahead of its turn.
@@ -144,10 +146,10 @@ impl Stateful for Window {
     type State = Remembered;
     type Prepared = Prepared;
     const VERSION: u32 = 1;
+    const SPILLS: bool = true;
 
     fn new_state(&self) -> Remembered {
-        let calls = self.calls.iter().map(Memory::new).collect();
-        Remembered { keys: Keyed::default(), calls, queue: Queue::default() }
+        Remembered::new(&self.calls)
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
@@ -169,13 +171,14 @@ impl Stateful for Window {
         batch: &mut Batch,
         prepared: Prepared,
     ) -> Result<Advanced> {
-        let ids = state.keys.ids_of(&prepared.keys).into_iter();
+        let spills = context.tools.spills();
+        let ids = state.ids_of(&self.calls, &prepared.keys, spills)?.into_iter();
         let pairs: Vec<(u32, u32)> = ids.zip(batch.selection.iter().copied()).collect();
-        let keys = state.keys.len();
-        for ((call, memory), columns) in
+        for ((call, memory), [argument, default]) in
             self.calls.iter().zip(&mut state.calls).zip(&prepared.columns)
         {
-            let column = memory.advance(call, keys, &pairs, columns, batch.rows);
+            let input = Input { argument: argument.as_deref(), default: default.as_deref() };
+            let column = memory.advance(call, &pairs, &input, batch.rows);
             batch.fill(call.slot, Arc::new(column));
         }
         for call in &self.calls {
@@ -183,13 +186,22 @@ impl Stateful for Window {
             let faults = batch.column(call.slot).faults.clone();
             batch.reject_faults(context.step, &faults);
         }
-        let Some(ahead) = &self.ahead else {
-            self.fill_outputs(context, batch);
-            return Ok(Advanced::default());
-        };
-        let released = self.wait(context, ahead, state, batch, &pairs, &prepared)?;
-        batch.selection.clear();
-        Ok(Advanced { released, ..Advanced::default() })
+        let mut advanced = Advanced::default();
+        match &self.ahead {
+            None => self.fill_outputs(context, batch),
+            Some(ahead) => {
+                advanced.released = self.wait(context, ahead, state, batch, &pairs, &prepared)?;
+                batch.selection.clear();
+            }
+        }
+        if let Some(memory) = context.tools.memory() {
+            state.put_away_above(&self.calls, memory, spills)?;
+        }
+        Ok(advanced)
+    }
+
+    fn spills(&self, state: &Remembered) -> Vec<Spill> {
+        state.spills()
     }
 
     fn drain(
@@ -221,8 +233,7 @@ impl Stateful for Window {
     }
 
     fn bytes(&self, state: &Remembered) -> u64 {
-        let calls: usize = state.calls.iter().map(Memory::bytes).sum();
-        state.keys.bytes(|()| 0) + state.queue.bytes + calls as u64
+        state.bytes()
     }
 
     fn freeze(
@@ -231,17 +242,8 @@ impl Stateful for Window {
         state: &mut Remembered,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let keys = state.keys.share(is_all_asked);
-        let calls: Vec<Memory> =
-            state.calls.iter_mut().map(|memory| memory.share(keys.part())).collect();
-        // What waits is bounded by the step's memory.
-        let mut queue = Writer::default();
-        state.queue.write(&mut queue);
-        Ok(Snapshot::new(keys.is_all(), move |out| {
-            keys.write_keys(out);
-            calls.iter().for_each(|memory| memory.write(keys.part(), out));
-            out.bytes.extend_from_slice(&queue.bytes);
-        }))
+        let shared = state.share(is_all_asked);
+        Ok(Snapshot::new(shared.is_all(), move |out| shared.write(out)))
     }
 
     fn take_in(
@@ -251,19 +253,13 @@ impl Stateful for Window {
         reader: &mut Reader<'_>,
         is_all: bool,
     ) -> Result<(), Unreadable> {
-        let part = state.keys.read_keys(reader, is_all)?;
-        for (call, memory) in self.calls.iter().zip(&mut state.calls) {
-            memory.take_in(call, reader, &part)?;
-        }
-        let leads: Vec<&WindowCall> = self.leads().map(|(call, _)| call).collect();
         let reach = self.ahead.as_ref().map_or(0, |ahead| ahead.reach);
-        state.queue = Queue::read(reader, state.keys.len(), reach, &leads)?;
+        state.take_in(&self.calls, reach, reader, is_all)?;
         if let Some(ahead) = &self.ahead
             && !state.queue.left().all(|one| ahead.keeper.is_held(&one.record))
         {
             return Err(Unreadable { what: "records" });
         }
-        state.keys.put(&part, []);
         Ok(())
     }
 }
@@ -306,7 +302,7 @@ impl Window {
                 released.push(pending);
                 causes.push(*row);
             }
-            if state.queue.bytes > ahead.memory_bytes {
+            if state.queue.bytes_of_records() > ahead.memory_bytes {
                 return Err(too_many_wait(context.step, ahead.memory_bytes));
             }
         }

@@ -20,6 +20,9 @@ pub struct Pending {
     is_complete: bool,
 }
 
+/// For so many numbers there is room as soon as a key has one.
+const OPEN_MIN: usize = 4;
+
 /// The records that wait.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -29,7 +32,7 @@ pub struct Queue {
     /// Of each key, the numbers of its records that are not complete.
     open: Vec<VecDeque<u64>>,
     /// Bytes of the records and of what was found for them.
-    pub bytes: u64,
+    bytes: u64,
     /// How many records were given after the last one of the input.
     pub drained: usize,
 }
@@ -71,6 +74,37 @@ impl Queue {
         open.push_back(self.released + self.pending.len() as u64);
         self.bytes += pending.bytes();
         self.pending.push_back(pending);
+    }
+
+    /// Bytes of the records, and of what was found for them.
+    pub fn bytes_of_records(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of all.
+    pub fn bytes(&self) -> u64 {
+        let of_key = size_of::<VecDeque<u64>>() + OPEN_MIN * size_of::<u64>();
+        let numbers = self.pending.len() * size_of::<u64>();
+        self.bytes + (self.open.len() * of_key + numbers) as u64
+    }
+
+    /// Of each of so many keys, whether a record of it is here.
+    pub fn keys(&self, count: usize) -> Vec<bool> {
+        let mut are_here = vec![false; count];
+        self.pending.iter().for_each(|one| are_here[one.key as usize] = true);
+        are_here
+    }
+
+    /// Only these keys are left, and their ids are their places from now on; they are sorted.
+    pub fn renumber(&mut self, keys: &[u32]) {
+        let all_here = "the key of a record that waits is left";
+        for one in &mut self.pending {
+            let place = keys.binary_search(&one.key).expect(all_here);
+            one.key = u32::try_from(place).expect("there are no more keys than before");
+        }
+        let mut open = std::mem::take(&mut self.open);
+        let mut taken = |key: &u32| open.get_mut(*key as usize).map(std::mem::take);
+        self.open = keys.iter().map(|key| taken(key).unwrap_or_default()).collect();
     }
 
     /// Takes the first record, if it is complete.

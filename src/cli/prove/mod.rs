@@ -1,0 +1,313 @@
+//! `onward prove`: kills a job again and again, and shows that what comes of it is the same each time.
+//!
+//! One run is left alone; each of the others is killed at a moment that the seed gives, gone on with, and compared. All
+//! of them are processes of this program that write into a folder of their own, so that nothing which the job names is
+//! touched but read. The folder is removed in the end; where something is different it stays.
+
+mod digests;
+
+mod rehearsal;
+
+mod report;
+
+use super::args::ProveArguments;
+use super::exit::Exit;
+use super::job_file::{self, Failure};
+use super::messages::{self, escape};
+use super::numbers;
+use super::signals::Noted;
+use super::table::terminal_width;
+use super::world::{Teller, real};
+use crate::engine::{self, Chunks, Inputs, World};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::storage::ScratchFolder;
+use crate::storage::clock::{Clock, SimulatedClock};
+use digests::{Digests, difference, digests};
+use rehearsal::{Ended, Ending, Point, Rehearsal};
+use report::{Kill, Report};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A job that is done sooner is killed at places of its input: moments could hardly be told apart.
+const QUICK: Duration = Duration::from_millis(500);
+
+/// With fewer checkpoints than this a kill says little: then more are taken.
+const CHECKPOINTS_MIN: u64 = 8;
+
+/// How many are taken then, and into how many pieces a short input is cut.
+const PARTS: u64 = 16;
+const CHUNKS: u64 = 64;
+
+/// How often a run that was over before its moment is done again with an earlier one.
+const MISSES_MAX: u32 = 5;
+
+/// What was learnt from the run that was left alone.
+struct Undisturbed {
+    elapsed: Duration,
+    bytes_total: u64,
+    checkpoints: u64,
+    code: Option<i32>,
+    outputs: Digests,
+}
+
+/// Everything that trials need.
+struct Proof<'a> {
+    world: &'a World,
+    job: &'a Job,
+    scratch: &'a ScratchFolder,
+    rehearsal: Rehearsal,
+    noted: Noted,
+    /// Random numbers that the seed brings back.
+    random: SimulatedClock,
+}
+
+/// How the work came to its end.
+enum Proven {
+    Told(Report),
+    Stopped(Exit),
+}
+
+/// Proves a job, prints the table, and says how the process ends.
+///
+/// # Errors
+/// Where the job is wrong, a run fails, or something is different.
+pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
+    let world = real(Arc::new(Teller::default()));
+    let loaded = job_file::load(&world, &arguments.job)?;
+    engine::bind(&loaded.job, &world).map_err(|error| loaded.explain(&arguments.job.job, error))?;
+    let job = loaded.job;
+    let seed = arguments.seed.unwrap_or_else(|| world.clock.random());
+    let home = arguments.scratch.as_ref().unwrap_or(&job.folder);
+    let name = format!(".onward-prove-{}-{:016x}", job.name, world.clock.random());
+    let path = std::path::absolute(home.join(name));
+    let path = path.map_err(|cause| Failure::Error(Error::io("find", home, cause)))?;
+    // Refused before anything is made.
+    job.redirected(&path)?;
+    let before = Inputs::discover(&job, &*world.storage)?;
+    let noted = Noted::start()?;
+    let scratch = ScratchFolder::make(&path)
+        .map_err(|cause| Error::usage(cannot_make(&path)).with_cause(cause).with_hint(NAME_ONE))?;
+    let wall_micros = world.clock.wall_micros();
+    let mut proof = Proof {
+        world: &world,
+        job: &job,
+        scratch: &scratch,
+        rehearsal: Rehearsal::new(arguments, wall_micros, world.clock.clone())?,
+        noted,
+        random: SimulatedClock::new(seed),
+    };
+    let proven = proof.all(arguments, seed, &before);
+    let is_kept = matches!(&proven, Ok(Proven::Told(report)) if !report.different().is_empty());
+    if !is_kept && let Err(cause) = scratch.remove() {
+        messages::show(&messages::note(&format!(
+            "`{}` could not be removed: {cause}",
+            path.display()
+        )));
+    }
+    match proven? {
+        Proven::Stopped(exit) => Ok(exit),
+        Proven::Told(report) => tell(&report, arguments, &path),
+    }
+}
+
+const NAME_ONE: &str = "name a folder that can be written: `--scratch DIR`";
+
+fn cannot_make(path: &Path) -> String {
+    format!("cannot make the folder `{}`", path.display())
+}
+
+fn tell(report: &Report, arguments: &ProveArguments, path: &Path) -> Result<Exit, Failure> {
+    let text = match arguments.json {
+        true => format!("{}\n", report.json()),
+        false => report.text(terminal_width()),
+    };
+    messages::answer(&text)?;
+    let different = report.different();
+    if let Some((number, what)) = different.first() {
+        let count = different.len();
+        let message = format!(
+            "{} of {} are not identical: after kill {number} {what}",
+            count,
+            numbers::counted(report.kills.len() as u64, "outcome")
+        );
+        let hint = format!("compare what is left in `{}`, then remove it", path.display());
+        return Err(Error::failed(message).with_hint(hint).into());
+    }
+    if report.hits() == 0 {
+        let message = "nothing is proven: each run was over before it could be killed";
+        return Err(Error::failed(message).with_hint("take a job with more input").into());
+    }
+    Ok(Exit::Finished)
+}
+
+impl Proof<'_> {
+    fn all(&mut self, arguments: &ProveArguments, seed: u64, before: &[PathBuf]) -> Result<Proven> {
+        let undisturbed = match self.undisturbed()? {
+            Ok(undisturbed) => undisturbed,
+            Err(exit) => return Ok(Proven::Stopped(exit)),
+        };
+        self.check_inputs(before)?;
+        let (job, outputs) = (self.job.name.clone(), undisturbed.outputs.clone());
+        let elapsed = undisturbed.elapsed;
+        let mut report = Report { job, seed, undisturbed: elapsed, outputs, kills: Vec::new() };
+        note(&report.undisturbed_text());
+        self.adapt(&undisturbed);
+        for number in 1..=arguments.kills {
+            match self.kill(number, &undisturbed)? {
+                Ok(kill) => report.kills.push(kill),
+                Err(exit) => return Ok(Proven::Stopped(exit)),
+            }
+        }
+        Ok(Proven::Told(report))
+    }
+
+    /// The run that is left alone; and how the others are to be run, as it shows.
+    fn undisturbed(&mut self) -> Result<Result<Undisturbed, Exit>> {
+        let folder = self.folder("undisturbed")?;
+        let ended = self.rehearsal.run(folder.path(), Point::End, &self.noted)?;
+        let Ended { elapsed, said, .. } = &ended;
+        let code = match ended.ending {
+            Ending::Code(code @ Some(0 | 3)) => code,
+            Ending::Code(code) => return Err(self.failed("the undisturbed run", code, &ended)),
+            Ending::Killed | Ending::Stopped => return Ok(Err(self.stopped())),
+        };
+        let outputs = self.outputs(folder.path())?;
+        let (checkpoints, bytes_total) = (said.checkpoints, said.bytes_total);
+        Ok(Ok(Undisturbed { elapsed: *elapsed, bytes_total, checkpoints, code, outputs }))
+    }
+
+    /// Has the others take enough checkpoints, at enough places, and say often enough how far they are.
+    fn adapt(&mut self, undisturbed: &Undisturbed) {
+        let &Undisturbed { elapsed, bytes_total, checkpoints, .. } = undisturbed;
+        if checkpoints < CHECKPOINTS_MIN {
+            let every = (bytes_total / PARTS).max(1);
+            let interval = (elapsed.as_millis() / u128::from(PARTS)).max(1);
+            self.rehearsal.set("checkpoint.every_bytes", &every.to_string());
+            self.rehearsal.set("checkpoint.interval", &format!("\"{interval}ms\""));
+            self.rehearsal.set("checkpoint.min_pause", "\"0s\"");
+            let taken = numbers::counted(checkpoints, "checkpoint");
+            let every = numbers::bytes(every);
+            note(&format!(
+                "it took {taken}: runs to be killed take more, one each {every} of input"
+            ));
+        }
+        let chunk = bytes_total / CHUNKS;
+        if chunk < Chunks::default().size() {
+            self.rehearsal.add(&format!("--chunk-bytes={}", chunk.max(1)));
+        }
+        if elapsed < QUICK {
+            note("it is quick: it is killed at places of its input rather than at moments");
+        }
+        let period = if elapsed < QUICK { "1ms" } else { "20ms" };
+        self.rehearsal.add(&format!("--progress-period={period}"));
+    }
+
+    /// What a job reads must not be what its runs write.
+    fn check_inputs(&self, before: &[PathBuf]) -> Result<()> {
+        let after = Inputs::discover(self.job, &*self.world.storage)?;
+        if after == before {
+            return Ok(());
+        }
+        let message = "the inputs changed while the job ran: other files are found now";
+        Err(Error::failed(message).with_hint(
+            "do it while no files come; where a pattern finds what is written, use `--scratch DIR`",
+        ))
+    }
+
+    /// One run that is killed, and one that goes on with it.
+    fn kill(&self, number: u32, undisturbed: &Undisturbed) -> Result<Result<Kill, Exit>> {
+        let mut missed = 0;
+        loop {
+            let folder = self.folder(&format!("kill-{number}"))?;
+            // The later the draw, the nearer the start.
+            let share = u64::from(missed) + 1;
+            let killed =
+                self.rehearsal.run(folder.path(), self.point(undisturbed, share), &self.noted)?;
+            let is_hit = match killed.ending {
+                Ending::Killed => true,
+                Ending::Code(code) if code == undisturbed.code => false,
+                Ending::Code(code) => {
+                    return Err(self.failed(&format!("run {number}"), code, &killed));
+                }
+                Ending::Stopped => return Ok(Err(self.stopped())),
+            };
+            if !is_hit && missed < MISSES_MAX {
+                missed += 1;
+                folder.remove().map_err(|cause| Error::io("remove", self.scratch.path(), cause))?;
+                continue;
+            }
+            let resumed = self.rehearsal.run(folder.path(), Point::End, &self.noted)?;
+            let difference = match resumed.ending {
+                Ending::Code(code) if code == undisturbed.code => {
+                    difference(&undisturbed.outputs, &self.outputs(folder.path())?)
+                }
+                Ending::Code(code) => Some(how(code, &resumed)),
+                Ending::Killed | Ending::Stopped => return Ok(Err(self.stopped())),
+            };
+            if difference.is_none() {
+                folder.remove().map_err(|cause| Error::io("remove", self.scratch.path(), cause))?;
+            }
+            let together = killed.elapsed.saturating_add(resumed.elapsed);
+            return Ok(Ok(Kill {
+                after: killed.elapsed,
+                missed,
+                is_hit,
+                records_read: killed.said.records_read,
+                resumed: resumed.said.resumed,
+                lost: together.saturating_sub(undisturbed.elapsed),
+                difference,
+            }));
+        }
+    }
+
+    /// Where to kill, within the first `1 / share` of the run.
+    fn point(&self, undisturbed: &Undisturbed, share: u64) -> Point {
+        let drawn = self.random.random();
+        if undisturbed.elapsed < QUICK {
+            return Point::Bytes(drawn % (undisturbed.bytes_total / share).max(1));
+        }
+        let nanos = u64::try_from(undisturbed.elapsed.as_nanos()).unwrap_or(u64::MAX);
+        Point::Time(Duration::from_nanos(drawn % (nanos / share).max(1)))
+    }
+
+    /// A folder for the runs of one outcome, with what must be there before they start.
+    fn folder(&self, name: &str) -> Result<ScratchFolder> {
+        let failed = |cause| Error::io("make the folder", &self.scratch.path().join(name), cause);
+        let folder = self.scratch.make_below(name).map_err(failed)?;
+        for path in self.job.redirected_folders(folder.path()) {
+            ScratchFolder::make(&path).map_err(failed)?;
+        }
+        Ok(folder)
+    }
+
+    fn outputs(&self, folder: &Path) -> Result<Digests> {
+        let outputs = self.job.redirected_folders(folder).swap_remove(0);
+        digests(&*self.world.storage, &outputs)
+    }
+
+    fn failed(&self, what: &str, code: Option<i32>, ended: &Ended) -> Error {
+        Error::failed(format!("{what} {}", how(code, ended)))
+            .with_hint("nothing was proven; run the job to see what is wrong")
+    }
+
+    fn stopped(&self) -> Exit {
+        self.noted.stop().map_or(Exit::Failed, Exit::Interrupted)
+    }
+}
+
+fn how(code: Option<i32>, ended: &Ended) -> String {
+    let ended_with = match code {
+        Some(code) => format!("ended with exit code {code}"),
+        None => "was ended by a signal".to_owned(),
+    };
+    match &ended.said.message {
+        Some(message) => format!("{ended_with}: {message}"),
+        None => ended_with,
+    }
+}
+
+fn note(text: &str) {
+    messages::show(&messages::note(text));
+}

@@ -1,0 +1,198 @@
+//! What surrounds a process: umask, streams, clock, time zone, language. None of it reaches an output.
+
+use super::{RUN, STOPPING, Stopped};
+use crate::support::folder;
+use crate::support::jobs::Shape;
+use crate::support::program::{Ended, mistakes, onward, path, start};
+use crate::support::report::{count, skip};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+/// Runs the program from a shell; `$0` is the program and `$@` its arguments.
+fn by_shell(script: &str, folder: &Path, arguments: &[&str]) -> Ended {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]).arg(path()).args(arguments).current_dir(folder);
+    command.env_clear().envs(mistakes());
+    start(&mut command).end()
+}
+
+/// That what is private is so, whatever the umask says.
+fn check_modes(folder: &Path, what: &str) {
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let own = folder.join(".onward/job");
+    assert_eq!(mode(&own), 0o700, "{what}");
+    for name in folder::names(&own) {
+        assert_eq!(mode(&own.join(&name)), 0o600, "{what}: {name}");
+    }
+}
+
+#[test]
+fn whatever_the_umask_is_private_files_are_private_and_the_job_can_be_gone_on_with() {
+    let mut tried = 0;
+    for shape in [Shape::Sort, Shape::Partitions] {
+        for umask in ["000", "022", "077", "777"] {
+            let what = format!("{shape:?}, umask {umask}");
+            let stopped = Stopped::new(shape);
+            let scratch = folder::scratch_in_memory();
+            for name in ["job.toml", "in.csv", "days.csv"] {
+                let from = stopped.path().join(name);
+                if from.exists() {
+                    fs::copy(from, scratch.path().join(name)).expect("copied");
+                }
+            }
+            let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+            let ended = by_shell(&script, scratch.path(), &STOPPING);
+            assert_eq!(ended.code, Some(75), "{what}: {ended:?}");
+            check_modes(scratch.path(), &what);
+            let ended = by_shell(&script, scratch.path(), &RUN);
+            assert_eq!(ended.code, Some(0), "{what}: {ended:?}");
+            check_modes(scratch.path(), &what);
+            let difference = folder::difference(&stopped.expected, &folder::files(scratch.path()));
+            assert!(difference.is_empty(), "{what}: {difference}");
+            tried += 1;
+        }
+    }
+    count(&format!("hostile: {tried} umasks"));
+}
+
+#[test]
+fn a_user_who_is_not_root_goes_on_under_a_umask_that_leaves_nothing() {
+    let stopped = Stopped::new(Shape::Partitions);
+    let scratch = tempfile::Builder::new().prefix("onward-test-").tempdir().expect("a folder");
+    for name in ["job.toml", "in.csv"] {
+        fs::copy(stopped.path().join(name), scratch.path().join(name)).expect("copied");
+        _ = chown(scratch.path().join(name), Some(65_534), None);
+    }
+    // A copy that everybody may run.
+    let program = scratch.path().join("program");
+    fs::copy(path(), &program).expect("copied");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("ours");
+    if chown(scratch.path(), Some(65_534), None).is_err() {
+        return skip("another user is become by root only");
+    }
+    let script = "umask 777; exec setpriv --reuid=65534 --clear-groups ./program \"$@\"";
+    let ended = by_shell(script, scratch.path(), &STOPPING);
+    if ended.stderr.contains("setpriv") {
+        return skip("setpriv does not work here");
+    }
+    assert_eq!(ended.code, Some(75), "{ended:?}");
+    let ended = by_shell(script, scratch.path(), &RUN);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    fs::remove_file(program).expect("removed");
+    let difference = folder::difference(&stopped.expected, &folder::files(scratch.path()));
+    assert!(difference.is_empty(), "{difference}");
+    let owner = fs::metadata(scratch.path().join("large.csv")).expect("an output").uid();
+    assert_eq!(owner, 65_534);
+}
+
+#[test]
+fn with_closed_streams_no_file_gets_their_numbers() {
+    for closing in ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        let stopped = Stopped::new(Shape::Sort);
+        let script = format!("exec \"$0\" \"$@\" {closing}");
+        let mut stop = STOPPING.to_vec();
+        stop.extend(["--progress", "json"]);
+        let ended = by_shell(&script, stopped.path(), &stop);
+        assert_eq!(ended.code, Some(75), "{closing}: {ended:?}");
+        let verified = onward(stopped.path(), &["checkpoint", "verify", "job.toml"]);
+        assert_eq!(verified.code, Some(0), "{closing}: {verified:?}");
+        let ended = by_shell(&script, stopped.path(), &RUN);
+        assert_eq!(ended.code, Some(0), "{closing}: {ended:?}");
+        let difference = folder::difference(&stopped.expected, &folder::files(stopped.path()));
+        assert!(difference.is_empty(), "{closing}: {difference}");
+    }
+}
+
+#[test]
+fn checkpoints_and_outputs_may_be_on_different_file_systems() {
+    let memory = folder::scratch_in_memory();
+    let disk = folder::scratch();
+    let device = |path: &Path| fs::metadata(path).expect("there").dev();
+    if device(memory.path()) == device(disk.path()) {
+        return skip("there is only one file system for tests");
+    }
+    let stopped = Stopped::new(Shape::Sort);
+    for name in ["job.toml", "in.csv", "days.csv"] {
+        fs::copy(stopped.path().join(name), disk.path().join(name)).expect("copied");
+    }
+    let directory = format!("checkpoint.directory={}/own", memory.path().display());
+    let elsewhere = ["--set", &directory];
+    let ended = onward(disk.path(), &[&STOPPING[..], &elsewhere].concat());
+    assert_eq!(ended.code, Some(75), "{ended:?}");
+    let ended = onward(disk.path(), &[&RUN[..], &elsewhere].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("resuming from checkpoint "), "{ended:?}");
+    let difference = folder::difference(&stopped.expected, &folder::files(disk.path()));
+    assert!(difference.is_empty(), "{difference}");
+}
+
+/// Microseconds of a year.
+const YEAR_MICROS: i64 = 366 * 86_400_000_000;
+
+#[test]
+fn a_clock_that_jumps_between_two_runs_changes_nothing() {
+    let job = "[source]\npath = \"in.csv\"\n[[transform]]\ncompute = [\"now() AS made\"]\n\
+               [sink]\npath = \"out.csv\"\n";
+    const NOW: i64 = 1_790_000_000_000_000;
+    let outputs = [0, -YEAR_MICROS, YEAR_MICROS, -NOW, i64::MAX - NOW].map(|jump| {
+        let stopped = Stopped::new(Shape::Plain);
+        let scratch = folder::scratch_in_memory();
+        fs::copy(stopped.path().join("in.csv"), scratch.path().join("in.csv")).expect("copied");
+        fs::write(scratch.path().join("job.toml"), job).expect("written");
+        let at = |micros: i64| format!("--wall-micros={micros}");
+        let (first, then) = (at(NOW), at(NOW + jump));
+        let ended = onward(scratch.path(), &[&STOPPING[..], &[&first]].concat());
+        assert_eq!(ended.code, Some(75), "{jump}: {ended:?}");
+        let ended = onward(scratch.path(), &[&STOPPING[..], &[&then]].concat());
+        assert_eq!(ended.code, Some(75), "{jump}: {ended:?}");
+        let ended = onward(scratch.path(), &[&RUN[..], &[&first]].concat());
+        assert_eq!(ended.code, Some(0), "{jump}: {ended:?}");
+        assert!(ended.stderr.contains("resuming from checkpoint 3 "), "{jump}: {ended:?}");
+        fs::read(scratch.path().join("out.csv")).expect("an output")
+    });
+    assert!(outputs.iter().all(|output| *output == outputs[0]));
+}
+
+#[test]
+fn time_zone_and_language_may_change_between_two_runs() {
+    let job = r#"
+[source]
+path = "in.csv"
+types = { amount = "decimal(12,2)", day = "date" }
+[[transform]]
+compute = ["now() AS made", "CAST(day AS timestamp) AS at", "upper(note) AS loud", "amount * 1.5 AS more"]
+[[transform]]
+sort = { by = ["note", "amount", "id"], memory = "16KiB" }
+[sink]
+path = "out.csv"
+[rejects]
+path = "rejects.jsonl"
+limit = "100%"
+"#;
+    let surroundings = [
+        ("UTC", "C"),
+        ("Pacific/Kiritimati", "tr_TR.UTF-8"),
+        ("America/St_Johns", "de_DE.UTF-8"),
+        (":/nonsense", "xx_YY"),
+    ];
+    let outputs = surroundings.map(|(zone, language)| {
+        let stopped = Stopped::new(Shape::Plain);
+        let scratch = folder::scratch_in_memory();
+        fs::copy(stopped.path().join("in.csv"), scratch.path().join("in.csv")).expect("copied");
+        fs::write(scratch.path().join("job.toml"), job).expect("written");
+        let now = "--wall-micros=1790000000000000";
+        let ended = onward(scratch.path(), &[&STOPPING[..], &[now]].concat());
+        assert_eq!(ended.code, Some(75), "{zone}: {ended:?}");
+        let exported =
+            format!("export TZ={zone} LANG={language} LC_ALL={language}; exec \"$0\" \"$@\"");
+        let ended = by_shell(&exported, scratch.path(), &RUN);
+        assert!(matches!(ended.code, Some(0 | 3)), "{zone}: {ended:?}");
+        folder::files(scratch.path())
+    });
+    for output in &outputs {
+        let difference = folder::difference(&outputs[0], output);
+        assert!(difference.is_empty(), "{difference}");
+    }
+}
