@@ -85,13 +85,17 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
 
 /// Everything is written: the outputs get their final names.
 fn publish(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<()> {
-    ordered.begin_publishing();
-    match is_on(Mutant::PublishingNotSaved) {
-        true => ordered.sync_outputs()?,
-        false => schedule.save_and_wait(ordered, Trigger::Final)?,
-    }
-    ordered.publish()?;
-    schedule.finish_done(ordered)
+    let states = ordered.begin_publishing();
+    threads::scope(|scope| {
+        // To give back the memory of large states takes a while, too.
+        threads::spawn(scope, || drop(states));
+        match is_on(Mutant::PublishingNotSaved) {
+            true => ordered.sync_outputs()?,
+            false => schedule.save_and_wait(ordered, Trigger::Final)?,
+        }
+        ordered.publish()?;
+        schedule.finish_done(ordered)
+    })
 }
 
 /// Reads all input, then lets the steps give what they hold.
