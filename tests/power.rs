@@ -1,7 +1,7 @@
 //! Real power cuts: the file system of a running job is shut down without its log, taken away and mounted again. What was
 //! announced is there, and the same command ends as if nothing had happened.
 //!
-//! `ONWARD_POWER_CUTS=2000` makes more of them on each file system, `ONWARD_SEED=n` begins with another one.
+//! `ONWARD_REAL_POWER_CUTS=2000` makes more of them on each file system, `ONWARD_SEED=n` begins with another one.
 
 use crate::support::asked::number;
 use crate::support::folder::{self, Files};
@@ -241,7 +241,7 @@ fn check_all(kind: Kind) {
     let has_strace =
         tool("strace", &["-o", "/dev/null", "true"]).is_ok_and(|ended| ended.status.success());
     let site = Site { mount, kind, tool_index, has_strace };
-    let cuts = number("ONWARD_POWER_CUTS", CUTS);
+    let cuts = number("ONWARD_REAL_POWER_CUTS", CUTS);
     let mut tally = Tally::default();
     let mut seed = number("ONWARD_SEED", SEED);
     while tally.cuts < cuts {

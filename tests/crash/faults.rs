@@ -160,7 +160,12 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
     for (place, one) in struck.iter().enumerate() {
         for (at, operation) in one.operations.iter().enumerate() {
             for effect in EFFECTS.into_iter().filter(|effect| can_strike(operation, *effect)) {
-                for lasting in [Lasting::Once, Lasting::Sticky] {
+                // Other bytes from then on would be other inputs, too.
+                let lastings = match effect {
+                    Effect::OtherBytes => &[Lasting::Once][..],
+                    _ => &[Lasting::Once, Lasting::Sticky],
+                };
+                for lasting in lastings.iter().copied() {
                     faults.push((place, Fault { at, lasting, effect }));
                 }
             }
