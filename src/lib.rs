@@ -16,6 +16,9 @@ pub mod record;
 // SQL text becomes a bound expression, and that is evaluated over a batch.
 pub mod expr;
 
+// Threads begin, wait for each other and end; in tests in an order that a seed decides.
+pub mod threads;
+
 // Durable bytes: the only home of `std::fs`, and the simulated disk that stands in for it in tests.
 pub mod storage;
 

@@ -1,9 +1,29 @@
-//! Whole jobs on the simulated disk: the power fails at every operation, once and again during recovery, and the same
-//! command ends with the same bytes. A checkpoint that was announced is there after any cut.
+//! Whole jobs on the simulated disk, whose threads take turns as a seed says: the power fails at every operation, once and
+//! again during recovery; every operation fails in every way; durable bytes turn bad. The same command then ends with the
+//! same bytes, or refuses; and a checkpoint that was announced is there after any cut.
+//!
+//! `stories` are what happens to a job, `rules` what must hold in all of them. The tests of `power` and `faults` print what
+//! they looked at.
+
+mod bad_disk;
+
+mod contract;
+
+mod faults;
 
 mod handling;
 
+mod power;
+
 mod rounds;
+
+mod rules;
+
+mod schedules;
+
+mod stories;
+
+mod teeth;
 
 mod values;
 
@@ -16,8 +36,9 @@ use onward::engine::{
 use onward::job::{self, Job};
 use onward::observe::{Event, Observer, Progress};
 use onward::storage::clock::SimulatedClock;
-use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation, SimulatedStorage};
+use onward::storage::simulated::{Cut, SimulatedStorage};
 use onward::storage::{FileKind, Storage};
+use onward::threads;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +57,7 @@ struct Workload {
 
 const FOLDER: &str = "/job";
 
-const WORKLOADS: [Workload; 8] = [
+static WORKLOADS: [Workload; 8] = [
     Workload {
         name: "stateless with rejects",
         job: r#"
@@ -240,7 +261,8 @@ fn run(
     let watcher = Arc::new(Watcher::default());
     let world = world(disk, seed, watcher.clone());
     let options = options(None);
-    let outcome = engine::run(&job, "onward run job.toml", &options, &world);
+    let outcome =
+        threads::seeded(seed, || engine::run(&job, "onward run job.toml", &options, &world));
     let number = |number: &AtomicU64| number.load(Ordering::SeqCst);
     (
         number(&watcher.saved),
@@ -308,101 +330,4 @@ fn cuts(disk: &SimulatedStorage, seed: u64) -> Vec<Cut> {
     }
     cuts.extend((0..4).map(|draw| Cut::Seeded(seed * 100 + draw)));
     cuts
-}
-
-#[test]
-fn after_a_power_cut_at_any_operation_the_same_command_ends_with_the_same_bytes() {
-    let mut states = 0;
-    for workload in &WORKLOADS {
-        let undisturbed = fresh(workload);
-        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-        for at in 0..undisturbed.operations().len() {
-            let disk = fresh(workload);
-            disk.plan(&[Fault::power_loss(at)]);
-            let (announced, _, _) = run(workload, &disk, 2);
-            for cut in cuts(&disk, at as u64) {
-                check(workload, &disk.power_cut(cut), announced, &format!("cut at {at}, {cut:?}"));
-                states += 1;
-            }
-            check(workload, &disk.after_kill(), announced, &format!("killed at {at}"));
-        }
-    }
-    assert!(states > 2000, "{states} states");
-}
-
-#[test]
-fn a_second_power_cut_during_recovery_does_no_harm() {
-    for workload in &WORKLOADS {
-        let undisturbed = fresh(workload);
-        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-        for at in (0..undisturbed.operations().len()).step_by(7) {
-            let disk = fresh(workload);
-            disk.plan(&[Fault::power_loss(at)]);
-            let (announced, _, _) = run(workload, &disk, 2);
-            for second in (0..60).step_by(3) {
-                let disk = disk.power_cut(Cut::Seeded((at * 31 + second) as u64));
-                disk.plan(&[Fault::power_loss(second)]);
-                let (again, _, _) = run(workload, &disk, 3);
-                let found = disk.power_cut(Cut::Seeded(second as u64));
-                let place = format!("cut at {at} and again at {second}");
-                check(workload, &found, announced.max(again), &place);
-            }
-        }
-    }
-}
-
-/// A full or failing disk at every call for a spill; threads decide which call is struck in the end.
-#[test]
-fn a_spill_that_fails_ends_the_run_and_the_same_command_goes_on() {
-    let workload = WORKLOADS.iter().find(|workload| workload.name == "sort with spills");
-    let workload = workload.expect("a workload");
-    let undisturbed = fresh(workload);
-    run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-    let is_spill = |operation: &Operation| operation.path.to_string_lossy().contains("/spill-");
-    let operations = undisturbed.operations();
-    let (mut faults, mut stopped) = (0, 0);
-    for (at, operation) in operations.iter().enumerate().filter(|(_, one)| is_spill(one)) {
-        for effect in [
-            Effect::Error(Errno::NOSPC),
-            Effect::Error(Errno::IO),
-            Effect::ErrorThoughDone(Errno::IO),
-            Effect::SyncLost,
-            Effect::Short(3),
-            Effect::Interrupted,
-        ] {
-            for lasting in [Lasting::Once, Lasting::Sticky] {
-                let disk = fresh(workload);
-                disk.plan(&[Fault { at, lasting, effect }]);
-                let (announced, _, outcome) = run(workload, &disk, 1);
-                let place = format!("{effect:?} {lasting:?} at {at}, {:?}", operation.call);
-                if let (Effect::Error(Errno::NOSPC), Err(problem)) = (effect, outcome) {
-                    assert!(problem.starts_with("StoppedEarly: "), "{place}: {problem}");
-                    stopped += 1;
-                }
-                check(workload, &disk.after_kill(), announced, &place);
-                check(workload, &disk.power_cut(Cut::Prefix(0)), announced, &place);
-                faults += 1;
-            }
-        }
-    }
-    assert!(faults > 400 && stopped > 20, "{faults} faults, {stopped} of them stopped the run");
-}
-
-/// What fails only once must not leave a checkpoint that lacks something.
-#[test]
-fn after_an_error_at_any_call_the_same_command_ends_with_the_same_bytes() {
-    let mut faults = 0;
-    for workload in &WORKLOADS[1..5] {
-        let undisturbed = fresh(workload);
-        run(workload, &undisturbed, 1).2.expect("an undisturbed run");
-        for at in 0..undisturbed.operations().len() {
-            let disk = fresh(workload);
-            let effect = Effect::Error(Errno::IO);
-            disk.plan(&[Fault { at, lasting: Lasting::Once, effect }]);
-            let (announced, ..) = run(workload, &disk, 1);
-            check(workload, &disk.after_kill(), announced, &format!("an error at {at}"));
-            faults += 1;
-        }
-    }
-    assert!(faults > 700, "{faults} faults");
 }

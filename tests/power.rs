@@ -7,12 +7,13 @@ use crate::support::asked::number;
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::mounts::{Kind, Mount, tool};
-use crate::support::program::{Ended, onward, spawn};
+use crate::support::program::{Ended, Running, mistakes, onward, path, spawn, start};
 use crate::support::random::Random;
 use crate::support::report::{count, skip};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -167,8 +168,26 @@ fn newest(folder: &Path) -> u64 {
     numbers.max().unwrap_or(0)
 }
 
+/// Starts a run to which each sync of a file or folder takes long: what is done in the wrong order is then seen for a while.
+fn slowly(folder: &Path, arguments: &[String]) -> Running {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync"]);
+    command.args(["-e", "inject=fsync:delay_enter=10000"]).arg(path()).args(arguments);
+    start(command.current_dir(folder).env_clear().envs(mistakes()))
+}
+
+/// A file system whose power is cut, and how.
+struct Site {
+    mount: Mount,
+    kind: Kind,
+    tool_index: usize,
+    has_strace: bool,
+}
+
 /// Runs a job with power cuts, and then to its end.
-fn check(seed: u64, mount: &Mount, kind: Kind, tool_index: usize, tally: &mut Tally) {
+fn check(seed: u64, site: &Site, tally: &mut Tally) {
+    let Site { mount, kind, tool_index, has_strace } = site;
+    let (kind, tool_index) = (*kind, *tool_index);
     let mut random = Random::new(seed);
     let shape = *random.pick(&Shape::ALL);
     let job = Job::new(shape, &mut random);
@@ -183,7 +202,11 @@ fn check(seed: u64, mount: &Mount, kind: Kind, tool_index: usize, tally: &mut Ta
         // So many checkpoints later, and a moment; or soon after the start.
         let wanted = newest(&folder) + random.below(CHECKPOINTS_MAX);
         let moment = random.duration_below(job.time / 8);
-        let mut running = spawn(&folder, &run(1 + random.below(3)));
+        let arguments = run(1 + random.below(3));
+        let mut running = match random.below(3) {
+            0 if *has_strace => slowly(&folder, &arguments),
+            _ => spawn(&folder, &arguments),
+        };
         let neighbour = Neighbour::start(mount.path());
         let is_over = !running.until(|| newest(&folder) >= wanted) || running.ends_within(moment);
         assert!(cut(tool_index, mount.path()), "seed {seed}: the power can be cut");
@@ -215,11 +238,14 @@ fn check(seed: u64, mount: &Mount, kind: Kind, tool_index: usize, tally: &mut Ta
 fn check_all(kind: Kind) {
     let Some(mount) = Mount::disk(kind) else { return };
     let Some(tool_index) = find_tool(&mount, kind) else { return };
+    let has_strace =
+        tool("strace", &["-o", "/dev/null", "true"]).is_ok_and(|ended| ended.status.success());
+    let site = Site { mount, kind, tool_index, has_strace };
     let cuts = number("ONWARD_POWER_CUTS", CUTS);
     let mut tally = Tally::default();
     let mut seed = number("ONWARD_SEED", SEED);
     while tally.cuts < cuts {
-        check(seed, &mount, kind, tool_index, &mut tally);
+        check(seed, &site, &mut tally);
         seed += 1;
     }
     let Tally { cuts, hits, announced, resumes } = tally;

@@ -13,7 +13,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("vector", &[]),
     ("record", &[]),
     ("expr", &["record"]),
-    ("storage", &[]),
+    ("threads", &[]),
+    ("storage", &["threads"]),
     ("source", &["record", "storage"]),
     ("decode", &["vector", "record", "source::settings"]),
     ("transform", &["record", "expr", "state"]),
@@ -40,6 +41,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "record",
             "expr",
+            "threads",
             "storage",
             "source",
             "decode",

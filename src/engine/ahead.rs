@@ -11,9 +11,10 @@
 use super::plan::Plan;
 use super::worker::{Encoded, encode_all};
 use crate::error::{Error, Result};
+use crate::threads;
 use crate::transform::{Drained, Output, States, Step};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::Scope;
 
 /// How many records a step makes of its state at a time.
@@ -77,7 +78,7 @@ impl SharedStates {
 
     /// The states as far as they are now.
     pub fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        threads::lock(&self.0)
     }
 
     /// The states as they were when the steps had drained so far.
@@ -112,7 +113,9 @@ impl<'a> Ahead<'a> {
                 let next_turn = if index < THREADS_AHEAD { next_turn } else { first_turn.clone() };
                 let turn = std::mem::replace(&mut turn, turn_of_next);
                 let shared = Arc::clone(&shared);
-                scope.spawn(move || work_ahead(plan, &shared, &turn, &next_turn, &sender));
+                threads::spawn(scope, move || {
+                    work_ahead(plan, &shared, &turn, &next_turn, &sender);
+                });
                 threads.push(batches);
             }
             first_turn.send(()).expect("the first thread waits for its turn");
@@ -138,7 +141,7 @@ impl Turns {
     fn wait(&mut self, taken_back: impl Fn() -> u64) -> Result<Option<Result<Option<Given>>>> {
         let mut has_ended = false;
         loop {
-            let received = self.threads[self.next].recv();
+            let received = threads::receive(&self.threads[self.next]);
             self.next = (self.next + 1) % self.threads.len();
             match received {
                 Ok((number, given)) if number == taken_back() => return Ok(Some(given)),
@@ -164,13 +167,13 @@ fn work_ahead(
     next_turn: &Sender<()>,
     batches: &SyncSender<Numbered>,
 ) {
-    for () in turn {
+    while let Ok(()) = threads::receive(turn) {
         let (number, drawn) = draw(plan, shared);
         let is_last = !matches!(drawn, Ok(Some(_)));
         if !is_last && next_turn.send(()).is_err() {
             return;
         }
-        if batches.send((number, encoded(plan, drawn))).is_err() || is_last {
+        if threads::send(batches, (number, encoded(plan, drawn))).is_err() || is_last {
             return;
         }
     }

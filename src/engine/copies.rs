@@ -17,9 +17,9 @@ use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::observe::Event;
 use crate::storage::FileKind;
+use crate::threads::{self, Free};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long the end of a run waits for copies that it does not require.
@@ -36,7 +36,7 @@ pub struct Copies {
 struct Copy {
     path: PathBuf,
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<Free>>,
 }
 
 struct Shared {
@@ -292,7 +292,7 @@ impl Copies {
                 store,
             };
             let theirs = Arc::clone(&shared);
-            let thread = thread::spawn(move || worker.serve(&theirs));
+            let thread = threads::spawn_free(move || worker.serve(&theirs));
             Copy { path, shared, thread: Mutex::new(Some(thread)) }
         };
         let require = job.checkpoint.require_copies;
@@ -323,16 +323,14 @@ impl Copies {
             slot.is_over = true;
             shared.moved.notify_all();
             let is_under_way = |slot: &mut Slot| slot.is_busy || slot.wanted.is_some();
-            let waited = match self.require {
-                RequireCopies::Yes => shared.moved.wait_while(slot, is_under_way),
+            drop(slot);
+            let (slot, moved) = (&shared.slot, &shared.moved);
+            let mut slot = match self.require {
+                RequireCopies::Yes => threads::lock_when_not(slot, moved, is_under_way),
                 RequireCopies::No => {
-                    let waited = shared.moved.wait_timeout_while(slot, PATIENCE, is_under_way);
-                    waited
-                        .map(|(slot, _)| slot)
-                        .map_err(|poisoned| PoisonError::new(poisoned.into_inner().0))
+                    threads::lock_when_not_within(slot, moved, PATIENCE, is_under_way)
                 }
             };
-            let mut slot = waited.unwrap_or_else(PoisonError::into_inner);
             if is_under_way(&mut slot) {
                 tell(world, format!("the copy in `{}` stays behind", path.display()));
                 continue;
@@ -340,7 +338,7 @@ impl Copies {
             let failed = slot.failed.take();
             drop(slot);
             let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let joined = thread.map_or(Ok(()), JoinHandle::join);
+            let joined = thread.map_or(Ok(()), Free::join);
             joined.map_err(|_| Error::internal("copying checkpoints panicked"))?;
             if let (RequireCopies::Yes, Some(error)) = (self.require, failed) {
                 return Err(error);
@@ -379,10 +377,8 @@ struct Worker {
 impl Worker {
     fn serve(mut self, shared: &Shared) {
         loop {
-            let mut slot = shared.lock();
-            while slot.wanted.is_none() && !slot.is_over {
-                slot = shared.moved.wait(slot).unwrap_or_else(PoisonError::into_inner);
-            }
+            let has_nothing_to_do = |slot: &mut Slot| slot.wanted.is_none() && !slot.is_over;
+            let mut slot = threads::lock_when_not(&shared.slot, &shared.moved, has_nothing_to_do);
             let Some(wanted) = slot.wanted.take() else { return };
             slot.is_busy = true;
             drop(slot);

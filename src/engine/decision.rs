@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::job::diff::{Change, ChangeClass, Effect};
 use crate::sink::Mismatch;
 use crate::source::fingerprint::Comparison;
+use crate::storage::mutants::{Mutant, is_on};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -145,6 +146,9 @@ pub fn decide(facts: &mut Facts) -> Decision {
     };
     let found = match (&facts.past, facts.start) {
         (_, StartMode::Fresh) | (Past::Nothing, _) => return or_blocked(Decision::Start),
+        (Past::Unusable { .. }, _) if is_on(Mutant::StartsOverOnCorruption) => {
+            return or_blocked(Decision::Start);
+        }
         (Past::Unusable { refused }, _) => return Decision::Refuse(no_usable(facts, refused)),
         (Past::Checkpoint(found), _) => found,
     };

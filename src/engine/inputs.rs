@@ -11,9 +11,10 @@ use crate::source::discover::discover;
 use crate::source::lines::{LineEnds, whole_lines_end};
 use crate::source::settings::{Mode, SourceFormat};
 use crate::storage::{Metadata, Storage, read_full};
+use crate::threads;
 use crate::transform::reference::Reference;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// All inputs, in the order in which they are read.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Inputs {
     /// The open file of an input; opened on first use.
     pub fn handle(&self, storage: &dyn Storage, source: SourceIndex) -> Result<Arc<Input>> {
         let input = &self.files[source.0 as usize];
-        let mut handle = input.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut handle = threads::lock(&input.handle);
         if let Some(file) = &*handle {
             return Ok(Arc::clone(file));
         }
@@ -134,7 +135,7 @@ impl Inputs {
     /// Closes an input that was read to its end.
     pub fn close(&self, source: SourceIndex) {
         let input = &self.files[source.0 as usize];
-        *input.handle.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *threads::lock(&input.handle) = None;
     }
 
     /// Where an input's first record starts; behind the last input there is a position, too: the end.

@@ -29,6 +29,8 @@ mod located;
 
 mod look;
 
+mod mistakes;
+
 mod ordered;
 
 mod output;

@@ -50,6 +50,8 @@ pub struct Ordered<'a> {
     pub phase: Phase,
     outputs: Outputs,
     states: Arc<SharedStates>,
+    /// What the steps had to say when their states were given up.
+    last_remarks: Option<Vec<String>>,
     /// How far the steps had drained at the last barrier, once that has begun.
     drained: Option<Vec<Drained>>,
     tracking: Tracking<'a>,
@@ -134,6 +136,7 @@ impl<'a> Ordered<'a> {
             phase,
             outputs,
             states: SharedStates::new(states),
+            last_remarks: None,
             drained: None,
             tracking,
             spills,
@@ -300,7 +303,10 @@ impl<'a> Ordered<'a> {
 
     /// What the steps have to say of the records so far.
     pub fn remarks(&self) -> Vec<String> {
-        self.plan.chain.remarks(&self.states.lock().states)
+        match &self.last_remarks {
+            Some(remarks) => remarks.clone(),
+            None => self.plan.chain.remarks(&self.states.lock().states),
+        }
     }
 
     fn too_many(&self, count: u64, records: u64, reject: Option<&Rejected>) -> Error {
@@ -421,13 +427,17 @@ impl<'a> Ordered<'a> {
         Ok(frozen)
     }
 
-    /// Everything was given. Where it will be given again, with more, what was only needed for giving is not kept.
-    pub fn begin_publishing(&mut self) {
+    /// Everything was given. Where it will be given again, with more, what was only needed for giving is not kept;
+    /// otherwise the states are over, and given to be dropped.
+    pub fn begin_publishing(&mut self) -> States {
         self.phase = Phase::Publishing;
         if self.job.is_incremental() {
             self.plan.chain.give_again(&mut self.states.lock().states);
             self.drained = None;
+            return States::default();
         }
+        self.last_remarks = Some(self.remarks());
+        std::mem::take(&mut self.states.lock().states)
     }
 
     /// The checkpoint of this barrier and what must be durable before it is saved; `None` when there is no barrier because

@@ -11,6 +11,7 @@ use crate::sink::settings::Target;
 use crate::sink::{
     self, Inspected, Mark, Mismatch, Occupant, PartitionName, StagedFile, StagedName,
 };
+use crate::storage::mutants::{Mutant, is_on};
 use crate::storage::{Existing, Metadata};
 use std::path::PathBuf;
 
@@ -115,8 +116,11 @@ pub fn known<'m>(
     let entry_of = |plan: &OutputPlan| entries.iter().find(|entry| entry.name == plan.role);
     let mut known: Vec<(OutputPlan, Option<&OutputEntry>)> = planned(job)
         .into_iter()
-        .map(|plan| {
+        .map(|mut plan| {
             let entry = entry_of(&plan);
+            if let (true, Some(entry)) = (is_on(Mutant::OutputPathFromCheckpoint), entry) {
+                plan.target = PathBuf::from(&entry.target);
+            }
             (plan, entry)
         })
         .collect();

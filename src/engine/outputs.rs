@@ -9,7 +9,8 @@ use crate::checkpoint::{EarlierOutput, OutputEntry};
 use crate::error::{Error, Result};
 use crate::job::{Job, SinkSettings};
 use crate::sink::settings::Target;
-use crate::sink::{self, Mark, PartitionName, Publication};
+use crate::sink::{self, Mark, PartitionName};
+use crate::storage::mutants::{Mutant, is_on};
 use crate::storage::{Existing, File, Storage};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -196,6 +197,12 @@ impl Outputs {
     pub fn syncs(&mut self) -> Syncs {
         let mut syncs = Syncs::default();
         for sink in &mut self.sinks {
+            if let (Sink::File(output), true) =
+                (&mut *sink, is_on(Mutant::CheckpointTracedInOutput))
+                && output.is_open()
+            {
+                _ = output.staged().append(b"\n", None);
+            }
             match sink {
                 Sink::File(output) => sync_into(output, &mut syncs),
                 Sink::Partitions(partitions) => partitions.sync_into(&mut syncs),
@@ -256,7 +263,7 @@ fn sync_into(output: &mut Output, syncs: &mut Syncs) {
     }
 }
 
-/// Goes on publishing where an earlier run was stopped.
+/// Goes on publishing where an earlier run was stopped: first all are found, then they get their names.
 pub fn publish_again(
     job: &Job,
     world: &World,
@@ -264,18 +271,21 @@ pub fn publish_again(
     entries: &[OutputEntry],
     overwrite: bool,
 ) -> Result<()> {
+    let mut found = Vec::new();
     for (plan, entry) in known(job, entries)? {
         let entry = entry.ok_or_else(|| lost(&plan))?;
         if is_untouched(&plan, entry) {
             continue;
         }
+        let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };
+        let whereabouts = sink::find(&*world.storage, &plan.name(instance), &mark)?;
+        let whereabouts = whereabouts.ok_or_else(|| lost(&plan))?;
+        found.push((plan, entry, mark, whereabouts));
+    }
+    for (plan, entry, mark, whereabouts) in found {
         let replaces = entry.replaces || overwrite || plan.overwrite;
         let existing = if replaces { Existing::Replace } else { Existing::Keep };
-        let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };
-        let name = plan.name(instance);
-        if sink::publish(&*world.storage, &name, &mark, existing)? == Publication::Lost {
-            return Err(lost(&plan));
-        }
+        sink::publish(&*world.storage, &plan.name(instance), &mark, existing, whereabouts)?;
     }
     Ok(())
 }

@@ -22,10 +22,11 @@ use super::world::{RunOptions, World};
 use crate::checkpoint::{Phase, Store, Trigger};
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::storage::mutants::{Mutant, is_on};
+use crate::threads;
 use crate::transform::Flow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 /// How a stretch of work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
     let copies = Arc::new(Copies::start(copies, job, options, world, &beginning));
     let tracking = Tracking::new(&inputs, &*world.storage, job.source.verify, known.clone())?;
     let mut ordered = Ordered::new(world, job, &plan, &inputs, tracking, spills, beginning);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         let keep = job.checkpoint.keep;
         // Changes are told by the names of steps: where the job may be another, the first checkpoint holds everything.
         let is_same = resumed.as_ref().is_some_and(|resumed| !resumed.is_changed);
@@ -66,7 +67,10 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
         } else {
             let ended = work(&mut ordered, &mut schedule, options, world);
             if schedule.settle(&mut ordered, ended)? == Ending::Complete {
-                recheck.finish()?;
+                let rechecked = recheck.finish();
+                if !is_on(Mutant::FailedRecheckIgnored) {
+                    rechecked?;
+                }
                 publish(&mut ordered, &mut schedule)?;
             }
         }
@@ -81,10 +85,17 @@ pub fn run(job: &Job, command: &str, options: &RunOptions, world: &World) -> Res
 
 /// Everything is written: the outputs get their final names.
 fn publish(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<()> {
-    ordered.begin_publishing();
-    schedule.save_and_wait(ordered, Trigger::Final)?;
-    ordered.publish()?;
-    schedule.finish_done(ordered)
+    let states = ordered.begin_publishing();
+    threads::scope(|scope| {
+        // To give back the memory of large states takes a while, too.
+        threads::spawn(scope, || drop(states));
+        match is_on(Mutant::PublishingNotSaved) {
+            true => ordered.sync_outputs()?,
+            false => schedule.save_and_wait(ordered, Trigger::Final)?,
+        }
+        ordered.publish()?;
+        schedule.finish_done(ordered)
+    })
 }
 
 /// Reads all input, then lets the steps give what they hold.
@@ -107,7 +118,7 @@ fn work(
 
 /// Writes what the steps hold, while the next batches of it are worked out.
 fn drain(ordered: &mut Ordered<'_>, schedule: &mut Schedule<'_>) -> Result<Ending> {
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         let mut ahead = Ahead::start(scope, ordered.plan, ordered.begin_draining());
         while ordered.drain(ahead.next())? {
             if schedule.at_barrier(ordered, Happened::Nothing)? == Verdict::Stop {
@@ -132,12 +143,12 @@ fn read(
     let window = 2 * options.threads as u64 + 2;
     let queue = Queue::new(inputs, ordered.position, options.chunks, window);
     let new_worker = || Worker::new(plan, inputs, &*world.storage, options.chunks);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         let (sender, results) = sync_channel(options.threads);
         let mut workers = Vec::new();
         for _ in 0..options.threads {
             let (sender, queue, mut worker) = (sender.clone(), &queue, new_worker());
-            workers.push(scope.spawn(move || serve(queue, &mut worker, &sender)));
+            workers.push(threads::spawn(scope, move || serve(queue, &mut worker, &sender)));
         }
         drop(sender);
         let _closer = queue.close_on_panic();
@@ -156,7 +167,7 @@ fn serve(queue: &Queue, worker: &mut Worker<'_>, results: &SyncSender<Processed>
     let _closer = queue.close_on_panic();
     while let Some(task) = queue.claim() {
         let processed = worker.process(task);
-        if results.send((task, processed)).is_err() {
+        if threads::send(results, (task, processed)).is_err() {
             return;
         }
     }

@@ -4,6 +4,7 @@ use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
 use super::look::folder;
+use super::mistakes;
 use super::ordered::{Beginning, Identity};
 use super::output::{Output, planned};
 use super::outputs::{Outputs, publish_again};
@@ -98,7 +99,8 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     store.sweep()?;
     tell_durability(job, world);
-    let (loaded, copies) = load(job, options, world, &mut store)?;
+    let (mut loaded, copies) = load(job, options, world, &mut store)?;
+    mistakes::make(job, world, &store, &mut loaded);
     if let Some(newest) = &loaded.newest
         && newest.manifest.round.is_none()
         && options.start == StartMode::Resume

@@ -5,6 +5,7 @@ use super::worker::Chunk;
 use crate::error::Result;
 use crate::record::{ChunkNumber, Position, SourceIndex};
 use crate::source::chunks::Chunks;
+use crate::threads;
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -79,10 +80,10 @@ impl Queue {
 
     /// The next chunk; waits while the workers are far enough ahead. `None` when there are no more.
     pub fn claim(&self) -> Option<Task> {
-        let mut state = self.lock();
-        while state.claimed >= state.applied.saturating_add(self.window) && !state.is_closed {
-            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        let is_far_ahead = |state: &mut State| {
+            state.claimed >= state.applied.saturating_add(self.window) && !state.is_closed
+        };
+        let mut state = threads::lock_when_not(&self.state, &self.moved, is_far_ahead);
         if state.is_closed {
             return None;
         }
@@ -133,7 +134,7 @@ pub fn in_order(results: &Receiver<Processed>) -> impl Iterator<Item = Processed
     let mut early = BTreeMap::new();
     (0..).map_while(move |ticket| {
         while !early.contains_key(&ticket) {
-            let (task, processed) = results.recv().ok()?;
+            let (task, processed) = threads::receive(results).ok()?;
             early.insert(task.ticket, (task, processed));
         }
         early.remove(&ticket)

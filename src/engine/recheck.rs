@@ -7,14 +7,15 @@ use crate::error::{Error, Result};
 use crate::record::Fingerprint;
 use crate::source::Input;
 use crate::source::fingerprint::{Comparison, compare_all};
+use crate::threads::{self, Scoped};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::Scope;
 
 /// A check that goes on beside the run; dropped, it is given up.
 pub struct Recheck<'scope> {
-    thread: Option<ScopedJoinHandle<'scope, Result<()>>>,
+    thread: Option<Scoped<'scope, Result<()>>>,
     given_up: Arc<AtomicBool>,
 }
 
@@ -37,7 +38,7 @@ impl<'scope> Recheck<'scope> {
             pairs.map(|(file, known)| (file.path.clone(), known.clone())).collect();
         let thread = (!consumed.is_empty()).then(|| {
             let (world, given_up) = (world.clone(), Arc::clone(&given_up));
-            scope.spawn(move || check(&world, &consumed, &given_up))
+            threads::spawn(scope, move || check(&world, &consumed, &given_up))
         });
         Recheck { thread, given_up }
     }

@@ -24,20 +24,22 @@ use crate::error::{Error, Result};
 use crate::observe::Event;
 use crate::state::Writer;
 use crate::storage::OpenMode;
+use crate::storage::mutants::{Mutant, is_on};
+use crate::threads::{self, Scoped};
 use crate::transform::{self, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel,
 };
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::Scope;
 use std::time::Duration;
 
 /// Hands checkpoints to the thread that saves them.
 pub struct Saver<'scope> {
     requests: SyncSender<Request>,
     results: Receiver<Completed>,
-    thread: ScopedJoinHandle<'scope, Store>,
+    thread: Scoped<'scope, Store>,
     folder: Folder,
     is_busy: bool,
     /// Of the checkpoint in flight: whether nobody wants it any more.
@@ -116,7 +118,8 @@ impl<'scope> Saver<'scope> {
         let (requests, received) = sync_channel(1);
         let (sender, results) = channel();
         let (folder, wanted) = (store.folder().clone(), Arc::clone(&copies));
-        let thread = scope.spawn(move || serve(&world, store, keep, &wanted, &received, &sender));
+        let thread =
+            threads::spawn(scope, move || serve(&world, store, keep, &wanted, &received, &sender));
         let given_up = Arc::default();
         Saver { requests, results, thread, folder, is_busy: false, given_up, copies }
     }
@@ -144,7 +147,8 @@ impl<'scope> Saver<'scope> {
         debug_assert!(!self.is_busy, "one checkpoint at a time");
         self.given_up = Arc::default();
         let given_up = Arc::clone(&self.given_up);
-        self.requests.send(Request { checkpoint, syncs, names, given_up }).map_err(|_| gone())?;
+        let request = Request { checkpoint, syncs, names, given_up };
+        threads::send(&self.requests, request).map_err(|_| gone())?;
         self.is_busy = true;
         Ok(())
     }
@@ -177,7 +181,7 @@ impl<'scope> Saver<'scope> {
         if !self.is_busy {
             return Ok(None);
         }
-        match self.results.recv_timeout(time) {
+        match threads::receive_within(&self.results, time) {
             Ok(completed) => {
                 self.is_busy = false;
                 Ok(Some(completed))
@@ -193,7 +197,7 @@ impl<'scope> Saver<'scope> {
             return Ok(None);
         }
         self.is_busy = false;
-        self.results.recv().map(Some).map_err(|_| gone())
+        threads::receive(&self.results).map(Some).map_err(|_| gone())
     }
 
     /// Ends the thread and gives the folder back.
@@ -216,7 +220,7 @@ fn serve(
     requests: &Receiver<Request>,
     results: &Sender<Completed>,
 ) -> Store {
-    while let Ok(Request { checkpoint, syncs, names, given_up }) = requests.recv() {
+    while let Ok(Request { checkpoint, syncs, names, given_up }) = threads::receive(requests) {
         let started = world.clock.monotonic();
         let trigger = checkpoint.manifest.trigger;
         // A finished job keeps its last word only.
@@ -246,12 +250,25 @@ fn save(
     given_up: &AtomicBool,
 ) -> std::result::Result<Saved, SaveFailure> {
     let trigger = checkpoint.manifest.trigger.word();
-    sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false })?;
-    let is_wanted = || !given_up.load(Ordering::SeqCst);
+    let sync_outputs =
+        || sync(world, syncs).map_err(|error| SaveFailure { error, may_go_on: false });
+    if !is_on(Mutant::OutputSyncedAfterCheckpoint) {
+        sync_outputs()?;
+    }
+    let next = store.sequence_next();
+    let is_wanted = || {
+        if is_on(Mutant::AnnouncedEarly) {
+            world.observer.event(Event::Saved { sequence: next.0, trigger, bytes: 0 });
+        }
+        !given_up.load(Ordering::SeqCst)
+    };
     let saved = store.save_while(checkpoint, &is_wanted).map_err(|failure| {
         let may_go_on = matches!(failure, SaveError::Failed(_));
         SaveFailure { error: failure.into_error(), may_go_on }
     })?;
+    if is_on(Mutant::OutputSyncedAfterCheckpoint) {
+        sync_outputs()?;
+    }
     let progress = &world.progress;
     progress.checkpoints.fetch_add(1, Ordering::Relaxed);
     let now = u64::try_from(world.clock.monotonic().as_micros()).unwrap_or(u64::MAX);
@@ -284,8 +301,15 @@ fn retire(world: &World, store: &mut Store, saved: &Saved, keep: usize) {
 
 /// A failed sync is never repeated: what the file holds is unknown from then on.
 pub fn sync(world: &World, syncs: &Syncs) -> Result<()> {
+    if is_on(Mutant::OutputNotSynced) {
+        return Ok(());
+    }
     for (path, file) in &syncs.files {
-        file.sync_data().map_err(|cause| Error::io("sync", path, cause))?;
+        let mut synced = file.sync_data();
+        if is_on(Mutant::SyncRetried) {
+            synced = synced.or_else(|_| file.sync_data());
+        }
+        synced.map_err(|cause| Error::io("sync", path, cause))?;
     }
     for path in &syncs.closed {
         let file = world.storage.open(path, OpenMode::Modify);
@@ -293,6 +317,9 @@ pub fn sync(world: &World, syncs: &Syncs) -> Result<()> {
         file.sync_data().map_err(|cause| Error::io("sync", path, cause))?;
     }
     for folder in &syncs.folders {
+        if is_on(Mutant::OutputFolderNotSynced) {
+            break;
+        }
         let syncing = |cause| Error::io("sync the folder", folder, cause);
         world.storage.sync_directory(folder).map_err(syncing)?;
     }

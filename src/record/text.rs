@@ -252,27 +252,27 @@ pub fn write_decimal(out: &mut Vec<u8>, units: i128, scale: u8) {
     if units < 0 {
         out.push(b'-');
     }
-    if let (Ok(units), Some(power)) =
-        (u64::try_from(units.unsigned_abs()), digits::POWERS.get(usize::from(scale)))
-    {
-        let power = power.unsigned_abs();
-        write_parts(out, units / power, units % power, scale);
-        return;
-    }
-    let power = 10_u128.pow(u32::from(scale));
-    write_parts(out, units.unsigned_abs() / power, units.unsigned_abs() % power, scale);
+    let mut buffer = itoa::Buffer::new();
+    let digits = match u64::try_from(units.unsigned_abs()) {
+        Ok(units) => buffer.format(units),
+        Err(_) => buffer.format(units.unsigned_abs()),
+    };
+    write_with_point(out, digits.as_bytes(), usize::from(scale));
 }
 
-/// Appends what stands before the point, and behind it.
+/// Appends digits, so many of them behind the point; there is at least one before it.
 #[inline]
-fn write_parts<T: itoa::Integer>(out: &mut Vec<u8>, whole: T, fraction: T, scale: u8) {
-    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    if scale > 0 {
+fn write_with_point(out: &mut Vec<u8>, digits: &[u8], behind: usize) {
+    let whole = digits.len().saturating_sub(behind);
+    if whole == 0 {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + behind - digits.len(), b'0');
+        return out.extend_from_slice(digits);
+    }
+    out.extend_from_slice(&digits[..whole]);
+    if behind > 0 {
         out.push(b'.');
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(fraction).as_bytes();
-        out.resize(out.len() + usize::from(scale) - digits.len(), b'0');
-        out.extend_from_slice(digits);
+        out.extend_from_slice(&digits[whole..]);
     }
 }
 

@@ -20,7 +20,9 @@ mod staged;
 mod target;
 
 pub use partition::{PartitionName, PathPattern, VALUE_BYTES_MAX};
-pub use publish::{Publication, begins_with, discard, discard_staged, is_published, publish, rename};
+pub use publish::{
+    Whereabouts, begins_with, discard, discard_staged, find, is_published, publish, rename,
+};
 pub use rewind::{Inspected, Mismatch, tail_length};
 pub use staged::{BLOCK_BYTES, Mark, StagedFile};
 pub use target::{

@@ -6,7 +6,8 @@
 //! 3. sync of the folder: the final name holds it;
 //! 4. a checkpoint says `Done`.
 //!
-//! Recovery repeats from 2: it finds the staged file, or the output under its final name, or refuses.
+//! Recovery repeats from 2: of every output it finds the staged file, or the output under its final name, and then goes on; or
+//! it refuses before it has renamed anything.
 
 use super::staged::{Mark, StagedFile, lock};
 use super::target::StagedName;
@@ -16,15 +17,15 @@ use crc32fast::Hasher;
 use std::io;
 use std::path::Path;
 
-/// How an output came to its final name.
+/// Where a finished output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Publication {
-    /// It was renamed now.
-    Renamed,
-    /// It was there already: an earlier run got so far.
-    AlreadyThere,
-    /// Neither name holds it.
-    Lost,
+pub enum Whereabouts {
+    /// Under its staged name.
+    Staged,
+    /// Under its final name.
+    Published,
+    /// Under its final name, and the staged name is that of something else.
+    PublishedBesideAnother,
 }
 
 impl StagedFile {
@@ -42,19 +43,40 @@ pub fn rename(storage: &dyn Storage, name: &StagedName, existing: Existing) -> R
     renamed.map_err(|cause| rename_error(name, cause))
 }
 
-/// Gives a finished output of an earlier process its final name, if it has not got it, and makes that durable.
-/// The output is read once, to be sure that it is the one that was finished.
+/// Looks where a finished output of an earlier process is. It is read once, to be sure that it is the one that was finished.
+/// `None` where neither name holds it. Changes nothing.
+pub fn find(storage: &dyn Storage, name: &StagedName, mark: &Mark) -> Result<Option<Whereabouts>> {
+    let is_staged = match storage.open(&name.staged, OpenMode::Modify) {
+        Ok(file) => {
+            if holds(&*file, mark).map_err(|cause| Error::io("read", &name.staged, cause))? {
+                return Ok(Some(Whereabouts::Staged));
+            }
+            true
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(cause) => return Err(Error::io("open", &name.staged, cause)),
+    };
+    Ok(match (is_published(storage, name, mark)?, is_staged) {
+        (true, false) => Some(Whereabouts::Published),
+        // A rollback that was stopped may have made another staged file since.
+        (true, true) => Some(Whereabouts::PublishedBesideAnother),
+        (false, _) => None,
+    })
+}
+
+/// Gives a finished output of an earlier process that was found its final name, if it has not got it, and makes that
+/// durable.
 pub fn publish(
     storage: &dyn Storage,
     name: &StagedName,
     mark: &Mark,
     existing: Existing,
-) -> Result<Publication> {
-    let publication = match storage.open(&name.staged, OpenMode::Modify) {
-        Ok(file) => {
-            if !holds(&*file, mark).map_err(|cause| Error::io("read", &name.staged, cause))? {
-                return already_there(storage, name, mark);
-            }
+    found: Whereabouts,
+) -> Result<()> {
+    match found {
+        Whereabouts::Published => {}
+        Whereabouts::PublishedBesideAnother => discard(storage, name)?,
+        Whereabouts::Staged => {
             match storage.rename(&name.staged, &name.target, existing) {
                 Ok(()) => {}
                 // Where renaming is linking and removing, an earlier run may have been stopped in between; and a rollback
@@ -69,28 +91,9 @@ pub fn publish(
                 }
                 Err(cause) => return Err(rename_error(name, cause)),
             }
-            Publication::Renamed
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if !is_published(storage, name, mark)? {
-                return Ok(Publication::Lost);
-            }
-            Publication::AlreadyThere
-        }
-        Err(cause) => return Err(Error::io("open", &name.staged, cause)),
-    };
-    sync_folder(storage, name)?;
-    Ok(publication)
-}
-
-/// Looks at the final name where the staged file is not the output: a rollback that was stopped may have made it since.
-fn already_there(storage: &dyn Storage, name: &StagedName, mark: &Mark) -> Result<Publication> {
-    if !is_published(storage, name, mark)? {
-        return Ok(Publication::Lost);
     }
-    discard(storage, name)?;
-    sync_folder(storage, name)?;
-    Ok(Publication::AlreadyThere)
+    sync_folder(storage, name)
 }
 
 fn sync_folder(storage: &dyn Storage, name: &StagedName) -> Result<()> {

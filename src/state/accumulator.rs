@@ -282,6 +282,17 @@ impl Accumulator {
         finish::finish(self, kind, groups)
     }
 
+    /// Whether the result of a group may be large.
+    pub fn may_be_large(&self) -> bool {
+        matches!(
+            self,
+            Accumulator::Listed(_)
+                | Accumulator::Ranked(_)
+                | Accumulator::Tally(_)
+                | Accumulator::Distinct(_)
+        )
+    }
+
     /// About how many bytes of text the result of a group takes, where it may be large.
     pub fn result_bytes(&self, group: u32) -> usize {
         match self {

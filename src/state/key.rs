@@ -20,6 +20,9 @@ pub struct Keys {
 /// Behind the start of each key there are so many bytes at least, so that a short one is read at once.
 const PADDING: usize = 16;
 
+/// So many keys are written before they are hashed: what was written piece by piece just now is slow to be read as words.
+const HASHED_AT_ONCE: usize = 64;
+
 const NULL: u8 = 0;
 const VALUE: u8 = 1;
 const JSON_STRING: u8 = 2;
@@ -78,12 +81,17 @@ impl Keys {
             ends: Vec::with_capacity(count),
             hashes: Vec::with_capacity(count),
         };
-        for item in items {
-            let start = keys.bytes.len();
-            write(&mut keys.bytes, item);
-            keys.hashes.push(hash(&keys.bytes[start..]));
-            let end = u32::try_from(keys.bytes.len());
-            keys.ends.push(end.expect("the keys of a chunk are less than 4 GiB"));
+        let mut items = items.peekable();
+        while items.peek().is_some() {
+            let block = keys.len();
+            for item in items.by_ref().take(HASHED_AT_ONCE) {
+                write(&mut keys.bytes, item);
+                let end = u32::try_from(keys.bytes.len());
+                keys.ends.push(end.expect("the keys of a chunk are less than 4 GiB"));
+            }
+            for index in block..keys.len() {
+                keys.hashes.push(hash(keys.key(index)));
+            }
         }
         keys.bytes.extend_from_slice(&[0; PADDING]);
         keys

@@ -166,6 +166,9 @@ impl IntegerSums {
     fn wide(&self, group: usize) -> (i64, i128) {
         let units = self.sums[group].units;
         let high = self.high.get(group).copied().unwrap_or(0);
+        if high == 0 {
+            return (0, i128::from(units));
+        }
         let upper = i64::try_from(high >> 64).expect("half of 128 bits");
         // What is lost above 128 bits is the upper half, but for the sign of the lower one.
         let (low, overflowed) = (high << 64).overflowing_add(i128::from(units));

@@ -69,6 +69,13 @@ impl Head {
         Head((kept | (length as u128) << (8 * SHORT_MAX)).to_le_bytes())
     }
 
+    /// Of a short key.
+    fn of(key: &[u8]) -> Option<Head> {
+        let mut padded = [0; 16];
+        padded.get_mut(..key.len()).filter(|_| key.len() <= SHORT_MAX)?.copy_from_slice(key);
+        Some(Head::short(padded, key.len()))
+    }
+
     /// Of a key that lies elsewhere.
     fn long(place: Place) -> Head {
         let mut head = [LONG; 16];
@@ -140,14 +147,26 @@ impl KeyTable {
 
     /// Finds or adds a key. `hash` must be the one of [`super::key::hash`].
     pub fn insert(&mut self, hash: u32, key: &[u8]) -> Entry {
-        self.reserve(1);
-        match self.probe(hash, key) {
-            Ok(id) => Entry::Known(id),
-            Err(empty) => {
-                let id = self.push(key);
-                self.words[empty] = u64::from(hash) << 32 | u64::from(id + 1);
-                Entry::New(id)
+        match Head::of(key) {
+            Some(head) => self.insert_short(hash, head),
+            None => {
+                self.reserve(1);
+                match self.probe(hash, |known, long| known.key(long) == key) {
+                    Ok(id) => Entry::Known(id),
+                    Err(empty) => {
+                        let head = Head::long(self.long.push(key));
+                        Entry::New(self.push(hash, head, empty))
+                    }
+                }
             }
+        }
+    }
+
+    fn insert_short(&mut self, hash: u32, head: Head) -> Entry {
+        self.reserve(1);
+        match self.probe(hash, |known, _| *known == head) {
+            Ok(id) => Entry::Known(id),
+            Err(empty) => Entry::New(self.push(hash, head, empty)),
         }
     }
 
@@ -204,14 +223,13 @@ impl KeyTable {
     fn settle(&mut self, keys: &Keys, block: Range<usize>, ids: &mut [u32]) {
         for place in block {
             let key = keys.key(place);
-            let is_same = self.heads.get(ids[place] as usize).is_some_and(|head| {
-                if key.len() <= SHORT_MAX {
-                    *head == Head::short(keys.padded(place), key.len())
-                } else {
-                    head.is_long() && head.key(&self.long) == key
+            let likely = self.heads.get(ids[place] as usize);
+            if key.len() <= SHORT_MAX {
+                let head = Head::short(keys.padded(place), key.len());
+                if likely != Some(&head) {
+                    ids[place] = self.insert_short(keys.hash(place), head).id();
                 }
-            });
-            if !is_same {
+            } else if !likely.is_some_and(|head| head.is_long() && head.key(&self.long) == key) {
                 ids[place] = self.insert(keys.hash(place), key).id();
             }
         }
@@ -219,16 +237,21 @@ impl KeyTable {
 
     /// Finds a key. `hash` must be the one of [`super::key::hash`].
     pub fn find(&self, hash: u32, key: &[u8]) -> Option<u32> {
-        if self.words.is_empty() { None } else { self.probe(hash, key).ok() }
+        if self.words.is_empty() {
+            return None;
+        }
+        self.probe(hash, |head, long| head.key(long) == key).ok()
     }
 
-    /// The id of a key, or the place of the empty word where its own belongs; there must be words.
-    fn probe(&self, hash: u32, key: &[u8]) -> Result<u32, usize> {
+    /// The id of the key with a hash that is the right one, or the place of the empty word where its own belongs; there
+    /// must be words.
+    #[inline]
+    fn probe(&self, hash: u32, is_it: impl Fn(&Head, &Blocks) -> bool) -> Result<u32, usize> {
         let mut at = self.home(hash);
         loop {
             at = self.next_like(hash, at);
             let Some(id) = id_of(self.words[at]) else { return Err(at) };
-            if self.key(id) == key {
+            if is_it(&self.heads[id as usize], &self.long) {
                 return Ok(id);
             }
             at = self.behind(at);
@@ -253,16 +276,12 @@ impl KeyTable {
         at
     }
 
-    fn push(&mut self, key: &[u8]) -> u32 {
+    /// Adds a key whose word belongs into an empty one.
+    fn push(&mut self, hash: u32, head: Head, empty: usize) -> u32 {
         let id = u32::try_from(self.len()).ok().filter(|id| *id != NONE);
         let id = id.expect("a table holds less than 2^32 - 1 keys");
-        self.heads.push(if key.len() <= SHORT_MAX {
-            let mut padded = [0; 16];
-            padded[..key.len()].copy_from_slice(key);
-            Head::short(padded, key.len())
-        } else {
-            Head::long(self.long.push(key))
-        });
+        self.heads.push(head);
+        self.words[empty] = u64::from(hash) << 32 | u64::from(id + 1);
         id
     }
 

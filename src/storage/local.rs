@@ -9,6 +9,7 @@
 //!   name.
 
 use crate::storage::directories::{self, DirectoryCalls};
+use crate::storage::whole::{uninterrupted, write_all};
 use crate::storage::{Existing, File, FileKind, Lock, Metadata, OpenMode, Privacy, Storage};
 use rustix::fs::{Advice, CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -176,9 +177,8 @@ impl File for LocalFile {
         uninterrupted(|| self.file.read_at(buffer, offset))
     }
 
-    /// `write_all_at` repeats short and interrupted writes.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)
+        write_all(bytes, offset, |bytes, offset| self.file.write_at(bytes, offset))
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
@@ -205,6 +205,7 @@ impl File for LocalFile {
         }
     }
 
+    /// The standard library repeats an interrupted sync.
     fn sync_data(&self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -286,16 +287,6 @@ fn understood(metadata: &fs::Metadata) -> Metadata {
         links: metadata.nlink(),
         mode: metadata.mode() & 0o7777,
         is_ours: metadata.uid() == rustix::process::geteuid().as_raw(),
-    }
-}
-
-/// Repeats a call for as long as a signal interrupts it.
-fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
     }
 }
 

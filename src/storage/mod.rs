@@ -4,9 +4,22 @@
 //! with the operating system, `simulated` in memory, with faults and power cuts. What the bytes mean is not known here.
 //!
 //! What each call promises after a power cut:
-//! - bytes written are durable once [`File::sync_data`] or [`File::sync_all`] returned without error;
-//! - a name made, renamed or removed is durable once [`Storage::sync_directory`] of its directory returned without error;
-//! - after a sync that failed nothing is known about the file: it must not be synced again.
+//! - bytes written, and the length that they gave the file, are durable once [`File::sync_data`] or [`File::sync_all`]
+//!   returned without error;
+//! - a name made, renamed or removed is durable once [`Storage::sync_directory`] of its directory returned without error; a
+//!   sync of the file is not enough, and one of the directory makes no bytes durable;
+//! - of everything else any part may be there, in any order: names without bytes, lengths with zeros or with what somebody
+//!   else had left there, some sectors of a write and not others. Bytes that were durable stay, but for those in a block
+//!   that was being written again;
+//! - a rename within one directory is kept or lost as a whole;
+//! - after a sync that failed nothing is known about the file or the names: it must not be synced again, since the next one may
+//!   succeed though the bytes are lost.
+//!
+//! What each call promises at once, and after a kill of the process: all of it can be seen by everybody as soon as the call
+//! returns. A call that fails has changed nothing, except that a write may have written some of its bytes, and that of a rename,
+//! a removal, a sync and the making of a name it is unknown whether it was done.
+//!
+//! Calls that a signal interrupts are repeated, and short writes are completed; both are never seen from outside.
 
 pub mod clock;
 
@@ -15,12 +28,16 @@ mod directories;
 #[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
 mod local;
 
+pub mod mutants;
+
 mod reading;
 
 #[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
 mod scratch;
 
 pub mod simulated;
+
+mod whole;
 
 pub use local::LocalStorage;
 pub use reading::ReadOnly;
@@ -33,28 +50,33 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A file system. Interrupted calls are repeated inside; every other error is passed on as it is.
+/// A file system. Every error but an interruption is passed on as it is: `NotFound` where a name or a folder on the way is
+/// missing, `NotADirectory` where something else stands on the way, and what the system says otherwise.
 pub trait Storage: Send + Sync + fmt::Debug {
-    /// Opens a regular file in the way that `mode` says.
+    /// Opens a regular file in the way that `mode` says. Never waits, whatever stands there. A new file is empty, and neither
+    /// its name nor its bytes are durable.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
 
     /// What stands at a path, without following a symbolic link; `NotFound` where nothing does.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
 
-    /// The names in a directory, sorted by their bytes.
+    /// The names in a directory, sorted by their bytes; those of one moment, or with changes made meanwhile.
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
 
     /// Makes a directory and its missing parents; `privacy` is that of the directory itself. An existing directory is
     /// fine. Every directory made is durable in its parent when this returns.
     fn create_directory(&self, directory: &Path, privacy: Privacy) -> io::Result<()>;
 
-    /// Renames a file within one file system.
+    /// Renames a file within one file system. Whoever looks sees the old name or the new one, and of a file that is replaced
+    /// the old content or the new. Of a call that fails it is unknown whether it was done, and so it is after a power cut
+    /// until the directory was synced. Files that are open stay so.
     fn rename(&self, from: &Path, to: &Path, existing: Existing) -> io::Result<()>;
 
-    /// Removes a file.
+    /// Removes a name; a directory is refused. Whoever has the file open can go on with it.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes the names in a directory durable.
+    /// Makes the names in a directory durable, as they are when it is called. After an error nothing is known of any name that
+    /// was not durable before.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
     /// The kind of file system at a path, where it loses everything when the machine stops; `None` where it keeps what
@@ -68,10 +90,11 @@ pub trait Storage: Send + Sync + fmt::Debug {
 
 /// An open regular file.
 pub trait File: Send + Sync + fmt::Debug {
-    /// Reads up to `buffer.len()` bytes from `offset`; 0 at the end of the file.
+    /// Reads up to `buffer.len()` bytes from `offset`, perhaps fewer than there are; 0 at the end of the file and behind it.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Writes all of `bytes` at `offset`.
+    /// Writes all of `bytes` at `offset`; what lies between the end and `offset` becomes zeros. After an error some of the bytes
+    /// may be there. `StorageFull`, `QuotaExceeded` and `FileTooLarge` say that there is no room.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
     /// Cuts or extends (with zeros) to `length` bytes.
@@ -84,10 +107,11 @@ pub trait File: Send + Sync + fmt::Debug {
     /// promises nothing, and what goes wrong is told by the next sync.
     fn start_write_back(&self, bytes: Range<u64>);
 
-    /// Makes the bytes and the length durable.
+    /// Makes the bytes and the length durable, as they are when it is called. After an error they may be lost though they can
+    /// still be read, and the next sync says nothing.
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Makes bytes, length and all metadata durable.
+    /// Makes bytes, length and all metadata durable, but not the name; otherwise like [`File::sync_data`].
     fn sync_all(&self) -> io::Result<()>;
 
     /// What the open file is now.

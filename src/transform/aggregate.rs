@@ -126,7 +126,7 @@ impl Stateful for Aggregate {
         part: Part,
     ) -> Result<Advanced> {
         let (memory, spills) = (context.tools.memory(), context.tools.spills());
-        self.grouping.add_large(groups, &part, memory, spills)?;
+        self.grouping.add_large(groups, part, memory, spills)?;
         batch.selection.clear();
         Ok(Advanced::default())
     }

@@ -7,6 +7,8 @@ mod adopt;
 
 mod apart;
 
+mod behind;
+
 mod blocks;
 
 mod large;
@@ -15,6 +17,7 @@ mod merged;
 
 pub use large::LargeGroups;
 
+use self::behind::{Accumulators, Rows};
 use super::shown::{self, Shown};
 use super::{Frozen, Snapshot};
 use crate::error::Result;
@@ -63,7 +66,7 @@ pub struct Giving {
 #[derive(Debug)]
 pub struct Grouping {
     keys: Vec<KeyColumn>,
-    calls: Vec<Call>,
+    calls: Arc<[Call]>,
     /// What people know the results of the calls by.
     names: Vec<String>,
     /// Which records count, for those calls that say so; no two alike.
@@ -113,7 +116,7 @@ pub struct Groups {
     /// The groups' keys, in the order in which they were first seen.
     pub keys: KeyTable,
     /// One for each call.
-    accumulators: Vec<Accumulator>,
+    accumulators: Accumulators,
     /// Which groups changed since they were frozen.
     changes: Changes,
     /// How many groups were already given out.
@@ -138,7 +141,7 @@ impl Grouping {
             let places = computed.map(|input| place_of(&mut inputs, (filter, input))).collect();
             Call { slot: call.slot, kind, filter, inputs: places }
         });
-        let calls: Vec<Call> = calls.collect();
+        let calls: Arc<[Call]> = calls.collect();
         let names = (1..=calls.len()).map(|number| format!("call_{number}")).collect();
         let mut grouping = Grouping { keys, calls, names, filters, inputs, without_values: None };
         grouping.without_values = grouping.without_values().map(Box::new);
@@ -161,7 +164,7 @@ impl Grouping {
         let names: Vec<String> = self.keys.iter().map(|key| key.name.clone()).collect();
         let ids: Vec<u32> = shown::ids(entries.clone(), groups.keys.len()).collect();
         let shown = Shown::of_keys(&names, &self.key_types(), &groups.keys, entries);
-        let calls = self.calls.iter().zip(&groups.accumulators).zip(&self.names);
+        let calls = self.calls.iter().zip(groups.accumulators.iter()).zip(&self.names);
         calls.fold(shown, |shown, ((call, accumulator), name)| {
             shown.with(name, accumulator.finish(&call.kind, &ids))
         })
@@ -238,34 +241,25 @@ impl Grouping {
     }
 
     /// Takes in the next batch.
-    pub fn add(&self, groups: &mut Groups, part: &Part) {
+    pub fn add(&self, groups: &mut Groups, part: Part) {
         match part {
-            Part::Groups(others) => groups.merge(others),
+            Part::Groups(others) => groups.merge(&others),
             Part::Rows { keys, inputs, rows } => {
-                let ids = groups.keys.insert_all(keys);
+                let ids = groups.keys.insert_all(&keys);
                 groups.changes.mark_all(&ids);
-                self.add_rows(groups, &ids, inputs, rows);
+                let (calls, groups_now) = (Arc::clone(&self.calls), groups.keys.len());
+                // Who holds on to the keys holds on to the bytes that were read.
+                let inputs = Inputs { keys: Vec::new(), ..inputs };
+                let rows = Rows { calls, inputs, ids, rows, groups: groups_now };
+                groups.accumulators.update(rows);
             }
         }
     }
 
     /// Takes in rows, each into the group beside it.
     fn add_rows(&self, groups: &mut Groups, ids: &[u32], inputs: &Inputs, rows: &[u32]) {
-        let Inputs { filters, inputs, .. } = inputs;
-        for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
-            accumulator.grow(groups.keys.len());
-            let columns: Vec<Arc<Column>> =
-                call.inputs.iter().map(|input| inputs[*input].clone()).collect();
-            match call.filter {
-                None => accumulator.update(ids, rows, &columns),
-                Some(filter) => {
-                    let pairs = ids.iter().zip(rows);
-                    let (some_ids, some_rows): (Vec<u32>, Vec<u32>) =
-                        pairs.filter(|(_, row)| filters[filter].is_true(**row as usize)).unzip();
-                    accumulator.update(&some_ids, &some_rows, &columns);
-                }
-            }
-        }
+        let count = groups.keys.len();
+        add_rows(&self.calls, &mut groups.accumulators, count, ids, inputs, rows);
     }
 
     /// The next groups as records with their keys and the results of the calls; at most `rows_max`, and `None` when
@@ -300,7 +294,7 @@ impl Grouping {
         for (key, column) in self.keys.iter().zip(columns) {
             batch.fill(key.slot, Arc::new(column));
         }
-        for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
+        for (call, accumulator) in self.calls.iter().zip(groups.accumulators.iter()) {
             batch.fill(call.slot, Arc::new(accumulator.finish(&call.kind, ids)));
         }
         batch
@@ -352,7 +346,7 @@ impl Grouping {
         groups.keys = KeyTable::read(reader)?;
         let count = groups.keys.len();
         self.read_head(&mut groups, 0, reader)?;
-        for accumulator in &mut groups.accumulators {
+        for accumulator in groups.accumulators.iter_mut() {
             accumulator.read(reader, count)?;
         }
         groups.changes = Changes::since(count);
@@ -369,7 +363,7 @@ impl Grouping {
             return Err(Unreadable { what: "changes" });
         }
         self.read_head(groups, known, reader)?;
-        for (call, accumulator) in self.calls.iter().zip(&mut groups.accumulators) {
+        for (call, accumulator) in self.calls.iter().zip(groups.accumulators.iter_mut()) {
             accumulator.extend(&call.kind, reader, &part)?;
         }
         groups.changes = Changes::since(count);
@@ -425,7 +419,7 @@ impl Groups {
     pub fn merge(&mut self, other: &Groups) {
         let ids = self.keys.insert_all(&Keys::of_bytes(other.keys.keys()));
         self.changes.mark_all(&ids);
-        for (mine, others) in self.accumulators.iter_mut().zip(&other.accumulators) {
+        for (mine, others) in self.accumulators.iter_mut().zip(other.accumulators.iter()) {
             mine.grow(self.keys.len());
             mine.merge(&ids, others);
         }
@@ -455,10 +449,15 @@ impl Groups {
 
     /// The first of some groups whose results fit into a batch; at least one.
     fn fitting<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        let large = self.accumulators.iter().filter(|one| one.may_be_large());
+        let large: Vec<&Accumulator> = large.collect();
+        if large.is_empty() {
+            return ids;
+        }
         let mut bytes = 0;
         let mut fits = |id: u32| {
             let before = bytes;
-            bytes += self.accumulators.iter().map(|one| one.result_bytes(id)).sum::<usize>();
+            bytes += large.iter().map(|one| one.result_bytes(id)).sum::<usize>();
             before == 0 || bytes <= BATCH_BYTES
         };
         let count = ids.iter().take_while(|id| fits(**id)).count();
@@ -500,6 +499,31 @@ pub fn evaluate_all<'a>(
         columns.push(column);
     }
     columns
+}
+
+/// Takes in rows, each into the group beside it, of so many.
+fn add_rows(
+    calls: &[Call],
+    accumulators: &mut [Accumulator],
+    count: usize,
+    ids: &[u32],
+    Inputs { filters, inputs, .. }: &Inputs,
+    rows: &[u32],
+) {
+    for (call, accumulator) in calls.iter().zip(accumulators) {
+        accumulator.grow(count);
+        let columns: Vec<Arc<Column>> =
+            call.inputs.iter().map(|input| inputs[*input].clone()).collect();
+        match call.filter {
+            None => accumulator.update(ids, rows, &columns),
+            Some(filter) => {
+                let pairs = ids.iter().zip(rows);
+                let (some_ids, some_rows): (Vec<u32>, Vec<u32>) =
+                    pairs.filter(|(_, row)| filters[filter].is_true(**row as usize)).unzip();
+                accumulator.update(&some_ids, &some_rows, &columns);
+            }
+        }
+    }
 }
 
 /// Whether most keys are different, judged by those whose hashes end alike. A wrong answer costs time, and nothing else.

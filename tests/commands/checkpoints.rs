@@ -47,10 +47,20 @@ fn verify_says_what_it_found_whole() {
     let verify = |more: &[&str]| {
         answer(scratch.path(), &[&["checkpoint", "verify", "job.toml"], more].concat(), 0)
     };
-    assert_eq!(verify(&[]), "job: checkpoint 2 is whole; job, inputs and outputs fit it\n");
+    let newest = "job: checkpoint 2 is whole; job, inputs and outputs fit it\n";
+    assert_eq!(verify(&["2"]), newest);
+    assert_eq!(verify(&[]), format!("{newest}job: the other checkpoint is whole, too\n"));
     assert_eq!(verify(&["1"]), "job: checkpoint 1 is whole\n");
     let answer: Json = serde_json::from_str(&verify(&["--json"])).expect("JSON");
-    assert_eq!(answer, json!({ "job": "job", "checkpoint": 2, "valid": true }));
+    assert_eq!(
+        (&answer["job"], &answer["checkpoint"], &answer["valid"]),
+        (&json!("job"), &json!(2), &json!(true))
+    );
+    let checkpoints = json!([{ "checkpoint": 2, "files": 1 }, { "checkpoint": 1, "files": 1 }]);
+    assert_eq!(answer["checkpoints"], checkpoints);
+    assert_eq!(answer["inputs"][0]["path"], "in.csv");
+    let outputs = answer["outputs"].as_array().expect("a list");
+    assert!(!outputs.is_empty() && outputs.iter().all(|output| output["bytes"].is_u64()));
 }
 
 #[test]

@@ -1,20 +1,17 @@
 //! Incremental jobs on the simulated disk: the power fails at every operation of a later round.
 
-use super::{FOLDER, Workload, cuts, orders, outputs, run, staged};
+use super::{FOLDER, Input, Workload, cuts, orders, outputs, run, staged};
 use onward::engine::Outcome;
 use onward::storage::simulated::{Call, Cut, Fault, Operation, SimulatedStorage};
 use std::path::{Path, PathBuf};
 
-/// The name of an input, and what makes its text.
-type Input = (&'static str, fn() -> String);
-
 /// A job, and what its inputs are in its second round.
-struct Growing {
-    workload: Workload,
-    later: &'static [Input],
+pub struct Growing {
+    pub workload: Workload,
+    pub later: &'static [Input],
 }
 
-const GROWING: [Growing; 4] = [
+pub static GROWING: [Growing; 4] = [
     Growing {
         workload: Workload {
             name: "appended, with rejects",

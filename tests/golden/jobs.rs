@@ -175,6 +175,34 @@ memory = "1KiB""#,
 memory = "1KiB""#,
         ],
     ),
+    stopped(
+        "aggregate-values-with-spills",
+        &[
+            r#"aggregate = { by = ["key"], select = ["count(DISTINCT id) AS ids", "string_agg(DISTINCT note, '|') AS notes", "mode(amount) AS usual"] }
+
+[state]
+memory = "1KiB""#,
+        ],
+    ),
+    stopped(
+        "window-with-spills",
+        &[
+            r#"window = { by = ["note", "key"], compute = ["row_number() AS n", "sum(amount) AS total", "lag(id, 2) AS before", "min(note) AS least"] }
+
+[state]
+memory = "1KiB""#,
+        ],
+    ),
+    stopped(
+        "fill-and-sessionize-with-spills",
+        &[
+            r#"fill = { columns = ["note", "amount"], with = "down", by = ["key", "id"] }"#,
+            r#"sessionize = { by = ["note", "key"], time = "at", gap = "6m" }
+
+[state]
+memory = "1KiB""#,
+        ],
+    ),
     Golden {
         stop: Stop::Draining,
         ..stopped(

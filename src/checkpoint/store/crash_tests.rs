@@ -228,7 +228,7 @@ fn a_checkpoint_costs_two_syncs_in_the_right_order() {
 #[test]
 fn a_full_disk_leaves_the_folder_as_it_was_and_stops_the_run_early() {
     for (call, errno) in [
-        (Call::Open, Errno::NOSPC),
+        (Call::Create, Errno::NOSPC),
         (Call::Reserve, Errno::NOSPC),
         (Call::WriteAt, Errno::DQUOT),
         (Call::WriteAt, Errno::FBIG),
@@ -301,7 +301,7 @@ fn a_name_that_is_taken_is_never_overwritten() {
 fn nothing_is_changed_after_a_failure_that_leaves_things_uncertain() {
     for (call, effect) in [
         (Call::WriteAt, Effect::Error(Errno::IO)),
-        (Call::Open, Effect::Error(Errno::ROFS)),
+        (Call::Create, Effect::Error(Errno::ROFS)),
         (Call::Rename, Effect::Error(Errno::NOSPC)),
         (Call::Rename, Effect::ErrorThoughDone(Errno::IO)),
         (Call::SyncDirectory, Effect::SyncLost),
@@ -320,7 +320,7 @@ fn nothing_is_changed_after_a_failure_that_leaves_things_uncertain() {
 
 #[test]
 fn a_failure_that_left_everything_as_it_was_may_be_tried_again() {
-    let (_, mut store, error) = save_with_fault(Call::Open, 0, Effect::Error(Errno::MFILE));
+    let (_, mut store, error) = save_with_fault(Call::Create, 0, Effect::Error(Errno::MFILE));
     assert!(matches!(error, SaveError::Failed(_)));
     let saved = store.save(&samples::base(2)).map_err(SaveError::into_error).expect("saved");
     assert_eq!(saved.id.sequence, Sequence(2), "a number is used up by an attempt");

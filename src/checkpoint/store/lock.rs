@@ -72,12 +72,12 @@ impl Folder {
     fn write_info(&self, us: &Holder) {
         let temporary = self.directory.join(temporary_info(self.clock.random()));
         let bytes = serde_json::to_vec(us).expect("a holder is plain data");
-        let write = || -> io::Result<()> {
-            let file = self.storage.open(&temporary, OpenMode::CreatePrivate)?;
-            file.write_at(&bytes, 0)?;
+        // One that could not be made is somebody else's.
+        let Ok(file) = self.storage.open(&temporary, OpenMode::CreatePrivate) else { return };
+        let named = file.write_at(&bytes, 0).and_then(|()| {
             self.storage.rename(&temporary, &self.directory.join(LOCK_INFO), Existing::Replace)
-        };
-        if write().is_err() {
+        });
+        if named.is_err() {
             let _left_for_the_next_sweep = self.storage.remove(&temporary);
         }
     }

@@ -62,7 +62,8 @@ use crate::checkpoint::retention::{Chain, Link};
 use crate::checkpoint::spill::SpillName;
 use crate::checkpoint::{Invalid, Section};
 use crate::error::{Error, Result};
-use crate::storage::{FileKind, Lock};
+use crate::storage::mutants::{Mutant, is_on};
+use crate::storage::{Existing, FileKind, Lock};
 use load::Durability;
 use names::Name;
 use spills::NeededSpills;
@@ -233,6 +234,13 @@ impl Store {
             let temporary =
                 matches!(names::parse(&name), Some(Name::Temporary(_) | Name::TemporaryInfo));
             let path = directory.join(&name);
+            if is_on(Mutant::LeftoverPreferred)
+                && let Some(Name::Temporary(sequence)) = names::parse(&name)
+            {
+                let path = (&path, &self.folder.path(sequence));
+                _ = self.folder.storage.rename(path.0, path.1, Existing::Keep);
+                continue;
+            }
             if temporary && self.is_own_file(&path) {
                 self.remove(&path)?;
                 removed += 1;
@@ -246,6 +254,9 @@ impl Store {
     /// Finds the newest valid checkpoint and makes it durable before it is believed.
     pub fn load(&mut self) -> Result<Loaded> {
         let (loaded, listed) = load::load(&self.folder, Durability::Synced)?;
+        if let (true, Some(newest)) = (is_on(Mutant::NumberReused), &loaded.newest) {
+            self.sequence_max = newest.id.sequence;
+        }
         let intact = listed.into_values().filter_map(Result::ok);
         self.known = intact.map(|skimmed| (skimmed.id.sequence, skimmed)).collect();
         for refused in &loaded.refused {
@@ -258,6 +269,11 @@ impl Store {
         self.head =
             loaded.newest.as_ref().map(|newest| Head { id: newest.id, chain: newest.chain });
         Ok(loaded)
+    }
+
+    /// The number of the next checkpoint.
+    pub fn sequence_next(&self) -> Sequence {
+        self.sequence_max.next().unwrap_or(self.sequence_max)
     }
 
     /// What the next checkpoint should be.

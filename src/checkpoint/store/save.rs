@@ -23,6 +23,7 @@ use crate::checkpoint::id::{CheckpointId, Sequence};
 use crate::checkpoint::retention::Chain;
 use crate::checkpoint::{Checkpoint, Draft, Form};
 use crate::error::{Error, Kind, Result, is_out_of_room};
+use crate::storage::mutants::{Mutant, is_on};
 use crate::storage::{Existing, OpenMode, is_fatal};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,8 @@ impl Store {
             return Err(SaveError::Failed(Error::failed("it took longer than its `timeout`")));
         }
         let path = self.folder.path(sequence);
-        self.name_durably(&temporary, &path)?;
+        self.make_mistake(Mutant::BaseDeletedTooEarly, parent);
+        self.name_durably(&temporary, &path, parent)?;
         let id = CheckpointId { sequence, digest };
         self.read_back(id, &bytes)?;
         self.note_spills(id.sequence, needed);
@@ -85,7 +87,11 @@ impl Store {
     fn write_temporary(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<PathBuf, SaveError> {
         let mut attempt = 1;
         loop {
-            let name = names::temporary(sequence, self.folder.clock.random());
+            let random = match is_on(Mutant::TemporaryNameReused) {
+                true => 0,
+                false => self.folder.clock.random(),
+            };
+            let name = names::temporary(sequence, random);
             let path = self.folder.directory.join(name);
             let failure = match self.write_synced(&path, bytes) {
                 Ok(()) => return Ok(path),
@@ -112,13 +118,23 @@ impl Store {
 
     /// Leaves no file behind when it fails, if that can be helped.
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        let opened = self.folder.storage.open(path, OpenMode::CreatePrivate);
+        let mut opened = self.folder.storage.open(path, OpenMode::CreatePrivate);
+        if opened.is_err() && is_on(Mutant::ExistingFileTakenOver) {
+            opened = self.folder.storage.open(path, OpenMode::Modify);
+            opened = opened.and_then(|file| file.set_length(0).map(|()| file));
+        }
         let file = opened.map_err(Failure::BeforeSync)?;
         let written = file
             .reserve(bytes.len() as u64)
             .and_then(|()| file.write_at(bytes, 0))
             .map_err(Failure::BeforeSync)
-            .and_then(|()| file.sync_all().map_err(Failure::AtSync));
+            .and_then(|()| {
+                match is_on(Mutant::CheckpointNotSynced) || is_on(Mutant::CheckpointNamedBeforeSync)
+                {
+                    true => Ok(()),
+                    false => file.sync_all().map_err(Failure::AtSync),
+                }
+            });
         if written.is_err() {
             self.drop_temporary(path);
         }
@@ -126,14 +142,42 @@ impl Store {
     }
 
     /// Steps 5 and 6.
-    fn name_durably(&mut self, temporary: &Path, path: &Path) -> Result<(), SaveError> {
+    fn name_durably(
+        &mut self,
+        temporary: &Path,
+        path: &Path,
+        parent: Option<CheckpointId>,
+    ) -> Result<(), SaveError> {
         if let Err(cause) = self.folder.storage.rename(temporary, path, Existing::Keep) {
             self.drop_temporary(temporary);
             return Err(self.poison("rename a checkpoint to", path, cause));
         }
+        self.make_mistake(Mutant::OldDeletedBeforeFolderSync, parent);
+        if is_on(Mutant::CheckpointNamedBeforeSync)
+            && let Ok(file) = self.folder.storage.open(path, OpenMode::Modify)
+        {
+            file.sync_all().map_err(|cause| self.poison("sync", path, cause))?;
+        }
+        if is_on(Mutant::CheckpointFolderNotSynced) {
+            return Ok(());
+        }
         let synced = self.folder.storage.sync_directory(&self.folder.directory);
+        if is_on(Mutant::FolderSyncFailureIgnored) {
+            return Ok(());
+        }
         let directory = self.folder.directory.clone();
         synced.map_err(|cause| self.poison("sync the folder", &directory, cause))
+    }
+
+    /// Deletes what a new base makes superfluous before that is durable.
+    fn make_mistake(&self, mutant: Mutant, parent: Option<CheckpointId>) {
+        if !is_on(mutant) || parent.is_some() {
+            return;
+        }
+        let count = if mutant == Mutant::BaseDeletedTooEarly { 1 } else { usize::MAX };
+        for sequence in self.known.keys().take(count) {
+            _ = self.folder.storage.remove(&self.folder.path(*sequence));
+        }
     }
 
     /// Step 7.

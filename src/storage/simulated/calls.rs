@@ -2,9 +2,12 @@
 
 use crate::storage::directories::{self, DirectoryCalls};
 use crate::storage::simulated::faults::{Call, Errno};
-use crate::storage::simulated::image::{Body, Change, DataChange, Layers, NameChange, Names};
+use crate::storage::simulated::image::{
+    Body, Bytes, Change, DataChange, Image, Layers, NameChange,
+};
 use crate::storage::simulated::tree::Last;
 use crate::storage::simulated::{Fate, HeldLock, SimulatedFile, SimulatedStorage};
+use crate::storage::whole::write_all;
 use crate::storage::{Existing, File, Lock, Metadata, OpenMode, Privacy, Storage};
 use std::ffi::OsString;
 use std::io;
@@ -14,7 +17,11 @@ use std::sync::Arc;
 
 impl Storage for SimulatedStorage {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        let node = self.operate(Call::Open, path, |disk, _| {
+        let call = match mode {
+            OpenMode::ReadInput | OpenMode::ReadOwn | OpenMode::Modify => Call::Open,
+            OpenMode::CreatePrivate | OpenMode::CreateShared => Call::Create,
+        };
+        let node = self.operate(call, path, |disk, _| {
             let last = match mode {
                 OpenMode::ReadInput => Last::Followed,
                 OpenMode::ReadOwn | OpenMode::Modify => Last::AsItIs,
@@ -22,7 +29,7 @@ impl Storage for SimulatedStorage {
                     let access = if mode == OpenMode::CreatePrivate { 0o600 } else { 0o644 };
                     return disk.image.create(
                         path,
-                        Body::File(Layers::settled(Vec::new())),
+                        Body::File(Layers::settled(Bytes::default())),
                         access,
                     );
                 }
@@ -33,7 +40,9 @@ impl Storage for SimulatedStorage {
                 _ => Err(io::ErrorKind::InvalidInput.into()),
             }
         })?;
-        Ok(Arc::new(SimulatedFile { storage: self.clone(), node, path: path.to_path_buf() }))
+        let may_write = !matches!(mode, OpenMode::ReadInput | OpenMode::ReadOwn);
+        let (storage, path) = (self.clone(), path.to_path_buf());
+        Ok(Arc::new(SimulatedFile { storage, node, path, may_write }))
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
@@ -74,6 +83,7 @@ impl Storage for SimulatedStorage {
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         self.operate(Call::SyncDirectory, directory, |disk, fate| {
             let id = disk.image.find(directory, Last::Followed)?;
+            disk.image.note_sync(fate);
             let Body::Directory(layers) = &mut disk.image.nodes[id].body else {
                 return Err(io::ErrorKind::NotADirectory.into());
             };
@@ -89,7 +99,7 @@ impl Storage for SimulatedStorage {
         self.operate(Call::Lock, path, |disk, _| {
             let found = match disk.image.find(path, Last::AsItIs) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    disk.image.create(path, Body::File(Layers::settled(Vec::new())), 0o600)?
+                    disk.image.create(path, Body::File(Layers::settled(Bytes::default())), 0o600)?
                 }
                 other => other?,
             };
@@ -122,7 +132,7 @@ impl DirectoryCalls for SimulatedStorage {
     fn make_directory(&self, path: &Path, privacy: Privacy) -> io::Result<()> {
         let mode = if privacy == Privacy::Private { 0o700 } else { 0o755 };
         self.operate(Call::MakeDirectory, path, |disk, _| {
-            disk.image.create(path, Body::Directory(Layers::settled(Names::new())), mode)?;
+            disk.image.create(path, Body::Directory(Layers::settled(Arc::default())), mode)?;
             Ok(())
         })
     }
@@ -134,8 +144,10 @@ impl DirectoryCalls for SimulatedStorage {
 
 impl SimulatedFile {
     fn sync(&self, call: Call) -> io::Result<()> {
-        self.storage
-            .operate(call, &self.path, |disk, fate| settle(disk.image.file(self.node)?, fate))
+        self.storage.operate(call, &self.path, |disk, fate| {
+            disk.image.note_sync(fate);
+            settle(disk.image.file(self.node)?, fate)
+        })
     }
 }
 
@@ -150,27 +162,33 @@ impl File for SimulatedFile {
             };
             let count = asked.min(buffer.len()).min(live.len() - start);
             buffer[..count].copy_from_slice(&live[start..start + count]);
+            if let (Fate::OtherBytes, Some(byte)) = (fate, buffer[..count].last_mut()) {
+                *byte ^= 1;
+            }
             Ok(count)
         })
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut written = 0;
-        while written < bytes.len() {
-            let rest = &bytes[written..];
-            written += self.storage.operate(Call::WriteAt, &self.path, |disk, fate| {
+        write_all(bytes, offset, |bytes, offset| {
+            self.storage.operate_once(Call::WriteAt, &self.path, |disk, fate| {
+                if !self.may_write {
+                    return Err(Errno::BADF.into());
+                }
                 let count = match fate {
-                    Fate::Short(count) => count.clamp(1, rest.len()),
-                    _ => rest.len(),
+                    Fate::Short(count) => count.clamp(1, bytes.len()),
+                    _ => bytes.len(),
                 };
-                disk.image.write(self.node, offset + written as u64, &rest[..count])
-            })?;
-        }
-        Ok(())
+                disk.image.write(self.node, offset, &bytes[..count])
+            })
+        })
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
         self.storage.operate(Call::SetLength, &self.path, |disk, _| {
+            if !self.may_write {
+                return Err(Errno::INVAL.into());
+            }
             let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
             let room = disk.image.room();
             let moment = disk.image.tick();
@@ -206,6 +224,15 @@ impl File for SimulatedFile {
     fn metadata(&self) -> io::Result<Metadata> {
         self.storage
             .operate(Call::FileMetadata, &self.path, |disk, _| Ok(disk.image.metadata(self.node)))
+    }
+}
+
+impl Image {
+    /// A journal is written out by a sync of anything.
+    fn note_sync(&mut self, fate: Fate) {
+        if !matches!(fate, Fate::SyncLost) {
+            self.synced_at = self.moment;
+        }
     }
 }
 

@@ -15,6 +15,19 @@ pub struct Operation {
     pub call: Call,
     /// On what; for an open file the path that it was opened by, for a rename the new name.
     pub path: PathBuf,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As it should.
+    Done,
+    /// It was interrupted, and is repeated.
+    Interrupted,
+    /// With an error, perhaps though it did its work.
+    Failed,
 }
 
 /// The calls of the two storage traits.
@@ -22,6 +35,8 @@ pub struct Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     Open,
+    /// Of a new file.
+    Create,
     Metadata,
     List,
     IsDirectory,
@@ -51,6 +66,11 @@ impl Call {
                 | Call::ReadAt
                 | Call::FileMetadata
         )
+    }
+
+    /// Whether it may need room on the disk.
+    pub fn takes_room(self) -> bool {
+        !self.only_looks() && self != Call::Remove
     }
 
     /// Whether it makes something durable.
@@ -94,6 +114,8 @@ pub enum Effect {
     Short(usize),
     /// The call is interrupted and repeated: one more operation.
     Interrupted,
+    /// A read yields other bytes than are there; other calls are not struck.
+    OtherBytes,
     /// The machine stops: this and every later call fails and has no effect.
     PowerLoss,
 }
@@ -104,10 +126,15 @@ impl Fault {
         Fault { at, lasting: Lasting::Sticky, effect: Effect::PowerLoss }
     }
 
-    /// Whether it strikes the operation with this index.
-    pub(super) fn strikes(&self, index: usize) -> bool {
+    /// Whether it strikes the operation with this index. A disk that stays full does not keep anybody from looking.
+    pub(super) fn strikes(&self, index: usize, call: Call) -> bool {
+        let is_full = matches!(
+            self.effect,
+            Effect::Error(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::ROFS)
+        );
         match self.lasting {
             Lasting::Once => self.at == index,
+            Lasting::Sticky if is_full && index > self.at => call.takes_room(),
             Lasting::Sticky => self.at <= index,
         }
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The index of a node.
 pub(super) type NodeId = usize;
@@ -17,6 +18,8 @@ pub(super) struct Image {
     pub nodes: Vec<Node>,
     /// Counts the pending operations of the whole disk, so that they have an order.
     pub moment: u64,
+    /// When something was synced last.
+    pub synced_at: u64,
     /// Bytes of all files together that there is room for.
     pub capacity: u64,
 }
@@ -32,11 +35,14 @@ pub(super) struct Node {
 
 #[derive(Debug, Clone)]
 pub(super) enum Body {
-    File(Layers<Vec<u8>, DataChange>),
-    Directory(Layers<Names, NameChange>),
+    File(Layers<Bytes, DataChange>),
+    Directory(Layers<Arc<Names>, NameChange>),
     Link(PathBuf),
     Pipe,
 }
+
+/// What a file holds; copies share it until one of them changes.
+pub(super) type Bytes = Arc<Vec<u8>>;
 
 pub(super) type Names = BTreeMap<OsString, NodeId>;
 
@@ -52,7 +58,7 @@ pub(super) struct Layers<T, C> {
 /// A change of a file's bytes.
 #[derive(Debug, Clone)]
 pub(super) enum DataChange {
-    Write { offset: usize, bytes: Vec<u8> },
+    Write { offset: usize, bytes: Arc<[u8]> },
     Length(usize),
 }
 
@@ -69,8 +75,9 @@ pub(super) trait Change<T> {
     fn apply(&self, state: &mut T);
 }
 
-impl Change<Vec<u8>> for DataChange {
-    fn apply(&self, state: &mut Vec<u8>) {
+impl Change<Bytes> for DataChange {
+    fn apply(&self, state: &mut Bytes) {
+        let state = Arc::make_mut(state);
         match self {
             DataChange::Length(length) => state.resize(*length, 0),
             DataChange::Write { offset, bytes } => {
@@ -84,8 +91,9 @@ impl Change<Vec<u8>> for DataChange {
     }
 }
 
-impl Change<Names> for NameChange {
-    fn apply(&self, state: &mut Names) {
+impl Change<Arc<Names>> for NameChange {
+    fn apply(&self, state: &mut Arc<Names>) {
+        let state = Arc::make_mut(state);
         match self {
             NameChange::Add { name, node } => {
                 state.insert(name.clone(), *node);
@@ -131,8 +139,8 @@ impl<T: Clone, C: Change<T>> Layers<T, C> {
 impl Image {
     /// An empty disk: a root directory.
     pub fn new() -> Self {
-        let mut image = Image { nodes: Vec::new(), moment: 0, capacity: u64::MAX };
-        image.add(Body::Directory(Layers::settled(Names::new())), 0o755);
+        let mut image = Image { nodes: Vec::new(), moment: 0, synced_at: 0, capacity: u64::MAX };
+        image.add(Body::Directory(Layers::settled(Arc::default())), 0o755);
         image
     }
 
@@ -150,11 +158,31 @@ impl Image {
 
     /// Bytes that files may still grow by.
     pub fn room(&self) -> usize {
+        usize::try_from(self.capacity.saturating_sub(self.bytes())).unwrap_or(usize::MAX)
+    }
+
+    /// The bytes of all files together.
+    pub fn bytes(&self) -> u64 {
         let lengths = self.nodes.iter().map(|node| match &node.body {
             Body::File(layers) => layers.live.len() as u64,
             _ => 0,
         });
-        usize::try_from(self.capacity.saturating_sub(lengths.sum())).unwrap_or(usize::MAX)
+        lengths.sum()
+    }
+
+    /// Gives up the bytes of files that no name leads to.
+    pub fn forget_nameless(&mut self) {
+        let mut is_named = vec![false; self.nodes.len()];
+        for node in &self.nodes {
+            if let Body::Directory(layers) = &node.body {
+                layers.live.values().for_each(|child| is_named[*child] = true);
+            }
+        }
+        for (node, is_named) in self.nodes.iter_mut().zip(is_named) {
+            if let (Body::File(layers), false) = (&mut node.body, is_named) {
+                *layers = Layers::settled(Bytes::default());
+            }
+        }
     }
 
     /// How many names lead to a node.

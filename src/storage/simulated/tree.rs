@@ -2,12 +2,13 @@
 
 use crate::storage::simulated::faults::Errno;
 use crate::storage::simulated::image::{
-    Body, DataChange, Image, Layers, NameChange, Names, Node, NodeId,
+    Body, Bytes, DataChange, Image, Layers, NameChange, Names, Node, NodeId,
 };
 use crate::storage::{Existing, FileKind, Metadata};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Symbolic links that a path may lead through.
 const LINKS_MAX: usize = 8;
@@ -20,7 +21,7 @@ pub(super) enum Last {
 }
 
 impl Image {
-    pub fn names(&self, id: NodeId) -> Option<&Layers<Names, NameChange>> {
+    pub fn names(&self, id: NodeId) -> Option<&Layers<Arc<Names>, NameChange>> {
         match &self.nodes[id].body {
             Body::Directory(layers) => Some(layers),
             _ => None,
@@ -29,8 +30,8 @@ impl Image {
 
     pub fn settle_name(&mut self, directory: NodeId, name: &OsStr, node: NodeId) {
         if let Body::Directory(layers) = &mut self.nodes[directory].body {
-            layers.live.insert(name.to_os_string(), node);
-            layers.durable.insert(name.to_os_string(), node);
+            Arc::make_mut(&mut layers.live).insert(name.to_os_string(), node);
+            Arc::make_mut(&mut layers.durable).insert(name.to_os_string(), node);
         }
     }
 
@@ -85,9 +86,13 @@ impl Image {
         let node = self.find(from, Last::AsItIs)?;
         let (from_directory, from) = self.place(from)?;
         let (to_directory, to) = self.place(to)?;
-        let taken = self.names(to_directory).is_some_and(|names| names.live.contains_key(&to));
-        if taken && existing == Existing::Keep {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        let taken = self.names(to_directory).and_then(|names| names.live.get(&to)).copied();
+        match (taken, existing) {
+            (Some(_), Existing::Keep) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Some(other), Existing::Replace) if self.names(other).is_some() => {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            _ => {}
         }
         let moment = self.tick();
         if from_directory == to_directory {
@@ -131,14 +136,14 @@ impl Image {
         if count == 0 {
             return Err(Errno::NOSPC.into());
         }
-        let bytes = bytes[..count].to_vec();
+        let bytes = bytes[..count].into();
         layers.change(moment, DataChange::Write { offset, bytes });
         self.nodes[id].modified_moment = moment;
         Ok(count)
     }
 
     /// The bytes of a file.
-    pub fn file(&mut self, id: NodeId) -> io::Result<&mut Layers<Vec<u8>, DataChange>> {
+    pub fn file(&mut self, id: NodeId) -> io::Result<&mut Layers<Bytes, DataChange>> {
         match &mut self.nodes[id].body {
             Body::File(layers) => Ok(layers),
             _ => Err(io::ErrorKind::InvalidInput.into()),

@@ -19,7 +19,7 @@ impl Grouping {
         let count = keys.len();
         let accumulators = self.calls.iter().map(|call| {
             let is_it = |(theirs, _): &(&Call, &Accumulator)| self.is_same(call, other, theirs);
-            let known = other.calls.iter().zip(&accumulators).find(is_it);
+            let known = other.calls.iter().zip(accumulators.iter()).find(is_it);
             if let Some((_, accumulator)) = known {
                 return accumulator.clone();
             }

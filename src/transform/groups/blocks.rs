@@ -4,6 +4,7 @@
 //! Blocks of the same keys are merged in the order of the records that they are of: the first of a key's numbers counts,
 //! and the calls see their records in order.
 
+use super::behind::Accumulators;
 use super::{Grouping, Groups};
 use crate::error::Result;
 use crate::record::DataType;
@@ -26,7 +27,7 @@ pub struct Numbered {
 struct Block {
     numbers: Vec<u64>,
     keys: Keys,
-    accumulators: Vec<Accumulator>,
+    accumulators: Accumulators,
 }
 
 /// Blocks of more bytes hold one group.
@@ -47,7 +48,7 @@ impl Grouping {
 
     /// About how many bytes groups take in memory.
     pub fn bytes(&self, groups: &Groups) -> usize {
-        let pairs = self.calls.iter().zip(&groups.accumulators);
+        let pairs = self.calls.iter().zip(groups.accumulators.iter());
         let calls = pairs.map(|(call, one)| one.bytes(&call.kind, groups.keys.len()));
         groups.keys.bytes() + calls.sum::<usize>()
     }
@@ -76,7 +77,7 @@ impl Grouping {
         block.count(ids.len());
         block.u64s(ids.iter().map(|id| number_of(*id)));
         block.strings(groups.keys.keys_of(ids).iter().copied());
-        for (call, accumulator) in self.calls.iter().zip(&groups.accumulators) {
+        for (call, accumulator) in self.calls.iter().zip(groups.accumulators.iter()) {
             let all = Part::all(ids.len());
             accumulator.select(&call.kind, ids).share(&all).write(&all, &mut block);
         }
@@ -115,7 +116,7 @@ impl Grouping {
         }
         let keys = Keys::of_bytes(keys.into_iter());
         let mut accumulators = self.no_groups().accumulators;
-        for accumulator in &mut accumulators {
+        for accumulator in accumulators.iter_mut() {
             accumulator.read(&mut reader, count)?;
         }
         reader.finish(what)?;
@@ -132,7 +133,7 @@ impl Numbered {
                 numbers.push(*number);
             }
         }
-        for (mine, others) in groups.accumulators.iter_mut().zip(&block.accumulators) {
+        for (mine, others) in groups.accumulators.iter_mut().zip(block.accumulators.iter()) {
             mine.grow(groups.keys.len());
             mine.merge(&ids, others);
         }

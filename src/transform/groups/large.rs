@@ -60,7 +60,7 @@ impl Grouping {
     pub fn add_large(
         &self,
         large: &mut LargeGroups,
-        part: &Part,
+        part: Part,
         memory: Option<u64>,
         spills: &dyn Spills,
     ) -> Result<()> {

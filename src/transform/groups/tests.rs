@@ -94,7 +94,7 @@ impl Table {
                     (grouping.inputs_of("test", &mut batch), batch.selection.clone());
                 taken = Part::Rows { keys: Keys::of_columns(&inputs.keys, &rows), inputs, rows };
             }
-            let added = grouping.add_large(&mut groups, &taken, memory, tools.spills());
+            let added = grouping.add_large(&mut groups, taken, memory, tools.spills());
             added.expect("memory does not fail");
             if let Some(reject) = batch.rejects.first() {
                 return Err(reject.reason.to_string());
