@@ -309,7 +309,7 @@ const KEY_HOMES: &[(&str, &str)] = &[
     ("tolerated_failures", "[checkpoint]"),
     ("copies", "[checkpoint]"),
     ("require_copies", "[checkpoint]"),
-    ("ttl", "`dedup`"),
+    ("ttl", "`dedup`, `window` or `fill`"),
     ("memory", "[state]"),
     ("max_state", "[state]"),
     ("name", "the top of the file, [[transform]] or [sink]"),

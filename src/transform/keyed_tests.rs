@@ -1,6 +1,8 @@
 //! Steps that keep state per key and in order, over random records: neither how these are split into batches nor where
 //! the state was written and read may change anything.
 
+mod forgetting;
+
 use super::settings::{
     AggregateSettings, DedupSettings, EmptyText, FillSettings, FillWith, FrequencySettings,
     GroupOrder, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings, Ttl,
@@ -86,10 +88,6 @@ fn sqls(texts: &[&str]) -> Vec<Sql> {
 
 fn steps() -> Vec<Vec<TransformKind>> {
     let sql = |text: &str| Sql::unplaced(text);
-    let window = |items: &[&str]| {
-        let (by, compute) = (sqls(&["k"]), sqls(items));
-        TransformKind::Window(WindowSettings { by, compute, memory_bytes: WINDOW_MEMORY_BYTES })
-    };
     let dedup = |keep, mark: Option<&str>| {
         let (key, mark) = (sqls(&["k", "n"]), mark.map(sql));
         TransformKind::Dedup(DedupSettings { key, keep, mark, ttl: None, place: 0..0 })
@@ -118,17 +116,7 @@ fn steps() -> Vec<Vec<TransformKind>> {
         let (by, order) = (sqls(&["k"]), sqls(&["n DESC", "t NULLS FIRST"]));
         TransformKind::Top(TopSettings { by, order, records: 3 })
     };
-    let back =
-        ["sum(n) AS s", "avg(n) AS a", "lag(n, 2, 0) AS l", "first_value(n) AS f", "max(t) AS m"];
-    let moving =
-        ["moving_sum(n, 3) AS s", "moving_min(n, 4) AS m", "ewma(n, 0.3) AS e", "count(n) AS c"];
-    let moving_doubles = [
-        "moving_avg(n / 7.0, 3) AS a",
-        "sum(n::double / 3) AS s",
-        "last_value(n IGNORE NULLS) AS v",
-    ];
-    let ahead = ["lead(n, 2, -1) AS l", "sum(n) AS s", "lead(t) - t AS d", "10 // lead(n) AS q"];
-    vec![
+    let others = vec![
         vec![dedup(Keep::First, None)],
         vec![dedup(Keep::First, Some("again")), TransformKind::Filter(sql("NOT again OR n > 0"))],
         vec![dedup(Keep::Last, None)],
@@ -140,28 +128,75 @@ fn steps() -> Vec<Vec<TransformKind>> {
         vec![frequency(GroupOrder::Key, None)],
         vec![timed(None)],
         vec![timed(Some("again"))],
+        vec![session()],
+        vec![fill_down(None)],
+        vec![fill_down(Some(half_a_minute()))],
+        vec![top()],
+        vec![tumble(Late::Reject)],
+        vec![tumble(Late::Drop)],
+        vec![tumble(Late::Drop), top_of_windows()],
+    ];
+    [others, windows()].concat()
+}
+
+fn windows() -> Vec<Vec<TransformKind>> {
+    let window = |items: &[&str]| {
+        let (by, compute) = (sqls(&["k"]), sqls(items));
+        TransformKind::Window(WindowSettings {
+            by,
+            compute,
+            memory_bytes: WINDOW_MEMORY_BYTES,
+            ttl: None,
+        })
+    };
+    let back =
+        ["sum(n) AS s", "avg(n) AS a", "lag(n, 2, 0) AS l", "first_value(n) AS f", "max(t) AS m"];
+    let moving =
+        ["moving_sum(n, 3) AS s", "moving_min(n, 4) AS m", "ewma(n, 0.3) AS e", "count(n) AS c"];
+    let moving_doubles = [
+        "moving_avg(n / 7.0, 3) AS a",
+        "sum(n::double / 3) AS s",
+        "last_value(n IGNORE NULLS) AS v",
+    ];
+    let ahead = ["lead(n, 2, -1) AS l", "sum(n) AS s", "lead(t) - t AS d", "10 // lead(n) AS q"];
+    vec![
         vec![window(&back)],
         vec![window(&moving)],
         vec![window(&moving_doubles)],
         vec![window(&ahead)],
         vec![window(&ahead), TransformKind::Limit(25)],
-        vec![session()],
-        vec![fill_down()],
-        vec![top()],
-        vec![tumble(Late::Reject)],
-        vec![tumble(Late::Drop)],
-        vec![tumble(Late::Drop), top_of_windows()],
+        vec![forgetful(&[&back[..], &moving_doubles].concat())],
+        vec![forgetful(&moving)],
+        vec![forgetful(&ahead)],
+        vec![forgetful(&[
+            "lead(n, 2, -1) AS l",
+            "sum(CAST(n || repeat('0', 37) AS decimal(38,0))) AS s",
+        ])],
     ]
 }
 
-fn fill_down() -> TransformKind {
-    let (columns, with) = (sqls(&["n", "t"]), FillWith::Down(sqls(&["k"])));
+fn fill_down(ttl: Option<Ttl>) -> TransformKind {
+    let (columns, with) = (sqls(&["n", "t"]), FillWith::Down { by: sqls(&["k"]), ttl });
     TransformKind::Fill(FillSettings { columns, with, empty: EmptyText::Value })
+}
+
+fn half_a_minute() -> Ttl {
+    Ttl { time: Sql::unplaced("t"), micros: 30_000_000 }
+}
+
+/// A window that forgets keys.
+fn forgetful(items: &[&str]) -> TransformKind {
+    TransformKind::Window(WindowSettings {
+        by: sqls(&["k"]),
+        compute: sqls(items),
+        memory_bytes: WINDOW_MEMORY_BYTES,
+        ttl: Some(half_a_minute()),
+    })
 }
 
 fn timed(mark: Option<&str>) -> TransformKind {
     let (key, mark) = (sqls(&["k"]), mark.map(Sql::unplaced));
-    let ttl = Some(Ttl { time: Sql::unplaced("t"), micros: 30_000_000 });
+    let ttl = Some(half_a_minute());
     TransformKind::Dedup(DedupSettings { key, keep: Keep::First, mark, ttl, place: 0..0 })
 }
 
@@ -439,6 +474,7 @@ fn every_example_of_a_window_function_gives_its_results() {
                 by: Vec::new(),
                 compute,
                 memory_bytes: WINDOW_MEMORY_BYTES,
+                ttl: None,
             }),
             TransformKind::Select(sqls(&["coalesce(CAST(r AS text), 'NULL') AS r"])),
         ]);

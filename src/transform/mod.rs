@@ -24,6 +24,8 @@ mod dedup;
 
 mod event_time;
 
+mod expiry;
+
 mod fill;
 
 mod filter;

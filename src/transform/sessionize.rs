@@ -126,7 +126,7 @@ impl Stateful for Sessionize {
             let column = event_time::column_of(self.time.data_type(), &starts);
             batch.fill(slot, Arc::new(column));
         }
-        sessions.put_away_above(context.tools.memory(), spills)?;
+        sessions.put_away_above(context.tools.memory(), None, spills)?;
         Ok(Advanced::default())
     }
 

@@ -5,7 +5,8 @@ pub use super::assert::{
     Null as AssertNull, Otherwise as AssertOtherwise, Settings as AssertSettings,
 };
 pub use super::count::NAME as COUNT_NAME;
-pub use super::dedup::{Keep, Settings as DedupSettings, Ttl};
+pub use super::dedup::{Keep, Settings as DedupSettings};
+pub use super::expiry::Ttl;
 pub use super::fill::{EmptyText, Settings as FillSettings, With as FillWith, Written};
 pub use super::flatten::Settings as FlattenSettings;
 pub use super::frequency::Settings as FrequencySettings;
@@ -159,7 +160,7 @@ impl TransformKind {
             TransformKind::Flatten(_) => ("flatten", Columns::Other, Memory::None),
             TransformKind::Unflatten(_) => ("unflatten", Columns::Other, Memory::None),
             TransformKind::Fill(fill) => match fill.with {
-                FillWith::Down(_) => ("fill", Columns::Same, Memory::State),
+                FillWith::Down { .. } => ("fill", Columns::Same, Memory::State),
                 FillWith::Value(..) => ("fill", Columns::Same, Memory::None),
             },
             TransformKind::Sample(sample) if sample.counts() => {

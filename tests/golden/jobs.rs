@@ -148,6 +148,25 @@ memory = "1KiB""#],
 memory = "1KiB""#],
     ),
     stopped(
+        "window-ttl",
+        &[
+            r#"window = { by = ["note", "key"], ttl = "20m", time = "at", compute = ["row_number() AS n",
+            "sum(amount) AS running", "lead(id) AS next"] }
+
+[state]
+memory = "1KiB""#,
+        ],
+    ),
+    stopped(
+        "fill-ttl-with-spills",
+        &[
+            r#"fill = { columns = ["note", "amount"], with = "down", by = ["key"], ttl = "5m", time = "at" }
+
+[state]
+memory = "1KiB""#,
+        ],
+    ),
+    stopped(
         "aggregate-with-spills",
         &[
             r#"aggregate = { by = ["note", "key"], select = ["count(*) AS n", "sum(weight) AS w", "list(id) AS ids"] }

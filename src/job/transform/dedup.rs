@@ -1,11 +1,11 @@
 //! The settings of `dedup`.
 
-use super::stretch::{Least, stretch};
+use super::ttl::ttl;
 use super::{optional, sqls, written};
 use crate::error::Diagnostic;
 use crate::job::section::Section;
 use crate::job::text::Text;
-use crate::transform::settings::{DedupSettings, Keep, TransformKind, Ttl};
+use crate::transform::settings::{DedupSettings, Keep, TransformKind};
 use serde_json::{Value as Json, json};
 
 /// How `keep` is written.
@@ -21,7 +21,7 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
     let keep = inner.choice("keep", KEEPS);
     let mark_given = inner.entry("mark").is_some();
     let mark = inner.text("mark");
-    let ttl = ttl(&mut inner);
+    let ttl = ttl(&mut inner, "dedup");
     inner.finish();
     if (given && keep.is_none()) || (mark_given && mark.is_none()) {
         return None;
@@ -41,30 +41,7 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         "keep": keep_written,
         "mark": mark.map(|mark| &mark.written),
     });
-    let ttl = ttl.map(|(ttl, ttl_written, time_written)| {
-        effective["ttl"] = ttl_written;
-        effective["time"] = time_written;
-        ttl
-    });
+    let ttl = ttl.map(|ttl| ttl.told(&mut effective));
     let settings = DedupSettings { key: sqls(&key), keep, mark: mark.map(Text::sql), ttl, place };
     Some((TransformKind::Dedup(settings), effective))
-}
-
-/// How long a key is remembered, with what the effective job says of `ttl` and `time`; `None` where one is wrong.
-fn ttl(inner: &mut Section<'_, '_>) -> Option<Option<(Ttl, Json, Json)>> {
-    let (has_ttl, has_time) = (inner.entry("ttl").is_some(), inner.entry("time").is_some());
-    if !has_ttl && !has_time {
-        return Some(None);
-    }
-    let time = match has_time {
-        true => inner.text("time"),
-        false => inner.missing("time", "say when a record happened: `time = \"ordered_at\"`"),
-    };
-    let ttl = match has_ttl {
-        true => stretch(inner, "dedup", "ttl", Least::Something),
-        false => inner.missing("ttl", "say how long a key is remembered: `ttl = \"7d\"`"),
-    };
-    let (time, (micros, ttl_written)) = (time?, ttl?);
-    let time_written = json!(time.written);
-    Some(Some((Ttl { time: time.sql(), micros }, ttl_written, time_written)))
 }

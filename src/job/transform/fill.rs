@@ -1,5 +1,6 @@
 //! The settings of `fill`.
 
+use super::ttl::ttl;
 use super::{flag, needed_list, optional, refuse_keys, sqls, word, written};
 use crate::error::Sql;
 use crate::job::section::Section;
@@ -37,8 +38,11 @@ fn down(inner: &mut Section<'_, '_>) -> Option<(FillWith, Json)> {
     }
     let with = word(inner, "with", &[("down", ())], ());
     let by = optional(inner, "by", "leave `by` out where all records belong together");
-    let ((), by) = (with?, by?);
-    Some((FillWith::Down(sqls(&by)), json!({ "with": "down", "by": written(&by) })))
+    let ttl = ttl(inner, "fill");
+    let ((), by, ttl) = (with?, by?, ttl?);
+    let mut effective = json!({ "with": "down", "by": written(&by) });
+    let ttl = ttl.map(|ttl| ttl.told(&mut effective));
+    Some((FillWith::Down { by: sqls(&by), ttl }, effective))
 }
 
 fn constant(inner: &mut Section<'_, '_>, node: &Node) -> Option<(FillWith, Json)> {
@@ -56,6 +60,6 @@ fn constant(inner: &mut Section<'_, '_>, node: &Node) -> Option<(FillWith, Json)
         Value::Boolean(value) => (plain(value.to_string()), Written::Plain, json!(value)),
         _ => return inner.wrong_kind("value", node, "a string, a number, true or false"),
     };
-    refuse_keys(inner, &["with", "by"], "value")?;
+    refuse_keys(inner, &["with", "by", "ttl", "time"], "value")?;
     Some((FillWith::Value(sql, written), json!({ "value": effective })))
 }

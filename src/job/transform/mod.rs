@@ -28,6 +28,8 @@ mod stretch;
 
 mod top;
 
+mod ttl;
+
 mod tumble;
 
 mod unnest;

@@ -1,5 +1,6 @@
 //! The settings of `window`.
 
+use super::ttl::ttl;
 use super::{optional, sqls, written};
 use crate::error::Diagnostic;
 use crate::job::section::Section;
@@ -24,10 +25,12 @@ pub fn understand(section: &mut Section<'_, '_>) -> Option<(TransformKind, Json)
         }
     };
     let memory_bytes = memory(&mut inner);
+    let ttl = ttl(&mut inner, "window");
     inner.finish();
-    let (by, compute, memory_bytes) = (by?, compute?, memory_bytes?);
-    let effective = json!({ "by": written(&by), "compute": written(&compute) });
-    let settings = WindowSettings { by: sqls(&by), compute: sqls(&compute), memory_bytes };
+    let (by, compute, memory_bytes, ttl) = (by?, compute?, memory_bytes?, ttl?);
+    let mut effective = json!({ "by": written(&by), "compute": written(&compute) });
+    let ttl = ttl.map(|ttl| ttl.told(&mut effective));
+    let settings = WindowSettings { by: sqls(&by), compute: sqls(&compute), memory_bytes, ttl };
     Some((TransformKind::Window(settings), effective))
 }
 

@@ -36,11 +36,12 @@ mod last;
 mod timed;
 
 use super::binder::{Binder, Bound, read_by};
+use super::expiry::{Expiry, Ttl};
 use super::shown::{ids, texts_of};
 use super::spills::Spill;
 use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
-use crate::expr::{self, Expression};
+use crate::expr::Expression;
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
 use crate::state::{KeyTable, Keys, Reader, Unreadable};
 use known::Known;
@@ -60,15 +61,6 @@ pub struct Settings {
     pub ttl: Option<Ttl>,
     /// Where it stands in the job file.
     pub place: Range<usize>,
-}
-
-/// How long something is remembered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ttl {
-    /// When a record happened.
-    pub time: Sql,
-    /// Microseconds of event time.
-    pub micros: i64,
 }
 
 /// At least such a part of the memory is for keys, however much the filters of the layers take.
@@ -110,13 +102,13 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         key => key.iter().map(|sql| sql.text.clone()).collect(),
     };
     if let Some(ttl) = &settings.ttl {
-        let time = expr::bind_moment(&ttl.time, &mut binder.scope("dedup"))?;
-        reads.extend(time.reads());
+        let expiry = Expiry::bind(ttl, "dedup", binder)?;
+        reads.extend(expiry.time.reads());
         reads.sort_unstable();
         reads.dedup();
         let mark = settings.mark.as_ref().map(|name| binder.new_column(name, DataType::Boolean));
-        let (ttl, mark) = (ttl.micros, mark.transpose()?);
-        let action = Action::stateful(timed::Timed { key, names, time, ttl, mark });
+        let mark = mark.transpose()?;
+        let action = Action::stateful(timed::Timed { key, names, expiry, mark });
         return Ok(Bound { reads, action });
     }
     let action = match (settings.keep, &settings.mark) {

@@ -7,19 +7,16 @@
 
 use super::Key;
 use crate::error::Result;
-use crate::expr::Expression;
 use crate::record::{Batch, Column, Slot, Values};
 use crate::state::{Cells, Changes, KeyTable, Keys, Pages, Part, Reader, Unreadable, Writer};
 use crate::transform::event_time::{column_of, micros_of};
+use crate::transform::expiry::{Clock, Expiry, Look};
 use crate::transform::layers::{Asked, Entry, Layers, Wanted};
 use crate::transform::shown::ids;
 use crate::transform::spills::{Spill, Spills};
 use crate::transform::{Advanced, Context, Frozen, Shown, Snapshot, Stateful, groups};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// So many keys are remembered before those that count no more are looked for.
-const KEYS_MIN: usize = 1 << 10;
 
 /// Keeps the first record of each key in a stretch of event time.
 #[derive(Debug)]
@@ -28,10 +25,8 @@ pub struct Timed {
     pub key: Key,
     /// What people know the columns of the key by.
     pub names: Vec<String>,
-    /// When a record happened.
-    pub time: Expression,
-    /// How long a key is remembered, in microseconds.
-    pub ttl: i64,
+    /// How long a key is remembered.
+    pub expiry: Expiry,
     /// Where all others are marked instead of dropped.
     pub mark: Option<Slot>,
 }
@@ -39,15 +34,13 @@ pub struct Timed {
 /// The keys that are remembered.
 #[derive(Debug)]
 pub struct Remembered {
-    /// The greatest time so far.
-    now: i64,
+    clock: Clock,
     /// Those in memory: those that came last, and older ones that came again.
     keys: KeyTable,
     /// Of each of them what event time was at the record that was kept.
     since: Pages<i64>,
     changes: Changes,
-    /// When there are so many keys in memory, those that count no more are taken out.
-    look_at: usize,
+    look: Look,
     /// All others, with the same number beside each.
     layers: Layers,
 }
@@ -60,11 +53,11 @@ impl Stateful for Timed {
     const SPILLS: bool = true;
 
     fn new_state(&self) -> Remembered {
-        Remembered::new()
+        Remembered::new(self.expiry.ttl)
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> (Keys, Arc<Column>) {
-        let times = groups::evaluate_all([&self.time], context.step, batch);
+        let times = groups::evaluate_all([&self.expiry.time], context.step, batch);
         let keys = self.key.of(context.step, batch);
         (keys, times.into_iter().next().expect("one expression has one column"))
     }
@@ -78,9 +71,9 @@ impl Stateful for Timed {
     ) -> Result<Advanced> {
         let rows = batch.selection.iter().map(|row| micros_of(&times, *row as usize));
         let spills = context.tools.spills();
-        let firsts = known.insert(&keys, rows, self.ttl, spills)?;
+        let firsts = known.insert(&keys, rows, spills)?;
         if let Some(memory) = context.tools.memory() {
-            known.spill_above(memory, self.ttl, spills)?;
+            known.spill_above(memory, spills)?;
         }
         let mut firsts = firsts.into_iter();
         let mut is_first = || firsts.next().expect("one key for each selected row");
@@ -139,18 +132,18 @@ impl Stateful for Timed {
         // Before the first record with a time there is no event time.
         let since = |id: u32| known.since.get(id as usize).copied().filter(|one| *one != i64::MIN);
         let since: Vec<Option<i64>> = ids(entries, known.keys.len()).map(since).collect();
-        Some(shown.with("since", column_of(self.time.data_type(), &since)))
+        Some(shown.with("since", column_of(self.expiry.time.data_type(), &since)))
     }
 }
 
 impl Remembered {
-    fn new() -> Remembered {
+    fn new(ttl: i64) -> Remembered {
         Remembered {
-            now: i64::MIN,
+            clock: Clock::new(ttl),
             keys: KeyTable::default(),
             since: Pages::default(),
             changes: Changes::default(),
-            look_at: KEYS_MIN,
+            look: Look::default(),
             layers: Layers::new(Asked::Seldom),
         }
     }
@@ -160,7 +153,6 @@ impl Remembered {
         &mut self,
         keys: &Keys,
         times: impl Iterator<Item = Option<i64>>,
-        ttl: i64,
         spills: &dyn Spills,
     ) -> Result<Vec<bool>> {
         let known = self.keys.len();
@@ -183,13 +175,13 @@ impl Remembered {
         let mut firsts = Vec::with_capacity(ids.len());
         for (id, time) in ids.into_iter().zip(times) {
             let id = id as usize;
-            self.now = self.now.max(time.unwrap_or(i64::MIN));
+            self.clock.go_on(time);
             let since = match self.since.get(id) {
                 Some(since) => Some(*since),
                 None => spilled[id - known],
             };
-            let is_first = since.is_none_or(|since| is_over(since, ttl, self.now));
-            let since = since.filter(|_| !is_first).unwrap_or(self.now);
+            let is_first = since.is_none_or(|since| self.clock.is_over(since));
+            let since = since.filter(|_| !is_first).unwrap_or(self.clock.now());
             match id < self.since.len() {
                 true if is_first => {
                     *self.since.cell(id) = since;
@@ -200,26 +192,24 @@ impl Remembered {
             }
             firsts.push(is_first);
         }
-        self.forget(ttl);
+        self.forget();
         Ok(firsts)
     }
 
     /// Now and then the keys that count no more are taken out.
-    fn forget(&mut self, ttl: i64) {
-        if self.keys.len() < self.look_at {
+    fn forget(&mut self) {
+        if !self.look.is_due(self.keys.len()) {
             return;
         }
-        let now = self.now;
-        let is_live = |id: &u32| !is_over(self.since[*id as usize], ttl, now);
+        let is_live = |id: &u32| !self.clock.is_over(self.since[*id as usize]);
         let ids = 0..u32::try_from(self.keys.len()).expect("ids have 32 bits");
         let live: Vec<u32> = ids.filter(is_live).collect();
-        if live.len() <= self.keys.len() / 2 {
+        if self.look.found(live.len(), self.keys.len()) {
             let mut keys = KeyTable::default();
             keys.insert_all(&Keys::of_bytes(live.iter().map(|id| self.keys.key(*id))));
             self.since = live.iter().map(|id| self.since[*id as usize]).collect();
             (self.keys, self.changes) = (keys, Changes::default());
         }
-        self.look_at = (live.len() * 2).max(KEYS_MIN);
     }
 
     fn bytes(&self) -> u64 {
@@ -227,18 +217,18 @@ impl Remembered {
     }
 
     /// Where all keys take more memory than that, those that still count become a layer.
-    fn spill_above(&mut self, memory: u64, ttl: i64, spills: &dyn Spills) -> Result<()> {
+    fn spill_above(&mut self, memory: u64, spills: &dyn Spills) -> Result<()> {
         let filters = (self.layers.bytes() as u64).min(memory - memory / super::KEYS_SHARE_MIN);
         if self.bytes() - self.layers.bytes() as u64 <= memory - filters {
             return Ok(());
         }
         let (keys, since) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.since));
-        (self.changes, self.look_at) = (Changes::default(), KEYS_MIN);
+        (self.changes, self.look) = (Changes::default(), Look::default());
         let values: Vec<[u8; 8]> = since.iter().map(|since| since.to_le_bytes()).collect();
-        let now = self.now;
-        let live = keys.by_hash().filter(|(_, id, _)| !is_over(since[*id as usize], ttl, now));
+        let clock = self.clock;
+        let live = keys.by_hash().filter(|(_, id, _)| !clock.is_over(since[*id as usize]));
         let entries = live.map(|(hash, id, key)| Entry { hash, key, value: &values[id as usize] });
-        let is_live = |value: &[u8]| !since_of(value).is_none_or(|since| is_over(since, ttl, now));
+        let is_live = |value: &[u8]| !since_of(value).is_none_or(|since| clock.is_over(since));
         self.layers.add(entries, keys.len(), memory, &is_live, spills)
     }
 
@@ -250,8 +240,8 @@ impl Remembered {
         let mut layers = Writer::default();
         self.layers.write(&mut layers);
         let is_all = part.is_all();
-        let (now, layers) = (self.now, layers.bytes);
-        let frozen = Box::new(FrozenTimes { part, keys, since, now, layers });
+        let (clock, layers) = (self.clock, layers.bytes);
+        let frozen = Box::new(FrozenTimes { part, keys, since, clock, layers });
         if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
@@ -262,16 +252,11 @@ impl Remembered {
         for (entry, since) in part.entries().zip(reader.u64s(part.count(), what)?) {
             *self.since.cell(entry) = since.cast_signed();
         }
-        self.now = reader.u64(what)?.cast_signed();
+        self.clock.read(reader)?;
         self.layers = Layers::read(Asked::Seldom, reader)?;
         self.changes = Changes::since(self.keys.len());
         Ok(())
     }
-}
-
-/// Whether a key counts no more.
-fn is_over(since: i64, ttl: i64, now: i64) -> bool {
-    now > since.saturating_add(ttl)
 }
 
 fn since_of(value: &[u8]) -> Option<i64> {
@@ -284,7 +269,7 @@ struct FrozenTimes {
     part: Part,
     keys: KeyTable,
     since: Pages<i64>,
-    now: i64,
+    clock: Clock,
     layers: Vec<u8>,
 }
 
@@ -295,7 +280,7 @@ impl Frozen for FrozenTimes {
         }
         self.keys.write_new(&self.part, out);
         out.u64s(self.part.entries().map(|entry| self.since[entry].cast_unsigned()));
-        out.u64(self.now.cast_unsigned());
+        self.clock.write(out);
         out.bytes.extend_from_slice(&self.layers);
     }
 }
@@ -320,7 +305,7 @@ mod tests {
             Snapshot::Changes(frozen) => frozen.write(&mut out),
         }
         parts.push(out.bytes);
-        let mut read = Remembered::new();
+        let mut read = Remembered::new(TTL);
         for (number, part) in parts.iter().enumerate() {
             let mut reader = Reader::new(part);
             let all = match number {
@@ -360,17 +345,17 @@ mod tests {
                 }
                 !is_known
             }).collect();
-            let (mut known, mut found, mut at) = (Remembered::new(), Vec::new(), 0);
+            let (mut known, mut found, mut at) = (Remembered::new(TTL), Vec::new(), 0);
             let mut parts = Vec::new();
             for (length, is_spilled, is_reborn) in cuts.into_iter().cycle() {
-                known.look_at = known.look_at.min(40);
+                known.look.at = known.look.at.min(40);
                 let end = records.len().min(at + length + 1);
                 let bytes: Vec<[u8; 2]> = records[at..end].iter().map(|(key, _)| key.to_le_bytes()).collect();
                 let keys = Keys::of_bytes(bytes.iter().map(|key| &key[..]));
                 let times = times[at..end].iter().copied();
-                found.extend(known.insert(&keys, times, TTL, &spills).expect("memory does not fail"));
+                found.extend(known.insert(&keys, times, &spills).expect("memory does not fail"));
                 if is_spilled {
-                    known.spill_above(0, TTL, &spills).expect("memory does not fail");
+                    known.spill_above(0, &spills).expect("memory does not fail");
                 }
                 if is_reborn {
                     known = reborn(&mut known, &mut parts);

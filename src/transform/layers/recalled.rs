@@ -3,6 +3,7 @@
 use super::Shelf;
 use crate::error::Result;
 use crate::state::{Keyed, Keys, Part, Reader, SharedKeyed, Unreadable, Writer};
+use crate::transform::expiry::{Clock, Look};
 use crate::transform::spills::{Spill, Spills};
 
 /// What is remembered of a key, and can be put on a shelf.
@@ -17,6 +18,11 @@ pub trait Shelved: Clone + Default {
     fn owned(&self) -> usize {
         0
     }
+
+    /// Whether it counts no more; what [`Shelved::write`] appends last says so, too.
+    fn is_over(&self, _clock: Clock) -> bool {
+        false
+    }
 }
 
 /// Keys with a value for each.
@@ -24,6 +30,7 @@ pub trait Shelved: Clone + Default {
 pub struct Recalled<V> {
     keyed: Keyed<V>,
     shelf: Shelf,
+    look: Look,
 }
 
 impl<V> Default for Recalled<V>
@@ -31,7 +38,7 @@ where
     Keyed<V>: Default,
 {
     fn default() -> Self {
-        Recalled { keyed: Keyed::default(), shelf: Shelf::default() }
+        Recalled { keyed: Keyed::default(), shelf: Shelf::default(), look: Look::default() }
     }
 }
 
@@ -58,15 +65,41 @@ impl<V: Shelved> Recalled<V> {
         self.keyed.value_mut(id)
     }
 
-    /// Where all keys take more memory than that, they go on the shelf.
-    pub fn put_away_above(&mut self, memory: Option<u64>, spills: &dyn Spills) -> Result<()> {
+    /// Where all keys take more memory than that, they go on the shelf, but for those that count no more.
+    pub fn put_away_above(
+        &mut self,
+        memory: Option<u64>,
+        clock: Option<Clock>,
+        spills: &dyn Spills,
+    ) -> Result<()> {
+        if let Some(clock) = clock {
+            self.forget(clock);
+        }
         let Some(memory) = memory else { return Ok(()) };
         if !self.shelf.is_wanted(self.keyed.bytes(V::owned), 0, memory) {
             return Ok(());
         }
         let keyed = std::mem::take(&mut self.keyed);
-        let write = |id: u32, out: &mut Writer<'_>| keyed.value(id).write(out);
-        self.shelf.put(keyed.keys(), |_| false, write, memory, spills)
+        let write = |id: u32, out: &mut Writer| keyed.value(id).write(out);
+        let goes = |id| clock.is_none_or(|clock| !keyed.value(id).is_over(clock));
+        self.shelf.put(keyed.keys(), goes, write, (memory, clock), spills)
+    }
+
+    /// Now and then the keys that count no more are taken out.
+    fn forget(&mut self, clock: Clock) {
+        let count = self.keyed.len();
+        if !self.look.is_due(count) {
+            return;
+        }
+        let ids = 0..u32::try_from(count).expect("ids have 32 bits");
+        let live: Vec<u32> = ids.filter(|id| !self.keyed.value(*id).is_over(clock)).collect();
+        if self.look.found(live.len(), count) {
+            let mut before = std::mem::take(&mut self.keyed);
+            let keys = Keys::of_bytes(live.iter().map(|id| before.keys().key(*id)));
+            for (id, old) in self.keyed.ids_of(&keys).into_iter().zip(live) {
+                *self.keyed.value_mut(id) = std::mem::take(before.value_mut(old));
+            }
+        }
     }
 
     /// All keys and values, where none are on the shelf.

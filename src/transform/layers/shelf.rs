@@ -8,6 +8,7 @@ use super::packed::{pack, unpack};
 use super::{Asked, Entry, Layers, Wanted, changed};
 use crate::error::Result;
 use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
+use crate::transform::expiry::Clock;
 use crate::transform::spills::{Spill, Spills};
 
 /// At least such a part of the memory is for keys, however much the filters of the layers and other things take.
@@ -85,27 +86,29 @@ impl Shelf {
         bytes > (memory - others).max(self.stayed.saturating_mul(2))
     }
 
-    /// Makes a layer of all keys but those that stay; `write` says what is remembered of the key of an id.
+    /// Makes a layer of all keys that go there; `write` says what is remembered of the key of an id. With a clock, as
+    /// layers are merged what counts no more is left out.
     pub fn put(
         &mut self,
         keys: &KeyTable,
-        stays: impl Fn(u32) -> bool,
+        goes: impl Fn(u32) -> bool,
         write: impl Fn(u32, &mut Writer),
-        memory: u64,
+        (memory, clock): (u64, Option<Clock>),
         spills: &dyn Spills,
     ) -> Result<()> {
         let mut layer = self.layers.begin(keys.len(), memory, spills)?;
         let (mut value, mut packed) = (Writer::default(), Vec::new());
-        for (hash, id, key) in keys.by_hash().filter(|(_, id, _)| !stays(*id)) {
+        for (hash, id, key) in keys.by_hash().filter(|(_, id, _)| goes(*id)) {
             value.bytes.clear();
             packed.clear();
             write(id, &mut value);
             pack(&value.bytes, &mut packed);
             layer.push(Entry { hash, key, value: &packed })?;
         }
+        let is_live = |packed: &[u8]| clock.is_none_or(|clock| !is_over(packed, clock));
         match layer.is_empty() {
             true => Ok(()),
-            false => self.layers.end(layer, memory, &|_| true, spills),
+            false => self.layers.end(layer, memory, &is_live, spills),
         }
     }
 
@@ -129,4 +132,10 @@ impl Shelf {
         }
         Ok(shelf)
     }
+}
+
+/// Whether a value counts no more. One that cannot be read is left for the one who asks for it.
+fn is_over(packed: &[u8], clock: Clock) -> bool {
+    let mut value = Vec::new();
+    unpack(packed, &mut value).is_some() && clock.is_value_over(&value)
 }

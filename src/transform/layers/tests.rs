@@ -117,7 +117,7 @@ impl Counts {
     fn put_away(&mut self, stays: impl Fn(&[u8]) -> bool, spills: &MemorySpills) {
         let (keys, counts) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.counts));
         let write = |id: u32, out: &mut Writer<'_>| out.u64(counts[id as usize]);
-        let put = self.shelf.put(&keys, |id| stays(keys.key(id)), write, 1 << 10, spills);
+        let put = self.shelf.put(&keys, |id| !stays(keys.key(id)), write, (1 << 10, None), spills);
         put.expect("memory does not fail");
         for (key, count) in keys.keys().zip(counts.iter()).filter(|(key, _)| stays(key)) {
             self.keys.insert(key::hash(key), key);

@@ -8,20 +8,29 @@ use super::sum::Sum;
 use crate::expr::window::{Moving, WindowCall, WindowFunction};
 use crate::record::Column;
 use crate::state::{Cells, Pages, Part, Reader, Stored, Unreadable, Writer};
+use crate::transform::expiry::Arrival;
 use std::fmt::Debug;
+
+/// The selected rows of a batch, in input order.
+pub struct Rows {
+    /// The key of each, and the row.
+    pub pairs: Vec<(u32, u32)>,
+    /// How each came upon its key; empty where keys are not forgotten.
+    pub arrivals: Vec<Arrival>,
+}
 
 /// What a call remembers, one of it for each key, by the id of the key.
 pub trait Memory: Debug + Send {
     /// Makes room for so many keys.
     fn grow(&mut self, keys: usize);
 
-    /// The results for records in input order, each with its key and its row of a batch of `rows`.
+    /// The results for rows of a batch that has `count` rows.
     fn advance(
         &mut self,
         call: &WindowCall,
-        pairs: &[(u32, u32)],
+        rows: &Rows,
         input: &Input<'_>,
-        rows: usize,
+        count: usize,
     ) -> Column;
 
     /// About how many bytes it takes.
@@ -82,14 +91,17 @@ impl<V: OfKey> Memory for OfKeys<V> {
     fn advance(
         &mut self,
         call: &WindowCall,
-        pairs: &[(u32, u32)],
+        rows: &Rows,
         input: &Input<'_>,
-        rows: usize,
+        count: usize,
     ) -> Column {
-        let mut results = Results::new(call.data_type, rows);
-        for (key, row) in pairs {
+        let mut results = Results::new(call.data_type, count);
+        for (place, (key, row)) in rows.pairs.iter().enumerate() {
             let value = self.values.cell(*key as usize);
             let before = value.owned(call);
+            if rows.arrivals.get(place).is_some_and(|arrival| arrival.is_anew) {
+                *value = V::default();
+            }
             value.advance(call, input, *row, &mut results);
             self.owned = self.owned + value.owned(call) - before;
         }

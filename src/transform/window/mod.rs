@@ -9,6 +9,10 @@
 //!     "moving_avg(amount, 7) AS weekly",
 //!     "lead(day) AS next_day",
 //! ] }
+//!
+//! [[transform]]
+//! name   = "of-late"
+//! window = { by = ["user"], compute = ["count(amount) AS buys"], ttl = "7d", time = "bought_at" }
 //! ```
 //!
 //! Without `by` all records are of one key. The items of `compute` are expressions over window functions and the record's
@@ -18,9 +22,16 @@
 //! Of each key that ever came something is remembered, to the end. Keys beyond the memory that `[state]` gives are spilled,
 //! and found again there when they come again.
 //!
+//! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
+//! it was at the key's last record: the next record of the key begins anew, as if it were the first. A record without a
+//! time counts at the event time at which it comes. So memory and spills are for keys of the last `ttl`; what is forgotten
+//! is given back now and then.
+//!
 //! Only `lead` looks ahead. A record then waits until it is known, and since records leave in input order, all records
 //! behind it wait with it: `memory` says how much they may take, and the step stops the run where that is not enough. They
-//! are never spilled, nor are their keys as long as they wait.
+//! are never spilled, nor are their keys as long as they wait. With `ttl` no record looks ahead beyond where its key was
+//! forgotten: `lead` is then what it is at the end of the input, NULL or its default, and the record waits no longer than
+//! that.
 
 mod extremes;
 mod memory;
@@ -32,6 +43,7 @@ mod ring;
 mod sum;
 
 use super::binder::{Binder, Bound, Projection, read_by};
+use super::expiry::{Expiry, Ttl};
 use super::spills::Spill;
 use super::{Action, Advanced, Context, Drained, Keeper, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Error, Result, Sql};
@@ -39,6 +51,7 @@ use crate::expr::window::{WindowCall, WindowFunction};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, Field, Slot, SlotOrigin, Values};
 use crate::state::{Keys, Reader, Stored, Unreadable};
+use memory::Rows;
 use of_key::Input;
 use queue::Pending;
 use remembered::Remembered;
@@ -53,6 +66,8 @@ pub struct Settings {
     pub compute: Vec<Sql>,
     /// How many bytes of records may wait.
     pub memory_bytes: u64,
+    /// How long a key is remembered.
+    pub ttl: Option<Ttl>,
 }
 
 /// How many bytes of records may wait where the job does not say.
@@ -69,6 +84,8 @@ struct Window {
     outputs: Vec<(Slot, Expression)>,
     /// Where a call looks ahead.
     ahead: Option<Ahead>,
+    /// Where keys are forgotten.
+    expiry: Option<Expiry>,
 }
 
 /// What is needed where records have to wait.
@@ -89,21 +106,26 @@ pub struct Prepared {
     keys: Keys,
     /// Of each call, its argument and its default.
     columns: Vec<[Option<Arc<Column>>; 2]>,
+    /// Where keys are forgotten.
+    times: Option<Arc<Column>>,
 }
 
 /// Binds a `window`.
 pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<Diagnostic>> {
     let by = binder.scalars(&settings.by, "window");
     let bound = expr::bind_window(&settings.compute, &mut binder.scope("window"));
-    let (by, bound) = match (by, bound) {
-        (Ok(by), Ok(bound)) => (by, bound),
-        (by, bound) => {
-            return Err([by.err(), bound.err()].into_iter().flatten().flatten().collect());
+    let expiry = settings.ttl.as_ref().map(|ttl| Expiry::bind(ttl, "window", binder)).transpose();
+    let (by, bound, expiry) = match (by, bound, expiry) {
+        (Ok(by), Ok(bound), Ok(expiry)) => (by, bound, expiry),
+        (by, bound, expiry) => {
+            let problems = [by.err(), bound.err(), expiry.err()];
+            return Err(problems.into_iter().flatten().flatten().collect());
         }
     };
     let calls = bound.calls;
     let inputs = calls.iter().flat_map(|call| [&call.argument, &call.default]).flatten();
-    let mut reads = read_by(by.iter().chain(inputs));
+    let times = expiry.iter().map(|expiry| &expiry.time);
+    let mut reads = read_by(by.iter().chain(inputs).chain(times));
     let is_own = |slot: &Slot| calls.iter().any(|call| call.slot == *slot);
     let mut of_outputs = read_by(bound.outputs.iter().map(|(_, expression)| expression));
     of_outputs.retain(|slot| !is_own(slot));
@@ -132,7 +154,7 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     binder.layout = layout;
     binder.keep_json_keys();
     let outputs = project.columns;
-    Ok(Bound { reads, action: Action::stateful(Window { by, calls, outputs, ahead }) })
+    Ok(Bound { reads, action: Action::stateful(Window { by, calls, outputs, ahead, expiry }) })
 }
 
 fn reach_ahead(call: &WindowCall) -> Option<usize> {
@@ -149,7 +171,7 @@ impl Stateful for Window {
     const SPILLS: bool = true;
 
     fn new_state(&self) -> Remembered {
-        Remembered::new(&self.calls)
+        Remembered::new(&self.calls, self.expiry.as_ref().map(|expiry| expiry.ttl))
     }
 
     fn prepare(&self, context: Context<'_>, batch: &mut Batch) -> Prepared {
@@ -161,7 +183,9 @@ impl Stateful for Window {
         let columns =
             self.calls.iter().map(|call| [evaluate(&call.argument), evaluate(&call.default)]);
         let columns = columns.collect();
-        Prepared { keys: Keys::of_columns(&by, &batch.selection), columns }
+        let times = self.expiry.as_ref().map(|expiry| &expiry.time);
+        let times = groups::evaluate_all(times, context.step, batch).pop();
+        Prepared { keys: Keys::of_columns(&by, &batch.selection), columns, times }
     }
 
     fn advance(
@@ -172,13 +196,13 @@ impl Stateful for Window {
         prepared: Prepared,
     ) -> Result<Advanced> {
         let spills = context.tools.spills();
-        let ids = state.ids_of(&self.calls, &prepared.keys, spills)?.into_iter();
-        let pairs: Vec<(u32, u32)> = ids.zip(batch.selection.iter().copied()).collect();
+        let ids = state.ids_of(&self.calls, &prepared.keys, spills)?;
+        let rows = state.arrive(ids, &batch.selection, prepared.times.as_deref());
         for ((call, memory), [argument, default]) in
             self.calls.iter().zip(&mut state.calls).zip(&prepared.columns)
         {
             let input = Input { argument: argument.as_deref(), default: default.as_deref() };
-            let column = memory.advance(call, &pairs, &input, batch.rows);
+            let column = memory.advance(call, &rows, &input, batch.rows);
             batch.fill(call.slot, Arc::new(column));
         }
         for call in &self.calls {
@@ -190,13 +214,11 @@ impl Stateful for Window {
         match &self.ahead {
             None => self.fill_outputs(context, batch),
             Some(ahead) => {
-                advanced.released = self.wait(context, ahead, state, batch, &pairs, &prepared)?;
+                advanced.released = self.wait(context, ahead, state, batch, &rows, &prepared)?;
                 batch.selection.clear();
             }
         }
-        if let Some(memory) = context.tools.memory() {
-            state.put_away_above(&self.calls, memory, spills)?;
-        }
+        state.put_away_above(&self.calls, context.tools.memory(), spills)?;
         Ok(advanced)
     }
 
@@ -277,7 +299,7 @@ impl Window {
         ahead: &Ahead,
         state: &mut Remembered,
         batch: &Batch,
-        pairs: &[(u32, u32)],
+        rows: &Rows,
         prepared: &Prepared,
     ) -> Result<Option<Batch>> {
         let (mut released, mut causes) = (Vec::new(), Vec::new());
@@ -288,8 +310,13 @@ impl Window {
         let value = |column: &Option<Arc<Column>>, row: usize| {
             column.as_ref().map_or(Stored::Null, |column| Stored::of(column, row))
         };
-        let is_selected = |(_, row): &&(u32, u32)| batch.selection.binary_search(row).is_ok();
-        for (id, row) in pairs.iter().filter(is_selected) {
+        for (place, (id, row)) in rows.pairs.iter().enumerate() {
+            if let Some(arrival) = rows.arrivals.get(place) {
+                state.queue.arrive(*id, *arrival);
+            }
+            if batch.selection.binary_search(row).is_err() {
+                continue;
+            }
             let values: Vec<Stored> =
                 columns.iter().map(|[argument, _]| value(argument, *row as usize)).collect();
             let leads: Box<[Stored]> =

@@ -1,11 +1,14 @@
 //! The records that wait for later ones of their key, in input order.
 //!
+//! Where keys are forgotten, a record that waits for one that came too late is complete without it.
+//!
 //! Invariant: a record is released as soon as it and all before it are complete, so the queue is a function of the records
 //! alone.
 
 use crate::error::Result;
 use crate::expr::window::WindowCall;
 use crate::state::{Reader, Stored, Unreadable, Writer};
+use crate::transform::expiry::{Arrival, Clock};
 use std::collections::VecDeque;
 
 /// A record that waits.
@@ -35,6 +38,10 @@ pub struct Queue {
     bytes: u64,
     /// How many records were given after the last one of the input.
     pub drained: usize,
+    /// Where keys are forgotten, of each record that waits, what event time was when it came, or a rejected one behind it.
+    times: VecDeque<i64>,
+    /// As of the last record; not a part of the state.
+    clock: Option<Clock>,
 }
 
 impl Pending {
@@ -74,6 +81,21 @@ impl Queue {
         open.push_back(self.released + self.pending.len() as u64);
         self.bytes += pending.bytes();
         self.pending.push_back(pending);
+        self.times.extend(self.clock.map(Clock::now));
+    }
+
+    /// Where keys are forgotten, it is told of each record before it is pushed, and of those that are not pushed: the latter
+    /// do not wait, but their keys are remembered for longer.
+    pub fn arrive(&mut self, key: u32, arrival: Arrival) {
+        self.clock = Some(arrival.clock);
+        let Some(open) = self.open.get_mut(key as usize) else { return };
+        if arrival.is_anew {
+            for number in open.drain(..) {
+                self.pending[index(number - self.released)].is_complete = true;
+            }
+        } else if let Some(number) = open.back() {
+            self.times[index(number - self.released)] = arrival.clock.now();
+        }
     }
 
     /// Bytes of the records, and of what was found for them.
@@ -84,7 +106,7 @@ impl Queue {
     /// Bytes of all.
     pub fn bytes(&self) -> u64 {
         let of_key = size_of::<VecDeque<u64>>() + OPEN_MIN * size_of::<u64>();
-        let numbers = self.pending.len() * size_of::<u64>();
+        let numbers = (self.pending.len() + self.times.len()) * size_of::<u64>();
         self.bytes + (self.open.len() * of_key + numbers) as u64
     }
 
@@ -107,12 +129,20 @@ impl Queue {
         self.open = keys.iter().map(|key| taken(key).unwrap_or_default()).collect();
     }
 
-    /// Takes the first record, if it is complete.
+    /// Takes the first record, if it is complete, or its key counts no more.
     pub fn pop(&mut self) -> Option<Pending> {
-        if !self.pending.front()?.is_complete {
-            return None;
+        let front = self.pending.front()?;
+        if !front.is_complete {
+            let clock = self.clock?;
+            let open = &mut self.open[front.key as usize];
+            let last = index(open.back()? - self.released);
+            if !clock.is_over(self.times[last]) {
+                return None;
+            }
+            open.pop_front();
         }
         let pending = self.pending.pop_front()?;
+        self.times.pop_front();
         self.released += 1;
         self.bytes -= pending.bytes();
         Some(pending)
@@ -137,6 +167,7 @@ impl Queue {
         let leads = self.pending.iter().flat_map(|one| &one.leads);
         leads.for_each(|value| value.write(out));
         out.count(self.drained);
+        out.u64s(self.times.iter().map(|time| time.cast_unsigned()));
     }
 
     /// Reads what [`Queue::write`] wrote, for so many keys and these calls that look ahead.
@@ -176,6 +207,13 @@ impl Queue {
             .filter(|drained| *drained <= count)
             .ok_or(unreadable)?;
         Ok(queue)
+    }
+
+    /// Reads on where keys are forgotten.
+    pub fn read_times(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+        let times = reader.u64s(self.pending.len(), "times")?;
+        self.times = times.into_iter().map(u64::cast_signed).collect();
+        Ok(())
     }
 }
 
