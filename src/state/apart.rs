@@ -68,6 +68,10 @@ impl Apart {
     pub fn of(kind: &AccumulatorKind) -> Option<Apart> {
         let types = kind.arguments.clone();
         if let Some(order) = &kind.distinct {
+            // Of values that all count once, the usual one is the first: that is seen only where all are together.
+            if matches!(kind.aggregation, Aggregation::Mode | Aggregation::TopK(_)) {
+                return None;
+            }
             let mut inputs: Vec<Input> = (0..types.len()).map(Input::Value).collect();
             inputs.extend(order.iter().copied().map(Input::Value));
             let mut kind = AccumulatorKind { distinct: None, ..kind.clone() };
