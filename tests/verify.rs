@@ -294,3 +294,19 @@ fn copies_are_verified_and_taken_where_they_are_newer() {
     let ended = onward_ends(job.path(), &verify, 5);
     assert!(ended.stderr.contains("copies/ckpt-"), "{ended:?}");
 }
+
+#[test]
+fn a_part_of_a_round_may_be_taken_away_but_not_changed() {
+    let job = folder::scratch_in_memory();
+    let text =
+        "[source]\nmode = \"incremental\"\npath = \"in.csv\"\n[sink]\npath = \"part-{run}.csv\"\n";
+    fs::write(job.path().join("job.toml"), text).expect("written");
+    fs::write(job.path().join("in.csv"), "k,v\na,1\nb,2\n").expect("written");
+    onward_ends(job.path(), &["run", "job.toml"], 0);
+    onward_ends(job.path(), &VERIFY, 0);
+    let part = "part-000001.csv";
+    check(&job, |folder| flip(&folder.join(part), 5), part);
+    check(&job, |folder| change(&folder.join(part), |bytes| bytes.push(b'x')), part);
+    fs::remove_file(job.path().join(part)).expect("removed");
+    onward_ends(job.path(), &VERIFY, 0);
+}
