@@ -100,11 +100,12 @@ fn runs_keep_the_rules_of_durable_writing() {
         job.is_done(scratch.path(), &ended, &format!("{shape:?}"));
         rules::check_all(&first, scratch.path(), &mut counted);
         rules::check_all(&second, scratch.path(), &mut counted);
-        rules::check_resumed(&second);
+        rules::check_resumed(&second, &mut counted);
     }
     count(&format!("system calls: {wanted} jobs, each started and resumed: {counted:?}"));
     assert!(counted.checkpoints > 6 * wanted && counted.opened > 100 * wanted, "{counted:?}");
     assert!(counted.announced > 6 * wanted && counted.published >= wanted, "{counted:?}");
+    assert!(counted.resumed > 0, "{counted:?}");
 }
 
 #[test]

@@ -221,3 +221,92 @@ fn every_part_that_is_not_as_it_was_is_found() {
     onward_ends(job.path(), &["run", "job.toml"], 0);
     check(&job, |folder| flip(&folder.join(partition), 20), partition);
 }
+
+#[test]
+fn every_byte_of_an_input_counts_where_the_job_says_so() {
+    let job = folder::scratch_in_memory();
+    Shape::Plain.make(job.path(), Pace::Never, 40_000, &mut Random::new(7));
+    let text = fs::read_to_string(job.path().join("job.toml")).expect("a job");
+    let full = text.replacen("[source]", "[source]\nverify = \"full\"", 1);
+    assert_ne!(text, full);
+    fs::write(job.path().join("job.toml"), full).expect("written");
+    let run = ["run", "job.toml", "--chunk-bytes", "400000", "--stop-after-barriers", "2"];
+    onward_ends(job.path(), &run, 75);
+    onward_ends(job.path(), &VERIFY, 0);
+    for at in [70_000, 200_000, 333_333] {
+        let said = "is not what earlier runs had read";
+        check(&job, |folder| flip_in_place(&folder.join("in.csv"), at), said);
+    }
+}
+
+/// Changes a byte so that nothing but the byte tells it.
+fn flip_in_place(path: &Path, at: usize) {
+    let modified = fs::metadata(path).and_then(|data| data.modified()).expect("a time");
+    flip(path, at);
+    let file = fs::File::options().write(true).open(path).expect("ours");
+    file.set_modified(modified).expect("set");
+}
+
+#[test]
+fn what_is_damaged_is_told_in_json_with_its_path_and_all_of_it() {
+    let job = stopped(Shape::Plain);
+    let damage = |number| flip(&checkpoint(job.path(), number), 100);
+    [1, 3].into_iter().for_each(damage);
+    let ended = onward_ends(job.path(), &[&VERIFY[..], &["--json"]].concat(), 5);
+    let json: serde_json::Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    assert_eq!(json["valid"], false, "{json}");
+    let problem = json["problem"].as_str().expect("a text");
+    for number in [1, 3] {
+        assert!(problem.contains(&format!("ckpt-{number:016x}.onw")), "{json}");
+    }
+    assert!(ended.stderr.contains("restore what is damaged"), "{ended:?}");
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_refused_as_a_run_refuses_it() {
+    let job = stopped(Shape::Plain);
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(job.path().join(".onward/job"), open).expect("ours");
+    onward_ends(job.path(), &["run", "job.toml"], 2);
+    onward_ends(job.path(), &VERIFY, 2);
+    onward_ends(job.path(), &[&VERIFY[..], &["--unsafe-dir"]].concat(), 0);
+}
+
+#[test]
+fn copies_are_verified_and_taken_where_they_are_newer() {
+    let job = folder::scratch_in_memory();
+    Shape::Plain.make(job.path(), Pace::Never, 10_000, &mut Random::new(7));
+    let copies = "checkpoint.copies=[\"copies\"]";
+    let run = ["run", "job.toml", "--chunk-bytes", "5000", "--stop-after-barriers", "2"];
+    onward_ends(job.path(), &[&run[..], &["--set", copies]].concat(), 75);
+    let verify = [&VERIFY[..], &["--set", copies]].concat();
+    onward_ends(job.path(), &verify, 0);
+    let folder = job.path().join("copies");
+    let newest = folder::names(&folder).into_iter().rfind(|name| name.starts_with("ckpt-"));
+    let newest = newest.expect("a copy");
+    fs::remove_file(job.path().join(".onward/job").join(&newest)).expect("removed");
+    let digits = newest.trim_start_matches("ckpt-").trim_end_matches(".onw");
+    let number = u64::from_str_radix(digits, 16).expect("a number");
+    let ended = onward_ends(job.path(), &verify, 0);
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(said.contains(&format!("checkpoint {number} is whole")), "{said}");
+    flip(&folder.join(newest), 100);
+    let ended = onward_ends(job.path(), &verify, 5);
+    assert!(ended.stderr.contains("copies/ckpt-"), "{ended:?}");
+}
+
+#[test]
+fn a_part_of_a_round_may_be_taken_away_but_not_changed() {
+    let job = folder::scratch_in_memory();
+    let text =
+        "[source]\nmode = \"incremental\"\npath = \"in.csv\"\n[sink]\npath = \"part-{run}.csv\"\n";
+    fs::write(job.path().join("job.toml"), text).expect("written");
+    fs::write(job.path().join("in.csv"), "k,v\na,1\nb,2\n").expect("written");
+    onward_ends(job.path(), &["run", "job.toml"], 0);
+    onward_ends(job.path(), &VERIFY, 0);
+    let part = "part-000001.csv";
+    check(&job, |folder| flip(&folder.join(part), 5), part);
+    check(&job, |folder| change(&folder.join(part), |bytes| bytes.push(b'x')), part);
+    fs::remove_file(job.path().join(part)).expect("removed");
+    onward_ends(job.path(), &VERIFY, 0);
+}

@@ -110,5 +110,5 @@ pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
 pub use transfer::{Arrival, Arrived, Cargo, Exported, arrive, export};
-pub use verification::{Fit, Verified, verify_newest, verify_one};
+pub use verification::{Fit, Verified, copies_of, verify_newest, verify_one};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, StopAfter, World};

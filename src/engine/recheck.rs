@@ -60,7 +60,12 @@ impl Drop for Recheck<'_> {
     }
 }
 
-fn check(world: &World, inputs: &[(PathBuf, Fingerprint)], given_up: &AtomicBool) -> Result<()> {
+/// Checks every byte that was consumed of inputs.
+pub fn check(
+    world: &World,
+    inputs: &[(PathBuf, Fingerprint)],
+    given_up: &AtomicBool,
+) -> Result<()> {
     let is_wanted = || !given_up.load(Ordering::Relaxed);
     for (path, known) in inputs {
         let input = Input::open(&*world.storage, path)?;

@@ -4,14 +4,18 @@
 //! meanwhile is no mistake; and where another checkpoint has become the newest, it is looked at instead.
 
 use super::decision::Decision;
-use super::look::outlook;
+use super::look::{Outlook, outlook};
 use super::output::{OutputPlan, is_untouched, known};
+use super::recheck;
 use super::world::{RunOptions, World};
 use crate::checkpoint::{Folder, Invalid, Manifest, OutputEntry, Phase, Sequence};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::sink::{Mark, begins_with, is_published};
-use std::path::PathBuf;
+use crate::sink::{Mark, Whereabouts, begins_with, find, is_published};
+use crate::storage::Storage;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// How often the newest checkpoint is looked at anew because a run had saved another one meanwhile.
 const ATTEMPTS: u32 = 50;
@@ -32,7 +36,8 @@ pub struct Verified {
 pub struct Fit {
     /// The checkpoint.
     pub sequence: Sequence,
-    /// Its inputs, with the bytes that were read of them.
+    /// Its inputs, with the bytes that were read of them: all of these are compared where the job says `verify = "full"`,
+    /// else both ends and samples.
     pub inputs: Vec<(PathBuf, u64)>,
     /// Its outputs, where they are now, with the bytes that it vouches for: all of them were read.
     pub outputs: Vec<(PathBuf, u64)>,
@@ -51,6 +56,23 @@ pub fn verify_one(folder: &Folder, sequence: Sequence) -> Result<Option<Verified
     // A chain is deleted from its head on: what lost its parent to retention has gone before it.
     let is_there = folder.checkpoints()?.contains(&sequence);
     Ok(is_there.then_some(Verified { sequence, files: 0, problem: Some(problem) }))
+}
+
+/// The folders of copies that are there, and those that are not.
+pub fn copies_of(
+    job: &Job,
+    options: &RunOptions,
+    world: &World,
+) -> Result<(Vec<Folder>, Vec<PathBuf>)> {
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for path in &job.checkpoint.copies {
+        let (storage, clock) = (world.storage.clone(), world.clock.clone());
+        match Folder::open_existing(storage, clock, path, options.trust())? {
+            Some(folder) => there.push(folder),
+            None => missing.push(path.clone()),
+        }
+    }
+    Ok((there, missing))
 }
 
 /// Compares job, inputs and outputs with the newest checkpoint; `None` where there is no checkpoint.
@@ -88,11 +110,12 @@ fn fit(
     if let Decision::Refuse(error) = outlook.decision {
         return Err(error);
     }
-    let read = folder.read(sequence)?;
-    let unusable = |invalid: Invalid| {
-        Error::refused(format!("checkpoint {sequence} is not usable: {invalid}"))
+    check_inputs(job, world, &outlook)?;
+    // A run takes it from a copy where the job's own folder has none as new.
+    let Some((sequence, manifest)) = outlook.newest else {
+        let path = folder.path(sequence);
+        return Err(Error::refused(format!("`{}` is not usable", path.display())));
     };
-    let manifest = read.map_err(unusable)?.checkpoint.manifest;
     let mut outputs = Vec::new();
     let job = job.of_round(manifest.round.as_ref().map_or(1, |round| round.number));
     for (plan, entry) in known(&job, &manifest.outputs)? {
@@ -140,19 +163,51 @@ fn standing(
                 Standing::Differs(name.staged)
             }
         }
-        Phase::Publishing if begins_with(storage, &name.staged, &mark)? => {
-            Standing::At(name.staged)
-        }
+        Phase::Publishing => match find(storage, &name, &mark)? {
+            Some(Whereabouts::Staged) => Standing::At(name.staged),
+            Some(Whereabouts::Published | Whereabouts::PublishedBesideAnother) => {
+                Standing::At(name.target)
+            }
+            None if is_gone(storage, &name.staged)? => Standing::Differs(name.target),
+            None => Standing::Differs(name.staged),
+        },
+        Phase::Done if is_published(storage, &name, &mark)? => Standing::At(name.target),
         // Parts may be taken away by whoever reads them.
-        Phase::Done if is_of_round && !is_published(storage, &name, &mark)? => Standing::Nowhere,
-        Phase::Publishing | Phase::Done if is_published(storage, &name, &mark)? => {
-            Standing::At(name.target)
-        }
-        Phase::Publishing | Phase::Done => Standing::Differs(name.target),
+        Phase::Done if is_of_round && is_gone(storage, &name.target)? => Standing::Nowhere,
+        Phase::Done => Standing::Differs(name.target),
     })
 }
 
-fn not_as_written(sequence: Sequence, path: &std::path::Path) -> Error {
+fn is_gone(storage: &dyn Storage, path: &Path) -> Result<bool> {
+    match storage.metadata(path) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(Error::io("look at", path, cause)),
+    }
+}
+
+/// Where the job says `verify = "full"`, compares every byte that was read; samples are compared already. Who only gives
+/// outputs their names needs no inputs.
+fn check_inputs(job: &Job, world: &World, outlook: &Outlook) -> Result<()> {
+    let (Some((_, manifest)), Some(found)) = (&outlook.newest, &outlook.found) else {
+        return Ok(());
+    };
+    if manifest.phase == Phase::Publishing {
+        return Ok(());
+    }
+    let mut consumed = Vec::new();
+    for input in &manifest.inputs {
+        let (known, was) = (&input.fingerprint, Path::new(&input.path));
+        let moved = found.moved.iter().find(|(before, _)| before == was);
+        let path = job.folder.join(moved.map_or(was, |(_, now)| now));
+        if known.is_full && known.consumed > 0 && !is_gone(&*world.storage, &path)? {
+            consumed.push((path, known.clone()));
+        }
+    }
+    recheck::check(world, &consumed, &AtomicBool::new(false))
+}
+
+fn not_as_written(sequence: Sequence, path: &Path) -> Error {
     let path = path.display();
     Error::refused(format!("`{path}` does not hold what checkpoint {sequence} had written"))
         .with_hint("restore it; what is written is not written again unless you start over")

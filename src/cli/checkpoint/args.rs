@@ -17,7 +17,8 @@ pub enum CheckpointCommand {
     /// Verify checkpoints and everything they rest on
     ///
     /// Reads each checkpoint with all that it builds on and the spills that it needs, and, for the newest, compares the
-    /// job, the inputs as far as they were read, and every byte of the outputs. Changes nothing and takes no lock: it can
+    /// job, every byte of the outputs, and of what was read of the inputs both ends and samples, or with `verify = "full"`
+    /// every byte. Checkpoints in the folders of copies are verified, too. Changes nothing and takes no lock: it can
     /// be done while the job runs
     Verify(VerifyArguments),
     /// Say what changed between two checkpoints
@@ -77,6 +78,10 @@ pub struct VerifyArguments {
     /// Number of the checkpoint, or name of a savepoint [default: all of them]
     #[arg(value_name = "CHECKPOINT")]
     pub checkpoint: Option<String>,
+
+    /// Accept a checkpoint directory that others can write
+    #[arg(long)]
+    pub unsafe_dir: bool,
 
     /// Answer in JSON
     #[arg(long)]
