@@ -164,9 +164,10 @@ limit = 10
 copies = ["copies"]
 require_copies = true
 "#;
-    folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+    // Its name looks like an option.
+    folder::write(&scratch.path().join("-x.toml"), job.as_bytes());
     let before = everything(scratch.path());
-    let ended = prove(scratch.path(), &["--kills", "4", "--seed", "1"]);
+    let ended = onward(scratch.path(), &["prove", "--kills", "4", "--seed", "1", "--", "-x.toml"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let difference = folder::difference(&before, &everything(scratch.path()));
     assert!(difference.is_empty(), "{difference}");

@@ -149,8 +149,9 @@ fn tell(report: &Report, arguments: &ProveArguments, path: &Path) -> Result<Exit
     let different = report.different();
     if let Some((number, what)) = different.first() {
         let count = different.len();
+        let verb = if count == 1 { "is" } else { "are" };
         let message = format!(
-            "{} of {} are not identical: after kill {number} {what}",
+            "{} of {} {verb} not identical: after kill {number} {what}",
             count,
             numbers::counted(report.kills.len() as u64, "outcome")
         );

@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Rehearsal {
     program: PathBuf,
     arguments: Vec<OsString>,
+    job: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
@@ -88,9 +89,9 @@ impl Rehearsal {
         let program = std::env::current_exe().map_err(|cause| {
             Error::failed("cannot tell where this program is").with_cause(cause)
         })?;
-        let mut rehearsal = Rehearsal { program, arguments: Vec::new(), clock };
+        let mut rehearsal =
+            Rehearsal { program, arguments: Vec::new(), job: arguments.job.job.clone(), clock };
         rehearsal.add("run");
-        rehearsal.arguments.push(arguments.job.job.as_os_str().to_owned());
         for (key, value) in &arguments.job.overrides {
             rehearsal.set(key, value);
         }
@@ -124,6 +125,8 @@ impl Rehearsal {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .arg(redirect)
+            .arg("--")
+            .arg(&self.job)
             // What is typed at a terminal reaches us alone.
             .process_group(0)
             .stdin(Stdio::null())
