@@ -8,10 +8,12 @@ fn main() -> ExitCode {
     onward::cli::run(std::env::args_os()).into()
 }
 
-/// In tests `ONWARD_MUTANT` names a mistake that the program is to make.
+/// In tests `ONWARD_MUTANT` names a mistake that the program is to make; it says so.
 #[cfg(feature = "mutants")]
 fn make_mistake() {
-    use onward::storage::mutants::{Mutant, choose};
-    let named = std::env::var("ONWARD_MUTANT").ok().and_then(|name| Mutant::named(&name));
-    named.into_iter().for_each(choose);
+    let name = std::env::var("ONWARD_MUTANT").ok();
+    if let Some(mutant) = name.and_then(|name| onward::storage::mutants::obey(&name)) {
+        let name = mutant.name();
+        onward::cli::note(&format!("this build makes mistakes on purpose: {name}"));
+    }
 }

@@ -164,11 +164,60 @@ limit = 10
 copies = ["copies"]
 require_copies = true
 "#;
-    folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+    // Its name looks like an option.
+    folder::write(&scratch.path().join("-x.toml"), job.as_bytes());
     let before = everything(scratch.path());
-    let ended = prove(scratch.path(), &["--kills", "4", "--seed", "1"]);
+    let ended = onward(scratch.path(), &["prove", "--kills", "4", "--seed", "1", "--", "-x.toml"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let difference = folder::difference(&before, &everything(scratch.path()));
     assert!(difference.is_empty(), "{difference}");
     assert!(!scratch.path().join("parts").exists());
+}
+
+#[test]
+fn a_proof_that_goes_wrong_midway_says_why_and_what_it_found() {
+    // Somebody changes the input of a proof that is under way.
+    let scratch = job(Shape::Plain, 200_000);
+    let mut running = spawn(scratch.path(), &["prove", "job.toml", "--kills", "50"]);
+    assert!(running.until(|| staged(scratch.path(), 1000).is_some()));
+    let input = fs::OpenOptions::new().append(true).open(scratch.path().join("in.csv"));
+    input.expect("opened").set_modified(std::time::UNIX_EPOCH).expect("changed");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("a file is not what it was"), "{ended:?}");
+    assert!(!ended.stderr.contains("not identical"), "{ended:?}");
+    assert_eq!(scratch_folders(scratch.path()), Vec::<PathBuf>::new());
+    // A difference that was found is kept though the proof is stopped.
+    let scratch = job(Shape::Plain, 200_000);
+    let mut running = spawn(scratch.path(), &["prove", "job.toml", "--kills", "1000"]);
+    let mut path = None;
+    assert!(running.until(|| {
+        path = staged(scratch.path(), 1000);
+        path.is_some()
+    }));
+    let file = fs::OpenOptions::new().write(true).open(path.expect("a file")).expect("opened");
+    file.write_all_at(b"X", 7).expect("written");
+    let is_there = |name: &str| {
+        scratch_folders(scratch.path()).iter().any(|folder| folder.join(name).exists())
+    };
+    assert!(running.until(|| is_there("kill-2")));
+    running.signal(Signal::TERM);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("not identical: after kill 1"), "{ended:?}");
+    assert!(ended.stderr.contains("it was stopped before all kills were done"), "{ended:?}");
+    assert!(is_there("kill-1/outputs/0/out.csv"), "{ended:?}");
+}
+
+#[test]
+fn what_a_rehearsal_is_told_changes_no_real_run() {
+    let scratch = job(Shape::Plain, 50);
+    let before = everything(scratch.path());
+    let arguments = [("--wall-micros=0", 2), ("--progress-period=1ms", 2), ("--redirect=nope", 1)];
+    for (argument, code) in arguments {
+        let ended = onward(scratch.path(), &["run", "job.toml", argument]);
+        assert_eq!(ended.code, Some(code), "{argument}: {ended:?}");
+        let difference = folder::difference(&before, &everything(scratch.path()));
+        assert!(difference.is_empty(), "{argument}: {difference}");
+    }
 }

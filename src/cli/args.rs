@@ -130,11 +130,11 @@ pub struct RehearsalArguments {
     pub redirect: Option<PathBuf>,
 
     /// Take this for the time of day, in microseconds since 1970
-    #[arg(long, value_name = "MICROS", hide = true)]
+    #[arg(long, value_name = "MICROS", hide = true, requires = "redirect")]
     pub wall_micros: Option<i64>,
 
     /// Write a line of progress in JSON so often
-    #[arg(long, value_name = "DURATION", hide = true, value_parser = duration)]
+    #[arg(long, value_name = "DURATION", hide = true, requires = "redirect", value_parser = duration)]
     pub progress_period: Option<Duration>,
 }
 

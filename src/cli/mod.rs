@@ -87,6 +87,12 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
     }
 }
 
+/// Tells whoever runs the program something beside what it was asked for.
+#[cfg(feature = "mutants")]
+pub fn note(text: &str) {
+    messages::show(&messages::note(text));
+}
+
 /// Help and version are answers; everything else that clap says is a wrong command line.
 fn refuse(refusal: &clap::Error) -> Exit {
     if !refusal.use_stderr() {

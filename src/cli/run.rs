@@ -64,7 +64,13 @@ pub fn run(arguments: &RunArguments) -> Result<Exit, job_file::Failure> {
 /// Makes a run one that writes nothing of what the job names, as `onward prove` needs it.
 fn rehearse(rehearsal: &RehearsalArguments, world: &mut World, job: &mut Job) -> Result<(), Error> {
     if let Some(folder) = &rehearsal.redirect {
-        *job = job.redirected(folder)?;
+        let redirected = job.redirected(folder)?;
+        // Who asks for it makes them; a run that cannot write leaves nothing behind then.
+        for path in job.redirected_folders(folder) {
+            let found = world.storage.metadata(&path);
+            found.map_err(|cause| Error::io("find", &path, cause))?;
+        }
+        *job = redirected;
     }
     if let Some(micros) = rehearsal.wall_micros {
         world.clock = Arc::new(FixedDate::new(world.clock.clone(), micros));

@@ -122,7 +122,7 @@ pub const fn is_on(_: Mutant) -> bool {
 }
 
 #[cfg(feature = "mutants")]
-pub use chosen::{choose, is_on};
+pub use chosen::{choose, is_on, obey};
 
 #[cfg(feature = "mutants")]
 mod chosen {
@@ -134,6 +134,20 @@ mod chosen {
     /// From now on this process makes a mistake; the first choice stays.
     pub fn choose(mutant: Mutant) {
         CHOSEN.get_or_init(|| mutant);
+    }
+
+    /// Chooses the mistake that a tester named, and gives it back; `none` stands for none.
+    ///
+    /// # Panics
+    /// Where no mistake has that name: a test that made none would show nothing.
+    pub fn obey(name: &str) -> Option<Mutant> {
+        if name == "none" {
+            return None;
+        }
+        let mutant = Mutant::named(name);
+        let mutant = mutant.unwrap_or_else(|| panic!("no mistake is called `{name}`"));
+        choose(mutant);
+        Some(mutant)
     }
 
     /// Whether this mistake is to be made.

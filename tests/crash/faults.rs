@@ -57,7 +57,7 @@ fn can_strike(operation: &Operation, effect: Effect) -> bool {
             );
             !is_of_file && !call.is_sync()
         }
-        Effect::ErrorThoughDone(_) => !call.only_looks() && !call.is_sync() || call.is_sync(),
+        Effect::ErrorThoughDone(_) => !call.only_looks() || call.is_sync(),
         Effect::SyncLost => call.is_sync(),
         Effect::Short(_) => matches!(call, Call::ReadAt | Call::WriteAt),
         Effect::OtherBytes => call == Call::ReadAt && is_checkpoint,

@@ -3,7 +3,7 @@
 //! Each mistake is made by a process of its own, which runs those tests in a short form until one fails. Without a mistake
 //! they pass.
 
-use onward::storage::mutants::{Mutant, choose};
+use onward::storage::mutants::{Mutant, obey};
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +13,8 @@ const FINDERS: [&str; 3] = ["crash::bad_disk::", "crash::faults::", "crash::powe
 
 /// In a process that was begun by this test: makes the mistake that is asked for. To be called before anything else.
 pub fn make_mistake() {
-    let named = std::env::var("ONWARD_MUTANT").ok().and_then(|name| Mutant::named(&name));
-    named.into_iter().for_each(choose);
+    let name = std::env::var("ONWARD_MUTANT").ok();
+    name.and_then(|name| obey(&name));
 }
 
 /// The test that fails, and with which message; `None` where all pass.

@@ -128,6 +128,16 @@ fn checkpoints_and_outputs_may_be_on_different_file_systems() {
     assert!(difference.is_empty(), "{difference}");
 }
 
+/// Only a run that writes elsewhere can be told the time of day.
+const HERE: &str = "--redirect=.";
+
+/// Makes the folders that such a run writes into.
+fn rehearsed(folder: &Path) {
+    for name in ["0", "rejects"] {
+        fs::create_dir_all(folder.join("outputs").join(name)).expect("a folder");
+    }
+}
+
 /// Microseconds of a year.
 const YEAR_MICROS: i64 = 366 * 86_400_000_000;
 
@@ -143,14 +153,15 @@ fn a_clock_that_jumps_between_two_runs_changes_nothing() {
         fs::write(scratch.path().join("job.toml"), job).expect("written");
         let at = |micros: i64| format!("--wall-micros={micros}");
         let (first, then) = (at(NOW), at(NOW + jump));
-        let ended = onward(scratch.path(), &[&STOPPING[..], &[&first]].concat());
+        rehearsed(scratch.path());
+        let ended = onward(scratch.path(), &[&STOPPING[..], &[HERE, &first]].concat());
         assert_eq!(ended.code, Some(75), "{jump}: {ended:?}");
-        let ended = onward(scratch.path(), &[&STOPPING[..], &[&then]].concat());
+        let ended = onward(scratch.path(), &[&STOPPING[..], &[HERE, &then]].concat());
         assert_eq!(ended.code, Some(75), "{jump}: {ended:?}");
-        let ended = onward(scratch.path(), &[&RUN[..], &[&first]].concat());
+        let ended = onward(scratch.path(), &[&RUN[..], &[HERE, &first]].concat());
         assert_eq!(ended.code, Some(0), "{jump}: {ended:?}");
         assert!(ended.stderr.contains("resuming from checkpoint 3 "), "{jump}: {ended:?}");
-        fs::read(scratch.path().join("out.csv")).expect("an output")
+        fs::read(scratch.path().join("outputs/0/out.csv")).expect("an output")
     });
     assert!(outputs.iter().all(|output| *output == outputs[0]));
 }
@@ -183,13 +194,14 @@ limit = "100%"
         fs::copy(stopped.path().join("in.csv"), scratch.path().join("in.csv")).expect("copied");
         fs::write(scratch.path().join("job.toml"), job).expect("written");
         let now = "--wall-micros=1790000000000000";
-        let ended = onward(scratch.path(), &[&STOPPING[..], &[now]].concat());
+        rehearsed(scratch.path());
+        let ended = onward(scratch.path(), &[&STOPPING[..], &[HERE, now]].concat());
         assert_eq!(ended.code, Some(75), "{zone}: {ended:?}");
         let exported =
             format!("export TZ={zone} LANG={language} LC_ALL={language}; exec \"$0\" \"$@\"");
-        let ended = by_shell(&exported, scratch.path(), &RUN);
+        let ended = by_shell(&exported, scratch.path(), &[&RUN[..], &[HERE]].concat());
         assert!(matches!(ended.code, Some(0 | 3)), "{zone}: {ended:?}");
-        folder::files(scratch.path())
+        folder::files(&scratch.path().join("outputs"))
     });
     for output in &outputs {
         let difference = folder::difference(&outputs[0], output);

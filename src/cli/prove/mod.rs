@@ -21,8 +21,8 @@ use super::world::{Teller, real};
 use crate::engine::{self, Chunks, Inputs, World};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::storage::ScratchFolder;
 use crate::storage::clock::{Clock, SimulatedClock};
+use crate::storage::{OpenMode, ScratchFolder};
 use digests::{Digests, difference, digests};
 use rehearsal::{Ended, Ending, Point, Rehearsal};
 use report::{Kill, Report};
@@ -39,6 +39,10 @@ const CHECKPOINTS_MIN: u64 = 8;
 /// How many are taken then, and into how many pieces a short input is cut.
 const PARTS: u64 = 16;
 const CHUNKS: u64 = 64;
+
+/// How a run ends that was stopped early, or refuses to go on: for what is around it, not for what it wrote.
+const INTERRUPTED: i32 = 75;
+const REFUSED: i32 = 5;
 
 /// How often a run that was over before its moment is done again with an earlier one.
 const MISSES_MAX: u32 = 5;
@@ -63,12 +67,6 @@ struct Proof<'a> {
     random: SimulatedClock,
 }
 
-/// How the work came to its end.
-enum Proven {
-    Told(Report),
-    Stopped(Exit),
-}
-
 /// Proves a job, prints the table, and says how the process ends.
 ///
 /// # Errors
@@ -85,7 +83,7 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
     let path = path.map_err(|cause| Failure::Error(Error::io("find", home, cause)))?;
     // Refused before anything is made.
     job.redirected(&path)?;
-    let before = Inputs::discover(&job, &*world.storage)?;
+    let before = seen(&job, &world)?;
     let noted = Noted::start()?;
     let scratch = ScratchFolder::make(&path)
         .map_err(|cause| Error::usage(cannot_make(&path)).with_cause(cause).with_hint(NAME_ONE))?;
@@ -98,18 +96,42 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
         noted,
         random: SimulatedClock::new(seed),
     };
-    let proven = proof.all(arguments, seed, &before);
-    let is_kept = matches!(&proven, Ok(Proven::Told(report)) if !report.different().is_empty());
-    if !is_kept && let Err(cause) = scratch.remove() {
+    let mut report = None;
+    let ended = proof.all(arguments, seed, &before, &mut report);
+    let differs = report.as_ref().is_some_and(|report| !report.different().is_empty());
+    if !differs && let Err(cause) = scratch.remove() {
         messages::show(&messages::note(&format!(
             "`{}` could not be removed: {cause}",
             path.display()
         )));
     }
-    match proven? {
-        Proven::Stopped(exit) => Ok(exit),
-        Proven::Told(report) => tell(&report, arguments, &path),
+    match (ended, report) {
+        (Ok(None), Some(report)) => tell(&report, arguments, &path),
+        // What was found counts, whatever came after it.
+        (ended, Some(report)) if differs => {
+            match ended {
+                Err(error) => note(&format!("it could not go on: {error}")),
+                Ok(_) => note("it was stopped before all kills were done"),
+            }
+            tell(&report, arguments, &path)
+        }
+        (ended, _) => Ok(ended?.unwrap_or(Exit::Failed)),
     }
+}
+
+/// An input: its path, and its length, time of change, device and inode.
+type Seen = (PathBuf, (u64, i64, u64, u64));
+
+/// What the inputs are now.
+fn seen(job: &Job, world: &World) -> Result<Vec<Seen>> {
+    let paths = Inputs::discover(job, &*world.storage)?;
+    let seen = paths.into_iter().map(|path| {
+        let file = world.storage.open(&path, OpenMode::ReadInput);
+        let is = file.and_then(|file| file.metadata());
+        let is = is.map_err(|cause| Error::io("look at", &path, cause))?;
+        Ok((path, (is.length, is.modified_ns, is.device, is.inode)))
+    });
+    seen.collect()
 }
 
 const NAME_ONE: &str = "name a folder that can be written: `--scratch DIR`";
@@ -127,8 +149,9 @@ fn tell(report: &Report, arguments: &ProveArguments, path: &Path) -> Result<Exit
     let different = report.different();
     if let Some((number, what)) = different.first() {
         let count = different.len();
+        let verb = if count == 1 { "is" } else { "are" };
         let message = format!(
-            "{} of {} are not identical: after kill {number} {what}",
+            "{} of {} {verb} not identical: after kill {number} {what}",
             count,
             numbers::counted(report.kills.len() as u64, "outcome")
         );
@@ -143,24 +166,35 @@ fn tell(report: &Report, arguments: &ProveArguments, path: &Path) -> Result<Exit
 }
 
 impl Proof<'_> {
-    fn all(&mut self, arguments: &ProveArguments, seed: u64, before: &[PathBuf]) -> Result<Proven> {
-        let undisturbed = match self.undisturbed()? {
+    /// Does all of it, and reports each outcome as soon as it is known; gives the exit where somebody stopped us.
+    fn all(
+        &mut self,
+        arguments: &ProveArguments,
+        seed: u64,
+        before: &[Seen],
+        report: &mut Option<Report>,
+    ) -> Result<Option<Exit>> {
+        let undisturbed = self.undisturbed();
+        if !matches!(undisturbed, Ok(Err(_))) {
+            self.check_inputs(before)?;
+        }
+        let undisturbed = match undisturbed? {
             Ok(undisturbed) => undisturbed,
-            Err(exit) => return Ok(Proven::Stopped(exit)),
+            Err(exit) => return Ok(Some(exit)),
         };
-        self.check_inputs(before)?;
         let (job, outputs) = (self.job.name.clone(), undisturbed.outputs.clone());
         let elapsed = undisturbed.elapsed;
-        let mut report = Report { job, seed, undisturbed: elapsed, outputs, kills: Vec::new() };
+        let report =
+            report.insert(Report { job, seed, undisturbed: elapsed, outputs, kills: Vec::new() });
         note(&report.undisturbed_text());
         self.adapt(&undisturbed);
         for number in 1..=arguments.kills {
-            match self.kill(number, &undisturbed)? {
+            match self.kill(number, &undisturbed, before)? {
                 Ok(kill) => report.kills.push(kill),
-                Err(exit) => return Ok(Proven::Stopped(exit)),
+                Err(exit) => return Ok(Some(exit)),
             }
         }
-        Ok(Proven::Told(report))
+        Ok(None)
     }
 
     /// The run that is left alone; and how the others are to be run, as it shows.
@@ -205,10 +239,15 @@ impl Proof<'_> {
     }
 
     /// What a job reads must not be what its runs write.
-    fn check_inputs(&self, before: &[PathBuf]) -> Result<()> {
-        let after = Inputs::discover(self.job, &*self.world.storage)?;
+    fn check_inputs(&self, before: &[Seen]) -> Result<()> {
+        let after = seen(self.job, self.world)?;
         if after == before {
             return Ok(());
+        }
+        let paths = |seen: &[Seen]| seen.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+        if paths(&after) == paths(before) {
+            let message = "the inputs changed while the job ran: a file is not what it was";
+            return Err(Error::failed(message).with_hint("do it while nobody writes to them"));
         }
         let message = "the inputs changed while the job ran: other files are found now";
         Err(Error::failed(message).with_hint(
@@ -217,7 +256,12 @@ impl Proof<'_> {
     }
 
     /// One run that is killed, and one that goes on with it.
-    fn kill(&self, number: u32, undisturbed: &Undisturbed) -> Result<Result<Kill, Exit>> {
+    fn kill(
+        &self,
+        number: u32,
+        undisturbed: &Undisturbed,
+        before: &[Seen],
+    ) -> Result<Result<Kill, Exit>> {
         let mut missed = 0;
         loop {
             let folder = self.folder(&format!("kill-{number}"))?;
@@ -225,6 +269,9 @@ impl Proof<'_> {
             let share = u64::from(missed) + 1;
             let killed =
                 self.rehearsal.run(folder.path(), self.point(undisturbed, share), &self.noted)?;
+            if killed.ending != Ending::Stopped {
+                self.check_inputs(before)?;
+            }
             let is_hit = match killed.ending {
                 Ending::Killed => true,
                 Ending::Code(code) if code == undisturbed.code => false,
@@ -239,9 +286,19 @@ impl Proof<'_> {
                 continue;
             }
             let resumed = self.rehearsal.run(folder.path(), Point::End, &self.noted)?;
+            if resumed.ending != Ending::Stopped {
+                self.check_inputs(before)?;
+            }
             let difference = match resumed.ending {
                 Ending::Code(code) if code == undisturbed.code => {
                     difference(&undisturbed.outputs, &self.outputs(folder.path())?)
+                }
+                Ending::Code(code @ Some(INTERRUPTED | REFUSED)) => {
+                    return Err(self.failed(
+                        &format!("the run after kill {number}"),
+                        code,
+                        &resumed,
+                    ));
                 }
                 Ending::Code(code) => Some(how(code, &resumed)),
                 Ending::Killed | Ending::Stopped => return Ok(Err(self.stopped())),

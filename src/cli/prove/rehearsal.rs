@@ -7,7 +7,7 @@ use crate::storage::clock::Clock;
 use serde_json::Value as Json;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Rehearsal {
     program: PathBuf,
     arguments: Vec<OsString>,
+    job: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
@@ -88,9 +89,9 @@ impl Rehearsal {
         let program = std::env::current_exe().map_err(|cause| {
             Error::failed("cannot tell where this program is").with_cause(cause)
         })?;
-        let mut rehearsal = Rehearsal { program, arguments: Vec::new(), clock };
+        let mut rehearsal =
+            Rehearsal { program, arguments: Vec::new(), job: arguments.job.job.clone(), clock };
         rehearsal.add("run");
-        rehearsal.arguments.push(arguments.job.job.as_os_str().to_owned());
         for (key, value) in &arguments.job.overrides {
             rehearsal.set(key, value);
         }
@@ -124,6 +125,10 @@ impl Rehearsal {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .arg(redirect)
+            .arg("--")
+            .arg(&self.job)
+            // What is typed at a terminal reaches us alone.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -140,6 +145,8 @@ impl Rehearsal {
         lines.iter().for_each(|line| running.said.take(&line));
         let is_killed = status.signal() == Some(signal_hook::consts::SIGKILL);
         let ending = match stopped {
+            // It may have been stopped together with us, and be over before we looked.
+            _ if noted.stop().is_some() => Ending::Stopped,
             Some(Ending::Killed) if !is_killed => Ending::Code(status.code()),
             Some(ending) => ending,
             None => Ending::Code(status.code()),

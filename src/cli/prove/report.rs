@@ -74,7 +74,7 @@ impl Report {
         let header = ["kill", "after", "checkpoint", "record", "read again", "lost", "identical"];
         let rows: Vec<Vec<Cell>> = (1..).zip(&self.kills).map(row).collect();
         let mut text = table::render(&header.map(str::to_owned), &rows, width);
-        if self.different().is_empty() {
+        if self.is_proven() {
             let hits = counted(self.hits() as u64, "kill");
             text.push_str(&format!(
                 "{}: after {hits} all outputs are identical (seed {})\n",
@@ -83,6 +83,11 @@ impl Report {
             ));
         }
         text
+    }
+
+    /// Whether something was killed, and nothing is different.
+    fn is_proven(&self) -> bool {
+        self.hits() > 0 && self.different().is_empty()
     }
 
     /// The same for tools.
@@ -112,7 +117,7 @@ impl Report {
             "undisturbed_seconds": self.undisturbed.as_secs_f64(),
             "outputs": outputs.collect::<Vec<_>>(),
             "kills": kills.collect::<Vec<_>>(),
-            "identical": self.different().is_empty(),
+            "identical": self.is_proven(),
         })
     }
 }
@@ -196,5 +201,13 @@ mod tests {
             (&json!(false), &json!(true))
         );
         assert_eq!(json["kills"][0]["records_read_again"], 300);
+    }
+
+    #[test]
+    fn where_nothing_was_killed_nothing_is_called_identical() {
+        let mut report = report();
+        report.kills.remove(0);
+        assert!(report.text(None).ends_with("yes\n"));
+        assert_eq!(report.json()["identical"], false);
     }
 }
