@@ -193,8 +193,10 @@ fn draw(plan: &Plan, shared: &SharedStates) -> (u64, Result<Option<Drawn>>) {
 
 /// The same as bytes.
 fn encoded(plan: &Plan, drawn: Result<Option<Drawn>>) -> Result<Option<Given>> {
-    Ok(drawn?.map(|Drawn { output, before, after }| {
-        Given { encoded: encode_all(plan, output, None), before, after }
+    Ok(drawn?.map(|Drawn { output, before, after }| Given {
+        encoded: encode_all(plan, output, None),
+        before,
+        after,
     }))
 }
 

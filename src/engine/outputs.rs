@@ -292,6 +292,8 @@ pub fn publish_again(
 
 fn lost(plan: &OutputPlan) -> Error {
     let target = plan.target.display();
-    Error::refused(format!("the finished output `{target}` is gone or has changed before it got its name"))
-        .with_hint("restore its `.partial` file, or start over with `--fresh`")
+    Error::refused(format!(
+        "the finished output `{target}` is gone or has changed before it got its name"
+    ))
+    .with_hint("restore its `.partial` file, or start over with `--fresh`")
 }
