@@ -199,7 +199,7 @@ impl Stateful for Lenient {
         reader: &mut Reader<'_>,
     ) -> Result<Violations, Unreadable> {
         let unreadable = Unreadable { what: "places" };
-        let count = reader.u64("numbers")?;
+        let count = reader.number("numbers")?;
         let first = reader.strings(1, "places")?[0].to_vec();
         let first = String::from_utf8(first).map_err(|_| unreadable)?;
         let first = Some(first).filter(|place| !place.is_empty());

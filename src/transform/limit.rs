@@ -65,7 +65,7 @@ impl Stateful for Limit {
     }
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
-        reader.u64("numbers")
+        reader.number("numbers")
     }
 
     /// Any other number will do that was not passed yet.

@@ -58,7 +58,7 @@ impl Stateful for Offset {
     }
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
-        reader.u64("numbers")
+        reader.number("numbers")
     }
 
     fn show(&self, skipped: &u64, entries: Range<usize>) -> Option<Shown> {

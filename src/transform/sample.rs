@@ -180,7 +180,7 @@ impl Stateful for ByNumber {
     }
 
     fn read(&self, _context: Context<'_>, reader: &mut Reader<'_>) -> Result<u64, Unreadable> {
-        reader.u64("numbers")
+        reader.number("numbers")
     }
 
     fn show(&self, came: &u64, entries: Range<usize>) -> Option<Shown> {
