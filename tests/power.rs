@@ -1,6 +1,10 @@
 //! Real power cuts: the file system of a running job is shut down without its log, taken away and mounted again. What was
 //! announced is there, and the same command ends as if nothing had happened.
 //!
+//! Mistakes in the protocol that leave out a sync, or do it too late, are seen here, too. One is not: that the folder of a
+//! new output is not synced, since both file systems write the name with what is synced of the file; the simulated disks
+//! show that.
+//!
 //! `ONWARD_REAL_POWER_CUTS=2000` makes more of them on each file system, `ONWARD_SEED=n` begins with another one.
 
 use crate::support::asked::number;
@@ -26,6 +30,18 @@ const SEED: u64 = 1;
 
 /// How many checkpoints a run may take before it is cut.
 const CHECKPOINTS_MAX: u64 = 4;
+
+/// Mistakes with syncs, by the names of `storage/mutants.rs`.
+const MISTAKES: [&str; 5] = [
+    "CheckpointNotSynced",
+    "CheckpointFolderNotSynced",
+    "CheckpointNamedBeforeSync",
+    "OutputNotSynced",
+    "OutputSyncedAfterCheckpoint",
+];
+
+/// Within so many power cuts each must be seen.
+const CUTS_OF_MISTAKE: &str = "300";
 
 /// How long the neighbour waits between two writes: less often than a disk can, so that the job comes forward.
 const PACE: Duration = Duration::from_millis(2);
@@ -265,4 +281,25 @@ fn after_a_real_power_cut_on_ext4_what_was_announced_is_there_and_nothing_is_dif
 #[test]
 fn after_a_real_power_cut_on_xfs_what_was_announced_is_there_and_nothing_is_different() {
     check_all(Kind::Xfs);
+}
+
+/// Each mistake is made by the program that another process of this test starts, with the job and cuts of the test above.
+#[test]
+fn mistakes_with_syncs_are_seen_on_a_real_xfs() {
+    let test =
+        "power::after_a_real_power_cut_on_xfs_what_was_announced_is_there_and_nothing_is_different";
+    for mistake in MISTAKES {
+        let mut command = Command::new(std::env::current_exe().expect("this test"));
+        command.args([test, "--exact", "--nocapture"]).env("ONWARD_MUTANT", mistake);
+        let ended = command.env("ONWARD_REAL_POWER_CUTS", CUTS_OF_MISTAKE).output();
+        let ended = ended.expect("it runs");
+        let told = [ended.stdout, ended.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        if told.contains("SKIP ") {
+            return skip("no XFS whose power could be cut");
+        }
+        assert!(told.contains("1 failed"), "{mistake} was not seen: {told}");
+        assert!(told.contains("seed "), "{mistake} was not what failed: {told}");
+    }
+    count(&format!("power: {} mistakes with syncs seen on XFS", MISTAKES.len()));
 }

@@ -40,9 +40,8 @@ const CHECKPOINTS_MIN: u64 = 8;
 const PARTS: u64 = 16;
 const CHUNKS: u64 = 64;
 
-/// How a run ends that was stopped early, or refuses to go on: for what is around it, not for what it wrote.
-const INTERRUPTED: i32 = 75;
-const REFUSED: i32 = 5;
+/// How a run ends that was stopped early, for want of room or the like: that says nothing of the job.
+const STOPPED_EARLY: i32 = 75;
 
 /// How often a run that was over before its moment is done again with an earlier one.
 const MISSES_MAX: u32 = 5;
@@ -115,7 +114,11 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
             }
             tell(&report, arguments, &path)
         }
-        (ended, _) => Ok(ended?.unwrap_or(Exit::Failed)),
+        (ended, _) => {
+            let exit = ended?.unwrap_or(Exit::Failed);
+            note("it was stopped: nothing was proven, and what it had made is removed");
+            Ok(exit)
+        }
     }
 }
 
@@ -293,7 +296,7 @@ impl Proof<'_> {
                 Ending::Code(code) if code == undisturbed.code => {
                     difference(&undisturbed.outputs, &self.outputs(folder.path())?)
                 }
-                Ending::Code(code @ Some(INTERRUPTED | REFUSED)) => {
+                Ending::Code(code @ Some(STOPPED_EARLY)) => {
                     return Err(self.failed(
                         &format!("the run after kill {number}"),
                         code,
