@@ -16,6 +16,9 @@ pub struct IntegerSums {
     sums: Pages<Sum>,
     /// Empty until a sum leaves 64 bits.
     high: Pages<i128>,
+    /// By how much the number of records is more than that of values, as far as somebody counts the records; modulo 2^64,
+    /// and empty until it is not the same.
+    others: Pages<u64>,
     scale: u8,
 }
 
@@ -99,6 +102,9 @@ impl IntegerSums {
         if !self.high.is_empty() {
             self.high.grow(groups, 0);
         }
+        if !self.others.is_empty() {
+            self.others.grow(groups, 0);
+        }
     }
 
     /// Asks for the memory of a group's sum.
@@ -114,6 +120,47 @@ impl IntegerSums {
             None => add_all(&mut self.sums, rows, column, &mut carries),
         }
         carries.into_iter().for_each(|(group, by)| self.carry(group, by));
+    }
+
+    /// Counts those rows, each in the group beside it, that have no value; the others were counted with it.
+    pub fn count_others(&mut self, groups: &[u32], rows: &[u32], column: &Column) {
+        if column.validity.all_valid() {
+            return;
+        }
+        self.others.grow(self.sums.len(), 0);
+        for (group, row) in groups.iter().zip(rows) {
+            let others = self.others.cell(*group as usize);
+            *others = others.wrapping_add(u64::from(!column.is_valid(*row as usize)));
+        }
+    }
+
+    fn count_other(&mut self, group: usize, by: u64) {
+        self.others.grow(self.sums.len(), 0);
+        let others = self.others.cell(group);
+        *others = others.wrapping_add(by);
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// How many records a group has, those without a value, too.
+    pub fn records(&self, group: usize) -> u64 {
+        self.count(group).wrapping_add(self.others(group))
+    }
+
+    /// By how much the number of records of a group is more than that of values, modulo 2^64.
+    pub fn others(&self, group: usize) -> u64 {
+        self.others.get(group).copied().unwrap_or(0)
+    }
+
+    /// Sets how many records a group has.
+    pub fn set_records(&mut self, group: usize, records: u64) {
+        let by = records.wrapping_sub(self.records(group));
+        if by != 0 {
+            self.count_other(group, by);
+        }
     }
 
     fn add(&mut self, group: usize, value: i64) {
@@ -144,9 +191,12 @@ impl IntegerSums {
         {
             self.carry(group, *high);
         }
+        if other.others(other_group) != 0 {
+            self.count_other(group, other.others(other_group));
+        }
     }
 
-    /// Takes the place of a group by one of another.
+    /// Takes the place of a group by one of another; how many records it has is to be set then, where it matters.
     pub fn put(&mut self, group: usize, other: &IntegerSums, other_group: usize) {
         *self.sums.cell(group) = other.sums[other_group];
         let high = other.high.get(other_group).copied().unwrap_or(0);
@@ -159,7 +209,7 @@ impl IntegerSums {
     /// The groups of a part as they are now, for another thread.
     pub fn share(&mut self, part: &Part) -> IntegerSums {
         let (sums, high) = (self.sums.share(part), self.high.share(part));
-        IntegerSums { sums, high, scale: self.scale }
+        IntegerSums { sums, high, others: self.others.share(part), scale: self.scale }
     }
 
     /// The sum of a group as `high * 2^128 + low`, high first.

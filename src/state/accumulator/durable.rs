@@ -11,7 +11,7 @@ use crate::state::pages::Cells;
 /// What an accumulator was at a barrier, as far as it is to be written.
 #[derive(Debug)]
 pub struct Shared {
-    accumulator: Accumulator,
+    pub(super) accumulator: Accumulator,
     /// Which values, where they are held apart from groups.
     values: Part,
 }
