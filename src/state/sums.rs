@@ -3,7 +3,7 @@
 //! All are exact, so that neither the order of the values nor how they were split matters.
 
 use super::changes::Part;
-use super::codec::{Reader, Unreadable, Writer};
+use super::codec::{NUMBER_END, NumberColumn, Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
 use super::near_sum::{self, NearSum};
 use super::pages::{Cells, Pages};
@@ -228,7 +228,8 @@ impl IntegerSums {
         (upper + sign + carry, low)
     }
 
-    fn count(&self, group: usize) -> u64 {
+    /// How many values a group has.
+    pub fn count(&self, group: usize) -> u64 {
         self.sums[group].count
     }
 
@@ -276,8 +277,14 @@ impl IntegerSums {
 
     /// Appends the groups of a part.
     pub fn write(&self, part: &Part, out: &mut Writer) {
-        out.u64s(part.entries().map(|group| self.sums[group].count));
+        out.numbers(part.entries().map(|group| self.sums[group].count));
+        if out.is_narrow() {
+            out.flags([self.high.is_empty()]);
+        }
         if self.high.is_empty() {
+            if out.is_narrow() {
+                return out.signed_numbers(part.entries().map(|group| self.sums[group].units));
+            }
             out.i128s(part.entries().map(|group| i128::from(self.sums[group].units)));
             out.flags([false]);
             return;
@@ -292,11 +299,16 @@ impl IntegerSums {
     /// Reads what [`IntegerSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         let what = "sums";
-        let counts = reader.u64_column(groups, "counts")?;
+        let counts = count_column(reader, groups)?;
+        self.high = Pages::default();
+        if reader.is_narrow() && reader.flags(1, what)? == [true] {
+            let units = reader.signed_column(groups, what)?;
+            self.sums = counts.zip(units).map(|(count, units)| Sum { units, count }).collect();
+            return Ok(());
+        }
         let low = reader.i128_column(groups, what)?;
         let is_wide = reader.flags(1, what)?[0];
         let high = reader.u64s(if is_wide { groups } else { 0 }, what)?;
-        self.high = Pages::default();
         let mut wide = Vec::new();
         let sum = |(group, (count, low)): (usize, (u64, i128))| match i64::try_from(low) {
             Ok(units) => Sum { units, count },
@@ -401,13 +413,13 @@ impl DoubleSums {
 
     /// Appends the groups of a part.
     pub fn write(&self, part: &Part, out: &mut Writer) {
-        out.u64s(part.entries().map(|group| self.counts[group]));
+        out.numbers(part.entries().map(|group| self.counts[group]));
         ExactSum::write_all(part.entries().map(|group| &self.sums[group]), out);
     }
 
     /// Reads what [`DoubleSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64_column(groups, "counts")?.collect();
+        self.counts = count_column(reader, groups)?.collect();
         self.sums = ExactSum::read_all(reader, groups)?.into();
         Ok(())
     }
@@ -486,6 +498,18 @@ impl BitSets {
         self.seen = reader.flags(groups, "bits")?.into();
         self.values = reader.u64s(groups, "bits")?.into_iter().map(u64::cast_signed).collect();
         Ok(())
+    }
+}
+
+/// How many values went into each group; more than can be counted are refused.
+fn count_column<'a>(
+    reader: &mut Reader<'a>,
+    groups: usize,
+) -> Result<NumberColumn<'a>, Unreadable> {
+    let counts = reader.number_column(groups, "counts")?;
+    match counts.clone().all(|count| count < NUMBER_END) {
+        true => Ok(counts),
+        false => Err(Unreadable { what: "counts" }),
     }
 }
 

@@ -429,7 +429,10 @@ impl Groups {
     /// What the first call counted in all groups; nothing where it does not count.
     fn counted(&self) -> u64 {
         match self.accumulators.first() {
-            Some(Accumulator::Count(counts)) => counts.iter().sum(),
+            // Only made-up bytes count more than there can be.
+            Some(Accumulator::Count(counts)) => {
+                counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+            }
             _ => 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Accumulator, Shared};
 use crate::state::changes::Part;
-use crate::state::codec::{Unreadable, Writer};
+use crate::state::codec::{NUMBER_END, NumberColumn, Unreadable, Writer};
 use crate::state::sums::IntegerSums;
 
 impl Accumulator {
@@ -12,12 +12,22 @@ impl Accumulator {
         Accumulator::Count((0..self.sums().groups()).map(records).collect())
     }
 
-    /// Sets how many records a group has; more than can be counted are refused.
-    pub fn set_records(&mut self, group: usize, records: u64) -> Result<(), Unreadable> {
-        if i64::try_from(records).is_err() {
-            return Err(Unreadable { what: "counts" });
+    /// Takes in what [`Shared::write_records`] wrote; more than can be counted are refused.
+    pub fn read_records(
+        &mut self,
+        groups: &Part,
+        written: NumberColumn<'_>,
+    ) -> Result<(), Unreadable> {
+        let is_narrow = written.is_narrow();
+        let sums = self.sums_mut();
+        for (group, written) in groups.entries().zip(written) {
+            let beside = if is_narrow { sums.count(group) } else { 0 };
+            let records = written.wrapping_add(beside);
+            if records >= NUMBER_END {
+                return Err(Unreadable { what: "counts" });
+            }
+            sums.set_records(group, records);
         }
-        self.sums_mut().set_records(group, records);
         Ok(())
     }
 
@@ -50,9 +60,12 @@ impl Accumulator {
 const BESIDE: &str = "records are counted beside sums of integers";
 
 impl Shared {
-    /// Appends how many records the groups of a part have.
+    /// Appends how many records the groups of a part have; in a narrow column, by how much that is more than values.
     pub fn write_records(&self, groups: &Part, out: &mut Writer) {
         let sums = self.accumulator.sums();
-        out.u64s(groups.entries().map(|group| sums.records(group)));
+        match out.is_narrow() {
+            true => out.numbers(groups.entries().map(|group| sums.others(group))),
+            false => out.u64s(groups.entries().map(|group| sums.records(group))),
+        }
     }
 }

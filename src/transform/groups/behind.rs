@@ -143,10 +143,10 @@ impl FromIterator<Accumulator> for Accumulators {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::groups::call::{self, Keeping};
     use crate::record::aggregation::Aggregation;
     use crate::record::{Column, DataType, SlotOrigin, Slots, Values};
     use crate::state::AccumulatorKind;
+    use crate::transform::groups::call::{self, Keeping};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     const AGGREGATIONS: [Aggregation; 5] = [
@@ -206,7 +206,11 @@ mod tests {
             batch(number).add_to(&mut at_once);
             late.update(batch(number));
             if looks_behind.contains(&number) {
-                assert_eq!(late.len(), AGGREGATIONS.len() - 1, "the records are counted beside the sum");
+                assert_eq!(
+                    late.len(),
+                    AGGREGATIONS.len() - 1,
+                    "the records are counted beside the sum"
+                );
             }
         }
         let is_looked_at = |number: u32| looks_behind.contains(&number);

@@ -142,14 +142,12 @@ pub fn read(
             }
             Keeping::Own { place, .. } => accumulators[place].extend(&call.kind, reader, part)?,
             Keeping::Beside(place) => {
-                counts.push((place, reader.u64_column(part.count(), "counts")?));
+                counts.push((place, reader.number_column(part.count(), "counts")?));
             }
         }
     }
     for (place, counts) in counts {
-        for (group, count) in part.entries().zip(counts) {
-            accumulators[place].set_records(group, count)?;
-        }
+        accumulators[place].read_records(part, counts)?;
     }
     Ok(())
 }
