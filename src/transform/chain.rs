@@ -134,9 +134,10 @@ impl Chain {
         &self,
         step: usize,
         bytes: &[u8],
+        version: u32,
         tools: &dyn Tools,
     ) -> Result<State, Unreadable> {
-        self.code(step).read(self.context(step, tools), bytes)
+        self.code(step).read(self.context(step, tools), bytes, version)
     }
 
     /// Takes in the bytes of the changes that were frozen next.
@@ -145,9 +146,10 @@ impl Chain {
         step: usize,
         state: &mut State,
         bytes: &[u8],
+        version: u32,
         tools: &dyn Tools,
     ) -> Result<(), Unreadable> {
-        self.code(step).extend(self.context(step, tools), state, bytes)
+        self.code(step).extend(self.context(step, tools), state, bytes, version)
     }
 
     fn code(&self, step: usize) -> &dyn AnyStateful {

@@ -9,6 +9,7 @@ use super::settings::{
     TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
 use super::spills::{MemorySpills, Spills};
+use super::stateful::NARROW;
 use super::{Chain, Output, Snapshot, States, Tools};
 use crate::error::Sql;
 use crate::record::{
@@ -308,10 +309,10 @@ impl Bench {
                 parts.clear();
             }
             parts.push(bytes);
-            let read = self.chain.read_state(step, &parts[0], &self.tools);
+            let read = self.chain.read_state(step, &parts[0], NARROW, &self.tools);
             let mut read = read.expect("what was written");
             for part in &parts[1..] {
-                let extended = self.chain.extend_state(step, &mut read, part, &self.tools);
+                let extended = self.chain.extend_state(step, &mut read, part, NARROW, &self.tools);
                 extended.expect("what was written");
             }
             *state = Some(read);
@@ -378,7 +379,7 @@ fn bytes_of(snapshot: &Snapshot) -> (bool, Vec<u8>) {
         Snapshot::Whole(frozen) => (true, frozen),
         Snapshot::Changes(frozen) => (false, frozen),
     };
-    let mut out = Writer::default();
+    let mut out = Writer::narrow();
     frozen.write(&mut out);
     (is_all, out.bytes)
 }
@@ -508,8 +509,9 @@ fn damaged_states_are_refused_or_harmless() {
         let state = states[0].as_mut().expect("the first step keeps a state");
         let frozen = bench.chain.freeze_state(0, state, true, &bench.tools);
         let (_, bytes) = bytes_of(&frozen.expect("memory does not fail"));
-        let is_read =
-            |length: &usize| bench.chain.read_state(0, &bytes[..*length], &bench.tools).is_ok();
+        let is_read = |length: &usize| {
+            bench.chain.read_state(0, &bytes[..*length], NARROW, &bench.tools).is_ok()
+        };
         let read: Vec<usize> = (0..bytes.len()).filter(is_read).collect();
         // What nothing was spilled of ends earlier, and so does what an earlier version spilled.
         let layouts = if memory.is_some() { 2 } else { 0 };
@@ -517,7 +519,7 @@ fn damaged_states_are_refused_or_harmless() {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << dice.below(8);
-            if let Ok(read) = bench.chain.read_state(0, &damaged, &bench.tools) {
+            if let Ok(read) = bench.chain.read_state(0, &damaged, NARROW, &bench.tools) {
                 // Checkpoints have checksums; what gets past them must still not bring the program down.
                 states[0] = Some(read);
                 while let Ok(Some(_)) = bench.chain.drain(&mut states, 7, &bench.tools) {}

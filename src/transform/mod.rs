@@ -98,7 +98,7 @@ pub use frozen::{Frozen, Snapshot, Written};
 pub use held::Keeper;
 pub use shown::Shown;
 pub use stateful::{
-    Advanced, AnyStateful, Context, Drained, Flow, Prepared, State, Stateful, Stateless,
+    Advanced, AnyStateful, Context, Drained, Flow, NARROW, Prepared, State, Stateful, Stateless,
 };
 pub use tools::Tools;
 

@@ -111,7 +111,7 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         state: &mut Self::State,
         _is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let mut out = Writer::default();
+        let mut out = Writer::narrow();
         self.write(context, state, &mut out)?;
         Ok(Snapshot::Whole(Box::new(Written(out.bytes))))
     }
@@ -228,8 +228,10 @@ impl fmt::Debug for Prepared {
 
 /// [`Stateful`] without its types.
 pub trait AnyStateful: fmt::Debug + Send + Sync {
-    /// See [`Stateful::VERSION`].
+    /// The version of the bytes that become a section: [`Stateful::VERSION`] with [`NARROW`] columns.
     fn version(&self) -> u32;
+    /// Whether bytes of a version can be read: the same with narrow or with plain columns.
+    fn can_read(&self, version: u32) -> bool;
     /// See [`Stateful::DRAINS_AHEAD`].
     fn drains_ahead(&self) -> bool;
     /// See [`Stateful::SPILLS`].
@@ -274,14 +276,15 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
         state: &mut State,
         is_all_asked: bool,
     ) -> Result<Snapshot>;
-    /// See [`Stateful::read`]; bytes left over are refused.
-    fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable>;
+    /// See [`Stateful::read`], of bytes of a version; bytes left over are refused.
+    fn read(&self, context: Context<'_>, bytes: &[u8], version: u32) -> Result<State, Unreadable>;
     /// Takes in what changed, see [`Stateful::take_in`]; bytes left over are refused.
     fn extend(
         &self,
         context: Context<'_>,
         state: &mut State,
         bytes: &[u8],
+        version: u32,
     ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
@@ -291,6 +294,13 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// See [`Stateful::show`].
     fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
+}
+
+/// In a version: the columns are as narrow as they can be; see [`Writer::narrow`].
+pub const NARROW: u32 = 1 << 16;
+
+fn reader_of(bytes: &[u8], version: u32) -> Reader<'_> {
+    if version & NARROW == 0 { Reader::new(bytes) } else { Reader::narrow(bytes) }
 }
 
 /// Why a state or what was prepared is always of the step's own type.
@@ -312,7 +322,11 @@ impl State {
 
 impl<S: Stateful + 'static> AnyStateful for S {
     fn version(&self) -> u32 {
-        S::VERSION
+        S::VERSION | NARROW
+    }
+
+    fn can_read(&self, version: u32) -> bool {
+        version & !NARROW == S::VERSION
     }
 
     fn drains_ahead(&self) -> bool {
@@ -389,8 +403,8 @@ impl<S: Stateful + 'static> AnyStateful for S {
         Stateful::freeze(self, context, state.as_mut::<S>(), is_all_asked)
     }
 
-    fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable> {
-        let mut reader = Reader::new(bytes);
+    fn read(&self, context: Context<'_>, bytes: &[u8], version: u32) -> Result<State, Unreadable> {
+        let mut reader = reader_of(bytes, version);
         let state = Stateful::read(self, context, &mut reader)?;
         reader.finish("last bytes")?;
         Ok(State::of::<S>(state))
@@ -401,8 +415,9 @@ impl<S: Stateful + 'static> AnyStateful for S {
         context: Context<'_>,
         state: &mut State,
         bytes: &[u8],
+        version: u32,
     ) -> Result<(), Unreadable> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = reader_of(bytes, version);
         Stateful::take_in(self, context, state.as_mut::<S>(), &mut reader, false)?;
         reader.finish("last bytes")
     }

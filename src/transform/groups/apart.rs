@@ -6,8 +6,9 @@
 //! a further spill of groups, which is merged like all others. Calls that need all values of a group at one time (those
 //! of which [`Apart::of`] makes nothing) keep them with their groups.
 
+use super::call::Call;
 use super::large::{PARTITIONS, partitions_of};
-use super::{Call, Grouping, Groups};
+use super::{Grouping, Groups};
 use crate::error::Result;
 use crate::state::{
     Accumulator, Apart, DifferentValues, KeyTable, Keys, Reader, Tally, Unreadable, Writer,
@@ -58,17 +59,19 @@ impl Grouping {
         }
         let calls = self.calls.iter().map(|call| {
             let kind = call.apart().map_or_else(|| call.kind.clone(), |apart| apart.kind);
-            Call { slot: call.slot, kind, filter: None, inputs: Vec::new() }
+            // What is without values stands where it stood.
+            let (slot, keeping) = (call.slot, call.keeping);
+            Call { slot, kind, filter: None, inputs: Vec::new(), keeping }
         });
         let (keys, calls) = (self.keys.clone(), calls.collect());
         let (names, filters, inputs) = (Vec::new(), Vec::new(), Vec::new());
         Some(Grouping { keys, calls, names, filters, inputs, without_values: None })
     }
 
-    /// The calls whose values are apart, with their places among all.
+    /// The calls whose values are apart, with the places of their accumulators.
     fn calls_apart(&self) -> impl Iterator<Item = (usize, Apart)> {
-        let calls = self.calls.iter().enumerate();
-        calls.filter_map(|(place, call)| call.apart().map(|apart| (place, apart)))
+        let calls = self.calls.iter();
+        calls.filter_map(|call| call.apart().map(|apart| (call.keeping.place(), apart)))
     }
 
     /// Takes the values out of groups, which are of [`Grouping::without_values`] then.
