@@ -185,10 +185,13 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
 }
 
+/// What is done to the files of a job.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn copies_are_told_as_a_run_would_find_them() {
     let job = copied();
-    let with = |damage: &dyn Fn(&Path), more: &[&str], code: i32| {
+    let with = |damage: Damage, more: &[&str], code: i32| {
         let scratch = folder::scratch_in_memory();
         folder::copy(job.path(), scratch.path());
         damage(scratch.path());
@@ -206,7 +209,7 @@ fn copies_are_told_as_a_run_would_find_them() {
         folder::write(&folder.join("mount"), b"mine");
     };
     let unmounted = |folder: &Path| fs::remove_dir_all(folder.join("mount")).expect("removed");
-    let damages: [(&dyn Fn(&Path), &str); 3] = [
+    let damages: [(Damage, &str); 3] = [
         (&open, "others may write in it"),
         (&file, "mount` is not a folder"),
         (&unmounted, "mount` is not there"),
