@@ -30,7 +30,8 @@ pub fn survey_round(
     };
     let RoundInputs { inputs, known, settled, findings, news, moved } = looked;
     let is_next = !news.is_empty();
-    let mut found = Found { inputs: findings, news, moved, ..found_of(job, &newest, checkpoints) };
+    let found = found_of(job, newest.id.sequence, &past, checkpoints);
+    let mut found = Found { inputs: findings, news, moved, ..found };
     if let Some(refusal) = changed_inputs(command, &found) {
         return Err(refusal);
     }
