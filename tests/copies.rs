@@ -147,6 +147,31 @@ fn a_damaged_checkpoint_is_replaced_by_its_copy() {
 }
 
 #[test]
+fn a_file_with_one_other_byte_is_replaced_by_its_copy() {
+    let whats = [(Shape::Aggregate, "ckpt-"), (Shape::Dedup, "ckpt-"), (Shape::Dedup, "spill-")];
+    for (shape, begins) in whats {
+        let scratch = job(shape, COPIES);
+        let path = scratch.path().join("job.toml");
+        let text = fs::read_to_string(&path).expect("a job") + "\n[state]\nmemory = \"1KiB\"\n";
+        folder::write(&path, text.as_bytes());
+        stop(&scratch, "1000");
+        let damaged = kept(&own(&scratch)).into_iter().filter(|name| name.starts_with(begins));
+        let damaged: Vec<PathBuf> = damaged.map(|name| own(&scratch).join(name)).collect();
+        assert!(!damaged.is_empty(), "{shape:?}: nothing begins with {begins}");
+        for path in &damaged {
+            let mut bytes = fs::read(path).expect("a file");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            folder::write(path, &bytes);
+        }
+        let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+        assert!(ended.stderr.contains("is taken from its copy"), "{shape:?} {begins}: {ended:?}");
+        assert!(ended.stderr.contains("at record 1,000"), "{shape:?} {begins}: {ended:?}");
+        assert!(outputs(&scratch) == whole(shape), "{shape:?} {begins}: another output");
+    }
+}
+
+#[test]
 fn an_older_copy_is_not_taken_while_the_newer_checkpoint_is_there() {
     let scratch = job(Shape::Aggregate, COPIES);
     stop(&scratch, "500");

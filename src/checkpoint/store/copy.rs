@@ -123,24 +123,27 @@ impl Store {
         let mut wanted = Vec::new();
         for entry in &needs.spills {
             let Some(name) = SpillName::parse(&entry.name) else { return Ok(None) };
-            let path = self.folder.directory.join(names::spill(name));
-            let found = self.folder.storage.metadata(&path);
+            let name = names::spill(name);
+            let found = self.folder.storage.metadata(&self.folder.directory.join(&name));
             if !found.is_ok_and(|found| found.length == entry.length) {
-                wanted.push((names::spill(name), head, Existing::Keep));
+                wanted.push((name, head, Existing::Keep));
+            } else if refused.contains(&head) && !self.holds_the_same(source, &name)? {
+                wanted.push((name, head, Existing::Replace));
             }
         }
         for skimmed in chain {
             let number = skimmed.id.sequence;
             match read::skim(&self.folder, number) {
+                // Its ends may be right and what is between them damaged.
+                Ok(_) if refused.contains(&number) => {
+                    wanted.push((names::checkpoint(number), number, Existing::Replace));
+                }
                 Ok(found) if found.id == skimmed.id => {}
                 Err(Problem::Gone) => {
                     wanted.push((names::checkpoint(number), number, Existing::Keep));
                 }
                 // What is damaged is no checkpoint: the whole one takes its place.
                 Err(Problem::Invalid(_)) => {
-                    wanted.push((names::checkpoint(number), number, Existing::Replace));
-                }
-                Ok(_) if refused.contains(&number) => {
                     wanted.push((names::checkpoint(number), number, Existing::Replace));
                 }
                 Err(Problem::Io(cause)) => {
@@ -165,6 +168,37 @@ impl Store {
             }
         }
         Ok(Some(files))
+    }
+
+    /// Whether a file has the same bytes here and there; no, where it is not there.
+    fn holds_the_same(&self, source: &Folder, name: &str) -> Result<bool> {
+        let mut portions = [vec![0; PORTION_BYTES], vec![0; PORTION_BYTES]];
+        let mut files = Vec::new();
+        for folder in [&self.folder, source] {
+            let path = folder.directory.join(name);
+            match folder.storage.open(&path, OpenMode::ReadOwn) {
+                Ok(file) => files.push((path, file)),
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(cause) => return Err(Error::io("open", &path, cause)),
+            }
+        }
+        let mut offset = 0;
+        loop {
+            let mut counts = [0; 2];
+            for (((path, file), portion), count) in files.iter().zip(&mut portions).zip(&mut counts)
+            {
+                *count = read_full(&**file, portion, offset)
+                    .map_err(|cause| Error::io("read", path, cause))?;
+            }
+            let [left, right] = &portions;
+            if left[..counts[0]] != right[..counts[1]] {
+                return Ok(false);
+            }
+            if counts[0] == 0 {
+                return Ok(true);
+            }
+            offset += counts[0] as u64;
+        }
     }
 
     /// Copies a file under a name that nothing had before.
