@@ -7,7 +7,7 @@
 use super::output::{OutputPlan, known, mark_of};
 use super::partitions::attach_tails;
 use super::world::World;
-use crate::checkpoint::{self, Manifest};
+use crate::checkpoint::{self, Manifest, Standing};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::sink::Mark;
@@ -82,7 +82,13 @@ pub fn prefixes(
     for (plan, entry) in known {
         let Some(entry) = entry else { continue };
         let mark = mark_of(entry)?;
-        let home = find(world, &plan, &manifest.instance.to_string(), &mark)?;
+        // What it only begins with is published, and copied to its staged file when the first record comes.
+        let is_untouched = entry.extends == Some(Standing { length: mark.length, crc: mark.crc });
+        let instance = manifest.instance.to_string();
+        let home = match is_untouched && open(world, &plan.name(&instance).staged)?.is_none() {
+            true => Home::Nowhere,
+            false => find(world, &plan, &instance, &mark)?,
+        };
         prefixes.push(Prefix { plan, mark, home });
     }
     Ok(prefixes)
