@@ -4,10 +4,10 @@
 //! beginning of what it published. They are read wholly and compared with the checksum of the mark, so that a checkpoint
 //! is never joined with bytes that it has not written.
 
-use super::output::{OutputPlan, known, mark_of};
+use super::output::{OutputPlan, is_untouched, known, mark_of};
 use super::partitions::attach_tails;
 use super::world::World;
-use crate::checkpoint::{self, Manifest, Standing};
+use crate::checkpoint::{self, Manifest};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::sink::Mark;
@@ -81,14 +81,14 @@ pub fn prefixes(
     let mut prefixes = Vec::new();
     for (plan, entry) in known {
         let Some(entry) = entry else { continue };
-        let mark = mark_of(entry)?;
         // What it only begins with is published, and copied to its staged file when the first record comes.
-        let is_untouched = entry.extends == Some(Standing { length: mark.length, crc: mark.crc });
-        let instance = manifest.instance.to_string();
-        let home = match is_untouched && open(world, &plan.name(&instance).staged)?.is_none() {
-            true => Home::Nowhere,
-            false => find(world, &plan, &instance, &mark)?,
-        };
+        if is_untouched(&plan, entry) {
+            let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };
+            prefixes.push(Prefix { plan, mark, home: Home::Nowhere });
+            continue;
+        }
+        let mark = mark_of(entry)?;
+        let home = find(world, &plan, &manifest.instance.to_string(), &mark)?;
         prefixes.push(Prefix { plan, mark, home });
     }
     Ok(prefixes)
