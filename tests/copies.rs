@@ -369,3 +369,52 @@ fn who_looks_at_a_job_that_lost_its_folder_is_told_of_the_copies() {
         assert!(ended.stderr.contains(said), "{ended:?}");
     }
 }
+
+fn savepoints(folder: &Path) -> Vec<String> {
+    kept(folder).into_iter().filter(|name| name.starts_with("savepoint-")).collect()
+}
+
+#[test]
+fn a_savepoint_is_kept_in_copies_until_it_is_removed_by_name() {
+    for shape in [Shape::Plain, Shape::Aggregate, Shape::Sort] {
+        let scratch = job(shape, "copies = [\"copy\"]\nkeep = 1");
+        let checkpoint = |more: &[&str], code| {
+            onward_ends(scratch.path(), &[&["checkpoint"], more].concat(), code)
+        };
+        stop(&scratch, "500");
+        checkpoint(&["now", "job.toml", "--name", "early"], 0);
+        stop(&scratch, "1500");
+        let named = savepoints(&own(&scratch));
+        assert_eq!(named.len(), 1, "{shape:?}: {named:?}");
+        assert_eq!(savepoints(&copy(&scratch)), named, "{shape:?}");
+        // The copy alone is enough to go back.
+        fs::remove_dir_all(own(&scratch)).expect("removed");
+        stop(&scratch, "500");
+        assert_eq!(savepoints(&own(&scratch)), named, "{shape:?}");
+        checkpoint(&["rollback", "job.toml", "early"], 0);
+        let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
+        assert!(fresh.stderr.contains("the savepoint `early`"), "{shape:?}: {fresh:?}");
+        goes_on(&scratch, shape, "resuming from checkpoint");
+        assert_eq!(savepoints(&copy(&scratch)), named, "{shape:?}: the end takes none away");
+        checkpoint(&["verify", "job.toml"], 0);
+        checkpoint(&["rm", "job.toml", "early"], 0);
+        assert_eq!(savepoints(&own(&scratch)), Vec::<String>::new());
+        assert_eq!(savepoints(&copy(&scratch)), Vec::<String>::new(), "{shape:?}");
+    }
+}
+
+#[test]
+fn copies_with_a_savepoint_are_not_given_up_with_a_lost_folder() {
+    let scratch = job(Shape::Aggregate, COPIES);
+    stop(&scratch, "500");
+    onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
+    stop(&scratch, "1500");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    let before = kept(&copy(&scratch));
+    let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
+    for said in ["the savepoint `early`", "its copy in `copy`", "move the copy away"] {
+        assert!(fresh.stderr.contains(said), "{said}: {}", fresh.stderr);
+    }
+    assert_eq!(kept(&copy(&scratch)), before);
+    goes_on(&scratch, Shape::Aggregate, "is taken from its copy in `copy`");
+}

@@ -111,6 +111,34 @@ impl Store {
         self.note_chain(&chain, needs).map(Some)
     }
 
+    /// Gives the checkpoints that have a name in another folder the same name here, and takes over those that are not here
+    /// yet. What has a name only here keeps it: nobody but the user takes it away.
+    pub fn follow_savepoints(&mut self, source: &Folder) -> Result<()> {
+        let ours = self.folder.savepoints()?;
+        let theirs = source.savepoints()?;
+        for savepoint in theirs.iter().filter(|savepoint| !ours.contains(savepoint)) {
+            if !self.take_over_beside(source, savepoint.sequence)? {
+                continue;
+            }
+            // A name that the user took away there while this folder was not at hand, and gave again.
+            for old in ours.iter().filter(|old| old.name.is_like(&savepoint.name)) {
+                self.remove_name(old)?;
+            }
+            self.name_savepoint(savepoint)?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that an older checkpoint is here, too; false where the source has it no more.
+    fn take_over_beside(&mut self, source: &Folder, sequence: Sequence) -> Result<bool> {
+        let Ok(found) = source.read(sequence)? else { return Ok(false) };
+        let before = (self.head, self.spills_made);
+        let needs = Needs::of(&found.checkpoint.manifest);
+        let taken = self.take_over(source, sequence, &needs)?;
+        (self.head, self.spills_made) = before;
+        Ok(taken.is_some())
+    }
+
     /// The files that are not here yet, open, in the order in which they are to come; `None` where one is gone.
     fn missing(
         &self,
