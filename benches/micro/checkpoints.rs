@@ -9,7 +9,7 @@ use onward::checkpoint::{
 };
 use onward::engine::Plan;
 use onward::state::Writer;
-use onward::transform::{Snapshot, State, States};
+use onward::transform::{NARROW, Snapshot, State, States};
 use serde_json::json;
 use std::fs;
 use std::process::Command;
@@ -75,8 +75,11 @@ fn run_one(name: &str, step: &str, keys: u64) {
 
     let start = Instant::now();
     let (base, delta) = (whole.section(), changes.section());
-    let mut state = plan.chain.read_state(0, &base.bytes, plan).expect("it was just made");
-    plan.chain.extend_state(0, &mut state, &delta.bytes, plan).expect("it was just made");
+    let mut state =
+        plan.chain.read_state(0, &base.bytes, base.version, plan).expect("it was just made");
+    plan.chain
+        .extend_state(0, &mut state, &delta.bytes, delta.version, plan)
+        .expect("it was just made");
     let load = start.elapsed().as_secs_f64();
 
     println!(
@@ -110,10 +113,11 @@ impl Frozen {
         };
         assert_eq!(form == Form::Base, is_all, "the first one is everything, the second is not");
         let start = Instant::now();
-        let mut out = Writer::default();
+        let mut out = Writer::narrow();
         content.write(&mut out);
         drop(content);
-        let section = Section { name: "step".to_owned(), form, version: 1, bytes: out.bytes };
+        let section =
+            Section { name: "step".to_owned(), form, version: NARROW | 1, bytes: out.bytes };
         let (file, _) = format::encode(&checkpoint(section), Sequence(2)).expect("it is sound");
         Frozen { barrier, to_file: start.elapsed().as_secs_f64(), file }
     }

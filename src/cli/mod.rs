@@ -34,6 +34,8 @@ mod run;
 
 pub mod signals;
 
+mod standing;
+
 mod status;
 
 pub mod summary;

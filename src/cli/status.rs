@@ -4,20 +4,17 @@ use super::args::AnswerArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::messages::{self, escape};
-use super::numbers::{bytes, counted, duration, percent, short, thousands};
-use super::plan::counted_of;
+use super::numbers::{bytes, counted, duration, short};
+use super::standing::{input_bytes, output_lines, progress_lines, round_line};
 use super::world::{Teller, real};
 use crate::checkpoint::{
-    Holder, InputEntry, Loaded, Manifest, OutputEntry, Phase, Refused, Restored, Sequence, Trust,
+    Holder, Loaded, Manifest, OutputEntry, Phase, Refused, Restored, Sequence, Trust,
 };
 use crate::engine::{self, News};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Outputs that are named; the others are counted.
-const OUTPUTS_SHOWN: usize = 5;
 
 /// What is known of a job.
 struct Status {
@@ -89,13 +86,10 @@ impl Status {
             text += &format!("   checkpoint file {}\n", escape(&refused.to_string()));
         }
         let Some(newest) = &self.newest else { return text };
-        let Manifest { inputs, position, .. } = &newest.manifest;
-        let counters = counted_of(&newest.manifest);
-        let total: u64 = inputs.iter().map(input_bytes).sum();
-        if let Some(round) = &newest.manifest.round {
-            let before = counted(round.before.records_read, "record");
-            text += &format!("   round {}, with {before} before it\n", round.number);
-        }
+        let indented = |lines: Vec<String>| -> String {
+            lines.iter().map(|line| format!("   {line}\n")).collect()
+        };
+        text += &indented(round_line(&newest.manifest).into_iter().collect());
         text += &format!(
             "   checkpoint {} ({}), {} ago\n",
             newest.id.sequence,
@@ -106,30 +100,14 @@ impl Status {
             let copy = escape(&copy.display().to_string());
             text += &format!("   it is in the copy in {copy}; the next run takes it from there\n");
         }
-        text += &format!(
-            "   read {} records, {} of {} ({} %)\n",
-            thousands(counters.records_read),
-            bytes(counters.bytes_read),
-            bytes(total),
-            percent(counters.bytes_read, total)
-        );
-        if let Some(input) = inputs.get(position.source.0 as usize) {
-            let (path, offset) = (escape(&input.path), thousands(position.offset));
-            text += &format!("   at byte {offset} of {path}, line {}\n", position.lines + 1);
-        }
-        text += &format!(
-            "   written {}, filtered {}, rejected {}\n",
-            thousands(counters.records_written),
-            thousands(counters.records_filtered),
-            thousands(counters.records_rejected)
-        );
+        text += &indented(progress_lines(&newest.manifest));
         if !self.news.is_empty() {
             let total = bytes(self.news.iter().map(|news| news.bytes).sum());
             let inputs = counted(self.news.len() as u64, "input");
             text += &format!("   new since then: {total} of {inputs}\n");
         }
-        for line in output_lines(&newest.manifest) {
-            text += &format!("   {line}\n");
+        if newest.manifest.outputs.iter().filter(|output| output.name != "rejects").count() > 1 {
+            text += &indented(output_lines(&newest.manifest));
         }
         if let Some((records, input_bytes)) = rates(&newest.manifest) {
             text += &format!("   {} records/s, {}/s\n", short(records), bytes(input_bytes));
@@ -169,13 +147,6 @@ impl Status {
     }
 }
 
-/// Bytes of an input that are read, or were, in the round.
-fn input_bytes(input: &InputEntry) -> u64 {
-    let skipped =
-        input.part.map_or(0, |part| if part.from.records > 0 { part.from.offset } else { 0 });
-    input.fingerprint.size.saturating_sub(skipped)
-}
-
 fn outputs(manifest: &Manifest) -> Json {
     let output = |output: &OutputEntry| {
         json!({
@@ -191,24 +162,6 @@ fn outputs(manifest: &Manifest) -> Json {
 fn state_bytes(newest: &Restored) -> Json {
     let sizes = sizes(newest).into_iter();
     Json::Object(sizes.map(|(step, size)| (step.to_owned(), json!(size))).collect())
-}
-
-/// The first outputs of a job that has several, and how many more there are.
-fn output_lines(manifest: &Manifest) -> Vec<String> {
-    let is_sink = |output: &&OutputEntry| output.name != "rejects";
-    let outputs: Vec<&OutputEntry> = manifest.outputs.iter().filter(is_sink).collect();
-    if outputs.len() < 2 {
-        return Vec::new();
-    }
-    let line = |output: &&OutputEntry| {
-        let (name, records) = (escape(&output.name), counted(output.records, "record"));
-        format!("output {name}: {records}, {}", bytes(output.length))
-    };
-    let mut lines: Vec<String> = outputs.iter().take(OUTPUTS_SHOWN).map(line).collect();
-    if let more @ 1.. = outputs.len().saturating_sub(OUTPUTS_SHOWN) {
-        lines.push(format!("and {} more outputs", thousands(more as u64)));
-    }
-    lines
 }
 
 /// Records and input bytes a second, over all runs.

@@ -216,12 +216,13 @@ pub fn restore_state(
 /// A state: everything, and then what changed, part after part; or what is wrong with it.
 fn read(code: &dyn AnyStateful, context: Context<'_>, parts: &[Section]) -> Result<State, String> {
     let [base, changes @ ..] = parts else { return Err("it is not there".to_owned()) };
-    if let Some(other) = parts.iter().find(|part| part.version != code.version()) {
+    if let Some(other) = parts.iter().find(|part| !code.can_read(part.version)) {
         return Err(format!("it has version {}, not {}", other.version, code.version()));
     }
-    let mut state = code.read(context, &base.bytes).map_err(|error| error.to_string())?;
+    let state = code.read(context, &base.bytes, base.version);
+    let mut state = state.map_err(|error| error.to_string())?;
     for part in changes {
-        let extended = code.extend(context, &mut state, &part.bytes);
+        let extended = code.extend(context, &mut state, &part.bytes, part.version);
         extended.map_err(|error| error.to_string())?;
     }
     Ok(state)

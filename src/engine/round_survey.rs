@@ -45,7 +45,7 @@ pub fn survey_round(
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
     let mut restored = restore(&job_of_round, world, options, &plan, &inputs, newest, &mut found)?;
     let (job, round) = if is_next {
-        plan.chain.begin_again(&mut restored.states);
+        plan.chain.begin_again(&mut restored.states, &plan);
         let (number, before) = (round.number + 1, past.counters);
         (job.of_round(number), Round { number, started_at_micros: now, before, settled })
     } else {

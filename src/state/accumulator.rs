@@ -341,6 +341,8 @@ fn rules_of(kind: &AccumulatorKind) -> Rules {
     Rules { data_type: kind.arguments[0], keys, end, limit, needed, key_columns }
 }
 
+mod records;
+
 mod select;
 
 #[cfg(test)]

@@ -111,7 +111,10 @@ impl Part {
         out.count(self.before);
         out.count(self.len);
         out.count(self.changed.len());
-        out.u32s(self.changed.iter().copied());
+        match out.is_narrow() {
+            true => out.numbers(self.changed.iter().copied().map(u64::from)),
+            false => out.u32s(self.changed.iter().copied()),
+        }
     }
 
     /// Reads what [`Part::write`] wrote of a store that holds so many entries now.
@@ -120,8 +123,15 @@ impl Part {
         let unreadable = Unreadable { what };
         let same = reader.u64(what)? == before as u64;
         let len = usize::try_from(reader.u64(what)?).map_err(|_| unreadable.clone())?;
-        let count = reader.count(4, what)?;
-        let changed = reader.u32s(count, what)?;
+        let changed = if reader.is_narrow() {
+            // They are different ones: each takes a byte at least.
+            let count = reader.count(1, what)?;
+            let entries = reader.number_column(count, what)?.map(u32::try_from);
+            entries.collect::<Result<_, _>>().map_err(|_| unreadable.clone())?
+        } else {
+            let count = reader.count(4, what)?;
+            reader.u32s(count, what)?
+        };
         let rises = changed.is_sorted_by(|left, right| left < right);
         let fits = changed.last().is_none_or(|last| (*last as usize) < before);
         if same && len >= before && rises && fits {
@@ -149,6 +159,23 @@ mod tests {
         assert_eq!(within, [false, true, false, true, true, false]);
         assert_eq!(changes.take(202).count(), 0);
         assert_eq!(changes.take_all(202), Part::all(202));
+    }
+
+    #[test]
+    fn a_narrow_part_survives_a_round_trip_and_damaged_bytes_are_refused() {
+        let mut changes = Changes::since(10_000);
+        changes.mark_all(&(0..5_000).map(|entry| entry * 2).collect::<Vec<u32>>());
+        let part = changes.take(10_001);
+        let mut out = Writer::narrow();
+        part.write(&mut out);
+        assert!(out.bytes.len() < 5_000 * 2 + 50, "{out:?}");
+        let read = |bytes: &[u8]| Part::read(&mut Reader::narrow(bytes), 10_000);
+        assert_eq!(read(&out.bytes), Ok(part));
+        for length in 0..out.bytes.len() {
+            assert!(read(&out.bytes[..length]).is_err(), "{length} bytes");
+        }
+        out.bytes[24] = 8;
+        assert!(read(&out.bytes).is_err(), "numbers of 8 bytes");
     }
 
     #[test]

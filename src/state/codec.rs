@@ -1,12 +1,13 @@
 //! Little-endian, columnar bytes for state sections, both directions.
 
+use super::narrow;
 use std::fmt;
 
 /// What takes written bytes, portion by portion.
 pub type Sink<'a> = dyn FnMut(&[u8]) + 'a;
 
 /// What is added to a lower number does not overflow.
-const NUMBER_END: u64 = 1 << 62;
+pub const NUMBER_END: u64 = 1 << 62;
 
 /// Appends numbers and byte strings.
 #[derive(Default)]
@@ -15,15 +16,32 @@ pub struct Writer<'a> {
     pub bytes: Vec<u8>,
     /// Takes what was written whenever it has become much.
     sink: Option<&'a mut Sink<'a>>,
+    /// Whether columns have no more bytes than they need.
+    is_narrow: bool,
 }
+
+/// Numbers with signs are in their order where this bit is the other way round.
+const SIGN: u64 = 1 << 63;
 
 /// So many bytes are handed on at a time.
 const PORTION: usize = 256 << 10;
 
 /// Takes numbers and byte strings off the front of a section; every read is checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    is_narrow: bool,
+}
+
+/// A column of numbers as it is read, one page after the other.
+#[derive(Debug, Clone)]
+pub struct NumberColumn<'a> {
+    rest: Reader<'a>,
+    /// Numbers that are not in `page` yet.
+    left: usize,
+    page: Vec<u64>,
+    /// How many of the page were given.
+    given: usize,
 }
 
 /// A state section that does not have the form it should have.
@@ -48,9 +66,19 @@ impl fmt::Debug for Writer<'_> {
 }
 
 impl<'a> Writer<'a> {
-    /// Hands on what is written, portion by portion; the last one with [`Writer::finish`].
+    /// Hands on what is written with narrow columns, portion by portion; the last one with [`Writer::finish`].
     pub fn into_sink(sink: &'a mut Sink<'a>) -> Writer<'a> {
-        Writer { bytes: Vec::new(), sink: Some(sink) }
+        Writer { sink: Some(sink), ..Writer::narrow() }
+    }
+
+    /// Writes columns as narrow as they can be; [`Reader::narrow`] must read them.
+    pub fn narrow() -> Writer<'a> {
+        Writer { is_narrow: true, ..Writer::default() }
+    }
+
+    /// Whether it writes columns as narrow as they can be.
+    pub fn is_narrow(&self) -> bool {
+        self.is_narrow
     }
 
     /// Hands on the rest.
@@ -96,6 +124,47 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Appends a column of numbers as narrow as it can be; the reader knows how many.
+    pub fn numbers(&mut self, values: impl IntoIterator<Item = u64>) {
+        if !self.is_narrow {
+            return self.u64s(values);
+        }
+        let mut values = values.into_iter();
+        let mut page = Vec::new();
+        loop {
+            page.clear();
+            page.extend(values.by_ref().take(narrow::PAGE));
+            if page.is_empty() {
+                return;
+            }
+            narrow::write_numbers(&page, &mut self.bytes);
+            self.settle();
+        }
+    }
+
+    /// The same for numbers with signs.
+    pub fn signed_numbers(&mut self, values: impl IntoIterator<Item = i64>) {
+        self.numbers(values.into_iter().map(|value| value.cast_unsigned() ^ SIGN));
+    }
+
+    /// Appends a column of byte strings that are mostly short as narrow as it can be; the reader knows how many.
+    pub fn key_column<'b>(&mut self, values: impl Iterator<Item = &'b [u8]> + Clone) {
+        if !self.is_narrow {
+            return self.strings(values);
+        }
+        let mut values = values;
+        let mut page = Vec::new();
+        loop {
+            page.clear();
+            page.extend(values.by_ref().take(narrow::PAGE));
+            if page.is_empty() {
+                return;
+            }
+            narrow::write_strings(&page, &mut self.bytes);
+            self.settle();
+        }
+    }
+
     /// Appends a column of 4-byte numbers; the reader knows how many.
     pub fn u32s(&mut self, values: impl IntoIterator<Item = u32>) {
         for value in values {
@@ -130,7 +199,17 @@ impl<'a> Writer<'a> {
 impl<'a> Reader<'a> {
     /// Reads from the start of a section.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { rest: bytes }
+        Reader { rest: bytes, is_narrow: false }
+    }
+
+    /// Reads what [`Writer::narrow`] wrote.
+    pub fn narrow(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes, is_narrow: true }
+    }
+
+    /// Whether it reads columns that are as narrow as they can be.
+    pub fn is_narrow(&self) -> bool {
+        self.is_narrow
     }
 
     /// Takes `length` bytes.
@@ -181,6 +260,35 @@ impl<'a> Reader<'a> {
         let bytes = self.take(count.checked_mul(8).ok_or(Unreadable { what })?, what)?;
         let number = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("chunks of 8"));
         Ok(bytes.chunks_exact(8).map(number))
+    }
+
+    /// Takes `count` numbers that [`Writer::numbers`] wrote, one by one.
+    pub fn number_column(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<NumberColumn<'a>, Unreadable> {
+        let rest = self.clone();
+        if self.is_narrow {
+            let mut left = count;
+            while left > 0 {
+                let page = left.min(narrow::PAGE);
+                narrow::take_numbers(self, page, what)?;
+                left -= page;
+            }
+        } else {
+            self.take(count.checked_mul(8).ok_or(Unreadable { what })?, what)?;
+        }
+        Ok(NumberColumn { rest, left: count, page: Vec::new(), given: 0 })
+    }
+
+    /// The same for what [`Writer::signed_numbers`] wrote.
+    pub fn signed_column(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<impl ExactSizeIterator<Item = i64> + use<'a>, Unreadable> {
+        Ok(self.number_column(count, what)?.map(|number| (number ^ SIGN).cast_signed()))
     }
 
     /// Takes `count` 4-byte numbers.
@@ -259,3 +367,47 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() { Ok(()) } else { Err(Unreadable { what }) }
     }
 }
+
+impl NumberColumn<'_> {
+    /// Whether it was written as narrow as it can be.
+    pub fn is_narrow(&self) -> bool {
+        self.rest.is_narrow
+    }
+
+    /// Reads the next page, of which there is one.
+    fn fill(&mut self) {
+        const CHECKED: &str = "the column was checked before";
+        let count = self.left.min(narrow::PAGE);
+        if self.rest.is_narrow {
+            let page = narrow::take_numbers(&mut self.rest, count, "").expect(CHECKED);
+            narrow::read_numbers(page, count, &mut self.page);
+        } else {
+            self.page.clear();
+            self.page.extend(self.rest.u64_column(count, "").expect(CHECKED));
+        }
+        (self.left, self.given) = (self.left - count, 0);
+    }
+}
+
+impl Iterator for NumberColumn<'_> {
+    type Item = u64;
+
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        if self.given == self.page.len() {
+            if self.left == 0 {
+                return None;
+            }
+            self.fill();
+        }
+        self.given += 1;
+        Some(self.page[self.given - 1])
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.left + self.page.len() - self.given;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for NumberColumn<'_> {}

@@ -15,10 +15,9 @@ use crate::record::{Column, DataType, Reason, Text, Values};
 pub fn finish(accumulator: &Accumulator, kind: &AccumulatorKind, groups: &[u32]) -> Column {
     let is_average = kind.aggregation == Aggregation::Average;
     match accumulator {
-        Accumulator::Count(counts) => {
-            let count = |group: &u32| i64::try_from(counts[*group as usize]);
-            let counts = groups.iter().map(|group| count(group).expect("fewer than 2^63 records"));
-            Column::new(Values::Bigint(counts.collect()))
+        Accumulator::Count(counts) => self::counts(groups, |group| counts[group]),
+        Accumulator::Integers(sums) if kind.aggregation == Aggregation::CountAll => {
+            counts(groups, |group| sums.records(group))
         }
         Accumulator::Integers(sums) if is_average => sums.means(groups),
         Accumulator::Integers(sums) => sums.finish(groups, kind.result),
@@ -64,6 +63,12 @@ pub fn finish(accumulator: &Accumulator, kind: &AccumulatorKind, groups: &[u32])
         Accumulator::Buckets(all) => of_buckets(all, kind, groups),
         Accumulator::Distinct(distinct) => distinct.finish(kind, groups),
     }
+}
+
+fn counts(groups: &[u32], count: impl Fn(usize) -> u64) -> Column {
+    let count = |group: &u32| i64::try_from(count(*group as usize));
+    let counts = groups.iter().map(|group| count(group).expect("fewer than 2^63 records"));
+    Column::new(Values::Bigint(counts.collect()))
 }
 
 /// A column of what is written for each group; NULL where nothing is.

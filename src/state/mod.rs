@@ -47,6 +47,8 @@ mod listed;
 
 mod moments;
 
+mod narrow;
+
 mod near_sum;
 
 pub mod order;

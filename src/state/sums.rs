@@ -3,7 +3,7 @@
 //! All are exact, so that neither the order of the values nor how they were split matters.
 
 use super::changes::Part;
-use super::codec::{Reader, Unreadable, Writer};
+use super::codec::{NUMBER_END, NumberColumn, Reader, Unreadable, Writer};
 use super::exact_sum::ExactSum;
 use super::near_sum::{self, NearSum};
 use super::pages::{Cells, Pages};
@@ -16,6 +16,9 @@ pub struct IntegerSums {
     sums: Pages<Sum>,
     /// Empty until a sum leaves 64 bits.
     high: Pages<i128>,
+    /// By how much the number of records is more than that of values, as far as somebody counts the records; modulo 2^64,
+    /// and empty until it is not the same.
+    others: Pages<u64>,
     scale: u8,
 }
 
@@ -99,6 +102,9 @@ impl IntegerSums {
         if !self.high.is_empty() {
             self.high.grow(groups, 0);
         }
+        if !self.others.is_empty() {
+            self.others.grow(groups, 0);
+        }
     }
 
     /// Asks for the memory of a group's sum.
@@ -114,6 +120,47 @@ impl IntegerSums {
             None => add_all(&mut self.sums, rows, column, &mut carries),
         }
         carries.into_iter().for_each(|(group, by)| self.carry(group, by));
+    }
+
+    /// Counts those rows, each in the group beside it, that have no value; the others were counted with it.
+    pub fn count_others(&mut self, groups: &[u32], rows: &[u32], column: &Column) {
+        if column.validity.all_valid() {
+            return;
+        }
+        self.others.grow(self.sums.len(), 0);
+        for (group, row) in groups.iter().zip(rows) {
+            let others = self.others.cell(*group as usize);
+            *others = others.wrapping_add(u64::from(!column.is_valid(*row as usize)));
+        }
+    }
+
+    fn count_other(&mut self, group: usize, by: u64) {
+        self.others.grow(self.sums.len(), 0);
+        let others = self.others.cell(group);
+        *others = others.wrapping_add(by);
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// How many records a group has, those without a value, too.
+    pub fn records(&self, group: usize) -> u64 {
+        self.count(group).wrapping_add(self.others(group))
+    }
+
+    /// By how much the number of records of a group is more than that of values, modulo 2^64.
+    pub fn others(&self, group: usize) -> u64 {
+        self.others.get(group).copied().unwrap_or(0)
+    }
+
+    /// Sets how many records a group has.
+    pub fn set_records(&mut self, group: usize, records: u64) {
+        let by = records.wrapping_sub(self.records(group));
+        if by != 0 {
+            self.count_other(group, by);
+        }
     }
 
     fn add(&mut self, group: usize, value: i64) {
@@ -144,9 +191,12 @@ impl IntegerSums {
         {
             self.carry(group, *high);
         }
+        if other.others(other_group) != 0 {
+            self.count_other(group, other.others(other_group));
+        }
     }
 
-    /// Takes the place of a group by one of another.
+    /// Takes the place of a group by one of another; how many records it has is to be set then, where it matters.
     pub fn put(&mut self, group: usize, other: &IntegerSums, other_group: usize) {
         *self.sums.cell(group) = other.sums[other_group];
         let high = other.high.get(other_group).copied().unwrap_or(0);
@@ -159,7 +209,7 @@ impl IntegerSums {
     /// The groups of a part as they are now, for another thread.
     pub fn share(&mut self, part: &Part) -> IntegerSums {
         let (sums, high) = (self.sums.share(part), self.high.share(part));
-        IntegerSums { sums, high, scale: self.scale }
+        IntegerSums { sums, high, others: self.others.share(part), scale: self.scale }
     }
 
     /// The sum of a group as `high * 2^128 + low`, high first.
@@ -178,7 +228,8 @@ impl IntegerSums {
         (upper + sign + carry, low)
     }
 
-    fn count(&self, group: usize) -> u64 {
+    /// How many values a group has.
+    pub fn count(&self, group: usize) -> u64 {
         self.sums[group].count
     }
 
@@ -226,8 +277,14 @@ impl IntegerSums {
 
     /// Appends the groups of a part.
     pub fn write(&self, part: &Part, out: &mut Writer) {
-        out.u64s(part.entries().map(|group| self.sums[group].count));
+        out.numbers(part.entries().map(|group| self.sums[group].count));
+        if out.is_narrow() {
+            out.flags([self.high.is_empty()]);
+        }
         if self.high.is_empty() {
+            if out.is_narrow() {
+                return out.signed_numbers(part.entries().map(|group| self.sums[group].units));
+            }
             out.i128s(part.entries().map(|group| i128::from(self.sums[group].units)));
             out.flags([false]);
             return;
@@ -242,11 +299,16 @@ impl IntegerSums {
     /// Reads what [`IntegerSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         let what = "sums";
-        let counts = reader.u64_column(groups, "counts")?;
+        let counts = count_column(reader, groups)?;
+        self.high = Pages::default();
+        if reader.is_narrow() && reader.flags(1, what)? == [true] {
+            let units = reader.signed_column(groups, what)?;
+            self.sums = counts.zip(units).map(|(count, units)| Sum { units, count }).collect();
+            return Ok(());
+        }
         let low = reader.i128_column(groups, what)?;
         let is_wide = reader.flags(1, what)?[0];
         let high = reader.u64s(if is_wide { groups } else { 0 }, what)?;
-        self.high = Pages::default();
         let mut wide = Vec::new();
         let sum = |(group, (count, low)): (usize, (u64, i128))| match i64::try_from(low) {
             Ok(units) => Sum { units, count },
@@ -351,13 +413,13 @@ impl DoubleSums {
 
     /// Appends the groups of a part.
     pub fn write(&self, part: &Part, out: &mut Writer) {
-        out.u64s(part.entries().map(|group| self.counts[group]));
+        out.numbers(part.entries().map(|group| self.counts[group]));
         ExactSum::write_all(part.entries().map(|group| &self.sums[group]), out);
     }
 
     /// Reads what [`DoubleSums::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64_column(groups, "counts")?.collect();
+        self.counts = count_column(reader, groups)?.collect();
         self.sums = ExactSum::read_all(reader, groups)?.into();
         Ok(())
     }
@@ -436,6 +498,18 @@ impl BitSets {
         self.seen = reader.flags(groups, "bits")?.into();
         self.values = reader.u64s(groups, "bits")?.into_iter().map(u64::cast_signed).collect();
         Ok(())
+    }
+}
+
+/// How many values went into each group; more than can be counted are refused.
+fn count_column<'a>(
+    reader: &mut Reader<'a>,
+    groups: usize,
+) -> Result<NumberColumn<'a>, Unreadable> {
+    let counts = reader.number_column(groups, "counts")?;
+    match counts.clone().all(|count| count < NUMBER_END) {
+        true => Ok(counts),
+        false => Err(Unreadable { what: "counts" }),
     }
 }
 

@@ -8,6 +8,7 @@ use super::blocks::{Blocks, Place};
 use super::changes::Part;
 use super::codec::{Reader, Unreadable, Writer};
 use super::key::Keys;
+use super::narrow::{self, Strings};
 use super::pages::Pages;
 use crate::vector::prefetch;
 use std::ops::Range;
@@ -377,7 +378,7 @@ impl KeyTable {
     pub fn write_new(&self, part: &Part, out: &mut Writer) {
         let new = part.new_ones();
         out.count(new.len());
-        out.strings(new.map(|id| self.heads[id].key(&self.long)));
+        out.key_column(new.map(|id| self.heads[id].key(&self.long)));
     }
 
     /// Reads what [`KeyTable::write`] wrote; a repeated key is refused.
@@ -389,22 +390,36 @@ impl KeyTable {
 
     /// Adds the keys that [`KeyTable::write_new`] wrote; one that is there is refused.
     pub fn extend(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
-        let unreadable = Unreadable { what: "keys" };
-        let count = reader.count(4, unreadable.what)?;
+        let what = "keys";
+        // Keys are different ones: in however narrow columns, each takes a byte at least.
+        let count = reader.count(if reader.is_narrow() { 1 } else { 4 }, what)?;
         if self.len() + count >= NONE as usize {
-            return Err(unreadable);
+            return Err(Unreadable { what });
         }
-        let mut strings = reader.string_column(count, unreadable.what)?.peekable();
         self.reserve(count);
-        while strings.peek().is_some() {
-            let first = u32::try_from(self.len()).expect("a table holds less than 2^32 - 1 keys");
-            let keys = Keys::of_bytes(strings.by_ref().take(KEYS_AT_A_TIME));
-            let ids = self.insert_all(&keys);
-            if !ids.into_iter().eq((first..).take(keys.len())) {
-                return Err(unreadable);
+        if reader.is_narrow() {
+            let mut left = count;
+            while left > 0 {
+                let page = Strings::take(reader, left.min(narrow::PAGE), what)?;
+                left -= self.push_new(&Keys::of_bytes(page.iter()))?;
             }
+            return Ok(());
+        }
+        let mut strings = reader.string_column(count, what)?.peekable();
+        while strings.peek().is_some() {
+            self.push_new(&Keys::of_bytes(strings.by_ref().take(KEYS_AT_A_TIME)))?;
         }
         Ok(())
+    }
+
+    /// Adds keys, none of which may be there, and answers how many they are.
+    fn push_new(&mut self, keys: &Keys) -> Result<usize, Unreadable> {
+        let first = u32::try_from(self.len()).expect("a table holds less than 2^32 - 1 keys");
+        let ids = self.insert_all(keys);
+        match ids.into_iter().eq((first..).take(keys.len())) {
+            true => Ok(keys.len()),
+            false => Err(Unreadable { what: "keys" }),
+        }
     }
 }
 
@@ -450,11 +465,14 @@ mod tests {
             assert!(table.keys_of(&ids).into_iter().eq(keys), "{count} keys");
         }
         assert_eq!(KeyTable::default().find(7, b"a"), None);
-        let mut out = Writer::default();
-        table.write(&mut out);
-        let read = KeyTable::read(&mut Reader::new(&out.bytes)).expect("what was written");
-        assert_eq!(read.len(), 5_000);
-        assert_eq!(read.key(4_999), b"key 4999");
+        let (mut plain, mut narrow) = (Writer::default(), Writer::narrow());
+        table.write(&mut plain);
+        table.write(&mut narrow);
+        assert!(narrow.bytes.len() < plain.bytes.len() * 2 / 3, "{narrow:?}, {plain:?}");
+        for mut reader in [Reader::new(&plain.bytes), Reader::narrow(&narrow.bytes)] {
+            let read = KeyTable::read(&mut reader).expect("what was written");
+            assert!(read.keys().eq(table.keys()) && reader.is_at_end());
+        }
     }
 
     #[test]
@@ -520,15 +538,28 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_refused() {
-        let mut out = Writer::default();
-        out.count(2);
-        out.strings([&b"same"[..], b"same"].into_iter());
-        assert!(KeyTable::read(&mut Reader::new(&out.bytes)).is_err(), "a repeated key");
-        for length in 0..out.bytes.len() {
-            assert!(KeyTable::read(&mut Reader::new(&out.bytes[..length])).is_err());
+        for mut out in [Writer::default(), Writer::narrow()] {
+            let is_narrow = out.is_narrow();
+            let read = |bytes: &[u8]| match is_narrow {
+                true => KeyTable::read(&mut Reader::narrow(bytes)),
+                false => KeyTable::read(&mut Reader::new(bytes)),
+            };
+            out.count(2);
+            out.key_column([&b"same"[..], b"same"].into_iter());
+            assert!(read(&out.bytes).is_err(), "a repeated key");
+            out.bytes.clear();
+            out.count(2);
+            out.key_column([&b"same"[..], b"other"].into_iter());
+            assert!(read(&out.bytes).is_ok());
+            for length in 0..out.bytes.len() {
+                assert!(read(&out.bytes[..length]).is_err(), "{length} bytes");
+            }
+            let absurd = [&u64::MAX.to_le_bytes()[..], &[0; 50]].concat();
+            assert!(read(&absurd).is_err(), "an absurd count");
+            // As many keys as there are bytes: none of them has a byte of its own.
+            let many = [&50_u64.to_le_bytes()[..], &[0; 50]].concat();
+            assert!(read(&many).is_err(), "equal keys");
         }
-        let absurd = u64::MAX.to_le_bytes();
-        assert!(KeyTable::read(&mut Reader::new(&absurd)).is_err(), "an absurd count");
     }
 
     #[test]

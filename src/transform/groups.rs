@@ -11,6 +11,8 @@ mod behind;
 
 mod blocks;
 
+mod call;
+
 mod large;
 
 mod merged;
@@ -18,6 +20,7 @@ mod merged;
 pub use large::LargeGroups;
 
 use self::behind::{Accumulators, Rows};
+use self::call::Call;
 use super::shown::{self, Shown};
 use super::{Frozen, Snapshot};
 use crate::error::Result;
@@ -25,8 +28,8 @@ use crate::expr::{AggregateCall, Expression, KeyColumn};
 use crate::record::aggregation::SortKey;
 use crate::record::{Batch, Column, DataType, Faults, RawRecords, Slot};
 use crate::state::{
-    Accumulator, AccumulatorKind, Changes, KeyTable, Keys, Pages, Part as Changed, Reader, Shared,
-    Unreadable, Writer, compare, few_keys, key,
+    Accumulator, Changes, KeyTable, Keys, Pages, Part as Changed, Reader, Shared, Unreadable,
+    Writer, compare, few_keys, key,
 };
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -77,15 +80,6 @@ pub struct Grouping {
     without_values: Option<Box<Grouping>>,
 }
 
-/// A call with the places of its filter and its inputs.
-#[derive(Debug)]
-struct Call {
-    slot: Slot,
-    kind: AccumulatorKind,
-    filter: Option<usize>,
-    inputs: Vec<usize>,
-}
-
 /// All that is read of the records of a batch.
 #[derive(Debug)]
 pub struct Inputs {
@@ -115,7 +109,7 @@ pub enum Part {
 pub struct Groups {
     /// The groups' keys, in the order in which they were first seen.
     pub keys: KeyTable,
-    /// One for each call.
+    /// What the calls remember; see `call.rs`.
     accumulators: Accumulators,
     /// Which groups changed since they were frozen.
     changes: Changes,
@@ -132,16 +126,17 @@ impl Grouping {
     pub fn new(keys: Vec<KeyColumn>, calls: Vec<AggregateCall>) -> Grouping {
         let (mut filters, mut inputs) = (Vec::new(), Vec::new());
         let calls = calls.into_iter().map(|call| {
-            let kind = kind_of(&call);
-            let order = call.order.into_iter().map(|(key, _)| key);
+            let order = call.order.iter().map(|(key, _)| key);
             // Of distinct arguments the keys are made at the end.
-            let order = order.take(if kind.distinct.is_some() { 0 } else { usize::MAX });
-            let filter = call.filter.map(|filter| place_of(&mut filters, filter));
-            let computed = call.arguments.into_iter().chain(order);
+            let order = order.take(if call.distinct.is_some() { 0 } else { usize::MAX });
+            let filter = call.filter.as_ref().map(|filter| place_of(&mut filters, filter.clone()));
+            let computed = call.arguments.iter().chain(order).cloned();
             let places = computed.map(|input| place_of(&mut inputs, (filter, input))).collect();
-            Call { slot: call.slot, kind, filter, inputs: places }
+            Call::new(&call, filter, places)
         });
-        let calls: Arc<[Call]> = calls.collect();
+        let mut calls: Vec<Call> = calls.collect();
+        call::place_all(&mut calls);
+        let calls: Arc<[Call]> = calls.into();
         let names = (1..=calls.len()).map(|number| format!("call_{number}")).collect();
         let mut grouping = Grouping { keys, calls, names, filters, inputs, without_values: None };
         grouping.without_values = grouping.without_values().map(Box::new);
@@ -164,9 +159,9 @@ impl Grouping {
         let names: Vec<String> = self.keys.iter().map(|key| key.name.clone()).collect();
         let ids: Vec<u32> = shown::ids(entries.clone(), groups.keys.len()).collect();
         let shown = Shown::of_keys(&names, &self.key_types(), &groups.keys, entries);
-        let calls = self.calls.iter().zip(groups.accumulators.iter()).zip(&self.names);
-        calls.fold(shown, |shown, ((call, accumulator), name)| {
-            shown.with(name, accumulator.finish(&call.kind, &ids))
+        let calls = self.calls.iter().zip(&self.names);
+        calls.fold(shown, |shown, (call, name)| {
+            shown.with(name, call.finish(&groups.accumulators, &ids))
         })
     }
 
@@ -294,8 +289,8 @@ impl Grouping {
         for (key, column) in self.keys.iter().zip(columns) {
             batch.fill(key.slot, Arc::new(column));
         }
-        for (call, accumulator) in self.calls.iter().zip(groups.accumulators.iter()) {
-            batch.fill(call.slot, Arc::new(accumulator.finish(&call.kind, ids)));
+        for call in self.calls.iter() {
+            batch.fill(call.slot, Arc::new(call.finish(&groups.accumulators, ids)));
         }
         batch
     }
@@ -336,7 +331,8 @@ impl Grouping {
         let is_all = part.is_all();
         let accumulators = accumulators.iter_mut().map(|one| one.share(&part)).collect();
         let (keys, drained) = (keys.share(&part), *drained);
-        let frozen = Box::new(FrozenGroups { part, keys, drained, accumulators });
+        let calls = Arc::clone(&self.calls);
+        let frozen = Box::new(FrozenGroups { calls, part, keys, drained, accumulators });
         if is_all { Snapshot::Whole(frozen) } else { Snapshot::Changes(frozen) }
     }
 
@@ -346,9 +342,7 @@ impl Grouping {
         groups.keys = KeyTable::read(reader)?;
         let count = groups.keys.len();
         self.read_head(&mut groups, 0, reader)?;
-        for accumulator in groups.accumulators.iter_mut() {
-            accumulator.read(reader, count)?;
-        }
+        call::read(&self.calls, &mut groups.accumulators, &Changed::all(count), reader)?;
         groups.changes = Changes::since(count);
         Ok(groups)
     }
@@ -363,9 +357,7 @@ impl Grouping {
             return Err(Unreadable { what: "changes" });
         }
         self.read_head(groups, known, reader)?;
-        for (call, accumulator) in self.calls.iter().zip(groups.accumulators.iter_mut()) {
-            accumulator.extend(&call.kind, reader, &part)?;
-        }
+        call::read(&self.calls, &mut groups.accumulators, &part, reader)?;
         groups.changes = Changes::since(count);
         Ok(())
     }
@@ -391,6 +383,7 @@ impl Grouping {
 /// Groups as they were at a barrier.
 #[derive(Debug)]
 struct FrozenGroups {
+    calls: Arc<[Call]>,
     part: Changed,
     keys: KeyTable,
     drained: usize,
@@ -399,18 +392,12 @@ struct FrozenGroups {
 
 impl Frozen for FrozenGroups {
     fn write(&self, out: &mut Writer) {
-        let is_all = self.part.is_all();
-        if !is_all {
+        if !self.part.is_all() {
             self.part.write(out);
         }
         self.keys.write_new(&self.part, out);
         out.count(self.drained);
-        for accumulator in &self.accumulators {
-            match is_all {
-                true => accumulator.write(&self.part, out),
-                false => accumulator.write_changes(&self.part, out),
-            }
-        }
+        call::write(&self.calls, &self.accumulators, &self.part, out);
     }
 }
 
@@ -442,7 +429,10 @@ impl Groups {
     /// What the first call counted in all groups; nothing where it does not count.
     fn counted(&self) -> u64 {
         match self.accumulators.first() {
-            Some(Accumulator::Count(counts)) => counts.iter().sum(),
+            // Only made-up bytes count more than there can be.
+            Some(Accumulator::Count(counts)) => {
+                counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+            }
             _ => 0,
         }
     }
@@ -510,17 +500,17 @@ fn add_rows(
     Inputs { filters, inputs, .. }: &Inputs,
     rows: &[u32],
 ) {
-    for (call, accumulator) in calls.iter().zip(accumulators) {
+    for (call, accumulator) in call::owners(calls).zip(accumulators) {
         accumulator.grow(count);
         let columns: Vec<Arc<Column>> =
             call.inputs.iter().map(|input| inputs[*input].clone()).collect();
         match call.filter {
-            None => accumulator.update(ids, rows, &columns),
+            None => call.update(accumulator, ids, rows, &columns),
             Some(filter) => {
                 let pairs = ids.iter().zip(rows);
                 let (some_ids, some_rows): (Vec<u32>, Vec<u32>) =
                     pairs.filter(|(_, row)| filters[filter].is_true(**row as usize)).unzip();
-                accumulator.update(&some_ids, &some_rows, &columns);
+                call.update(accumulator, &some_ids, &some_rows, &columns);
             }
         }
     }
@@ -545,17 +535,6 @@ fn place_of<T: PartialEq>(list: &mut Vec<T>, value: T) -> usize {
             list.push(value);
             list.len() - 1
         }
-    }
-}
-
-fn kind_of(call: &AggregateCall) -> AccumulatorKind {
-    AccumulatorKind {
-        aggregation: call.aggregation.clone(),
-        arguments: call.arguments.iter().map(Expression::data_type).collect(),
-        order: call.order.iter().map(|(_, key)| *key).collect(),
-        distinct: call.distinct.clone(),
-        is_numbered: false,
-        result: call.data_type,
     }
 }
 

@@ -9,6 +9,7 @@ use super::settings::{
     TumbleSettings, WINDOW_MEMORY_BYTES, WindowSettings, Windows,
 };
 use super::spills::{MemorySpills, Spills};
+use super::stateful::NARROW;
 use super::{Chain, Output, Snapshot, States, Tools};
 use crate::error::Sql;
 use crate::record::{
@@ -308,10 +309,10 @@ impl Bench {
                 parts.clear();
             }
             parts.push(bytes);
-            let read = self.chain.read_state(step, &parts[0], &self.tools);
+            let read = self.chain.read_state(step, &parts[0], NARROW, &self.tools);
             let mut read = read.expect("what was written");
             for part in &parts[1..] {
-                let extended = self.chain.extend_state(step, &mut read, part, &self.tools);
+                let extended = self.chain.extend_state(step, &mut read, part, NARROW, &self.tools);
                 extended.expect("what was written");
             }
             *state = Some(read);
@@ -378,7 +379,7 @@ fn bytes_of(snapshot: &Snapshot) -> (bool, Vec<u8>) {
         Snapshot::Whole(frozen) => (true, frozen),
         Snapshot::Changes(frozen) => (false, frozen),
     };
-    let mut out = Writer::default();
+    let mut out = Writer::narrow();
     frozen.write(&mut out);
     (is_all, out.bytes)
 }
@@ -416,7 +417,12 @@ fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
     let mut dice = Dice(23);
     let is_meant = |kinds: &Vec<TransformKind>| {
         use TransformKind::{Fill, Sessionize, Window};
-        matches!(kinds[..], [Window(_) | Fill(_) | Sessionize(_)])
+        match &kinds[..] {
+            [Window(_) | Fill(_) | Sessionize(_)] => true,
+            [TransformKind::Dedup(dedup)] => dedup.keep == Keep::Last,
+            [TransformKind::Top(_)] => true,
+            _ => false,
+        }
     };
     for kinds in steps().into_iter().filter(is_meant) {
         let mut bench = Bench::new(kinds);
@@ -432,6 +438,7 @@ fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
             let found = bench.run(&records, &mut sizes, true);
             assert_eq!(found.rows, expected.rows, "{keys} keys, {:?}", bench.tools.memory);
             assert_eq!(found.rejects, expected.rejects, "{keys} keys");
+            assert_eq!(found.filtered, expected.filtered, "{keys} keys");
         }
     }
 }
@@ -439,9 +446,25 @@ fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
 #[test]
 fn records_that_come_when_groups_were_given_already_are_taken_in() {
     let mut dice = Dice(11);
-    for (order, given) in [(GroupOrder::FirstSeen, 1), (GroupOrder::Key, 40), (GroupOrder::Key, 2)]
-    {
-        let mut bench = Bench::new(vec![groups(order)]);
+    let last = || {
+        let (key, place) = (sqls(&["k"]), 0..0);
+        TransformKind::Dedup(DedupSettings { key, keep: Keep::Last, mark: None, ttl: None, place })
+    };
+    let best = || {
+        let (by, order) = (sqls(&["k"]), sqls(&["n"]));
+        TransformKind::Top(TopSettings { by, order, records: 2 })
+    };
+    for (kind, given) in [
+        (groups(GroupOrder::FirstSeen), 1),
+        (groups(GroupOrder::Key), 40),
+        (groups(GroupOrder::Key), 2),
+        (last(), 1),
+        (last(), 2),
+        (last(), 9),
+        (best(), 1),
+        (best(), 7),
+    ] {
+        let mut bench = Bench::new(vec![kind.clone()]);
         let records = dice.records(90);
         let expected = bench.run(&records, &mut || 90, false);
         (bench.tools.memory, bench.tools.gives_again) = (Some(1), true);
@@ -455,12 +478,12 @@ fn records_that_come_when_groups_were_given_already_are_taken_in() {
             for _ in 0..given {
                 bench.chain.drain(&mut states, 8, &bench.tools).expect("held records");
             }
-            bench.chain.begin_again(&mut states);
+            bench.chain.begin_again(&mut states, &bench.tools);
         }
         while let Some(output) = bench.chain.drain(&mut states, 8, &bench.tools).expect("held") {
             bench.collect(output, |row| row, &mut outcome);
         }
-        assert_eq!(outcome.rows, expected.rows, "{order:?}, {given} times");
+        assert_eq!(outcome.rows, expected.rows, "{kind:?}, {given} times");
     }
 }
 
@@ -508,8 +531,9 @@ fn damaged_states_are_refused_or_harmless() {
         let state = states[0].as_mut().expect("the first step keeps a state");
         let frozen = bench.chain.freeze_state(0, state, true, &bench.tools);
         let (_, bytes) = bytes_of(&frozen.expect("memory does not fail"));
-        let is_read =
-            |length: &usize| bench.chain.read_state(0, &bytes[..*length], &bench.tools).is_ok();
+        let is_read = |length: &usize| {
+            bench.chain.read_state(0, &bytes[..*length], NARROW, &bench.tools).is_ok()
+        };
         let read: Vec<usize> = (0..bytes.len()).filter(is_read).collect();
         // What nothing was spilled of ends earlier, and so does what an earlier version spilled.
         let layouts = if memory.is_some() { 2 } else { 0 };
@@ -517,7 +541,7 @@ fn damaged_states_are_refused_or_harmless() {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << dice.below(8);
-            if let Ok(read) = bench.chain.read_state(0, &damaged, &bench.tools) {
+            if let Ok(read) = bench.chain.read_state(0, &damaged, NARROW, &bench.tools) {
                 // Checkpoints have checksums; what gets past them must still not bring the program down.
                 states[0] = Some(read);
                 while let Ok(Some(_)) = bench.chain.drain(&mut states, 7, &bench.tools) {}

@@ -2,7 +2,7 @@
 
 use super::Tools;
 use super::frozen::{Snapshot, Written};
-use super::shown::Shown;
+use super::shown::{ENTRIES, Seen, Shown, Taker};
 use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
@@ -82,7 +82,7 @@ pub trait Stateful: fmt::Debug + Send + Sync {
 
     /// Makes a state that was drained, or partly, the one before that: there are further records, and behind them it gives
     /// all again. Asked only of steps that give all that they have, where [`super::Tools::gives_again`].
-    fn give_again(&self, state: &mut Self::State) {
+    fn give_again(&self, _context: Context<'_>, state: &mut Self::State) {
         self.set_drained(state, &self.drained(&self.new_state()));
     }
 
@@ -111,7 +111,7 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         state: &mut Self::State,
         _is_all_asked: bool,
     ) -> Result<Snapshot> {
-        let mut out = Writer::default();
+        let mut out = Writer::narrow();
         self.write(context, state, &mut out)?;
         Ok(Snapshot::Whole(Box::new(Written(out.bytes))))
     }
@@ -158,6 +158,28 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
     fn show(&self, _state: &Self::State, _entries: Range<usize>) -> Option<Shown> {
         None
+    }
+
+    /// Gives all entries of the state a portion at a time, at least one: where all are in memory in the order in which they
+    /// came, else in an order that depends on the entries alone. The state is of no use afterwards.
+    fn show_all(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        let mut entries = 0;
+        loop {
+            let Some(shown) = self.show(state, entries..entries + ENTRIES) else {
+                return Ok(Seen::Not("it is nothing that has rows"));
+            };
+            let rows = shown.rows;
+            take(shown)?;
+            if rows == 0 {
+                return Ok(Seen::All);
+            }
+            entries += rows;
+        }
     }
 }
 
@@ -228,8 +250,10 @@ impl fmt::Debug for Prepared {
 
 /// [`Stateful`] without its types.
 pub trait AnyStateful: fmt::Debug + Send + Sync {
-    /// See [`Stateful::VERSION`].
+    /// The version of the bytes that become a section: [`Stateful::VERSION`] with [`NARROW`] columns.
     fn version(&self) -> u32;
+    /// Whether bytes of a version can be read: the same with narrow or with plain columns.
+    fn can_read(&self, version: u32) -> bool;
     /// See [`Stateful::DRAINS_AHEAD`].
     fn drains_ahead(&self) -> bool;
     /// See [`Stateful::SPILLS`].
@@ -264,7 +288,7 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     /// See [`Stateful::set_drained`].
     fn set_drained(&self, state: &mut State, drained: &Drained);
     /// See [`Stateful::give_again`].
-    fn give_again(&self, state: &mut State);
+    fn give_again(&self, context: Context<'_>, state: &mut State);
     /// See [`Stateful::spills`].
     fn spills(&self, state: &State) -> Vec<Spill>;
     /// See [`Stateful::freeze`].
@@ -274,14 +298,15 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
         state: &mut State,
         is_all_asked: bool,
     ) -> Result<Snapshot>;
-    /// See [`Stateful::read`]; bytes left over are refused.
-    fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable>;
+    /// See [`Stateful::read`], of bytes of a version; bytes left over are refused.
+    fn read(&self, context: Context<'_>, bytes: &[u8], version: u32) -> Result<State, Unreadable>;
     /// Takes in what changed, see [`Stateful::take_in`]; bytes left over are refused.
     fn extend(
         &self,
         context: Context<'_>,
         state: &mut State,
         bytes: &[u8],
+        version: u32,
     ) -> Result<(), Unreadable>;
     /// See [`Stateful::remarks`].
     fn remarks(&self, state: &State) -> Vec<String>;
@@ -289,8 +314,15 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State>;
     /// The step itself.
     fn as_any(&self) -> &dyn Any;
-    /// See [`Stateful::show`].
-    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
+    /// See [`Stateful::show_all`].
+    fn show_all(&self, context: Context<'_>, state: &mut State, take: Taker<'_>) -> Result<Seen>;
+}
+
+/// In a version: the columns are as narrow as they can be; see [`Writer::narrow`].
+pub const NARROW: u32 = 1 << 16;
+
+fn reader_of(bytes: &[u8], version: u32) -> Reader<'_> {
+    if version & NARROW == 0 { Reader::new(bytes) } else { Reader::narrow(bytes) }
 }
 
 /// Why a state or what was prepared is always of the step's own type.
@@ -312,7 +344,11 @@ impl State {
 
 impl<S: Stateful + 'static> AnyStateful for S {
     fn version(&self) -> u32 {
-        S::VERSION
+        S::VERSION | NARROW
+    }
+
+    fn can_read(&self, version: u32) -> bool {
+        version & !NARROW == S::VERSION
     }
 
     fn drains_ahead(&self) -> bool {
@@ -372,8 +408,8 @@ impl<S: Stateful + 'static> AnyStateful for S {
         Stateful::set_drained(self, state.as_mut::<S>(), drained);
     }
 
-    fn give_again(&self, state: &mut State) {
-        Stateful::give_again(self, state.as_mut::<S>());
+    fn give_again(&self, context: Context<'_>, state: &mut State) {
+        Stateful::give_again(self, context, state.as_mut::<S>());
     }
 
     fn spills(&self, state: &State) -> Vec<Spill> {
@@ -389,8 +425,8 @@ impl<S: Stateful + 'static> AnyStateful for S {
         Stateful::freeze(self, context, state.as_mut::<S>(), is_all_asked)
     }
 
-    fn read(&self, context: Context<'_>, bytes: &[u8]) -> Result<State, Unreadable> {
-        let mut reader = Reader::new(bytes);
+    fn read(&self, context: Context<'_>, bytes: &[u8], version: u32) -> Result<State, Unreadable> {
+        let mut reader = reader_of(bytes, version);
         let state = Stateful::read(self, context, &mut reader)?;
         reader.finish("last bytes")?;
         Ok(State::of::<S>(state))
@@ -401,8 +437,9 @@ impl<S: Stateful + 'static> AnyStateful for S {
         context: Context<'_>,
         state: &mut State,
         bytes: &[u8],
+        version: u32,
     ) -> Result<(), Unreadable> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = reader_of(bytes, version);
         Stateful::take_in(self, context, state.as_mut::<S>(), &mut reader, false)?;
         reader.finish("last bytes")
     }
@@ -421,7 +458,7 @@ impl<S: Stateful + 'static> AnyStateful for S {
         self
     }
 
-    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {
-        Stateful::show(self, state.as_ref::<S>(), entries)
+    fn show_all(&self, context: Context<'_>, state: &mut State, take: Taker<'_>) -> Result<Seen> {
+        Stateful::show_all(self, context, state.as_mut::<S>(), take)
     }
 }

@@ -31,7 +31,7 @@ fn list_tells_when_and_why_each_was_taken() {
 #[test]
 fn show_tells_everything_that_a_checkpoint_holds() {
     let scratch = stopped();
-    let newest = json(scratch.path(), &["checkpoint", "show", "job.toml"], 0);
+    let newest = json(scratch.path(), &["checkpoint", "show", "job.toml", "--json"], 0);
     assert_eq!(newest["checkpoint"], 2);
     assert_eq!(newest["manifest"]["position"]["offset"], 195);
     assert_eq!(newest["manifest"]["job"]["transform"][0]["filter"], "amount > 2");
@@ -39,6 +39,20 @@ fn show_tells_everything_that_a_checkpoint_holds() {
     let first = answer(scratch.path(), &["checkpoint", "show", "job.toml", "1", "--json"], 0);
     assert_eq!(first.lines().count(), 1);
     check_says(&first, &["\"trigger\":\"start\""]);
+}
+
+#[test]
+fn show_tells_people_where_a_checkpoint_stands() {
+    let scratch = stopped();
+    onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "kept"], 0);
+    let shown = answer(scratch.path(), &["checkpoint", "show", "job.toml"], 0);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[0], "job: checkpoint 2 (stop-early)");
+    assert!(lines[1].starts_with("   taken 20") && lines[1].contains(" UTC by onward "), "{shown}");
+    assert_eq!(lines[2..4], ["   savepoint kept", "   reading"]);
+    assert!(lines[4].starts_with("   read 22 records, 195 B of "), "{shown}");
+    assert_eq!(lines[5], "   at byte 195 of in.csv, line 24");
+    check_says(&shown, &["   written ", "   output sink: ", "`--json` shows all of it"]);
 }
 
 #[test]
@@ -239,7 +253,7 @@ fn another_job_s_checkpoints_are_shown_and_not_changed() {
     let text = answer(scratch.path(), &["checkpoint", "list", "other.toml"], 0);
     check_says(&text, &["the newest is of job `job`, and this one is `other`"]);
     let shown = answer(scratch.path(), &["checkpoint", "show", "other.toml"], 0);
-    check_says(&shown, &["\"job_name\": \"job\""]);
+    check_says(&shown, &["job: checkpoint "]);
     let renamed = ["checkpoint", "prune", "other.toml", "--keep", "1", "--set", "name=job"];
     check_says(&answer(scratch.path(), &renamed, 0), &["removed 1 checkpoint"]);
 }

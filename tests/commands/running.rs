@@ -34,7 +34,7 @@ fn now_prints_the_checkpoint_that_it_asked_for_while_the_job_goes_on() {
     assert_eq!(text, "checkpoint 2\n");
     assert_eq!(asked, serde_json::json!({ "job": "job", "checkpoint": 3 }));
     for number in ["2", "3"] {
-        let shown = json(scratch.path(), &["checkpoint", "show", "job.toml", number], 0);
+        let shown = json(scratch.path(), &["checkpoint", "show", "job.toml", number, "--json"], 0);
         assert_eq!(shown["manifest"]["trigger"], "manual");
         assert_eq!(shown["manifest"]["phase"], "reading");
     }

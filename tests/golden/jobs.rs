@@ -68,6 +68,12 @@ pub const JOBS: &[Golden] = &[
             "min(weight) AS light", "max(amount) FILTER (WHERE id > 20) AS most"] }"#],
     ),
     stopped(
+        "aggregate-counts-beside-sums",
+        &[r#"aggregate = { by = ["key"], select = ["count(*) AS n", "sum(amount) AS total",
+            "avg(id) AS mean", "count(*) FILTER (WHERE id > 20) AS late",
+            "sum(id * 9999999999999999999999999999.0) FILTER (WHERE id > 20) AS huge"] }"#],
+    ),
+    stopped(
         "aggregate-whole",
         &[r#"aggregate = { select = ["count(*) AS n", "avg(weight) AS mean"] }"#],
     ),

@@ -5,13 +5,13 @@
 
 use super::{Accumulator, AccumulatorKind, Buckets, Distinct};
 use crate::state::changes::Part;
-use crate::state::codec::{Reader, Unreadable, Writer};
+use crate::state::codec::{NUMBER_END, Reader, Unreadable, Writer};
 use crate::state::pages::Cells;
 
 /// What an accumulator was at a barrier, as far as it is to be written.
 #[derive(Debug)]
 pub struct Shared {
-    accumulator: Accumulator,
+    pub(super) accumulator: Accumulator,
     /// Which values, where they are held apart from groups.
     values: Part,
 }
@@ -29,7 +29,7 @@ impl Shared {
     /// Appends what changed: these groups.
     pub fn write_changes(&self, groups: &Part, out: &mut Writer) {
         match &self.accumulator {
-            Accumulator::Count(counts) => out.u64s(groups.entries().map(|group| counts[group])),
+            Accumulator::Count(counts) => out.numbers(groups.entries().map(|group| counts[group])),
             Accumulator::Integers(sums) => sums.write(groups, out),
             Accumulator::Doubles(sums) => sums.write(groups, out),
             Accumulator::Bits(bits) => bits.write(groups, out),
@@ -78,8 +78,8 @@ impl Accumulator {
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
         match self {
             Accumulator::Count(counts) => {
-                *counts = reader.u64_column(groups, "counts")?.collect();
-                if counts.iter().any(|count| i64::try_from(*count).is_err()) {
+                *counts = reader.number_column(groups, "counts")?.collect();
+                if counts.iter().any(|count| *count >= NUMBER_END) {
                     return Err(Unreadable { what: "counts" });
                 }
             }

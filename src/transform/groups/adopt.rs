@@ -1,6 +1,7 @@
 //! Groups that go on under other calls: those that were there keep what they remember, new ones start empty.
 
-use super::{Call, Grouping, Groups};
+use super::call::{self, Call, Keeping};
+use super::{Grouping, Groups};
 use crate::expr::Expression;
 use crate::state::{Accumulator, Changes};
 
@@ -17,17 +18,27 @@ impl Grouping {
         }
         let Groups { keys, accumulators, .. } = groups;
         let count = keys.len();
-        let accumulators = self.calls.iter().map(|call| {
-            let is_it = |(theirs, _): &(&Call, &Accumulator)| self.is_same(call, other, theirs);
-            let known = other.calls.iter().zip(accumulators.iter()).find(is_it);
-            if let Some((_, accumulator)) = known {
-                return accumulator.clone();
+        let known = |call: &Call| {
+            let mut calls = other.calls.iter();
+            let theirs = calls.find(|theirs| self.is_same(call, other, theirs))?;
+            Some((theirs.keeping, &accumulators[theirs.keeping.place()]))
+        };
+        let new = call::owners(&self.calls).map(|call| match known(call) {
+            Some((Keeping::Own { .. }, accumulator)) => accumulator.clone(),
+            Some((Keeping::Beside(_), accumulator)) => accumulator.records_alone(),
+            None => {
+                let mut new = Accumulator::new(&call.kind);
+                new.grow(count);
+                new
             }
-            let mut new = Accumulator::new(&call.kind);
-            new.grow(count);
-            new
         });
-        let accumulators = accumulators.collect();
+        let mut new: Vec<Accumulator> = new.collect();
+        for call in self.calls.iter() {
+            if let Keeping::Beside(place) = call.keeping {
+                new[place].set_all_records(known(call).map(|(_, accumulator)| accumulator));
+            }
+        }
+        let accumulators = new.into_iter().collect();
         let changes = Changes::default();
         Some(Groups { keys, accumulators, changes, drained: 0, order: None, total: None })
     }

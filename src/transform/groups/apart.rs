@@ -6,8 +6,9 @@
 //! a further spill of groups, which is merged like all others. Calls that need all values of a group at one time (those
 //! of which [`Apart::of`] makes nothing) keep them with their groups.
 
+use super::call::Call;
 use super::large::{PARTITIONS, partitions_of};
-use super::{Call, Grouping, Groups};
+use super::{Grouping, Groups};
 use crate::error::Result;
 use crate::state::{
     Accumulator, Apart, DifferentValues, KeyTable, Keys, Reader, Tally, Unreadable, Writer,
@@ -15,6 +16,7 @@ use crate::state::{
 };
 use crate::transform::Context;
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter, changed};
+use crate::transform::spills::Spills;
 
 /// So many values are in a block at most...
 const VALUES_PER_BLOCK: usize = 1 << 14;
@@ -58,17 +60,19 @@ impl Grouping {
         }
         let calls = self.calls.iter().map(|call| {
             let kind = call.apart().map_or_else(|| call.kind.clone(), |apart| apart.kind);
-            Call { slot: call.slot, kind, filter: None, inputs: Vec::new() }
+            // What is without values stands where it stood.
+            let (slot, keeping) = (call.slot, call.keeping);
+            Call { slot, kind, filter: None, inputs: Vec::new(), keeping }
         });
         let (keys, calls) = (self.keys.clone(), calls.collect());
         let (names, filters, inputs) = (Vec::new(), Vec::new(), Vec::new());
         Some(Grouping { keys, calls, names, filters, inputs, without_values: None })
     }
 
-    /// The calls whose values are apart, with their places among all.
+    /// The calls whose values are apart, with the places of their accumulators.
     fn calls_apart(&self) -> impl Iterator<Item = (usize, Apart)> {
-        let calls = self.calls.iter().enumerate();
-        calls.filter_map(|(place, call)| call.apart().map(|apart| (place, apart)))
+        let calls = self.calls.iter();
+        calls.filter_map(|call| call.apart().map(|apart| (call.keeping.place(), apart)))
     }
 
     /// Takes the values out of groups, which are of [`Grouping::without_values`] then.
@@ -195,8 +199,9 @@ impl ValuesApart {
     }
 
     /// Nothing of them was put together.
-    pub fn give_again(&mut self) {
-        (self.next, self.reduced) = (0, Vec::new());
+    pub fn give_again(&mut self, spills: &dyn Spills) {
+        self.next = 0;
+        self.reduced.drain(..).for_each(|parts| spills.forget(&parts.spill));
     }
 
     /// Appends how far they are.

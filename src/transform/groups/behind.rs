@@ -8,7 +8,8 @@
 //! - rows are taken in in their order;
 //! - the thread ends with the accumulators.
 
-use super::{Call, Inputs};
+use super::Inputs;
+use super::call::Call;
 use crate::state::Accumulator;
 use std::cell::{Cell, OnceCell};
 use std::ops::{Deref, DerefMut};
@@ -19,7 +20,7 @@ use std::thread::{self, JoinHandle};
 /// What is known of fewer groups is near the processor, and not worth a thread. Unit tests use it where they can.
 const GROUPS_MIN: usize = if cfg!(test) { 4 } else { 1 << 16 };
 
-/// The accumulators of all calls.
+/// What all calls remember.
 #[derive(Debug, Default)]
 pub struct Accumulators {
     /// Empty as long as the thread has them.
@@ -145,6 +146,7 @@ mod tests {
     use crate::record::aggregation::Aggregation;
     use crate::record::{Column, DataType, SlotOrigin, Slots, Values};
     use crate::state::AccumulatorKind;
+    use crate::transform::groups::call::{self, Keeping};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     const AGGREGATIONS: [Aggregation; 5] = [
@@ -173,13 +175,16 @@ mod tests {
                 distinct: None,
                 result,
             };
-            Call { slot, kind, filter: None, inputs }
+            let keeping = Keeping::Own { place: 0, counts_records: false };
+            Call { slot, kind, filter: None, inputs, keeping }
         };
-        AGGREGATIONS.map(call).into_iter().collect()
+        let mut calls = AGGREGATIONS.map(call);
+        call::place_all(&mut calls);
+        calls.into_iter().collect()
     }
 
     fn accumulators() -> Accumulators {
-        calls().iter().map(|call| Accumulator::new(&call.kind)).collect()
+        call::owners(&calls()).map(|call| Accumulator::new(&call.kind)).collect()
     }
 
     /// Rows of which some are NULL, of ever more groups.
@@ -201,15 +206,19 @@ mod tests {
             batch(number).add_to(&mut at_once);
             late.update(batch(number));
             if looks_behind.contains(&number) {
-                assert_eq!(late.len(), AGGREGATIONS.len());
+                assert_eq!(
+                    late.len(),
+                    AGGREGATIONS.len() - 1,
+                    "the records are counted beside the sum"
+                );
             }
         }
         let is_looked_at = |number: u32| looks_behind.contains(&number);
         let is_away = batches > 1 && !is_looked_at(batches - 1) && !is_looked_at(batches - 2);
         assert_eq!(late.home.get().is_none(), is_away, "{looks_behind:?} of {batches}");
         let groups: Vec<u32> = (0..3 + 4 * batches.saturating_sub(1)).collect();
-        for ((call, late), at_once) in calls().iter().zip(late.iter()).zip(at_once.iter()) {
-            let columns = [late, at_once].map(|one| one.finish(&call.kind, &groups));
+        for call in &*calls() {
+            let columns = [&late, &at_once].map(|all| call.finish(all, &groups));
             assert_eq!(columns[0], columns[1], "{:?} of {batches}", call.kind.aggregation);
         }
     }

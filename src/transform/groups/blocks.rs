@@ -5,6 +5,7 @@
 //! and the calls see their records in order.
 
 use super::behind::Accumulators;
+use super::call::{self, Call};
 use super::{Grouping, Groups};
 use crate::error::Result;
 use crate::record::DataType;
@@ -36,7 +37,8 @@ const BLOCK_BYTES: usize = 64 << 20;
 impl Grouping {
     /// No groups at all, not even the one of everything.
     pub fn no_groups(&self) -> Groups {
-        let accumulators = self.calls.iter().map(|call| Accumulator::new(&call.kind)).collect();
+        let owners = call::owners(&self.calls);
+        let accumulators = owners.map(|call| Accumulator::new(&call.kind)).collect();
         let (keys, changes) = (KeyTable::default(), Changes::default());
         Groups { keys, accumulators, changes, drained: 0, order: None, total: None }
     }
@@ -48,7 +50,7 @@ impl Grouping {
 
     /// About how many bytes groups take in memory.
     pub fn bytes(&self, groups: &Groups) -> usize {
-        let pairs = self.calls.iter().zip(groups.accumulators.iter());
+        let pairs = call::owners(&self.calls).zip(groups.accumulators.iter());
         let calls = pairs.map(|(call, one)| one.bytes(&call.kind, groups.keys.len()));
         groups.keys.bytes() + calls.sum::<usize>()
     }
@@ -77,10 +79,12 @@ impl Grouping {
         block.count(ids.len());
         block.u64s(ids.iter().map(|id| number_of(*id)));
         block.strings(groups.keys.keys_of(ids).iter().copied());
-        for (call, accumulator) in self.calls.iter().zip(groups.accumulators.iter()) {
-            let all = Part::all(ids.len());
-            accumulator.select(&call.kind, ids).share(&all).write(&all, &mut block);
-        }
+        let all = Part::all(ids.len());
+        let select = |(call, accumulator): (&Call, &Accumulator)| {
+            accumulator.select(&call.kind, ids).share(&all)
+        };
+        let selected = call::owners(&self.calls).zip(groups.accumulators.iter()).map(select);
+        call::write(&self.calls, &selected.collect::<Vec<_>>(), &all, &mut block);
         if block.bytes.len() > BLOCK_BYTES && ids.len() > 1 {
             drop(block);
             let (left, right) = ids.split_at(ids.len() / 2);
@@ -116,9 +120,7 @@ impl Grouping {
         }
         let keys = Keys::of_bytes(keys.into_iter());
         let mut accumulators = self.no_groups().accumulators;
-        for accumulator in accumulators.iter_mut() {
-            accumulator.read(&mut reader, count)?;
-        }
+        call::read(&self.calls, &mut accumulators, &Part::all(count), &mut reader)?;
         reader.finish(what)?;
         Ok(Block { numbers, keys, accumulators })
     }

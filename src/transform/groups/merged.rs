@@ -133,7 +133,7 @@ impl Grouping {
             if numbered.numbers.is_empty() {
                 continue;
             }
-            merged.total += numbered.groups.counted();
+            merged.total = merged.total.saturating_add(numbered.groups.counted());
             let memory = context.tools.memory().unwrap_or(MEMORY);
             let out = match &mut out {
                 Some(out) => out,
