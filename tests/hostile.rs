@@ -10,6 +10,8 @@ mod moving;
 
 mod surroundings;
 
+mod values;
+
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward};

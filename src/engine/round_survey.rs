@@ -43,7 +43,7 @@ pub fn survey_round(
     }
     let now = if is_next { world.clock.wall_micros() } else { round.started_at_micros };
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
-    let mut restored = restore(&job_of_round, world, &plan, &inputs, newest, &mut found)?;
+    let mut restored = restore(&job_of_round, world, options, &plan, &inputs, newest, &mut found)?;
     let (job, round) = if is_next {
         plan.chain.begin_again(&mut restored.states, &plan);
         let (number, before) = (round.number + 1, past.counters);

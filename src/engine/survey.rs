@@ -10,7 +10,7 @@ use super::round_survey::survey_round;
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
     self, InputEntry, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round,
-    Sequence, Standing,
+    Sequence, Standing, Trust,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -173,7 +173,7 @@ pub fn survey(
     let mut restored = None;
     let past_found = match newest.zip(found.take()) {
         Some((newest, mut found)) => {
-            restored = Some(restore(job, world, &plan, &inputs, newest, &mut found)?);
+            restored = Some(restore(job, world, options, &plan, &inputs, newest, &mut found)?);
             Past::Checkpoint(Box::new(found))
         }
         None if had_newest => Past::Nothing,
@@ -316,6 +316,7 @@ pub(super) fn found_of(
 pub(super) fn restore(
     job: &Job,
     world: &World,
+    options: &RunOptions,
     plan: &Plan,
     inputs: &Inputs,
     newest: checkpoint::Restored,
@@ -339,7 +340,8 @@ pub(super) fn restore(
         };
         match manifest.phase {
             Phase::Reading | Phase::Draining => {
-                match written(world, &output, entry, &manifest.instance.to_string(), found)? {
+                let instance = manifest.instance.to_string();
+                match written(world, options.trust(), &output, entry, &instance, found)? {
                     Ok(past) => outputs.push(RestoredOutput { plan: output, past }),
                     Err(mismatch) => found.broken_outputs.push((output.target, mismatch)),
                 }
@@ -365,6 +367,7 @@ pub(super) fn restore(
 /// What an earlier run made of an output that was not finished.
 fn written(
     world: &World,
+    trust: Trust,
     output: &OutputPlan,
     entry: &OutputEntry,
     instance: &str,
@@ -378,6 +381,7 @@ fn written(
     }
     let mark = mark_of(entry)?;
     Ok(match output.inspect(world, instance, &mark)? {
+        Ok(inspected) if trust == Trust::OwnOnly && !inspected.is_ours() => Err(Mismatch::NotOurs),
         Ok(_) if output.is_partition() => Ok(OutputPast::Partition { mark, records, permission }),
         Ok(_) if found.restarts.contains(&entry.name) => Ok(OutputPast::Restart { permission }),
         Ok(inspected) => Ok(OutputPast::Written { inspected, records, permission, extends }),

@@ -19,6 +19,7 @@ pub struct Inspected {
     mark: Mark,
     length_found: u64,
     tail_is_torn: bool,
+    is_ours: bool,
 }
 
 /// Why a staged file does not belong to a mark.
@@ -28,6 +29,8 @@ pub enum Mismatch {
     Missing,
     /// It is not a regular file of ours.
     NotRegular,
+    /// It belongs to another user, who could change it at any time.
+    NotOurs,
     /// It has other names, too: what is cut here would be cut there.
     Linked {
         /// How many names.
@@ -47,6 +50,7 @@ impl fmt::Display for Mismatch {
         match self {
             Mismatch::Missing => f.write_str("it is gone"),
             Mismatch::NotRegular => f.write_str("it is not a regular file"),
+            Mismatch::NotOurs => f.write_str("it belongs to another user"),
             Mismatch::Linked { links } => write!(f, "it has {links} names (hard links)"),
             Mismatch::Shorter { expected, found } => {
                 write!(f, "it has {found} bytes; the checkpoint had written {expected}")
@@ -85,7 +89,8 @@ impl StagedFile {
         let tail_start = mark.length - mark.tail.len() as u64;
         read_full(&*file, &mut tail, tail_start).map_err(reading)?;
         let (mark, tail_is_torn) = (mark.clone(), tail != mark.tail);
-        Ok(Ok(Inspected { name, file, lock: None, mark, length_found, tail_is_torn }))
+        let is_ours = metadata.is_ours;
+        Ok(Ok(Inspected { name, file, lock: None, mark, length_found, tail_is_torn, is_ours }))
     }
 }
 
@@ -97,6 +102,11 @@ impl Inspected {
             self.lock = storage.lock(&self.name.staged).map_err(locking)?;
         }
         Ok(self.lock.is_some())
+    }
+
+    /// Whether it belongs to the user we run as.
+    pub fn is_ours(&self) -> bool {
+        self.is_ours
     }
 
     /// Where it is staged.

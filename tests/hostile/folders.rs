@@ -143,6 +143,27 @@ fn a_checkpoint_or_spill_that_others_could_have_written_does_not_count() {
 }
 
 #[test]
+fn a_lock_or_an_output_of_another_user_is_refused_unless_the_user_says_so() {
+    let stopped = Stopped::new(Shape::Plain);
+    let places: [(Place, i32); 2] = [(|job| job.own("LOCK"), 2), (Stopped::staged, 5)];
+    for (place, code) in places {
+        let job = stopped.copy();
+        let place = place(&job);
+        if chown(&place, Some(65_534), None).is_err() {
+            return skip("files are given to others by root only");
+        }
+        let before = fs::read(&place).expect("a file");
+        let ended = job.run();
+        assert_eq!(ended.code, Some(code), "{}: {ended:?}", place.display());
+        assert!(ended.stderr.contains("it belongs to another user"), "{ended:?}");
+        assert!(ended.stderr.contains("   hint: "), "{ended:?}");
+        assert_eq!(fs::read(&place).expect("a file"), before);
+        let ended = onward(job.path(), &["run", "job.toml", "--unsafe-dir"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
+#[test]
 fn marks_of_savepoints_and_requests_that_are_no_files_do_no_harm() {
     let stopped = Stopped::new(Shape::Plain);
     let names = [

@@ -103,6 +103,8 @@ fn absurd_entries_of_the_table_are_refused() {
         (table + 12, &[1], malformed("a reserved field is used")),
         (table + 16, &HUGE, malformed("the sections do not fill the file")),
         (table + 24, &HUGE, over("the decompressed length", u64::MAX, 1 << 20)),
+        // The names of the last two are `g` and `h`.
+        (file().len() - TRAILER_BYTES - 1, b"g", malformed("two sections have one name")),
         (table + 40, &[7], malformed(name)),
         (table + 40, &[255], malformed("a name is not UTF-8")),
     ]);
@@ -181,6 +183,23 @@ fn a_section_is_exactly_one_frame_of_exactly_its_length() {
     }
     let other = Invalid::RawDigest { section: "state".into() };
     assert_eq!(reason(&with_frame(&good, length, b"other state")), other);
+    // A frame of repeated bytes: 1 KiB of it is 32 MiB, and a file as large as any may be is 1 TiB.
+    let repeated = |blocks: usize| {
+        let header = [&0xfd2f_b528_u32.to_le_bytes()[..], &[0, (17 - 10) << 3]].concat();
+        let block = |is_last: u32| ((128_u32 << 10) << 3 | 1 << 1 | is_last).to_le_bytes();
+        let block = |is_last| [&block(is_last)[..3], &[0]].concat();
+        [header, block(0).repeat(blocks - 1), block(1)].concat()
+    };
+    let whole = vec![0; 2 * (128 << 10)];
+    assert!(decode(&with_frame(&repeated(2), whole.len() as u64, &whole), &limits()).is_ok());
+    for blocks in [256, 8 << 20] {
+        let bytes = with_frame(&repeated(blocks), 1000, &[]);
+        let wide = Limits { file_bytes_max: 64 << 20, ..limits() };
+        assert_eq!(decode(&bytes, &wide).expect_err("a bomb"), bad, "{blocks} blocks");
+        let bytes = with_frame(&repeated(blocks), (blocks as u64) * (128 << 10), &[]);
+        let found = decode(&bytes, &wide).expect_err("a bomb");
+        assert!(matches!(found, Invalid::OverLimit { .. }), "{blocks} blocks: {found:?}");
+    }
     let claims = with_frame(&bomb, 1 << 40, &[]);
     assert!(matches!(reason(&claims), Invalid::OverLimit { found: 1_099_511_628_000.., .. }));
 }

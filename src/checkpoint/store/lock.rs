@@ -1,6 +1,6 @@
 //! One writer per folder: the lock, and who holds it.
 
-use super::folder::Folder;
+use super::folder::{Folder, Trust};
 use super::names::{LOCK, LOCK_INFO, temporary_info};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Existing, Lock, OpenMode, read_full};
@@ -50,6 +50,7 @@ impl Folder {
 
     /// Takes the lock, with some patience; `pause` sleeps.
     pub(super) fn take_lock(&self, us: &Holder, pause: &mut dyn FnMut(Duration)) -> Result<Lock> {
+        self.check_lock()?;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 pause(PAUSE);
@@ -60,6 +61,18 @@ impl Folder {
             }
         }
         Err(locked(self.holder()))
+    }
+
+    /// Refuses a lock of another user, who could keep us out, or let others in, at any time.
+    fn check_lock(&self) -> Result<()> {
+        let path = self.directory.join(LOCK);
+        let found = self.storage.metadata(&path);
+        if self.trust == Trust::Anyones || found.map_or(true, |found| found.is_ours) {
+            return Ok(());
+        }
+        let message = format!("cannot use `{}`: it belongs to another user", path.display());
+        let hint = "remove it while no run goes on, or add `--unsafe-dir`";
+        Err(Error::new(Kind::Usage, message).with_hint(hint))
     }
 
     fn try_lock(&self) -> Result<Option<Lock>> {
