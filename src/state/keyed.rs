@@ -47,11 +47,17 @@ impl<V: Clone + Default> Keyed<V> {
         &self.keys
     }
 
-    /// About how many bytes all take; `owned` is what a value owns elsewhere, and is asked for a few of them.
-    pub fn bytes(&self, owned: impl Fn(&V) -> usize) -> u64 {
+    /// What all takes, without what values own elsewhere.
+    pub fn bytes(&self) -> u64 {
+        (self.keys.bytes() + self.values.bytes()) as u64
+    }
+
+    /// About what values own elsewhere. A few of them are asked for that, so they have to be much alike; where some may
+    /// own far more than others, whoever changes them has to count.
+    pub fn owned_about(&self, owned: impl Fn(&V) -> usize) -> u64 {
         let step = self.values.len().div_ceil(SAMPLE).max(1);
         let sample = (0..self.values.len()).step_by(step).map(|id| owned(&self.values[id]));
-        (self.keys.bytes() + self.values.bytes() + sample.sum::<usize>() * step) as u64
+        (sample.sum::<usize>() * step) as u64
     }
 
     /// Finds or adds a key, whose value may be changed; one that is new has the default.

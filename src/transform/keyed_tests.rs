@@ -3,6 +3,8 @@
 
 mod forgetting;
 
+mod sizes;
+
 use super::settings::{
     AggregateSettings, DedupSettings, EmptyText, FillSettings, FillWith, FrequencySettings,
     GroupOrder, Keep, Late, SessionizeSettings, TopSettings, TransformKind, TransformSettings, Ttl,

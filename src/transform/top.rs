@@ -49,6 +49,8 @@ struct Top {
 pub struct Best {
     /// Of the keys that came since something was put on the pile.
     of_key: Keyed<OfKey>,
+    /// What their records take.
+    record_bytes: u64,
     /// The others. What turns out to be let go there counts as held until it is found.
     pile: Pile,
     /// Number of records so far.
@@ -278,6 +280,8 @@ impl Stateful for Top {
             of_key.push(OfKey { ranked, count });
         }
         best.of_key.put(&part, of_key);
+        let all = best.of_key.values().flat_map(|of_key| &of_key.ranked);
+        best.record_bytes = all.map(Ranked::bytes).sum();
         let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
         let drained = usize::try_from(reader.u64(unreadable.what)?).ok();
         best.drained = drained.filter(|drained| *drained <= held).ok_or(unreadable)?;
@@ -327,6 +331,7 @@ impl Top {
     /// The records in memory go on the pile.
     fn put_away(&self, best: &mut Best, context: Context<'_>) -> Result<()> {
         let of_key = std::mem::take(&mut best.of_key);
+        best.record_bytes = 0;
         best.places.clear();
         let held = of_key.values().map(|one| one.count as u64).sum();
         let times = best.pile.times();
@@ -396,13 +401,17 @@ impl Ranked {
     fn of(((number, order), record): ((u64, &[u8]), &[u8])) -> Ranked {
         Ranked { order: order.into(), number, record: record.into() }
     }
+
+    /// What it takes.
+    fn bytes(&self) -> u64 {
+        (size_of::<Ranked>() + self.order.len() + self.record.len()) as u64
+    }
 }
 
 impl Best {
-    /// About what the records in memory take.
+    /// What the records in memory take, and their keys.
     fn bytes(&self) -> u64 {
-        let bytes = |one: &Ranked| size_of::<Ranked>() + one.order.len() + one.record.len();
-        self.of_key.bytes(|of_key| of_key.ranked.iter().map(bytes).sum())
+        self.of_key.bytes() + self.record_bytes
     }
 
     /// Takes in the next record: its order key and its bytes, unless there are enough better ones in its batch. Whether its
@@ -416,8 +425,11 @@ impl Best {
         if let Some(Candidate { order, record }) = candidate {
             let place = ranked.partition_point(|one| one.order <= order);
             if place < most {
-                ranked.insert(place, Ranked { order, number, record });
-                ranked.truncate(most);
+                let one = Ranked { order, number, record };
+                self.record_bytes += one.bytes();
+                ranked.insert(place, one);
+                let behind = ranked.drain(most.min(ranked.len())..);
+                self.record_bytes -= behind.map(|one| one.bytes()).sum::<u64>();
             }
         }
         had_room

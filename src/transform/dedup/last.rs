@@ -29,6 +29,8 @@ pub struct Last {
 pub struct Latest {
     /// The last record of each key that came since something was put on the pile.
     of_key: Keyed<Held>,
+    /// Bytes of these records.
+    record_bytes: u64,
     /// The others.
     pile: Pile,
     /// Number of records so far.
@@ -98,8 +100,7 @@ impl Stateful for Last {
             latest.insert(hash, key, record)
         });
         batch.selection.clear();
-        let bytes = latest.of_key.bytes(|held| held.record.len());
-        if context.tools.memory().is_some_and(|memory| bytes > memory) {
+        if context.tools.memory().is_some_and(|memory| latest.bytes() > memory) {
             self.put_away(latest, context)?;
         }
         Ok(Advanced::default())
@@ -151,7 +152,7 @@ impl Stateful for Last {
     }
 
     fn bytes(&self, latest: &Latest) -> u64 {
-        latest.of_key.bytes(|held| held.record.len()) + latest.pile.bytes()
+        latest.bytes() + latest.pile.bytes()
     }
 
     fn freeze(
@@ -194,6 +195,7 @@ impl Stateful for Last {
         }
         let held = |(number, record): (u64, &[u8])| Held { number, record: record.into() };
         latest.of_key.put(&part, numbers.into_iter().zip(records).map(held));
+        latest.record_bytes = latest.of_key.values().map(Held::bytes).sum();
         let drained = usize::try_from(reader.u64(numbers_are)?).ok();
         let drained = drained.filter(|drained| *drained <= latest.of_key.len());
         latest.drained = drained.ok_or(Unreadable { what: numbers_are })?;
@@ -233,6 +235,11 @@ impl Stateful for Last {
 }
 
 impl Held {
+    /// Bytes of the record.
+    fn bytes(&self) -> u64 {
+        self.record.len() as u64
+    }
+
     /// As a value of the pile.
     fn write(&self, out: &mut Writer) {
         out.bytes.extend_from_slice(&self.number.to_be_bytes());
@@ -244,6 +251,7 @@ impl Last {
     /// The records in memory go on the pile.
     fn put_away(&self, latest: &mut Latest, context: Context<'_>) -> Result<()> {
         let of_key = std::mem::take(&mut latest.of_key);
+        latest.record_bytes = 0;
         latest.order.clear();
         let write = |id: u32, out: &mut Writer| of_key.value(id).write(out);
         latest.pile.put(of_key.keys(), of_key.len() as u64, write, self, context)
@@ -277,6 +285,11 @@ impl Piled for Last {
 }
 
 impl Latest {
+    /// What the records in memory take, and their keys.
+    fn bytes(&self) -> u64 {
+        self.of_key.bytes() + self.record_bytes
+    }
+
     /// Takes in the next record: its bytes, unless one of its key follows in the same batch. Whether its key is new.
     fn insert(&mut self, hash: u32, key: &[u8], record: Option<Box<[u8]>>) -> bool {
         let number = self.seen;
@@ -286,7 +299,9 @@ impl Latest {
             held.number = number;
         }
         if let Some(record) = record {
+            self.record_bytes -= held.bytes();
             *held = Held { number, record };
+            self.record_bytes += held.bytes();
         }
         matches!(entry, Entry::New(_))
     }

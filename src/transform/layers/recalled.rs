@@ -76,7 +76,7 @@ impl<V: Shelved> Recalled<V> {
             self.forget(clock);
         }
         let Some(memory) = memory else { return Ok(()) };
-        if !self.shelf.is_wanted(self.keyed.bytes(V::owned), 0, memory) {
+        if !self.shelf.is_wanted(self.keyed_bytes(), 0, memory) {
             return Ok(());
         }
         let keyed = std::mem::take(&mut self.keyed);
@@ -104,7 +104,11 @@ impl<V: Shelved> Recalled<V> {
 
     /// What all takes in memory.
     pub fn bytes(&self) -> u64 {
-        self.keyed.bytes(V::owned) + self.shelf.bytes()
+        self.keyed_bytes() + self.shelf.bytes()
+    }
+
+    fn keyed_bytes(&self) -> u64 {
+        self.keyed.bytes() + self.keyed.owned_about(V::owned)
     }
 
     /// The spills that it refers to.

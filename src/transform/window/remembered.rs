@@ -136,7 +136,7 @@ impl Remembered {
     fn bytes_of_keys(&self) -> u64 {
         let calls: usize = self.calls.iter().map(|memory| memory.bytes()).sum();
         let times = self.times.as_ref().map_or(0, Times::bytes);
-        self.keys.bytes(|()| 0) + (calls + times) as u64
+        self.keys.bytes() + (calls + times) as u64
     }
 
     /// Gives all keys with what is remembered of each: as they came where all are in memory, else in the order of their
