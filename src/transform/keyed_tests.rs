@@ -1,6 +1,8 @@
 //! Steps that keep state per key and in order, over random records: neither how these are split into batches nor where
 //! the state was written and read may change anything.
 
+mod forged;
+
 mod forgetting;
 
 mod sizes;

@@ -28,6 +28,8 @@ pub struct PartsReader {
     spill: Box<dyn OpenSpill>,
     /// Where each part begins, and where the last one ends.
     bounds: Vec<u64>,
+    /// The name of the spill.
+    name: String,
 }
 
 impl PartsWriter {
@@ -71,13 +73,20 @@ impl PartsReader {
     /// Opens a spill.
     pub fn open(parts: &Parts, spills: &dyn Spills) -> Result<PartsReader> {
         let spill = spills.open(&parts.spill)?;
-        let block = spill.read(parts.index)?.ok_or_else(changed)?.bytes;
-        let count = block.len() / 8;
-        let bounds = Reader::new(&block).u64s(count, "places").map_err(|_| changed())?;
-        if bounds.is_empty() || !bounds.is_sorted() {
-            return Err(changed());
+        let name = parts.spill.name.clone();
+        let mut reader = PartsReader { spill, bounds: Vec::new(), name };
+        let block = reader.read(parts.index)?.bytes;
+        let bounds = Reader::new(&block).u64s(block.len() / 8, "places");
+        reader.bounds = bounds.map_err(|_| reader.changed())?;
+        match !reader.bounds.is_empty() && reader.bounds.is_sorted() {
+            true => Ok(reader),
+            false => Err(reader.changed()),
         }
-        Ok(PartsReader { spill, bounds })
+    }
+
+    /// The error of somebody who finds there what this program does not write.
+    pub fn changed(&self) -> Error {
+        changed_at(&format!("what is in `{}`", self.name))
     }
 
     /// Number of parts.
@@ -97,7 +106,7 @@ impl PartsReader {
 
     /// The block at a place.
     pub fn read(&self, place: u64) -> Result<Block> {
-        self.spill.read(place)?.ok_or_else(changed)
+        self.spill.read(place)?.ok_or_else(|| self.changed())
     }
 
     /// The blocks from a place up to the end of one of them, read at once.
@@ -111,8 +120,9 @@ impl PartsReader {
         part: usize,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        let [mut place, end] = *self.bounds.get(part..part + 2).ok_or_else(changed)? else {
-            return Err(changed());
+        let [mut place, end] = *self.bounds.get(part..part + 2).ok_or_else(|| self.changed())?
+        else {
+            return Err(self.changed());
         };
         while place < end {
             let block = self.read(place)?;
@@ -123,9 +133,15 @@ impl PartsReader {
     }
 }
 
-/// Checksums agree, and yet it is not what this program writes.
+/// Checksums agree, and yet it is not what this program writes; where a file is known, see [`PartsReader::changed`].
 pub fn changed() -> Error {
-    Error::internal("what was spilled is not what it was")
+    changed_at("what was spilled")
+}
+
+fn changed_at(what: &str) -> Error {
+    let message = format!("{what} is not what it was, though its checksums agree");
+    let hint = "`onward checkpoint list` tells what `onward rollback` can go back to, `onward run --fresh` starts over";
+    Error::refused(message).with_hint(hint)
 }
 
 /// Appends which spills there are.

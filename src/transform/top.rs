@@ -258,7 +258,7 @@ impl Stateful for Top {
     ) -> Result<(), Unreadable> {
         let unreadable = Unreadable { what: "records" };
         let part = best.of_key.read_keys(reader, is_all)?;
-        best.seen = reader.u64(unreadable.what)?;
+        best.seen = reader.number(unreadable.what)?;
         let counts = reader.u64s(part.count(), unreadable.what)?;
         let sum = counts.iter().try_fold(0_usize, |sum, count| {
             let count = usize::try_from(*count).ok().filter(|count| *count <= self.records)?;
@@ -285,7 +285,7 @@ impl Stateful for Top {
         let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
         let drained = usize::try_from(reader.u64(unreadable.what)?).ok();
         best.drained = drained.filter(|drained| *drained <= held).ok_or(unreadable)?;
-        best.pile = Pile::read(reader)?;
+        best.pile = Pile::read(reader, best.of_key.len())?;
         Ok(())
     }
 
@@ -302,7 +302,7 @@ impl Stateful for Top {
             shown.keys += 1;
             Some(shown.with("record", numbers_of(places.iter().map(|(_, record)| record + 1))))
         };
-        let Best { of_key, pile, .. } = best;
+        let Best { of_key, pile, seen, .. } = best;
         in_portions(make, take, |give| {
             let mut each = |key: &[u8], ranked: &[Ranked]| {
                 let places = (0_u64..).zip(ranked);
@@ -320,6 +320,7 @@ impl Stateful for Top {
             });
             pile.walk(in_memory, self, context.tools.spills(), &mut |key, value| {
                 let ranked = value.get(FIRST_SEEN..).and_then(|bytes| read_ranked(bytes).ok());
+                let ranked = ranked.filter(|all| all.iter().all(|one| one.number < *seen));
                 each(key, &ranked.ok_or_else(changed)?)
             })
         })?;

@@ -57,7 +57,8 @@ impl SpillWriter {
     fn append_as(&mut self, form: fn(&[u8]) -> Vec<u8>, block: &[u8]) -> Result<()> {
         if block.len() > BLOCK_BYTES_MAX as usize {
             let message = "one key has more than 1 GiB of state, which cannot be spilled";
-            return Err(Error::failed(message).with_hint("leave more `memory` in `[state]`"));
+            let hint = "hold less of each key, or leave more `memory` in `[state]`";
+            return Err(Error::failed(message).with_hint(hint));
         }
         self.blocks += 1;
         self.put(&form(block))

@@ -184,7 +184,7 @@ impl Stateful for Last {
     ) -> Result<(), Unreadable> {
         let (numbers_are, records_are) = ("numbers", "records");
         let part = latest.of_key.read_keys(reader, is_all)?;
-        latest.seen = reader.u64(numbers_are)?;
+        latest.seen = reader.number(numbers_are)?;
         let numbers = reader.u64s(part.count(), numbers_are)?;
         if numbers.iter().any(|number| *number >= latest.seen) {
             return Err(Unreadable { what: numbers_are });
@@ -199,7 +199,7 @@ impl Stateful for Last {
         let drained = usize::try_from(reader.u64(numbers_are)?).ok();
         let drained = drained.filter(|drained| *drained <= latest.of_key.len());
         latest.drained = drained.ok_or(Unreadable { what: numbers_are })?;
-        latest.pile = Pile::read(reader)?;
+        latest.pile = Pile::read(reader, latest.of_key.len())?;
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl Stateful for Last {
             // Records are counted from 1 for people.
             Some(shown.with("last_record", numbers_of(numbers.iter().map(|one| one + 1))))
         };
-        let Latest { of_key, pile, .. } = latest;
+        let Latest { of_key, pile, seen, .. } = latest;
         in_portions(make, take, |give| {
             if pile.is_empty() {
                 let pairs = ids(0..of_key.len(), of_key.len());
@@ -226,8 +226,8 @@ impl Stateful for Last {
             let in_memory =
                 (of_key.keys(), |id: u32, out: &mut Writer| of_key.value(id).write(out));
             pile.walk(in_memory, self, context.tools.spills(), &mut |key, value| {
-                let number = value.first_chunk().ok_or_else(changed)?;
-                give(key, u64::from_be_bytes(*number))
+                let number = value.first_chunk().map(|number| u64::from_be_bytes(*number));
+                give(key, number.filter(|number| number < seen).ok_or_else(changed)?)
             })
         })?;
         Ok(Seen::All)

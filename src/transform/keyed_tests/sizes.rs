@@ -4,10 +4,10 @@ use super::{Bench, Record, sqls};
 use crate::state::Stored;
 use crate::transform::settings::{DedupSettings, Keep, TopSettings, TransformKind};
 
-const MEMORY: u64 = 1 << 20;
+pub(super) const MEMORY: u64 = 1 << 20;
 
 /// The last record of each key, or the first thousand of them, with a text of `n` letters.
-fn steps() -> [(TransformKind, i64, usize); 2] {
+pub(super) fn steps() -> [(TransformKind, i64, usize); 2] {
     let (key, place) = (sqls(&["k"]), 0..0);
     let last = DedupSettings { key, keep: Keep::Last, mark: None, ttl: None, place };
     let (by, order) = (sqls(&["k"]), sqls(&["n DESC", "t"]));

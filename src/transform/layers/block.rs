@@ -125,6 +125,11 @@ impl Block {
         Ok(Block { count, keys, values, bytes })
     }
 
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
     /// The entry of a number; `None` behind the last one.
     pub fn entry(&self, index: usize) -> Option<Entry<'_>> {
         let entry = self.known_entry(index, 0)?;

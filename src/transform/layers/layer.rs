@@ -3,8 +3,8 @@
 //! Its spill has three parts: the blocks of entries, the hashes and places of these blocks, and the filter.
 
 use super::block::{Block, Entry, NewBlock};
-use super::{Asked, Wanted, changed};
-use crate::error::Result;
+use super::{Asked, Wanted};
+use crate::error::{Error, Result};
 use crate::state::{Filter, Reader, Writer, key};
 use crate::transform::parts::{Parts, PartsReader, PartsWriter};
 use crate::transform::spills::Spills;
@@ -21,6 +21,9 @@ const INDEX_LENGTH: usize = 1 << 14;
 
 /// So many bytes of blocks that stand side by side are read at once.
 const SPAN_BYTES_MAX: u64 = 256 << 10;
+
+/// A key and its value take no more, so that a block that they are in has less than a block of a spill may have (1 GiB).
+const ENTRY_BYTES_MAX: usize = (1 << 30) - (1 << 20);
 
 /// A layer of keys.
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub struct Place {
     pub block: u64,
     /// Entries of the block that were passed.
     pub at: usize,
+    /// Entries of the block and of all behind it.
+    pub left: u64,
 }
 
 /// A layer that is read from its beginning to its end.
@@ -85,6 +90,8 @@ pub struct Cursor {
     next: u64,
     block: Block,
     at: usize,
+    /// Entries of the block and of all behind it, as the layer has it.
+    left: u64,
     /// Of the entry where it is.
     hash: u32,
 }
@@ -111,6 +118,7 @@ impl LayerWriter {
 
     /// Appends an entry, which comes behind all others.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<()> {
+        check_length(entry.key.len() + entry.value.len())?;
         if self.block.is_full_for(entry, self.asked.block_bytes()) {
             self.end_block()?;
         }
@@ -156,6 +164,15 @@ impl LayerWriter {
     }
 }
 
+fn check_length(bytes: usize) -> Result<()> {
+    if bytes <= ENTRY_BYTES_MAX {
+        return Ok(());
+    }
+    let message = "one key has more than 1 GiB of state, which cannot be spilled";
+    Err(Error::failed(message)
+        .with_hint("hold less of each key, or leave more `memory` in `[state]`"))
+}
+
 impl Layer {
     /// A layer that was written before.
     pub fn unread(parts: Parts) -> Layer {
@@ -187,10 +204,10 @@ impl Layer {
         while let Some(span) = open.next_span(&mut rest, hash_at) {
             let blocks = open.reader.read_until(span.place, span.end)?;
             if blocks.len() != span.wanted.len() {
-                return Err(changed());
+                return Err(open.reader.changed());
             }
             for (block, places) in blocks.into_iter().zip(span.wanted) {
-                let block = Block::read(block).map_err(|_| changed())?;
+                let block = Block::read(block).map_err(|_| open.reader.changed())?;
                 for at in places {
                     let one = wanted[*at];
                     if let Some(entry) = block.find(one.short_hash(), one.key) {
@@ -217,7 +234,7 @@ impl Open {
     fn new(parts: &Parts, spills: &dyn Spills) -> Result<Open> {
         let reader = PartsReader::open(parts, spills)?;
         if reader.count() != FILTER + 1 {
-            return Err(changed());
+            return Err(reader.changed());
         }
         let mut index = Index::default();
         reader.for_each_block(INDEX, |bytes| {
@@ -228,12 +245,13 @@ impl Open {
                 index.places.extend(block.u64s(count, "places")?);
                 Ok::<(), crate::state::Unreadable>(())
             };
-            read().map_err(|_| changed())
+            read().map_err(|_| reader.changed())
         })?;
         let mut filter = Filter::default();
-        reader.for_each_block(FILTER, |bytes| filter.extend(bytes).map_err(|_| changed()))?;
+        reader
+            .for_each_block(FILTER, |bytes| filter.extend(bytes).map_err(|_| reader.changed()))?;
         if filter.is_empty() || !index.hashes.is_sorted() || !index.places.is_sorted() {
-            return Err(changed());
+            return Err(reader.changed());
         }
         Ok(Open { reader, index, filter })
     }
@@ -276,27 +294,34 @@ impl Cursor {
     pub fn open(layer: &Layer, spills: &dyn Spills) -> Result<Cursor> {
         let reader = PartsReader::open(&layer.parts, spills)?;
         let here = reader.start_of(ENTRIES);
-        Cursor::start(reader, Place { block: here, at: 0 })
+        Cursor::start(reader, Place { block: here, at: 0, left: layer.count })
     }
 
     /// Where [`Cursor::place`] was.
     pub fn open_at(layer: &Layer, place: Place, spills: &dyn Spills) -> Result<Cursor> {
-        Cursor::start(PartsReader::open(&layer.parts, spills)?, place)
+        let reader = PartsReader::open(&layer.parts, spills)?;
+        let blocks = reader.start_of(ENTRIES)..=reader.end_of(ENTRIES);
+        match blocks.contains(&place.block) && place.left <= layer.count {
+            true => Cursor::start(reader, place),
+            false => Err(reader.changed()),
+        }
     }
 
     fn start(reader: PartsReader, place: Place) -> Result<Cursor> {
-        let (here, next) = (place.block, place.block);
-        let mut cursor = Cursor { reader, here, next, block: Block::default(), at: 0, hash: 0 };
+        let Place { block: here, at, left } = place;
+        let block = Block::default();
+        let mut cursor = Cursor { reader, here, next: here, block, at: 0, left, hash: 0 };
         cursor.load()?;
-        if place.at > 0 {
-            cursor.go_to(place.at)?;
+        match at {
+            0 => Ok(cursor),
+            at if at < cursor.block.len() => cursor.go_to(at).map(|()| cursor),
+            _ => Err(cursor.reader.changed()),
         }
-        Ok(cursor)
     }
 
     /// How far it has come.
     pub fn place(&self) -> Place {
-        Place { block: self.here, at: self.at }
+        Place { block: self.here, at: self.at, left: self.left }
     }
 
     /// The entry where it is; `None` behind the last one.
@@ -318,14 +343,35 @@ impl Cursor {
         Ok(())
     }
 
+    /// Goes on to the next block. None is empty, and together they have as many entries as the layer.
     fn load(&mut self) -> Result<()> {
+        self.left -= self.block.len() as u64;
         (self.at, self.here, self.block) = (0, self.next, Block::default());
-        if self.next < self.reader.end_of(ENTRIES) {
-            let read = self.reader.read(self.next)?;
-            self.next = read.next;
-            self.block = Block::read(read.bytes).map_err(|_| changed())?;
-            self.hash = self.block.entry(0).map_or(0, |entry| entry.hash);
+        if self.next >= self.reader.end_of(ENTRIES) {
+            return if self.left == 0 { Ok(()) } else { Err(self.reader.changed()) };
+        }
+        let read = self.reader.read(self.next)?;
+        self.next = read.next;
+        self.block = Block::read(read.bytes).map_err(|_| self.reader.changed())?;
+        match self.block.entry(0) {
+            Some(entry) if self.block.len() as u64 <= self.left => self.hash = entry.hash,
+            _ => return Err(self.reader.changed()),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_into_no_block_is_refused_in_time() {
+        for (bytes, is_taken) in
+            [(0, true), (1_000_000_000, true), (1 << 30, false), (5 << 30, false)]
+        {
+            let checked = check_length(bytes);
+            assert_eq!(checked.is_ok(), is_taken, "{bytes} bytes: {checked:?}");
+        }
     }
 }

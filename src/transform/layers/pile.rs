@@ -7,7 +7,7 @@
 use super::layer::Place;
 use super::merge::Merge;
 use super::{Asked, Entry, Layers, Values, changed};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{KeyTable, Reader, Unreadable, Writer};
 use crate::transform::settings::SortSettings;
@@ -18,6 +18,10 @@ use crate::transform::{Context, Drained, Keeper};
 /// A portion takes such a part of the memory, but neither less nor more bytes than this.
 const PORTION_SHARE: u64 = 8;
 const PORTION_BYTES: [u64; 2] = [16 << 10, 4 << 20];
+
+/// What a record of a portion takes besides its bytes: its place with what that owns, where its bytes begin, and both
+/// again as they are sorted.
+const RECORD_BYTES: usize = 96;
 
 /// What the values of a pile are; they are bytes there.
 pub trait Piled {
@@ -99,14 +103,11 @@ impl Pile {
         for (hash, id, key) in keys.by_hash() {
             value.bytes.clear();
             write(id, &mut value);
-            check_length(&value.bytes)?;
             layer.push(Entry { hash, key, value: &value.bytes })?;
         }
         (self.held, self.times) = (self.held + held, self.times + 1);
-        let join = |values: &[&[u8]], out: &mut Vec<u8>| {
-            piled.join(values, out).ok_or_else(changed)?;
-            check_length(out)
-        };
+        let join =
+            |values: &[&[u8]], out: &mut Vec<u8>| piled.join(values, out).ok_or_else(changed);
         self.layers.end(layer, memory, Values::Joined(&join), spills)
     }
 
@@ -151,7 +152,8 @@ impl Pile {
         let memory = memory_of(context).max(PORTION_BYTES[0]);
         let portion_bytes = (memory / PORTION_SHARE).clamp(PORTION_BYTES[0], PORTION_BYTES[1]);
         let (mut records, mut joined, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        while merge.newest().is_some() && (records.len() as u64) < portion_bytes {
+        let taken = |bytes: usize, records: usize| (bytes + records * RECORD_BYTES) as u64;
+        while merge.newest().is_some() && taken(records.len(), places.len()) < portion_bytes {
             joined.clear();
             piled.join(&merge.values(), &mut joined).ok_or_else(changed)?;
             let mut push = |place: &[u8], record: &[u8]| {
@@ -222,13 +224,15 @@ impl Pile {
         out.flags([giving.is_complete]);
         out.u64s([giving.sorted, giving.given]);
         if !giving.is_complete {
-            out.u64s(giving.places.iter().flat_map(|place| [place.block, place.at as u64]));
+            let numbers = |place: &Place| [place.block, place.at as u64, place.left];
+            out.u64s(giving.places.iter().flat_map(numbers));
         }
         giving.sorting.write(out, context.tools.spills())
     }
 
-    /// Reads what [`Pile::write`] wrote at the end of a state.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Pile, Unreadable> {
+    /// Reads what [`Pile::write`] wrote at the end of a state with so many keys in memory. There are none as records are
+    /// brought into their order: all were put away before.
+    pub fn read(reader: &mut Reader<'_>, keys: usize) -> Result<Pile, Unreadable> {
         let what = "held records";
         let mut pile = Pile::default();
         if reader.is_at_end() {
@@ -239,30 +243,25 @@ impl Pile {
         if reader.flags(1, what)? == [false] {
             return Ok(pile);
         }
+        if keys > 0 {
+            return Err(Unreadable { what });
+        }
         let is_complete = reader.flags(1, what)? == [true];
         let (sorted, given) = (reader.number(what)?, reader.number(what)?);
+        if sorted > pile.held || given > sorted {
+            return Err(Unreadable { what });
+        }
         let mut giving = Giving { is_complete, sorted, given, ..Giving::default() };
         if !is_complete {
             for _ in 0..pile.layers.len() {
-                let (block, at) = (reader.u64(what)?, reader.u64(what)?);
+                let (block, at, left) = (reader.u64(what)?, reader.u64(what)?, reader.u64(what)?);
                 let at = usize::try_from(at).map_err(|_| Unreadable { what })?;
-                giving.places.push(Place { block, at });
+                giving.places.push(Place { block, at, left });
             }
         }
         giving.sorting = Sorting::read(reader)?;
         pile.giving = Some(giving);
         Ok(pile)
-    }
-}
-
-/// Values have a length of 32 bits.
-fn check_length(value: &[u8]) -> Result<()> {
-    match u32::try_from(value.len()) {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            let message = "the records that are held of one key take more than 4 GiB";
-            Err(Error::failed(message).with_hint("hold fewer of each, or drop columns before"))
-        }
     }
 }
 

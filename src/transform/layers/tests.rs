@@ -1,7 +1,10 @@
 //! Layers against a map in memory, whatever is merged, written and read in between.
 
-use super::{Asked, Entry, Layers, Shelf, Wanted};
+use super::block::NewBlock;
+use super::layer::{Layer, Place};
+use super::{Asked, Entry, Layers, Pile, Shelf, Wanted};
 use crate::state::{Cells, KeyTable, Keys, Pages, Reader, Writer, key};
+use crate::transform::parts::PartsWriter;
 use crate::transform::spills::MemorySpills;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -157,5 +160,113 @@ proptest! {
             }
             prop_assert_eq!(counts.shelf.spills().len(), spills.count(), "no others are left");
         }
+    }
+}
+
+/// Two layers of several blocks, which have some keys in common.
+fn two_layers(spills: &MemorySpills) -> Layers {
+    let mut layers = Layers::new(Asked::Often);
+    for numbers in [0..300, 200..500] {
+        let key = |number: u32| (format!("key {number}").into_bytes(), b"value".to_vec());
+        let map: BTreeMap<Vec<u8>, Vec<u8>> = numbers.map(key).collect();
+        let sorted = entries(&map);
+        let added = layers.add(sorted.iter().copied(), sorted.len(), 1 << 20, &|_| true, spills);
+        added.expect("memory does not fail");
+    }
+    layers
+}
+
+/// How many keys there are from some places on, or from the beginning; `None` where that is refused.
+fn keys_from(layers: &Layers, places: Option<&[Place]>, spills: &MemorySpills) -> Option<u64> {
+    let merge = match places {
+        None => layers.merge(spills),
+        Some(places) => layers.merge_at(places, spills),
+    };
+    let (mut merge, mut keys) = (merge.ok()?, 0);
+    while merge.newest().is_some() {
+        keys += 1;
+        merge.advance().ok()?;
+    }
+    Some(keys)
+}
+
+#[test]
+fn layers_are_gone_through_to_their_end_from_any_place_or_refused() {
+    let spills = MemorySpills::default();
+    let layers = two_layers(&spills);
+    let mut merge = layers.merge(&spills).expect("memory does not fail");
+    let mut forged = 0;
+    for left in (0..=500).rev() {
+        let places = merge.places();
+        assert_eq!(keys_from(&layers, Some(&places), &spills), Some(left));
+        let Place { block, at, left: entries } = places[1];
+        let others = [
+            Place { at: at + 300, ..places[1] },
+            Place { left: entries + 1, ..places[1] },
+            Place { left: entries.wrapping_sub(1), ..places[1] },
+            Place { block: block + 1, ..places[1] },
+            Place { block: u64::MAX, at: 0, left: 0 },
+        ];
+        for place in others {
+            let found = keys_from(&layers, Some(&[places[0], place]), &spills);
+            assert_eq!(found, None, "{place:?} instead of {:?}", places[1]);
+            forged += 1;
+        }
+        merge.advance().expect("memory does not fail");
+    }
+    assert!(forged > 2_000, "{forged} places");
+}
+
+#[test]
+fn a_layer_of_another_number_of_keys_and_an_empty_block_are_refused() {
+    let spills = MemorySpills::default();
+    for (more, is_whole) in [(0, true), (1, false), (u64::MAX, false)] {
+        let mut layers = two_layers(&spills);
+        layers.layers[0].count = layers.layers[0].count.wrapping_add(more);
+        assert_eq!(keys_from(&layers, None, &spills).is_some(), is_whole, "{more} more");
+    }
+    for blocks in [&["a", "b"][..], &["a", "", "b"], &["a", "b", ""]] {
+        let mut writer = PartsWriter::create(&spills).expect("memory does not fail");
+        writer.begin_part();
+        let mut keys: Vec<&str> = blocks.iter().copied().filter(|key| !key.is_empty()).collect();
+        keys.sort_by_key(|key| key::hash(key.as_bytes()));
+        let mut rest = keys.iter();
+        for block in blocks {
+            let mut new = NewBlock::default();
+            if !block.is_empty() {
+                let key = rest.next().expect("one for each").as_bytes();
+                new.push(Entry { hash: key::hash(key), key, value: b"" });
+            }
+            writer.append(&new.take()).expect("memory does not fail");
+        }
+        let mut layer = Layer::unread(writer.finish().expect("memory does not fail"));
+        layer.count = 2;
+        let mut layers = Layers::new(Asked::Never);
+        layers.layers.push(layer);
+        let expected = (!blocks.contains(&"")).then_some(2);
+        assert_eq!(keys_from(&layers, None, &spills), expected, "{blocks:?}");
+    }
+}
+
+#[test]
+fn a_pile_that_is_given_with_keys_in_memory_or_with_more_than_it_holds_is_refused() {
+    for (keys, held, [sorted, given], is_read) in [
+        (0, 5, [5, 5], true),
+        (0, 5, [4, 0], true),
+        (1, 5, [5, 5], false),
+        (0, 5, [6, 5], false),
+        (0, 5, [4, 5], false),
+        (0, u64::MAX, [4, 4], false),
+    ] {
+        let mut out = Writer::default();
+        out.u64s([held, 1]);
+        Layers::new(Asked::Never).write(&mut out);
+        out.flags([true]);
+        out.flags([true]);
+        out.u64s([sorted, given]);
+        // The sort: neither spills nor bytes.
+        out.u64s([0, 0]);
+        let read = Pile::read(&mut Reader::new(&out.bytes), keys);
+        assert_eq!(read.is_ok(), is_read, "{keys} keys, {held}, {sorted}, {given}");
     }
 }
