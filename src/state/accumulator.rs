@@ -9,6 +9,7 @@ mod durable;
 pub use durable::Shared;
 
 use super::approximate::{Buckets, Distinct};
+use super::codec::NUMBER_END;
 use super::distinct::DistinctRows;
 use super::extreme::Extreme;
 use super::finish;
@@ -274,6 +275,21 @@ impl Accumulator {
                 distinct.merge(groups, others);
             }
             _ => unreachable!("accumulators of one call are of one kind"),
+        }
+    }
+
+    /// Whether groups have no more records than can be counted; asked of those that others were merged into.
+    pub fn is_countable(&self, groups: &[u32]) -> bool {
+        let all = |count: &dyn Fn(usize) -> u64| {
+            groups.iter().all(|group| count(*group as usize) < NUMBER_END)
+        };
+        match self {
+            Accumulator::Count(counts) => all(&|group| counts[group]),
+            Accumulator::Integers(sums) => all(&|group| sums.count(group).max(sums.records(group))),
+            Accumulator::Doubles(sums) => all(&|group| sums.count(group)),
+            Accumulator::Moments(moments) => all(&|group| moments.count(group)),
+            Accumulator::Buckets(buckets) => all(&|group| buckets[group].count()),
+            _ => true,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Both sketches are functions of the set (or multiset) of values alone: the order of the values and how they were
 //! split do not matter. No logarithm or other function whose last bit differs between machines decides what is kept.
 
-use super::codec::{Reader, Unreadable, Writer};
+use super::codec::{NUMBER_END, Reader, Unreadable, Writer};
 use std::collections::BTreeMap;
 
 /// The number of different values, after Flajolet and others, "HyperLogLog" (2007), with the estimator of Ertl, "New
@@ -231,7 +231,8 @@ impl Buckets {
         let mut total: u64 = 0;
         for pair in reader.u64s(count * 2, what)?.chunks_exact(2) {
             let bucket = u32::try_from(pair[0]).map_err(|_| Unreadable { what })?;
-            total = total.checked_add(pair[1]).ok_or(Unreadable { what })?;
+            let more = total.checked_add(pair[1]).filter(|total| *total < NUMBER_END);
+            total = more.ok_or(Unreadable { what })?;
             if bucket >> (64 - DROPPED_BITS) != 0 || pair[1] == 0 {
                 return Err(Unreadable { what });
             }

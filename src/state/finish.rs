@@ -154,7 +154,8 @@ fn of_tally(tally: &Tally, kind: &AccumulatorKind, groups: &[u32]) -> Column {
 /// The entropy of frequencies, in bits; 0 where there are no values, as DuckDB has it.
 fn entropy(counts: impl Iterator<Item = u64>) -> f64 {
     let counts: Vec<u64> = counts.collect();
-    let total = counts.iter().sum::<u64>() as f64;
+    // Only made-up bytes count more than there can be.
+    let total = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count)) as f64;
     let mut sum = ExactSum::default();
     for count in counts {
         let share = count as f64 / total;

@@ -92,6 +92,11 @@ impl Moments {
         }
     }
 
+    /// How many values a group has.
+    pub fn count(&self, group: usize) -> u64 {
+        self.counts[group]
+    }
+
     /// Takes in one group of another.
     pub fn merge(&mut self, group: usize, other: &Moments, other_group: usize) {
         *self.counts.cell(group) += other.counts[other_group];
@@ -143,7 +148,7 @@ impl Moments {
 
     /// Reads what [`Moments::write`] wrote.
     pub fn read(&mut self, reader: &mut Reader<'_>, groups: usize) -> Result<(), Unreadable> {
-        self.counts = reader.u64s(groups, "counts")?.into();
+        self.counts = reader.numbers(groups, "counts")?.into();
         let width = self.sums.len();
         let sums = ExactSum::read_all(reader, groups * width)?;
         self.sums = vec![Pages::default(); width];

@@ -19,7 +19,8 @@ pub fn quantiles(
     if quantile.direction == Direction::Descending {
         values.reverse();
     }
-    let total: u64 = values.iter().map(|(_, count)| count).sum();
+    // Only made-up bytes count more than there can be.
+    let total = values.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
     if total == 0 {
         return None;
     }

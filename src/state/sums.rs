@@ -379,6 +379,11 @@ impl DoubleSums {
         }
     }
 
+    /// How many values a group has.
+    pub fn count(&self, group: usize) -> u64 {
+        self.counts[group]
+    }
+
     /// Takes in one group of another.
     pub fn merge(&mut self, group: usize, other: &DoubleSums, other_group: usize) {
         self.sums.cell(group).merge(&other.sums[other_group]);

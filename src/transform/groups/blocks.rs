@@ -10,7 +10,7 @@ use super::{Grouping, Groups};
 use crate::error::Result;
 use crate::record::DataType;
 use crate::state::{Accumulator, Changes, KeyTable, Keys, Part, Reader, Unreadable, Writer, key};
-use crate::transform::parts::{PartsReader, PartsWriter, changed};
+use crate::transform::parts::{PartsReader, PartsWriter};
 
 /// So many groups are in a block at most: some columns of them are written at a time.
 const GROUPS_PER_BLOCK: usize = 1 << 14;
@@ -103,9 +103,8 @@ impl Grouping {
     ) -> Result<()> {
         let types = self.key_types();
         reader.for_each_block(part, |bytes| {
-            let block = self.read_block(&types, bytes).map_err(|_| changed())?;
-            numbered.take(&block);
-            Ok(())
+            let block = self.read_block(&types, bytes).map_err(|_| reader.changed())?;
+            numbered.take(&block).map_err(|_| reader.changed())
         })
     }
 
@@ -127,9 +126,17 @@ impl Grouping {
 }
 
 impl Numbered {
-    fn take(&mut self, block: &Block) {
+    /// Merges a block, in which each key is there once. What is counted then is still less than can be counted: so two
+    /// numbers that were read can always be added.
+    fn take(&mut self, block: &Block) -> Result<(), Unreadable> {
+        let unreadable = Unreadable { what: "groups" };
         let Numbered { groups, numbers } = self;
         let ids = groups.keys.insert_all(&block.keys);
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(unreadable);
+        }
         for (id, number) in ids.iter().zip(&block.numbers) {
             if *id as usize == numbers.len() {
                 numbers.push(*number);
@@ -138,6 +145,10 @@ impl Numbered {
         for (mine, others) in groups.accumulators.iter_mut().zip(block.accumulators.iter()) {
             mine.grow(groups.keys.len());
             mine.merge(&ids, others);
+            if !mine.is_countable(&ids) {
+                return Err(unreadable);
+            }
         }
+        Ok(())
     }
 }

@@ -5,7 +5,9 @@ use crate::error::Sql;
 use crate::expr::aggregate::{self, EXAMPLE_FIELDS, EXAMPLE_ROWS};
 use crate::expr::{Scope, bind_aggregate, bind_scalar};
 use crate::record::{Field, Layout, SlotOrigin, Slots, Text, Values};
+use crate::transform::groups::blocks::Numbered;
 use crate::transform::keyed_tests::NoFormat;
+use crate::transform::parts::{PartsReader, PartsWriter};
 use crate::transform::spills::MemorySpills;
 use crate::transform::{Context, Tools};
 use std::collections::BTreeMap;
@@ -162,6 +164,61 @@ fn text_of(column: &Arc<Column>, row: u32) -> String {
     let texts = cast.evaluate(&batch, &[row]);
     let Values::Text(text) = &texts.values else { panic!("a text") };
     String::from_utf8(text.get(row as usize).to_vec()).expect("texts are UTF-8")
+}
+
+/// Groups by a number, and the group of one record.
+fn of_one_record(call: &str) -> (Grouping, Numbered) {
+    let table = table([("n", "bigint")].into_iter(), &[vec![Some("7")]]);
+    let mut slots = table.slots.clone();
+    let layout = &table.layout;
+    let mut scope = Scope { layout, slots: &mut slots, now_micros: 0, context: "aggregate" };
+    let (by, select) = (Sql::unplaced("n"), Sql::unplaced(format!("{call} AS result")));
+    let bound = bind_aggregate(&[by], &[select], None, &mut scope).expect("a sound call");
+    let grouping = Grouping::new(bound.keys, bound.calls);
+    let Part::Groups(groups) = grouping.part_of("test", &mut table.batch(0..1, slots.infos.len()))
+    else {
+        panic!("one record is one group");
+    };
+    (grouping, Numbered { groups, numbers: vec![0] })
+}
+
+/// Merges blocks of some of these groups; `None` where that is refused.
+fn merged(grouping: &Grouping, numbered: &Numbered, blocks: &[&[u32]]) -> Option<Numbered> {
+    let spills = MemorySpills::default();
+    let mut out = PartsWriter::create(&spills).expect("memory does not fail");
+    out.begin_part();
+    for ids in blocks {
+        let appended = grouping.append_groups(&numbered.groups, ids, |_| 0, &mut out);
+        appended.expect("memory does not fail");
+    }
+    let parts = out.finish().expect("memory does not fail");
+    let reader = PartsReader::open(&parts, &spills).expect("memory does not fail");
+    let mut merged = grouping.none_numbered();
+    grouping.take_part(&mut merged, &reader, 0).ok().map(|()| merged)
+}
+
+#[test]
+fn more_records_than_can_be_counted_are_refused_as_groups_are_merged() {
+    for call in
+        ["count(*)", "sum(n)", "avg(n)", "avg(n::double)", "stddev(n)", "approx_quantile(n, 0.5)"]
+    {
+        let (grouping, mut numbered) = of_one_record(call);
+        for times in 1..=61 {
+            let doubled = merged(&grouping, &numbered, &[&[0], &[0]]);
+            numbered = doubled.unwrap_or_else(|| panic!("{call}: 2^{times} records are refused"));
+            assert_eq!(numbered.numbers.len(), 1, "{call}");
+        }
+        assert!(merged(&grouping, &numbered, &[&[0]]).is_some(), "{call}");
+        assert!(merged(&grouping, &numbered, &[&[0], &[0]]).is_none(), "{call}: 2^62 records");
+    }
+}
+
+#[test]
+fn a_key_that_is_in_a_block_twice_is_refused() {
+    let (grouping, numbered) = of_one_record("count(*)");
+    for (ids, is_read) in [(&[0][..], true), (&[0, 0], false), (&[0, 0, 0], false)] {
+        assert_eq!(merged(&grouping, &numbered, &[ids]).is_some(), is_read, "{ids:?}");
+    }
 }
 
 #[test]
