@@ -179,3 +179,44 @@ fn a_state_without_rows_says_why_it_is_not_shown() {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
 }
+
+/// Lines of JSON with an id and a number, some of them with another field.
+fn stage_lines(folder: &Path, steps: &str) -> Vec<String> {
+    let job = format!(
+        "[source]\npath = \"in.jsonl\"\n\n{steps}\n\n[sink]\npath = \"out.jsonl\"\n\n\
+         [state]\nmemory = \"60KiB\"\n"
+    );
+    folder::write(&folder.join("job.toml"), job.as_bytes());
+    let line = |number: u32| match number % 3 {
+        0 => format!(r#"{{"id":"id {number}","n":{number},"more":[{number}]}}"#),
+        _ => format!(r#"{{"id":"id {number}","n":{number}}}"#),
+    };
+    let lines: Vec<String> = (0..9_000).map(line).collect();
+    folder::write(&folder.join("in.jsonl"), (lines.join("\n") + "\n").as_bytes());
+    lines
+}
+
+#[test]
+fn a_sort_of_json_lines_shows_its_records() {
+    let sort = "[[transform]]\nname = \"the-step\"\nsort = { by = [\"n::bigint DESC\"] }";
+    let double = "[[transform]]\ncompute = [\"n::bigint * 2 AS twice\"]\n\n";
+    for (before, has_twice) in [("", false), (double, true)] {
+        let scratch = folder::scratch_in_memory();
+        let lines = stage_lines(scratch.path(), &format!("{before}{sort}"));
+        let run = ["run", "job.toml", "--chunk-bytes", "20000", "--stop-after-barriers", "8"];
+        onward_ends(scratch.path(), &run, 75);
+        let show = ["checkpoint", "show", "job.toml", "--state", "the-step", "--json"];
+        let shown = onward_ends(scratch.path(), &show, 0);
+        let shown = String::from_utf8(shown.stdout).expect("text");
+        let shown: Vec<Json> =
+            shown.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert!(shown.len() > 1_000, "{} rows", shown.len());
+        // Those that came last come first.
+        for (row, line) in shown.iter().zip(lines[..shown.len()].iter().rev()) {
+            assert_eq!(row["record"].as_str(), Some(line.as_str()));
+            let record: Json = serde_json::from_str(line).expect("JSON");
+            let twice = record["n"].as_i64().map(|n| n * 2);
+            assert_eq!(row["twice"].as_i64(), twice.filter(|_| has_twice), "{row}");
+        }
+    }
+}

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The records come when the input has ended. A worker sorts the records of its chunk; the ordered stage collects the
-//! pieces, and merges them into a spill when they take more than `memory` (256 MiB, or what `[state]` says). A checkpoint names the spills, so that what
-//! was sorted is never sorted again, and a run that goes on in the middle of giving begins at the record behind. Where
-//! inputs grow it can only stand behind a step that gives all again: `onward help growing`.
+//! pieces, and merges them into a spill when they take more than `memory` (256 MiB, or what `[state]` says). A checkpoint
+//! names the spills, so that what was sorted is never sorted again, and a run that goes on in the middle of giving begins
+//! at the record behind. Where inputs grow it can only stand behind a step that gives all again: `onward help growing`.
 
 pub mod entries;
 
@@ -20,12 +20,12 @@ mod state;
 mod tests;
 
 use super::binder::{Binder, Bound, read_by};
-use super::shown::ENTRIES;
+use super::shown::{ENTRIES, texts_of};
 use super::spills::Spill;
 use super::{Action, Advanced, Context, Drained, Keeper, Seen, Shown, Stateful, Taker, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, OrderKey};
-use crate::record::{Batch, Field, Order, Slot};
+use crate::record::{Batch, Field, Order, Rest, Slot};
 use crate::state::{OrderKeys, Reader, Unreadable, Writer};
 pub use state::Sorting;
 
@@ -52,6 +52,8 @@ struct Sort {
     keeper: Keeper,
     /// What a record looks like.
     fields: Vec<Field>,
+    /// Whether a record may hold more than these.
+    rest: Rest,
     memory: Option<u64>,
 }
 
@@ -62,7 +64,8 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     let orders = keys.iter().map(|key| key.order).collect();
     let keeper = Keeper::new(&binder.layout, binder.slots);
     let fields = binder.layout.fields.clone();
-    let sort = Sort { keys, orders, keeper, fields, memory: settings.memory };
+    let (rest, memory) = (binder.layout.rest, settings.memory);
+    let sort = Sort { keys, orders, keeper, fields, rest, memory };
     Ok(Bound { reads, action: Action::stateful(sort) })
 }
 
@@ -128,7 +131,7 @@ impl Stateful for Sort {
         sorting.bytes()
     }
 
-    /// The records that were not yet given, in their order.
+    /// The records that were not yet given, in their order: their fields, and in front of them the text of what may hold more.
     fn show_all(
         &self,
         context: Context<'_>,
@@ -142,7 +145,11 @@ impl Stateful for Sort {
             let slots: Vec<Slot> = self.fields.iter().map(|field| field.slot).collect();
             context.tools.fill(&mut batch, &slots);
             let column = |field: &Field| (field.name.clone(), (**batch.column(field.slot)).clone());
-            let columns = self.fields.iter().map(column).collect();
+            let text = (self.rest == Rest::Json).then(|| {
+                let records = (0..ends.len()).map(|row| batch.records().record(row));
+                ("record".to_owned(), texts_of(records))
+            });
+            let columns = text.into_iter().chain(self.fields.iter().map(column)).collect();
             take(Shown { columns, keys: 0, rows: ends.len() })?;
             if ends.is_empty() {
                 return Ok(Seen::All);
