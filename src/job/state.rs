@@ -13,9 +13,10 @@
 //! group of everything, the different values of `DISTINCT`, `mode` and `top_k` go into spills, too. All else that one
 //! group remembers is in memory at one time when the group is given: the values of a quantile such as `median`, of
 //! `histogram` and `entropy`, of `mode` and `top_k` with `DISTINCT`, and lists, which are short. So are the records that
-//! a `top` gives of one key, and all records of a `window` that wait for `lead`, with what is remembered of their keys. All other steps hold in memory whatever
-//! they remember. `max_state` is for all steps, in memory and in spills: above it the run stops with exit code 75, and
-//! the same command goes on from there once the limit is raised. Without these keys there are no limits.
+//! a `top` gives of one key, and all records of a `window` that wait for `lead`, with what is remembered of their keys.
+//! What goes into a spill is at most 1 GiB of one key. All other steps hold in memory whatever they remember.
+//! `max_state` is for all steps, in memory and in spills: above it the run stops with exit code 75, and the same command
+//! goes on from there once the limit is raised. Without these keys there are no limits.
 
 use super::Understood;
 use super::section::Section;

@@ -61,8 +61,8 @@ pub trait Stateful: fmt::Debug + Send + Sync {
         false
     }
 
-    /// After the last record: the next records that the step made of its state, at most `rows_max` of them; at least one,
-    /// or `None` when there are no more.
+    /// After the last record: the next records that the step made of its state, at most `rows_max` of them; none, as long
+    /// as they are still on their way into their order, and `None` when there are no more.
     fn drain(
         &self,
         _context: Context<'_>,

@@ -28,7 +28,8 @@
 //!
 //! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
 //! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
-//! record without a time counts at the event time at which it comes.
+//! record without a time counts at the event time at which it comes. Keys that came before the first time of all are
+//! forgotten at that time.
 
 mod known;
 

@@ -19,7 +19,8 @@
 //!
 //! With `ttl` a key's last values are forgotten when event time, the greatest `time` of the records so far, is more than
 //! that after what it was at the key's last record, filled or not: at the next one there is nothing to take. A record
-//! without a time counts at the event time at which it comes. So memory and spills are for keys of the last `ttl`; what is
+//! without a time counts at the event time at which it comes; keys that came before the first time of all are forgotten
+//! at that time. So memory and spills are for keys of the last `ttl`; what is
 //! forgotten is given back now and then.
 
 mod down;

@@ -24,8 +24,8 @@
 //!
 //! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
 //! it was at the key's last record: the next record of the key begins anew, as if it were the first. A record without a
-//! time counts at the event time at which it comes. So memory and spills are for keys of the last `ttl`; what is forgotten
-//! is given back now and then.
+//! time counts at the event time at which it comes; keys that came before the first time of all are forgotten at that
+//! time. So memory and spills are for keys of the last `ttl`; what is forgotten is given back now and then.
 //!
 //! Only `lead` looks ahead. A record then waits until it is known, and since records leave in input order, all records
 //! behind it wait with it: `memory` says how much they may take, and the step stops the run where that is not enough. They
