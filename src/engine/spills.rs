@@ -147,7 +147,7 @@ impl NewSpill for NewFile {
         let (entry, path, file) = writer.finish()?;
         let SpillEntry { name, length, digest } = entry;
         spills.made_mut(|made| {
-            made.unsynced.push(Unsynced { name: name.clone(), path, file: Some(file) })
+            made.unsynced.push(Unsynced { name: name.clone(), path, file: Some(file) });
         });
         Ok(Spill { name, length, digest })
     }
