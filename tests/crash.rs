@@ -13,6 +13,8 @@ mod faults;
 
 mod handling;
 
+mod invariants;
+
 mod power;
 
 mod rounds;

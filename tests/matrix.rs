@@ -133,7 +133,7 @@ fn stopping_at_every_barrier_with_little_memory_gives_the_same_bytes() {
     let stops_all = Cell::new(0);
     let spills = |case: &Case| {
         let job = std::fs::read_to_string(case.folder.join("job.toml")).expect("a job");
-        ["dedup", "window", "sessionize", "fill", "aggregate", "pivot", "frequency"]
+        ["dedup", "top", "window", "sessionize", "fill", "aggregate", "pivot", "frequency"]
             .iter()
             .any(|step| job.contains(step))
     };

@@ -1,6 +1,8 @@
 //! `onward prove`: real processes are killed, gone on with and compared, nothing of the job is touched, and what is
 //! different is told.
 
+mod stops;
+
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward, spawn};

@@ -133,6 +133,10 @@ pub struct RehearsalArguments {
     #[arg(long, value_name = "MICROS", hide = true, requires = "redirect")]
     pub wall_micros: Option<i64>,
 
+    /// End when the process of this number ends, which has started this one
+    #[arg(long, value_name = "PID", hide = true, requires = "redirect")]
+    pub parent: Option<u32>,
+
     /// Write a line of progress in JSON so often
     #[arg(long, value_name = "DURATION", hide = true, requires = "redirect", value_parser = duration)]
     pub progress_period: Option<Duration>,
@@ -314,7 +318,11 @@ Example:
 
 Exit codes:
   0 all outputs were identical each time, 1 they were not or a run failed, 2 wrong command line or
-  job file";
+  job file, 129 130 143 stopped by a signal: nothing was proven
+
+Signals:
+  INT TERM HUP  end the runs, remove what they made and stop; a second one, 0.3 s later or more, at
+                once: the next proof of the job removes what is left then";
 
 const CHECKPOINT_EXAMPLE: &str = "\
 Example:

@@ -72,10 +72,29 @@ fn rehearse(rehearsal: &RehearsalArguments, world: &mut World, job: &mut Job) ->
         }
         *job = redirected;
     }
+    if let Some(parent) = rehearsal.parent {
+        end_with(parent)?;
+    }
     if let Some(micros) = rehearsal.wall_micros {
         world.clock = Arc::new(FixedDate::new(world.clock.clone(), micros));
     }
     Ok(())
+}
+
+/// Has this process killed when the one that started it ends, however that ends.
+fn end_with(parent: u32) -> Result<(), Error> {
+    let failed = |cause: rustix::io::Errno| {
+        let cause = std::io::Error::from(cause);
+        Error::failed("cannot be made to end with its parent").with_cause(cause)
+    };
+    let signal = Some(rustix::process::Signal::KILL);
+    rustix::process::set_parent_process_death_signal(signal).map_err(failed)?;
+    // It may have ended before.
+    let found = rustix::process::getppid().map(|found| found.as_raw_nonzero().get());
+    if found.and_then(|found| u32::try_from(found).ok()) == Some(parent) {
+        return Ok(());
+    }
+    Err(Error::failed("who asked for this rehearsal is gone"))
 }
 
 fn options(arguments: &RunArguments) -> RunOptions {

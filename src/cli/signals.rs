@@ -50,18 +50,23 @@ pub fn pass_over_requests() -> Result<()> {
     Ok(())
 }
 
-/// Notes the stop signals, for a command that looks from time to time whether one came.
+/// Notes the stop signals, for a command that looks from time to time whether one came; a second one ends it at once.
 #[derive(Debug)]
-pub struct Noted(Vec<(Signal, Arc<AtomicBool>)>);
+pub struct Noted {
+    flags: Vec<(Signal, Arc<AtomicBool>)>,
+    /// For the second one. The flags are set by the handlers themselves, so that whoever sees a child end by the
+    /// same signal finds them set.
+    _watch: Watch,
+}
 
 impl Noted {
     /// Notes them from now on; those that were ignored when we started stay ignored.
     ///
     /// # Errors
     /// Where a handler cannot be had.
-    pub fn start() -> Result<Noted> {
+    pub fn start(clock: Arc<dyn Clock>) -> Result<Noted> {
         let status = own_status();
-        let mut noted = Vec::new();
+        let mut flags = Vec::new();
         for signal in Signal::ALL {
             if is_ignored(&status, signal.number()) {
                 continue;
@@ -70,14 +75,15 @@ impl Noted {
             let registered = flag::register(signal.number(), Arc::clone(&flag));
             registered
                 .map_err(|cause| Error::failed("cannot watch for signals").with_cause(cause))?;
-            noted.push((signal, flag));
+            flags.push((signal, flag));
         }
-        Ok(Noted(noted))
+        let watch = Watch::start(Duration::MAX, clock, |_first| {})?;
+        Ok(Noted { flags, _watch: watch })
     }
 
     /// One that came.
     pub fn stop(&self) -> Option<Signal> {
-        let came = self.0.iter().find(|(_, flag)| flag.load(Ordering::Relaxed));
+        let came = self.flags.iter().find(|(_, flag)| flag.load(Ordering::Relaxed));
         came.map(|(signal, _)| *signal)
     }
 }

@@ -16,8 +16,9 @@ use crate::checkpoint::{Folder, FreshStart, Loaded, Needs, RunId, Sequence, Stor
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::observe::Event;
-use crate::storage::FileKind;
+use crate::storage::{FileKind, Storage};
 use crate::threads::{self, Free};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -109,6 +110,28 @@ pub fn open(
     Ok(opened)
 }
 
+/// Whether the folder that a folder of copies is in, or is to be made in, is there.
+pub(super) fn check_above(storage: &dyn Storage, path: &Path) -> Result<()> {
+    let above = path.parent().filter(|above| *above != Path::new(""));
+    let Some(above) = above else { return Ok(()) };
+    let shown = above.display();
+    match storage.metadata(above).map(|found| found.kind) {
+        Ok(FileKind::Directory) => Ok(()),
+        // A mount may be reached by a link.
+        Ok(FileKind::Link) if storage.list(above).is_ok() => Ok(()),
+        Ok(FileKind::Link) => {
+            Err(Error::failed(format!("`{shown}` is a link that leads to no folder")))
+        }
+        Ok(FileKind::File | FileKind::Other) => {
+            Err(Error::failed(format!("`{shown}` is not a folder")))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Error::failed(format!("the folder `{shown}` is not there")))
+        }
+        Err(cause) => Err(Error::io("look at", above, cause)),
+    }
+}
+
 /// Opens and locks one of them.
 pub fn open_one(
     path: &Path,
@@ -119,14 +142,7 @@ pub fn open_one(
 ) -> Result<Store> {
     let (storage, clock) = (world.storage.clone(), world.clock.clone());
     // Where a disk is not mounted the folder above is missing: it is not to be made on the wrong disk.
-    let above = path.parent().filter(|above| *above != Path::new(""));
-    if let Some(above) = above {
-        let found = storage.metadata(above);
-        if !found.is_ok_and(|found| found.kind == FileKind::Directory) {
-            let message = format!("the folder `{}` is not there", above.display());
-            return Err(Error::failed(message));
-        }
-    }
+    check_above(&*storage, path)?;
     let as_failure = |error: Error| match error.kind {
         // It need not be a mistake of the job file: a disk may be gone.
         Kind::Usage => Error { kind: Kind::Failed, ..error },
@@ -148,7 +164,7 @@ pub fn open_one(
 }
 
 /// A folder is ours when its newest checkpoint is of a start of this job.
-fn refuse_others(folder: &Folder, job: &str, known: Option<RunId>) -> Result<()> {
+pub(super) fn refuse_others(folder: &Folder, job: &str, known: Option<RunId>) -> Result<()> {
     for (sequence, instance) in folder.intact()? {
         if known == Some(instance) {
             return Ok(());

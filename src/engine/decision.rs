@@ -240,7 +240,7 @@ fn refusal(facts: &Facts, found: &Found) -> Option<Error> {
         .or_else(|| changed_inputs(&facts.command, found))
         .or_else(|| changed_references(&facts.command, found))
         .or_else(|| new_input(facts, found))
-        .or_else(|| broken_output(facts, found))
+        .or_else(|| broken_output(&facts.command, found))
 }
 
 fn fresh_hint(command: &str, found: &Found) -> String {
@@ -319,7 +319,8 @@ pub fn changed_inputs(command: &str, found: &Found) -> Option<Error> {
     found.inputs.iter().find_map(|input| changed_input(command, found, input))
 }
 
-fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<Error> {
+/// The refusal where one input is not what it was.
+pub fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<Error> {
     let name = input.name.display();
     let difference = match &input.comparison {
         None => format!("`{name}` is gone"),
@@ -354,7 +355,16 @@ const TAKE_NEW: &str =
 
 /// The refusal where a file that a step looks things up in is not what it was.
 pub fn changed_references(command: &str, found: &Found) -> Option<Error> {
-    let (stored, now) = found.references.first()?;
+    found.references.first().map(|(stored, now)| changed_reference(command, found, stored, now))
+}
+
+/// The refusal where one of them is not.
+pub fn changed_reference(
+    command: &str,
+    found: &Found,
+    stored: &ReferenceEntry,
+    now: &ReferenceEntry,
+) -> Error {
     let name = &now.path;
     let difference = match stored.length == now.length {
         true => format!(
@@ -369,12 +379,10 @@ pub fn changed_references(command: &str, found: &Found) -> Option<Error> {
     if found.phase == Phase::Done {
         let message = format!("the job has finished, and since then {difference}");
         let hint = format!("process it again with `{command} --fresh`");
-        return Some(Error::refused(message).with_hint(hint));
+        return Error::refused(message).with_hint(hint);
     }
-    Some(
-        Error::refused(format!("cannot resume: {difference}"))
-            .with_hint(format!("restore the file, or {}", fresh_hint(command, found))),
-    )
+    Error::refused(format!("cannot resume: {difference}"))
+        .with_hint(format!("restore the file, or {}", fresh_hint(command, found)))
 }
 
 /// Both sides of a difference.
@@ -408,15 +416,16 @@ fn new_input(facts: &Facts, found: &Found) -> Option<Error> {
     Some(Error::refused(message).with_hint(hint))
 }
 
-fn broken_output(facts: &Facts, found: &Found) -> Option<Error> {
+/// The refusal where an output is not what it was.
+pub fn broken_output(command: &str, found: &Found) -> Option<Error> {
     if let Some((path, mismatch)) = found.broken_outputs.first() {
         let message =
             format!("cannot resume: the unfinished output `{}`: {mismatch}", path.display());
-        let hint = format!("restore the file, or {}", fresh_hint(&facts.command, found));
+        let hint = format!("restore the file, or {}", fresh_hint(command, found));
         return Some(Error::refused(message).with_hint(hint));
     }
     let path = found.lost_outputs.first()?;
     let message = format!("the job has finished, but `{}` is not as it left it", path.display());
-    let hint = format!("make it again with `{} --fresh`", facts.command);
+    let hint = format!("make it again with `{command} --fresh`");
     Some(Error::refused(message).with_hint(hint))
 }

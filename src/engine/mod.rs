@@ -19,6 +19,8 @@ mod decision;
 
 mod explain;
 
+mod fit;
+
 mod given_up;
 
 mod inputs;
@@ -97,6 +99,7 @@ pub use comparison::{Differences, KeyPair, OutputPair, Pair, StepPair, compare};
 pub use copies::newest_copy;
 pub use decision::{Decision, Found, InputFinding, News, acting};
 pub use explain::{Columns, Others, StepShape, explain};
+pub use fit::Fit;
 pub use given_up::Followers;
 pub use inputs::Inputs;
 pub use look::{Bound, Outlook, bind, folder, news, outlook};
@@ -110,5 +113,5 @@ pub use rollback::{RolledBack, rollback};
 pub use schedule::StopCause;
 pub use summary::{Outcome, Summary, Written};
 pub use transfer::{Arrival, Arrived, Cargo, Exported, arrive, export};
-pub use verification::{Fit, Verified, copies_of, verify_newest, verify_one};
+pub use verification::{CopiesFound, Verified, copies_of, verify_newest, verify_one};
 pub use world::{ChangeMode, Requests, RunOptions, StartMode, StopAfter, World};

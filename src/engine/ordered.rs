@@ -432,7 +432,7 @@ impl<'a> Ordered<'a> {
     pub fn begin_publishing(&mut self) -> States {
         self.phase = Phase::Publishing;
         if self.job.is_incremental() {
-            self.plan.chain.give_again(&mut self.states.lock().states);
+            self.plan.chain.give_again(&mut self.states.lock().states, self.plan);
             self.drained = None;
             return States::default();
         }

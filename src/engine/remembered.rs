@@ -13,14 +13,11 @@ use crate::encode::settings::{CsvSink, LineEnd, SinkFormat};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::job::diff::{ChangeClass, Stage, diff};
-use crate::record::{Batch, CsvDialect, Field, Layout, RawRecords, SlotOrigin, Slots};
+use crate::record::{Batch, Column, CsvDialect, Field, Layout, RawRecords, SlotOrigin, Slots};
 use crate::state::key::{wide_hash, write_canonical};
-use crate::transform::{AnyStateful, Shown, State};
+use crate::transform::{Seen, Shown, State};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// So many entries are shown at a time.
-const ENTRIES: usize = 4096;
 
 /// CSV as everybody reads it.
 const CSV: SinkFormat = SinkFormat::Csv(CsvSink {
@@ -57,21 +54,21 @@ pub fn show_state(
         return Err(no_state(manifest, sequence, step));
     }
     let plan = bind(job, world, folder, manifest)?;
-    let (code, state) = state_of(&plan, &restored, step)?;
-    let mut entries = 0;
+    let mut owned = state_of(&plan, &restored, step)?;
     let mut is_first = true;
-    loop {
-        let shown = code.show(&state, entries..entries + ENTRIES).ok_or_else(|| {
-            let message =
-                format!("what `{step}` remembers is not shown: it has no keys and values, or more of them than fit into memory");
-            Error::failed(message)
-        })?;
+    let seen = plan.chain.show_state(owned.index, &mut owned.state, &plan, &mut |shown| {
         let bytes = written(&shown, notation, is_first);
-        take(&bytes)?;
-        if shown.rows == 0 {
-            return Ok(());
+        is_first = false;
+        take(&bytes)
+    })?;
+    match seen {
+        Seen::All => Ok(()),
+        Seen::Not(why) => {
+            let message =
+                format!("what `{step}` remembers at checkpoint {sequence} is not shown: {why}");
+            let hint = "`onward checkpoint show` without `--state` tells its size, `checkpoint list` other checkpoints";
+            Err(Error::failed(message).with_hint(hint))
         }
-        (entries, is_first) = (entries + shown.rows, false);
     }
 }
 
@@ -105,11 +102,13 @@ fn bind(job: &Job, world: &World, folder: &Folder, manifest: &Manifest) -> Resul
     Ok(plan)
 }
 
-fn state_of<'p>(
-    plan: &'p Plan,
-    restored: &Restored,
-    step: &str,
-) -> Result<(&'p dyn AnyStateful, State)> {
+/// The state of a step.
+struct Owned {
+    index: usize,
+    state: State,
+}
+
+fn state_of(plan: &Plan, restored: &Restored, step: &str) -> Result<Owned> {
     let unreadable = |why: &str| Error::refused(format!("the state of `{step}`: {why}"));
     let index = plan.chain.steps.iter().position(|one| one.name == step);
     let code = index.and_then(|index| Some((index, plan.chain.steps[index].stateful()?)));
@@ -117,7 +116,7 @@ fn state_of<'p>(
     let saved = restored.states.iter().find(|saved| saved.name == step);
     let saved = saved.ok_or_else(|| unreadable("it is not there"))?;
     let state = restore_state(plan, index, code, &saved.parts);
-    Ok((code, state.map_err(|why| unreadable(&why))?))
+    Ok(Owned { index, state: state.map_err(|why| unreadable(&why))? })
 }
 
 /// Some entries as text.
@@ -162,58 +161,69 @@ pub fn compare_keys(
             (bind(job, world, folder, &from.manifest), bind(job, world, folder, &to.manifest));
         // A job that has changed does not understand its old states: their sizes are still told.
         let (Ok(old), Ok(new)) = (old, new) else { continue };
-        let (old_code, old_state) = state_of(&old, &from, &step.name)?;
-        let (new_code, new_state) = state_of(&new, &to, &step.name)?;
-        step.keys = keys_between((old_code, &old_state), (new_code, &new_state));
+        step.keys = keys_between((&old, &from), (&new, &to), &step.name)?;
     }
     Ok(())
 }
 
+/// So many keys are compared at a time; where there are more, the states are gone through more often.
+const KEYS_AT_ONCE: u64 = 4 << 20;
+
 /// Counts keys; they and their values are known by hashes of 64 bits.
 fn keys_between(
-    (old_code, old): (&dyn AnyStateful, &State),
-    (new_code, new): (&dyn AnyStateful, &State),
-) -> Option<KeyPair> {
-    let mut known: HashMap<u64, u64> = HashMap::new();
-    for_each_key(old_code, old, &mut |key, value| {
-        known.insert(key, value);
-    })?;
-    let mut keys = KeyPair { from: known.len() as u64, ..KeyPair::default() };
-    for_each_key(new_code, new, &mut |key, value| {
-        keys.to += 1;
-        match known.remove(&key) {
-            None => keys.new += 1,
-            Some(before) => keys.changed += u64::from(before != value),
+    old: (&Plan, &Restored),
+    new: (&Plan, &Restored),
+    step: &str,
+) -> Result<Option<KeyPair>> {
+    let mut keys = KeyPair::default();
+    let Some(()) = for_each_key(old, step, &mut |_, _| keys.from += 1)? else { return Ok(None) };
+    let rounds = keys.from.div_ceil(KEYS_AT_ONCE).max(1);
+    for round in 0..rounds {
+        let is_meant = |key: u64| key % rounds == round;
+        let mut known: HashMap<u64, u64> = HashMap::new();
+        for_each_key(old, step, &mut |key, value| {
+            if is_meant(key) {
+                known.insert(key, value);
+            }
+        })?;
+        let all = for_each_key(new, step, &mut |key, value| {
+            if !is_meant(key) {
+                return;
+            }
+            keys.to += 1;
+            match known.remove(&key) {
+                None => keys.new += 1,
+                Some(before) => keys.changed += u64::from(before != value),
+            }
+        })?;
+        if all.is_none() {
+            return Ok(None);
         }
-    })?;
-    keys.gone = known.len() as u64;
-    Some(keys)
+        keys.gone += known.len() as u64;
+    }
+    Ok(Some(keys))
 }
 
 /// Gives the hash of each key and of its values; `None` where there are no keys.
 fn for_each_key(
-    code: &dyn AnyStateful,
-    state: &State,
+    (plan, restored): (&Plan, &Restored),
+    step: &str,
     take: &mut dyn FnMut(u64, u64),
-) -> Option<()> {
-    let mut entries = 0;
-    loop {
-        let shown = code.show(state, entries..entries + ENTRIES)?;
-        if shown.rows == 0 {
-            return Some(());
-        }
-        if shown.keys == 0 {
-            return None;
-        }
+) -> Result<Option<()>> {
+    let mut owned = state_of(plan, restored, step)?;
+    let mut has_keys = true;
+    let seen = plan.chain.show_state(owned.index, &mut owned.state, plan, &mut |shown| {
+        has_keys &= shown.keys > 0;
         let (keys, values) = shown.columns.split_at(shown.keys);
         for row in 0..shown.rows {
-            let hash = |columns: &[(String, crate::record::Column)]| {
+            let hash = |columns: &[(String, Column)]| {
                 let mut bytes = Vec::new();
                 columns.iter().for_each(|(_, column)| write_canonical(&mut bytes, column, row));
                 wide_hash(&bytes)
             };
             take(hash(keys), hash(values));
         }
-        entries += shown.rows;
-    }
+        Ok(())
+    })?;
+    Ok((seen == Seen::All && has_keys).then_some(()))
 }

@@ -30,7 +30,8 @@ pub fn survey_round(
     };
     let RoundInputs { inputs, known, settled, findings, news, moved } = looked;
     let is_next = !news.is_empty();
-    let mut found = Found { inputs: findings, news, moved, ..found_of(job, &newest, checkpoints) };
+    let found = found_of(job, newest.id.sequence, &past, checkpoints);
+    let mut found = Found { inputs: findings, news, moved, ..found };
     if let Some(refusal) = changed_inputs(command, &found) {
         return Err(refusal);
     }
@@ -44,7 +45,7 @@ pub fn survey_round(
     let plan = Plan::bind(job, &inputs, now, Purpose::Run).map_err(Error::job_file)?;
     let mut restored = restore(&job_of_round, world, &plan, &inputs, newest, &mut found)?;
     let (job, round) = if is_next {
-        plan.chain.begin_again(&mut restored.states);
+        plan.chain.begin_again(&mut restored.states, &plan);
         let (number, before) = (round.number + 1, past.counters);
         (job.of_round(number), Round { number, started_at_micros: now, before, settled })
     } else {

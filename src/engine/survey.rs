@@ -9,7 +9,8 @@ use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
 use super::round_survey::survey_round;
 use super::world::{RunOptions, StartMode, World};
 use crate::checkpoint::{
-    self, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round, Standing,
+    self, InputEntry, Loaded, Manifest, OutputEntry, Phase, ReferenceEntry, Refused, Round,
+    Sequence, Standing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -229,7 +230,7 @@ pub(super) fn blocked_resume(
 }
 
 /// An input that is not found is a difference to the checkpoint, not a mistake in the job file.
-fn gone(command: &str, error: Error, phase: Phase) -> Error {
+pub(super) fn gone(command: &str, error: Error, phase: Phase) -> Error {
     let since = match phase {
         Phase::Done => "the job has finished, and since then",
         Phase::Reading | Phase::Draining | Phase::Publishing => "cannot resume:",
@@ -240,15 +241,16 @@ fn gone(command: &str, error: Error, phase: Phase) -> Error {
 }
 
 /// Which of the discovered inputs a run reads.
-struct Chosen {
+pub(super) struct Chosen {
     paths: Vec<PathBuf>,
-    gone: Vec<PathBuf>,
+    /// Those that the checkpoint knows and the job does not find.
+    pub(super) gone: Vec<PathBuf>,
     new: Vec<PathBuf>,
 }
 
 /// A started job keeps the inputs it began with, as far as it still names them: a path that the job does not name is
 /// never opened, whatever a checkpoint says.
-fn choose(job: &Job, discovered: Vec<PathBuf>, known: Option<&Manifest>) -> Chosen {
+pub(super) fn choose(job: &Job, discovered: Vec<PathBuf>, known: Option<&Manifest>) -> Chosen {
     let Some(known) = known else {
         return Chosen { paths: discovered, gone: Vec::new(), new: Vec::new() };
     };
@@ -277,15 +279,20 @@ fn compare_job(
 ) -> Result<Found> {
     let inputs = compare_inputs(job, world, &newest.manifest, chosen)?;
     let new_inputs = chosen.new.clone();
-    Ok(Found { inputs, new_inputs, ..found_of(job, newest, checkpoints) })
+    let (sequence, manifest) = (newest.id.sequence, &newest.manifest);
+    Ok(Found { inputs, new_inputs, ..found_of(job, sequence, manifest, checkpoints) })
 }
 
 /// What is found of a checkpoint without looking at inputs and outputs.
-pub(super) fn found_of(job: &Job, newest: &checkpoint::Restored, checkpoints: usize) -> Found {
-    let manifest = &newest.manifest;
+pub(super) fn found_of(
+    job: &Job,
+    sequence: Sequence,
+    manifest: &Manifest,
+    checkpoints: usize,
+) -> Found {
     let Differences { changes, origins } = changes(job, manifest);
     Found {
-        sequence: newest.id.sequence.0,
+        sequence: sequence.0,
         checkpoints,
         phase: manifest.phase,
         semantics: (manifest.semantics, SEMANTICS_VERSION),
@@ -418,17 +425,20 @@ fn compare_inputs(
             findings.push(InputFinding { name, consumed, comparison: None });
             continue;
         }
-        let path = job.folder.join(&name);
-        let reading = |cause| Error::io("read", &path, cause);
-        let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
-        let comparison = compare(&*file, &input.fingerprint);
-        findings.push(InputFinding {
-            name,
-            consumed,
-            comparison: Some(comparison.map_err(reading)?),
-        });
+        findings.push(compare_input(job, world, input)?);
     }
     Ok(findings)
+}
+
+/// Compares an input that is there with what a checkpoint says of it.
+pub(super) fn compare_input(job: &Job, world: &World, input: &InputEntry) -> Result<InputFinding> {
+    let name = PathBuf::from(&input.path);
+    let consumed = input.fingerprint.consumed;
+    let path = job.folder.join(&name);
+    let reading = |cause| Error::io("read", &path, cause);
+    let file = world.storage.open(&path, OpenMode::ReadInput).map_err(reading)?;
+    let comparison = compare(&*file, &input.fingerprint).map_err(reading)?;
+    Ok(InputFinding { name, consumed, comparison: Some(comparison) })
 }
 
 /// The files that steps look things up in and that are not what they were. A job that names others has changed, which is

@@ -26,6 +26,9 @@ pub mod clock;
 mod directories;
 
 #[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
+mod held;
+
+#[expect(clippy::disallowed_methods, reason = "the home of std::fs")]
 mod local;
 
 pub mod mutants;
@@ -39,6 +42,7 @@ pub mod simulated;
 
 mod whole;
 
+pub use held::{HeldFolder, Leftover, leftovers};
 pub use local::LocalStorage;
 pub use reading::ReadOnly;
 pub use scratch::{ScratchFolder, files_below};

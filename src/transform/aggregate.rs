@@ -17,12 +17,11 @@
 use super::binder::{Binder, Bound, Projection, named_twice, read_by};
 use super::groups::{Giving, GroupOrder, Grouping, LargeGroups, Part};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Drained, Shown, Snapshot, Stateful};
+use super::{Action, Advanced, Context, Drained, Seen, Snapshot, Stateful, Taker};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, AggregateCall, BoundAggregate, Expression};
 use crate::record::{Batch, Column, DataType, Field, Layout, Slot, SlotOrigin, Values};
 use crate::state::{Reader, Unreadable};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// An `aggregate` as the job file describes it.
@@ -168,8 +167,8 @@ impl Stateful for Aggregate {
         groups.set_drained(drained);
     }
 
-    fn give_again(&self, groups: &mut LargeGroups) {
-        groups.give_again();
+    fn give_again(&self, context: Context<'_>, groups: &mut LargeGroups) {
+        groups.give_again(context.tools.spills());
     }
 
     fn spills(&self, groups: &LargeGroups) -> Vec<Spill> {
@@ -180,8 +179,13 @@ impl Stateful for Aggregate {
         self.grouping.bytes_of_large(groups)
     }
 
-    fn show(&self, groups: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
-        self.grouping.show_large(groups, entries)
+    fn show_all(
+        &self,
+        context: Context<'_>,
+        groups: &mut LargeGroups,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        self.grouping.show_large(groups, context, take)
     }
 
     fn freeze(

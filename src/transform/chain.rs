@@ -3,7 +3,10 @@
 use super::binder::Binder;
 use super::reference::Reference;
 use super::settings::TransformSettings;
-use super::{Action, AnyStateful, Context, Drained, Flow, Prepared, Snapshot, State, Step, Tools};
+use super::{
+    Action, AnyStateful, Context, Drained, Flow, Prepared, Seen, Snapshot, State, Step, Taker,
+    Tools,
+};
 use crate::error::{Diagnostic, Result};
 use crate::expr::TOO_MUCH_TEXT;
 use crate::record::{Batch, Layout, Slots};
@@ -152,6 +155,17 @@ impl Chain {
         self.code(step).extend(self.context(step, tools), state, bytes, version)
     }
 
+    /// Gives all that a step remembers; see [`super::Stateful::show_all`].
+    pub fn show_state(
+        &self,
+        step: usize,
+        state: &mut State,
+        tools: &dyn Tools,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        self.code(step).show_all(self.context(step, tools), state, take)
+    }
+
     fn code(&self, step: usize) -> &dyn AnyStateful {
         self.steps[step].stateful().expect("a step with a state is stateful")
     }
@@ -274,19 +288,19 @@ impl Chain {
     }
 
     /// Makes the state of the step that gives first the one before it gave anything.
-    pub fn give_again(&self, states: &mut [Option<State>]) {
+    pub fn give_again(&self, states: &mut [Option<State>], tools: &dyn Tools) {
         let giving = self.steps.iter().zip(states).nth(self.gives_from);
         if let Some((step, Some(state))) = giving
             && let Some(step) = step.stateful()
         {
-            step.give_again(state);
+            step.give_again(self.context(self.gives_from, tools), state);
         }
     }
 
     /// Makes the states those before anything was given at the end: the step that gives first has all that it had, and
     /// those behind it, which will see that again, have seen nothing yet.
-    pub fn begin_again(&self, states: &mut [Option<State>]) {
-        self.give_again(states);
+    pub fn begin_again(&self, states: &mut [Option<State>], tools: &dyn Tools) {
+        self.give_again(states, tools);
         for (step, state) in self.steps.iter().zip(states).skip(self.gives_from + 1) {
             if let (Some(step), Some(state)) = (step.stateful(), state) {
                 *state = step.new_state();

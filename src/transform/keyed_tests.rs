@@ -417,7 +417,12 @@ fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
     let mut dice = Dice(23);
     let is_meant = |kinds: &Vec<TransformKind>| {
         use TransformKind::{Fill, Sessionize, Window};
-        matches!(kinds[..], [Window(_) | Fill(_) | Sessionize(_)])
+        match &kinds[..] {
+            [Window(_) | Fill(_) | Sessionize(_)] => true,
+            [TransformKind::Dedup(dedup)] => dedup.keep == Keep::Last,
+            [TransformKind::Top(_)] => true,
+            _ => false,
+        }
     };
     for kinds in steps().into_iter().filter(is_meant) {
         let mut bench = Bench::new(kinds);
@@ -433,6 +438,7 @@ fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
             let found = bench.run(&records, &mut sizes, true);
             assert_eq!(found.rows, expected.rows, "{keys} keys, {:?}", bench.tools.memory);
             assert_eq!(found.rejects, expected.rejects, "{keys} keys");
+            assert_eq!(found.filtered, expected.filtered, "{keys} keys");
         }
     }
 }
@@ -440,9 +446,25 @@ fn what_is_recalled_of_many_keys_is_the_same_however_little_memory_there_is() {
 #[test]
 fn records_that_come_when_groups_were_given_already_are_taken_in() {
     let mut dice = Dice(11);
-    for (order, given) in [(GroupOrder::FirstSeen, 1), (GroupOrder::Key, 40), (GroupOrder::Key, 2)]
-    {
-        let mut bench = Bench::new(vec![groups(order)]);
+    let last = || {
+        let (key, place) = (sqls(&["k"]), 0..0);
+        TransformKind::Dedup(DedupSettings { key, keep: Keep::Last, mark: None, ttl: None, place })
+    };
+    let best = || {
+        let (by, order) = (sqls(&["k"]), sqls(&["n"]));
+        TransformKind::Top(TopSettings { by, order, records: 2 })
+    };
+    for (kind, given) in [
+        (groups(GroupOrder::FirstSeen), 1),
+        (groups(GroupOrder::Key), 40),
+        (groups(GroupOrder::Key), 2),
+        (last(), 1),
+        (last(), 2),
+        (last(), 9),
+        (best(), 1),
+        (best(), 7),
+    ] {
+        let mut bench = Bench::new(vec![kind.clone()]);
         let records = dice.records(90);
         let expected = bench.run(&records, &mut || 90, false);
         (bench.tools.memory, bench.tools.gives_again) = (Some(1), true);
@@ -456,12 +478,12 @@ fn records_that_come_when_groups_were_given_already_are_taken_in() {
             for _ in 0..given {
                 bench.chain.drain(&mut states, 8, &bench.tools).expect("held records");
             }
-            bench.chain.begin_again(&mut states);
+            bench.chain.begin_again(&mut states, &bench.tools);
         }
         while let Some(output) = bench.chain.drain(&mut states, 8, &bench.tools).expect("held") {
             bench.collect(output, |row| row, &mut outcome);
         }
-        assert_eq!(outcome.rows, expected.rows, "{order:?}, {given} times");
+        assert_eq!(outcome.rows, expected.rows, "{kind:?}, {given} times");
     }
 }
 

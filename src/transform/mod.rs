@@ -96,7 +96,7 @@ mod keyed_tests;
 pub use chain::{Chain, Output, Staged, States};
 pub use frozen::{Frozen, Snapshot, Written};
 pub use held::Keeper;
-pub use shown::Shown;
+pub use shown::{Seen, Shown, Taker};
 pub use stateful::{
     Advanced, AnyStateful, Context, Drained, Flow, NARROW, Prepared, State, Stateful, Stateless,
 };

@@ -13,14 +13,15 @@
 
 use super::binder::{Binder, Bound, read_by};
 use super::layers::{Recalled, Shelved};
-use super::shown::{ids, numbers_of};
+use super::shown::{in_portions, numbers_of};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Shown, Snapshot, Stateful, event_time, groups};
+use super::{
+    Action, Advanced, Context, Seen, Shown, Snapshot, Stateful, Taker, event_time, groups,
+};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, Slot, Validity, Values};
 use crate::state::{Keys, Reader, Unreadable, Writer};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A `sessionize` as the job file describes it.
@@ -178,24 +179,27 @@ impl Stateful for Sessionize {
         sessions.take_in(&part, values, reader)
     }
 
-    /// Where all are in memory.
-    fn show(&self, sessions: &Recalled<Session>, entries: Range<usize>) -> Option<Shown> {
-        let sessions = sessions.in_memory()?;
+    fn show_all(
+        &self,
+        context: Context<'_>,
+        sessions: &mut Recalled<Session>,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
         let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
-        let of_key: Vec<Session> =
-            ids(entries.clone(), sessions.keys().len()).map(|id| *sessions.value(id)).collect();
-        let moments = |moment: fn(&Session) -> i64| {
-            let moment = |one: &Session| (one.number > 0).then(|| moment(one));
-            let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
-            event_time::column_of(self.time.data_type(), &moments)
-        };
-        let numbers = numbers_of(of_key.iter().map(|one| one.number));
-        Some(
-            Shown::of_keys(&self.names, &types, sessions.keys(), entries)
-                .with("session", numbers)
+        let make = |keys: &[&[u8]], of_key: &[Session]| {
+            let moments = |moment: fn(&Session) -> i64| {
+                let moment = |one: &Session| (one.number > 0).then(|| moment(one));
+                let moments: Vec<Option<i64>> = of_key.iter().map(moment).collect();
+                event_time::column_of(self.time.data_type(), &moments)
+            };
+            let shown = Shown::of_bytes(&self.names, &types, keys)?
+                .with("session", numbers_of(of_key.iter().map(|one| one.number)))
                 .with("start", moments(|one| one.start))
-                .with("latest", moments(|one| one.latest)),
-        )
+                .with("latest", moments(|one| one.latest));
+            Some(shown)
+        };
+        in_portions(make, take, |give| sessions.walk(context.tools.spills(), give))?;
+        Ok(Seen::All)
     }
 }
 

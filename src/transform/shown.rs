@@ -1,5 +1,7 @@
 //! What a step remembers, as a table for people and other programs.
 
+use super::parts::changed;
+use crate::error::Result;
 use crate::record::{Column, DataType, Text, Values};
 use crate::state::{KeyTable, key};
 use std::ops::Range;
@@ -26,11 +28,14 @@ impl Shown {
     ) -> Shown {
         let ids = ids(entries, table.len());
         let keys: Vec<&[u8]> = ids.map(|id| table.key(id)).collect();
-        let rows = keys.len();
-        let columns = key::columns_of(types, keys.into_iter());
-        let columns = columns.expect("keys were made of these types");
+        Shown::of_bytes(names, types, &keys).expect("keys were made of these types")
+    }
+
+    /// The same, of keys as bytes; `None` where they are not made of these types.
+    pub fn of_bytes(names: &[String], types: &[DataType], keys: &[&[u8]]) -> Option<Shown> {
+        let columns = key::columns_of(types, keys.iter().copied())?;
         let columns: Vec<(String, Column)> = names.iter().cloned().zip(columns).collect();
-        Shown { keys: columns.len(), columns, rows }
+        Some(Shown { keys: columns.len(), columns, rows: keys.len() })
     }
 
     /// A single entry that is a number.
@@ -45,6 +50,46 @@ impl Shown {
         self.columns.push((name.to_owned(), column));
         self
     }
+}
+
+/// What becomes of a state that is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// All of it was given.
+    All,
+    /// It has no rows that mean anything to people, and why.
+    Not(&'static str),
+}
+
+/// Who takes the portions of a state.
+pub type Taker<'t> = &'t mut dyn FnMut(Shown) -> Result<()>;
+
+/// Who takes the keys of a state one by one, each with what is remembered of it.
+pub type Give<'g, V> = &'g mut dyn FnMut(&[u8], V) -> Result<()>;
+
+/// So many entries are shown at a time.
+pub const ENTRIES: usize = 4096;
+
+/// Makes portions of entries that come one by one: keys as bytes, with a value beside each. There is at least one portion.
+pub fn in_portions<V>(
+    make: impl Fn(&[&[u8]], &[V]) -> Option<Shown>,
+    take: Taker<'_>,
+    walk: impl FnOnce(Give<'_, V>) -> Result<()>,
+) -> Result<()> {
+    let (mut keys, mut values): (Vec<Vec<u8>>, Vec<V>) = (Vec::new(), Vec::new());
+    let mut give = |keys: &mut Vec<Vec<u8>>, values: &mut Vec<V>| {
+        let slices: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        let shown = make(&slices, values).ok_or_else(changed)?;
+        keys.clear();
+        values.clear();
+        take(shown)
+    };
+    walk(&mut |key, value| {
+        keys.push(key.to_vec());
+        values.push(value);
+        if keys.len() == ENTRIES { give(&mut keys, &mut values) } else { Ok(()) }
+    })?;
+    give(&mut keys, &mut values)
 }
 
 /// The ids of entries at some places, as far as there are such.

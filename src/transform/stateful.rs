@@ -2,7 +2,7 @@
 
 use super::Tools;
 use super::frozen::{Snapshot, Written};
-use super::shown::Shown;
+use super::shown::{ENTRIES, Seen, Shown, Taker};
 use super::spills::Spill;
 use crate::error::Result;
 use crate::record::Batch;
@@ -82,7 +82,7 @@ pub trait Stateful: fmt::Debug + Send + Sync {
 
     /// Makes a state that was drained, or partly, the one before that: there are further records, and behind them it gives
     /// all again. Asked only of steps that give all that they have, where [`super::Tools::gives_again`].
-    fn give_again(&self, state: &mut Self::State) {
+    fn give_again(&self, _context: Context<'_>, state: &mut Self::State) {
         self.set_drained(state, &self.drained(&self.new_state()));
     }
 
@@ -158,6 +158,28 @@ pub trait Stateful: fmt::Debug + Send + Sync {
     /// Some entries of the state as a table, as far as there are such; `None` for a state that is not shown.
     fn show(&self, _state: &Self::State, _entries: Range<usize>) -> Option<Shown> {
         None
+    }
+
+    /// Gives all entries of the state a portion at a time, at least one: where all are in memory in the order in which they
+    /// came, else in an order that depends on the entries alone. The state is of no use afterwards.
+    fn show_all(
+        &self,
+        _context: Context<'_>,
+        state: &mut Self::State,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        let mut entries = 0;
+        loop {
+            let Some(shown) = self.show(state, entries..entries + ENTRIES) else {
+                return Ok(Seen::Not("it is nothing that has rows"));
+            };
+            let rows = shown.rows;
+            take(shown)?;
+            if rows == 0 {
+                return Ok(Seen::All);
+            }
+            entries += rows;
+        }
     }
 }
 
@@ -266,7 +288,7 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     /// See [`Stateful::set_drained`].
     fn set_drained(&self, state: &mut State, drained: &Drained);
     /// See [`Stateful::give_again`].
-    fn give_again(&self, state: &mut State);
+    fn give_again(&self, context: Context<'_>, state: &mut State);
     /// See [`Stateful::spills`].
     fn spills(&self, state: &State) -> Vec<Spill>;
     /// See [`Stateful::freeze`].
@@ -292,8 +314,8 @@ pub trait AnyStateful: fmt::Debug + Send + Sync {
     fn adopt(&self, other: &dyn AnyStateful, state: State) -> Option<State>;
     /// The step itself.
     fn as_any(&self) -> &dyn Any;
-    /// See [`Stateful::show`].
-    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown>;
+    /// See [`Stateful::show_all`].
+    fn show_all(&self, context: Context<'_>, state: &mut State, take: Taker<'_>) -> Result<Seen>;
 }
 
 /// In a version: the columns are as narrow as they can be; see [`Writer::narrow`].
@@ -386,8 +408,8 @@ impl<S: Stateful + 'static> AnyStateful for S {
         Stateful::set_drained(self, state.as_mut::<S>(), drained);
     }
 
-    fn give_again(&self, state: &mut State) {
-        Stateful::give_again(self, state.as_mut::<S>());
+    fn give_again(&self, context: Context<'_>, state: &mut State) {
+        Stateful::give_again(self, context, state.as_mut::<S>());
     }
 
     fn spills(&self, state: &State) -> Vec<Spill> {
@@ -436,7 +458,7 @@ impl<S: Stateful + 'static> AnyStateful for S {
         self
     }
 
-    fn show(&self, state: &State, entries: Range<usize>) -> Option<Shown> {
-        Stateful::show(self, state.as_ref::<S>(), entries)
+    fn show_all(&self, context: Context<'_>, state: &mut State, take: Taker<'_>) -> Result<Seen> {
+        Stateful::show_all(self, context, state.as_mut::<S>(), take)
     }
 }

@@ -7,14 +7,21 @@
 //!
 //! Without `by` all records are of one key. Of records that are equal in that order the one that was read first comes first;
 //! NULLs come last unless an item says `NULLS FIRST`. The records leave whole when the input has ended: keys as they
-//! were first seen, the records of a key in order. So many records of each key are held.
+//! were first seen, the records of a key in order. So many records of each key are held; those beyond the memory that
+//! `[state]` gives are spilled, and merged at the end, where those of one key are in memory at one time.
 
 use super::binder::{Binder, Bound, read_by};
-use super::{Action, Advanced, Context, Drained, Keeper, Snapshot, Stateful, groups};
+use super::layers::{IN_ORDER, Pile, Piled};
+use super::parts::changed;
+use super::shown::{ids, in_portions, numbers_of};
+use super::spills::Spill;
+use super::{
+    Action, Advanced, Context, Drained, Keeper, Seen, Shown, Snapshot, Stateful, Taker, groups,
+};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
-use crate::record::{Batch, Order};
-use crate::state::{KeyTable, Keyed, Keys, OrderKeys, Reader, Unreadable};
+use crate::record::{Batch, DataType, Order};
+use crate::state::{KeyTable, Keyed, Keys, OrderKeys, Reader, Unreadable, Writer};
 
 /// A `top` as the job file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +37,8 @@ pub struct Settings {
 #[derive(Debug)]
 struct Top {
     by: Vec<Expression>,
+    /// What people know the keys by.
+    names: Vec<String>,
     order: Vec<(Expression, Order)>,
     records: usize,
     keeper: Keeper,
@@ -38,7 +47,10 @@ struct Top {
 /// The first records so far of each key.
 #[derive(Debug, Default)]
 pub struct Best {
+    /// Of the keys that came since something was put on the pile.
     of_key: Keyed<OfKey>,
+    /// The others. What turns out to be let go there counts as held until it is found.
+    pile: Pile,
     /// Number of records so far.
     seen: u64,
     /// How many records were already passed on.
@@ -94,7 +106,8 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         order.into_iter().map(|key| (key.expression, key.order)).collect();
     let reads = read_by(by.iter().chain(order.iter().map(|(expression, _)| expression)));
     let keeper = Keeper::new(&binder.layout, binder.slots);
-    let top = Top { by, order, records: settings.records, keeper };
+    let names = settings.by.iter().map(|sql| sql.text.clone()).collect();
+    let top = Top { by, names, order, records: settings.records, keeper };
     Ok(Bound { reads, action: Action::stateful(top) })
 }
 
@@ -103,6 +116,7 @@ impl Stateful for Top {
     type Prepared = Prepared;
     const VERSION: u32 = 1;
     const DRAINS_AHEAD: bool = true;
+    const SPILLS: bool = true;
 
     fn new_state(&self) -> Best {
         Best::default()
@@ -139,7 +153,7 @@ impl Stateful for Top {
     /// Where a key has its records, each further one stands for the one that is let go because of it.
     fn advance(
         &self,
-        _context: Context<'_>,
+        context: Context<'_>,
         best: &mut Best,
         batch: &mut Batch,
         prepared: Prepared,
@@ -150,6 +164,9 @@ impl Stateful for Top {
             best.insert(hash, key, candidate, self.records)
         });
         batch.selection.clear();
+        if context.tools.memory().is_some_and(|memory| best.bytes() > memory) {
+            self.put_away(best, context)?;
+        }
         Ok(Advanced::default())
     }
 
@@ -159,6 +176,12 @@ impl Stateful for Top {
         best: &mut Best,
         rows_max: usize,
     ) -> Result<Option<Batch>> {
+        if !best.pile.is_empty() {
+            if !best.of_key.is_empty() {
+                self.put_away(best, context)?;
+            }
+            return best.pile.drain(rows_max, self, &self.keeper, context);
+        }
         best.settle_places();
         let record =
             |(key, place): &(u32, u32)| &*best.of_key.value(*key).ranked[*place as usize].record;
@@ -172,29 +195,45 @@ impl Stateful for Top {
     }
 
     fn drained(&self, best: &Best) -> Drained {
-        Drained(vec![best.drained as u64])
+        match best.pile.is_empty() {
+            true => Drained(vec![best.drained as u64]),
+            false => best.pile.drained(),
+        }
     }
 
     fn set_drained(&self, best: &mut Best, drained: &Drained) {
-        if let [count] = *drained.0 {
+        if !best.pile.is_empty() {
+            best.pile.set_drained(drained);
+        } else if let [count] = *drained.0 {
             let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
             best.drained = usize::try_from(count).unwrap_or(usize::MAX).min(held);
         }
     }
 
+    fn give_again(&self, context: Context<'_>, best: &mut Best) {
+        best.drained = 0;
+        best.places.clear();
+        best.pile.give_again(context);
+    }
+
+    fn spills(&self, best: &Best) -> Vec<Spill> {
+        best.pile.spills()
+    }
+
     fn bytes(&self, best: &Best) -> u64 {
-        let bytes = |one: &Ranked| size_of::<Ranked>() + one.order.len() + one.record.len();
-        best.of_key.bytes(|of_key| of_key.ranked.iter().map(bytes).sum())
+        best.bytes() + best.pile.bytes()
     }
 
     fn freeze(
         &self,
-        _context: Context<'_>,
+        context: Context<'_>,
         best: &mut Best,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
         let of_key = best.of_key.share(is_all_asked);
         let (seen, drained) = (best.seen, best.drained);
+        let mut pile = Writer::default();
+        best.pile.write(&mut pile, context)?;
         Ok(Snapshot::new(of_key.is_all(), move |out| {
             of_key.write_keys(out);
             out.u64(seen);
@@ -204,6 +243,7 @@ impl Stateful for Top {
             out.strings(all().map(|one| &*one.order));
             out.strings(all().map(|one| &*one.record));
             out.count(drained);
+            out.bytes.extend_from_slice(&pile.bytes);
         }))
     }
 
@@ -230,12 +270,7 @@ impl Stateful for Top {
         let mut of_key = Vec::with_capacity(counts.len());
         for count in counts {
             let count = usize::try_from(count).map_err(|_| unreadable.clone())?;
-            let ranked = all.by_ref().take(count).map(|((number, order), record)| Ranked {
-                order: order.into(),
-                number,
-                record: record.into(),
-            });
-            let ranked: Vec<Ranked> = ranked.collect();
+            let ranked: Vec<Ranked> = all.by_ref().take(count).map(Ranked::of).collect();
             let is_held = |one: &Ranked| one.number < best.seen && self.keeper.is_held(&one.record);
             if !ranked.is_sorted() || !ranked.iter().all(is_held) {
                 return Err(unreadable);
@@ -246,11 +281,130 @@ impl Stateful for Top {
         let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
         let drained = usize::try_from(reader.u64(unreadable.what)?).ok();
         best.drained = drained.filter(|drained| *drained <= held).ok_or(unreadable)?;
+        best.pile = Pile::read(reader)?;
         Ok(())
+    }
+
+    /// Each record of each key, by its place and by which of all records it is.
+    fn show_all(&self, context: Context<'_>, best: &mut Best, take: Taker<'_>) -> Result<Seen> {
+        if best.pile.has_no_keys() {
+            return Ok(Seen::Not(IN_ORDER));
+        }
+        let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
+        // Both are counted from 1 for people.
+        let make = |keys: &[&[u8]], places: &[(u64, u64)]| {
+            let mut shown = Shown::of_bytes(&self.names, &types, keys)?;
+            shown = shown.with("place", numbers_of(places.iter().map(|(place, _)| place + 1)));
+            shown.keys += 1;
+            Some(shown.with("record", numbers_of(places.iter().map(|(_, record)| record + 1))))
+        };
+        let Best { of_key, pile, .. } = best;
+        in_portions(make, take, |give| {
+            let mut each = |key: &[u8], ranked: &[Ranked]| {
+                let places = (0_u64..).zip(ranked);
+                places.into_iter().try_for_each(|(place, one)| give(key, (place, one.number)))
+            };
+            if pile.is_empty() {
+                let pairs = ids(0..of_key.len(), of_key.len());
+                return pairs
+                    .zip(of_key.values())
+                    .try_for_each(|(id, one)| each(of_key.keys().key(id), &one.ranked));
+            }
+            let times = pile.times();
+            let in_memory = (of_key.keys(), |id: u32, out: &mut Writer| {
+                write_of_key(times, id, &of_key.value(id).ranked, out);
+            });
+            pile.walk(in_memory, self, context.tools.spills(), &mut |key, value| {
+                let ranked = value.get(FIRST_SEEN..).and_then(|bytes| read_ranked(bytes).ok());
+                each(key, &ranked.ok_or_else(changed)?)
+            })
+        })?;
+        Ok(Seen::All)
+    }
+}
+
+impl Top {
+    /// The records in memory go on the pile.
+    fn put_away(&self, best: &mut Best, context: Context<'_>) -> Result<()> {
+        let of_key = std::mem::take(&mut best.of_key);
+        best.places.clear();
+        let held = of_key.values().map(|one| one.count as u64).sum();
+        let times = best.pile.times();
+        let write =
+            |id: u32, out: &mut Writer| write_of_key(times, id, &of_key.value(id).ranked, out);
+        best.pile.put(of_key.keys(), held, write, self, context)
+    }
+}
+
+/// A value says when its key was first seen, by how often something had been put on the pile and the id that it had then;
+/// and its records in order.
+impl Piled for Top {
+    fn join(&self, values: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
+        out.extend_from_slice(values.first()?.first_chunk::<FIRST_SEEN>()?);
+        let mut ranked = Vec::new();
+        for value in values {
+            ranked.extend(read_ranked(value.get(FIRST_SEEN..)?).ok()?);
+        }
+        ranked.sort_unstable();
+        ranked.truncate(self.records);
+        let mut writer = Writer::default();
+        write_ranked(&ranked, &mut writer);
+        out.extend_from_slice(&writer.bytes);
+        Some(())
+    }
+
+    fn records(&self, value: &[u8], give: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
+        let (first_seen, ranked) = value.split_first_chunk::<FIRST_SEEN>()?;
+        let mut place = Vec::new();
+        for number in first_seen.as_chunks::<8>().0 {
+            place.extend_from_slice(&u64::from_le_bytes(*number).to_be_bytes());
+        }
+        for (number, one) in (0_u64..).zip(read_ranked(ranked).ok()?) {
+            place.truncate(FIRST_SEEN);
+            place.extend_from_slice(&number.to_be_bytes());
+            give(&place, &one.record);
+        }
+        Some(())
+    }
+}
+
+/// Bytes of when a key was first seen.
+const FIRST_SEEN: usize = 16;
+
+fn write_of_key(times: u64, id: u32, ranked: &[Ranked], out: &mut Writer) {
+    out.u64s([times, u64::from(id)]);
+    write_ranked(ranked, out);
+}
+
+fn write_ranked(ranked: &[Ranked], out: &mut Writer) {
+    out.count(ranked.len());
+    out.u64s(ranked.iter().map(|one| one.number));
+    out.strings(ranked.iter().map(|one| &*one.order));
+    out.strings(ranked.iter().map(|one| &*one.record));
+}
+
+fn read_ranked(bytes: &[u8]) -> Result<Vec<Ranked>, Unreadable> {
+    let (mut reader, what) = (Reader::new(bytes), "records");
+    let count = reader.count(16, what)?;
+    let numbers = reader.u64s(count, what)?;
+    let (orders, records) = (reader.strings(count, what)?, reader.strings(count, what)?);
+    reader.finish(what)?;
+    Ok(numbers.into_iter().zip(orders).zip(records).map(Ranked::of).collect())
+}
+
+impl Ranked {
+    fn of(((number, order), record): ((u64, &[u8]), &[u8])) -> Ranked {
+        Ranked { order: order.into(), number, record: record.into() }
     }
 }
 
 impl Best {
+    /// About what the records in memory take.
+    fn bytes(&self) -> u64 {
+        let bytes = |one: &Ranked| size_of::<Ranked>() + one.order.len() + one.record.len();
+        self.of_key.bytes(|of_key| of_key.ranked.iter().map(bytes).sum())
+    }
+
     /// Takes in the next record: its order key and its bytes, unless there are enough better ones in its batch. Whether its
     /// key had less than `most` records.
     fn insert(&mut self, hash: u32, key: &[u8], candidate: Option<Candidate>, most: usize) -> bool {

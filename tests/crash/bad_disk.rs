@@ -1,6 +1,7 @@
 //! Bytes that were durable turn bad: flipped, zeroed, cut, extended, swapped with those of other files. A run then refuses, or
 //! says that it passes a checkpoint over and goes on from an older one; it never starts over and never writes wrong bytes.
 
+use super::invariants::check_numbers;
 use super::power::for_each;
 use super::rules::Outputs;
 use super::stories::{Before, Ran, Story, is_quick, names, run, stories};
@@ -72,6 +73,7 @@ fn check(
     let name = story.name;
     let before = tree(disk, &[]);
     let ran = story.run_again(disk, SEED);
+    check_numbers(story, &ran, place);
     if let (Ok(Outcome::Finished(_)), Before::Round(_)) = (&ran.outcome, story.before) {
         // Where the last word on a round is gone, the round is ended once more; then comes the next one.
         let next = story.run_again(disk, SEED + 1);

@@ -1,6 +1,7 @@
 //! Every operation of every story fails in every way, once and from then on; the same command then goes on, after a kill and
 //! after a power cut, and ends with the same bytes.
 
+use super::invariants::{check_growth, check_poison};
 use super::power::{Recovered, for_each};
 use super::rules::{Outputs, check_ended, check_operations};
 use super::stories::{Ran, Story, is_quick, stories};
@@ -82,6 +83,10 @@ struct Counts {
     finished: AtomicUsize,
     stopped_early: AtomicUsize,
     failed: AtomicUsize,
+    /// Failures that leave something unknown, after which nothing was changed.
+    poisoned: AtomicUsize,
+    /// Steps from one whole checkpoint of a disk to the next, along which everything grew.
+    steps: AtomicUsize,
 }
 
 const SEED: u64 = 3;
@@ -105,6 +110,8 @@ impl Struck {
             format!("{effect:?} {lasting:?} at {at}, {:?} {}", struck.call, struck.path.display());
         counts.faults.fetch_add(1, Ordering::Relaxed);
         check_operations(&self.story, &ran, &place);
+        let is_poisoned = check_poison(&self.story, &ran, &place);
+        counts.poisoned.fetch_add(usize::from(is_poisoned), Ordering::Relaxed);
         let counter = match &ran.outcome {
             Ok(_) => &counts.finished,
             Err((Kind::StoppedEarly, _)) => &counts.stopped_early,
@@ -118,6 +125,8 @@ impl Struck {
         let killed = (disk.after_kill(), format!("{place}, killed"));
         for (disk, place) in found.into_iter().chain([killed]) {
             let resumed = self.recovered.or_recover(&disk, || {
+                let steps = check_growth(&self.story, &disk, &|| place.clone());
+                counts.steps.fetch_add(steps, Ordering::Relaxed);
                 self.outputs.check_names(&self.story, &disk, &place);
                 let again = self.story.run_again(&disk, 98);
                 check_ended(&self.story, &self.outputs, &disk, &again, &place)
@@ -185,15 +194,18 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
     });
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     crate::support::report::count(&format!(
-        "faults: {} in {} stories: {} runs finished, {} stopped early, {} failed; all went on",
+        "faults: {} in {} stories: {} runs finished, {} stopped early, {} failed; all went on; after {} that leave \
+         something unknown nothing was changed",
         read(&counts.faults),
         struck.len(),
         read(&counts.finished),
         read(&counts.stopped_early),
         read(&counts.failed),
+        read(&counts.poisoned),
     ));
     if !is_quick() {
         assert!(read(&counts.faults) >= 40_000);
+        assert!(read(&counts.poisoned) >= 10_000 && read(&counts.steps) >= 1000);
         assert!(read(&counts.stopped_early) >= 1000 && read(&counts.failed) >= 5000);
     }
 }

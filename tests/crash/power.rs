@@ -4,6 +4,7 @@
 //! of each moment, then other schedules of the threads. Equal disks are gone on with once. `ONWARD_STORY=copies` looks at the
 //! stories of that name alone, `ONWARD_SEED=2` begins with that schedule: what a failure says brings it back.
 
+use super::invariants::check_growth;
 use super::rules::{Outputs, check_ended, check_operations};
 use super::stories::{Ran, Story, is_quick, stories};
 use crate::support::asked::number;
@@ -31,6 +32,8 @@ struct Counts {
     distinct: AtomicUsize,
     second: AtomicUsize,
     second_distinct: AtomicUsize,
+    /// Steps from one whole checkpoint to the next, along which everything grew.
+    steps: AtomicUsize,
 }
 
 /// A story whose run was watched.
@@ -101,7 +104,7 @@ impl Watched {
             for state in states {
                 let place = || format!("seed {seed}, moment {index}, {profile:?}, {state:?}");
                 let made = || moment.cut(&state);
-                let is_new = self.recover(&made, *announced, seed, &place);
+                let is_new = self.recover(&made, *announced, seed, counts, &place);
                 if !is_new {
                     continue;
                 }
@@ -113,7 +116,9 @@ impl Watched {
             }
         }
         let killed = || moment.after_kill();
-        self.recover(&killed, *announced, seed, &|| format!("seed {seed}, killed at {index}"));
+        self.recover(&killed, *announced, seed, counts, &|| {
+            format!("seed {seed}, killed at {index}")
+        });
     }
 
     /// The run goes on and ends with the same bytes, and finds what was announced. False where an equal disk was looked at.
@@ -122,6 +127,7 @@ impl Watched {
         made: &dyn Fn() -> SimulatedStorage,
         announced: u64,
         seed: u64,
+        counts: &Counts,
         place: &dyn Fn() -> String,
     ) -> bool {
         let disk = made();
@@ -129,6 +135,8 @@ impl Watched {
         let mut is_new = false;
         let resumed = self.recovered.or_recover(&disk, || {
             is_new = true;
+            let steps = check_growth(&self.story, &disk, place);
+            counts.steps.fetch_add(steps, Ordering::Relaxed);
             self.outputs.check_names(&self.story, &disk, &place());
             let ran = self.story.run_again(&disk, seed + 99);
             check_ended(&self.story, &self.outputs, &disk, &ran, &place())
@@ -159,7 +167,8 @@ impl Watched {
             for state in moment.states(Profile::Strict, &FEW, seed + index as u64) {
                 counts.second.fetch_add(1, Ordering::Relaxed);
                 let place = || format!("{}, and again at {index}, {state:?}", place());
-                let is_new = self.recover(&|| moment.cut(&state), *announced, seed, &place);
+                let made = || moment.cut(&state);
+                let is_new = self.recover(&made, *announced, seed, counts, &place);
                 counts.second_distinct.fetch_add(usize::from(is_new), Ordering::Relaxed);
             }
         }
@@ -227,12 +236,13 @@ fn after_any_power_cut_and_a_second_one_the_same_command_ends_with_the_same_byte
         cut_everywhere(&effort, seed, &counts);
         let states = read(&counts.states) + read(&counts.second);
         crate::support::report::count(&format!(
-            "power cuts: {} states ({} different) of {} stories with {seed} schedules, {} after a second cut ({} different)",
+            "power cuts: {} states ({} different) of {} stories with {seed} schedules, {} after a second cut ({} different); everything grew along {} steps between checkpoints",
             read(&counts.states),
             read(&counts.distinct),
             stories().len(),
             read(&counts.second),
             read(&counts.second_distinct),
+            read(&counts.steps),
         ));
         if states >= wanted.unwrap_or(0) {
             break;
@@ -240,5 +250,6 @@ fn after_any_power_cut_and_a_second_one_the_same_command_ends_with_the_same_byte
     }
     if !is_quick() && std::env::var_os("ONWARD_STORY").is_none() {
         assert!(read(&counts.states) >= 100_000 && read(&counts.second) >= 10_000);
+        assert!(read(&counts.steps) >= 10_000);
     }
 }

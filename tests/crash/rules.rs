@@ -1,5 +1,6 @@
 //! What must hold in every story, whatever happens: rules for what a run does, and for what the next one finds.
 
+use super::invariants::check_numbers;
 use super::stories::{Ran, Story, names};
 use super::{FOLDER, outputs, staged};
 use onward::engine::Outcome;
@@ -58,29 +59,30 @@ pub fn check_ended(
     resumed
 }
 
-fn is_checkpoint(path: &Path) -> bool {
+pub fn is_checkpoint(path: &Path) -> bool {
     let name = path.file_name().map_or("".into(), |name| name.to_string_lossy());
     path.starts_with(Path::new(FOLDER).join(".onward"))
         && name.starts_with("ckpt-")
         && name.ends_with(".onw")
 }
 
-fn is_own_folder(path: &Path) -> bool {
+pub fn is_own_folder(path: &Path) -> bool {
     path == Path::new(FOLDER).join(".onward/job")
 }
 
-fn number(path: &Path) -> u64 {
+pub fn number(path: &Path) -> u64 {
     let name = path.file_name().map_or("".into(), |name| name.to_string_lossy());
     let hex = name.trim_start_matches("ckpt-").trim_end_matches(".onw");
     u64::from_str_radix(hex, 16).expect("the name of a checkpoint")
 }
 
 /// The rules for the operations of one run:
-/// - a checkpoint is announced only when its name is durable, and numbers only grow;
+/// - a checkpoint is announced only when its name is durable, and numbers are above all that there were;
 /// - no checkpoint is deleted before this run has made one durable;
 /// - a temporary name is used once;
 /// - what could not be synced is not synced again, and a folder that could not be is not changed any more.
 pub fn check_operations(story: &Story, ran: &Ran, place: &str) {
+    check_numbers(story, ran, place);
     let name = story.name;
     let (mut named, mut durable) = (0, 0);
     let mut made: BTreeSet<&Path> = BTreeSet::new();

@@ -9,7 +9,7 @@ use onward::observe::{Event, Observer};
 use onward::storage::Storage;
 use onward::storage::simulated::{Cut, Operation, SimulatedStorage};
 use onward::threads;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is to be struck.
@@ -50,6 +50,9 @@ pub struct Ran {
     pub resumed: Option<u64>,
     /// The checkpoint files that it refused.
     pub refused: Vec<String>,
+    /// The numbers of the checkpoint files that stood in the job's folder before, and in that of copies.
+    pub used: Vec<u64>,
+    pub copied: Vec<u64>,
     /// What it did on the disk.
     pub operations: Vec<Operation>,
 }
@@ -313,6 +316,8 @@ pub fn run(job: &Job, options: &RunOptions, disk: &SimulatedStorage, seed: u64) 
     let heard = Mutex::default();
     let listener = Arc::new(Listener { disk: disk.clone(), heard });
     let world = world(disk, seed, listener.clone());
+    let used = numbers(disk, ".onward/job");
+    let copied = numbers(disk, "copy");
     let before = disk.operations_count();
     let outcome =
         threads::seeded(seed, || engine::run(job, "onward run job.toml", options, &world));
@@ -322,6 +327,8 @@ pub fn run(job: &Job, options: &RunOptions, disk: &SimulatedStorage, seed: u64) 
         announced: Vec::new(),
         resumed: None,
         refused: Vec::new(),
+        used,
+        copied,
         operations: disk.operations()[before..].to_vec(),
     };
     for (place, event) in heard {
@@ -333,6 +340,16 @@ pub fn run(job: &Job, options: &RunOptions, disk: &SimulatedStorage, seed: u64) 
         }
     }
     ran
+}
+
+/// The numbers of the checkpoint files in a folder; whoever asks leaves no trace in the operations.
+fn numbers(disk: &SimulatedStorage, folder: &str) -> Vec<u64> {
+    let folder = Path::new(FOLDER).join(folder);
+    let listed = disk.after_kill().list(&folder).unwrap_or_default();
+    let paths = listed.iter().map(|name| folder.join(name));
+    let names = paths.filter(|path| path.extension().is_some_and(|end| end == "onw"));
+    let is_checkpoint = |path: &PathBuf| path.to_string_lossy().contains("/ckpt-");
+    names.filter(is_checkpoint).map(|path| super::rules::number(&path)).collect()
 }
 
 /// What stands in the job's folder.

@@ -1,4 +1,4 @@
-//! Windows with more keys than fit into memory, on the simulated disk: the power fails at every operation, and spills fail.
+//! Steps with more keys than fit into memory, on the simulated disk: the power fails at every operation, and spills fail.
 
 use super::{Workload, check, cuts, fresh, orders, run};
 use crate::support::report;
@@ -7,7 +7,7 @@ use onward::storage::simulated::SimulatedStorage;
 use onward::storage::simulated::{Cut, Effect, Errno, Fault, Lasting, Operation};
 use std::collections::BTreeSet;
 
-const WINDOWS: [Workload; 2] = [
+const WORKLOADS: [Workload; 4] = [
     Workload {
         name: "window with spills",
         job: r#"
@@ -47,6 +47,42 @@ const WINDOWS: [Workload; 2] = [
         inputs: &[("in.csv", orders)],
         outputs: &["out.jsonl"],
     },
+    Workload {
+        name: "last records with spills",
+        job: r#"
+            [source]
+            path = "in.csv"
+            [[transform]]
+            dedup = { key = ["name"], keep = "last" }
+            [sink]
+            path = "out.csv"
+            [state]
+            memory = "1KiB"
+            [checkpoint]
+            every_records = 15
+            keep = 2
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.csv"],
+    },
+    Workload {
+        name: "best records with spills",
+        job: r#"
+            [source]
+            path = "in.csv"
+            types = { id = "bigint" }
+            [[transform]]
+            top = { by = ["id % 7"], order = ["amount DESC"], n = 3 }
+            [sink]
+            path = "out.jsonl"
+            [state]
+            memory = "1KiB"
+            [checkpoint]
+            every_records = 20
+        "#,
+        inputs: &[("in.csv", orders)],
+        outputs: &["out.jsonl"],
+    },
 ];
 
 fn is_of_spill(operation: &Operation) -> bool {
@@ -69,9 +105,9 @@ fn cut_at(workload: &Workload, at: usize) -> (SimulatedStorage, u64) {
 }
 
 #[test]
-fn after_a_power_cut_at_any_operation_a_spilled_window_ends_with_the_same_bytes() {
+fn after_a_power_cut_at_any_operation_what_was_spilled_ends_with_the_same_bytes() {
     let (mut states, mut made) = (0, 0);
-    for (workload, step) in WINDOWS.iter().zip(&[1, 4]) {
+    for (workload, step) in WORKLOADS.iter().zip(&[1, 4, 1, 2]) {
         let operations = undisturbed(workload);
         let spills = operations.iter().filter(|one| is_of_spill(one)).map(|one| &one.path);
         made += spills.collect::<BTreeSet<_>>().len();
@@ -96,14 +132,14 @@ fn after_a_power_cut_at_any_operation_a_spilled_window_ends_with_the_same_bytes(
             }
         }
     }
-    report::count(&format!("spilled windows: {states} states of the disk after power cuts"));
+    report::count(&format!("spilled keys: {states} states of the disk after power cuts"));
     assert!(states > 1_000 && made > 12, "{states} states, {made} spills");
 }
 
 #[test]
-fn a_spill_of_a_window_that_fails_ends_the_run_and_the_same_command_goes_on() {
+fn a_spill_that_fails_ends_the_run_and_the_same_command_goes_on() {
     let (mut faults, mut stopped) = (0, 0);
-    for workload in &WINDOWS {
+    for workload in &WORKLOADS {
         let operations = undisturbed(workload);
         for (at, operation) in operations.iter().enumerate().filter(|(_, one)| is_of_spill(one)) {
             for effect in [
@@ -125,7 +161,7 @@ fn a_spill_of_a_window_that_fails_ends_the_run_and_the_same_command_goes_on() {
         }
     }
     report::count(&format!(
-        "spilled windows: {faults} faults of spills, {stopped} of which ended the run"
+        "spilled keys: {faults} faults of spills, {stopped} of which ended the run"
     ));
     assert!(faults > 400 && stopped > 100, "{faults} faults, {stopped} ended the run");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What was checked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Counted {
     pub opened: usize,
     pub checkpoints: usize,
@@ -15,16 +15,17 @@ pub struct Counted {
     pub resumed: usize,
 }
 
-fn is_checkpoint(path: &str) -> bool {
+pub fn is_checkpoint(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.starts_with("ckpt-") && name.ends_with(".onw")
 }
 
 fn is_input(path: &str) -> bool {
-    matches!(path.rsplit('/').next(), Some("in.csv" | "in.jsonl"))
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.starts_with("in") && (name.ends_with(".csv") || name.ends_with(".jsonl"))
 }
 
-fn is_staged(path: &str) -> bool {
+pub fn is_staged(path: &str) -> bool {
     path.ends_with(".partial")
 }
 
@@ -33,19 +34,28 @@ fn is_same(named: &str, known: &str) -> bool {
     known.ends_with(&format!("/{}", named.trim_start_matches("./")))
 }
 
-fn folder_of(path: &str) -> &str {
+pub fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself.
+    Own,
+    /// It was killed: what it had just begun it could not complete.
+    Killed,
+}
+
 /// Checks what holds for every run.
-pub fn check_all(calls: &[Call], folder: &Path, counted: &mut Counted) {
+pub fn check_all(calls: &[Call], folder: &Path, ending: Ending, counted: &mut Counted) {
     let own = folder.to_str().expect("a path");
     for call in calls {
         check_opened(call, counted);
         check_inherited(call);
         check_place(call, own);
     }
-    check_names(calls, own, counted);
+    check_names(calls, own, ending, counted);
     check_output_names(calls, own);
     check_announced(calls, counted);
     check_deleted(calls, counted);
@@ -112,7 +122,7 @@ fn folder_synced(calls: &[Call], own: &str, named: &str, after: usize) -> Option
 }
 
 /// A file has all its bytes on the disk before it gets a name that counts, and the name is made durable.
-fn check_names(calls: &[Call], own: &str, counted: &mut Counted) {
+fn check_names(calls: &[Call], own: &str, ending: Ending, counted: &mut Counted) {
     for call in calls.iter().filter(|call| call.is_rename() && call.is_done()) {
         let paths = call.paths();
         let [from, to] = paths.as_slice() else { panic!("{call:?}") };
@@ -130,7 +140,8 @@ fn check_names(calls: &[Call], own: &str, counted: &mut Counted) {
             assert!(!is_written || is_synced(calls, from, call.began), "not durable: {call:?}");
             counted.published += 1;
         }
-        assert!(folder_synced(calls, own, to, call.ended).is_some(), "no durable name: {call:?}");
+        let is_durable = folder_synced(calls, own, to, call.ended).is_some();
+        assert!(is_durable || ending == Ending::Killed, "no durable name: {call:?}");
     }
 }
 
@@ -158,8 +169,18 @@ fn check_output_names(calls: &[Call], own: &str) {
     }
 }
 
-/// The checkpoints that were saved: number, when the rename was over, and when the name was durable.
-fn saved(calls: &[Call]) -> Vec<(u64, usize, usize)> {
+/// A checkpoint that was saved.
+struct Saved<'a> {
+    number: u64,
+    folder: &'a str,
+    /// When the rename was over.
+    named: usize,
+    /// When the name was durable.
+    durable: usize,
+}
+
+/// The checkpoints that were saved, copies too.
+fn saved(calls: &[Call]) -> Vec<Saved<'_>> {
     let mut saved = Vec::new();
     for call in calls.iter().filter(|call| call.is_rename() && call.is_done()) {
         let paths = call.paths();
@@ -171,7 +192,7 @@ fn saved(calls: &[Call]) -> Vec<(u64, usize, usize)> {
         let syncs = calls.iter().filter(|sync| sync.name == "fsync" && sync.is_done());
         let durable = syncs.filter(is_own_folder).filter(|sync| sync.began > call.ended);
         let durable = durable.map(|sync| sync.ended).min().unwrap_or(usize::MAX);
-        saved.push((number, call.ended, durable));
+        saved.push(Saved { number, folder: folder_of(to), named: call.ended, durable });
     }
     saved
 }
@@ -184,8 +205,9 @@ fn check_announced(calls: &[Call], counted: &mut Counted) {
         let Some((_, number)) = told.split_once("\\\"checkpoint\\\":") else { continue };
         let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
         let number: u64 = digits.parse().expect("a number");
-        let found = saved.iter().find(|(saved, ..)| *saved == number);
-        let durable = found.map(|(.., durable)| *durable);
+        // What is announced is the job's own.
+        let is_meant = |one: &&Saved| one.number == number && one.folder.ends_with(".onward/job");
+        let durable = saved.iter().find(is_meant).map(|one| one.durable);
         assert!(durable.is_some_and(|durable| durable < call.began), "told too early: {call:?}");
         counted.announced += 1;
     }
@@ -205,8 +227,9 @@ fn check_deleted(calls: &[Call], counted: &mut Counted) {
         assert!(is_ours, "{call:?}");
         if is_checkpoint(path) {
             // Every checkpoint that had its name by then was durable by then, and there was one.
-            let named = saved.iter().filter(|(_, named, _)| *named < call.began);
-            let mut durable = named.map(|(.., durable)| *durable < call.began).peekable();
+            let of_folder = saved.iter().filter(|one| one.folder == folder_of(path));
+            let named = of_folder.filter(|one| one.named < call.began);
+            let mut durable = named.map(|one| one.durable < call.began).peekable();
             assert!(durable.peek().is_some() && durable.all(|is| is), "too early: {call:?}");
             counted.deleted += 1;
         }
@@ -236,27 +259,6 @@ pub fn check_resumed(calls: &[Call], counted: &mut Counted) {
     for file in all {
         assert!(known.iter().any(|path| is_same(path, file)), "{file} was not looked at first");
     }
-}
-
-/// The sync calls of each checkpoint: those of its thread since the one before.
-pub fn syncs_of_checkpoints(calls: &[Call]) -> Vec<usize> {
-    let saver = calls.iter().find(|call| {
-        call.is_rename() && call.paths().last().is_some_and(|path| is_checkpoint(path))
-    });
-    let saver = &saver.expect("a checkpoint").thread;
-    let mut counts = Vec::new();
-    let mut count = 0;
-    let mut is_named = false;
-    for call in calls.iter().filter(|call| call.thread == *saver) {
-        count += usize::from(call.is_sync());
-        is_named |= call.is_rename() && call.paths().last().is_some_and(|path| is_checkpoint(path));
-        // The folder of the checkpoint comes last.
-        if is_named && call.is_sync() {
-            counts.push(std::mem::take(&mut count));
-            is_named = false;
-        }
-    }
-    counts
 }
 
 /// That nothing is changed after the first sync that failed; false where none did. Of a checkpoint that had no name yet

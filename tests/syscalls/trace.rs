@@ -27,7 +27,7 @@ pub struct Call {
 impl Call {
     /// Whether it did what it should.
     pub fn is_done(&self) -> bool {
-        !self.result.starts_with('-') && !self.result.is_empty()
+        !self.result.starts_with(['-', '?']) && !self.result.is_empty()
     }
 
     /// The path of the file that its first argument, a descriptor, stands for.

@@ -112,11 +112,11 @@ pub struct ShowArguments {
     pub one: OneCheckpointArguments,
 
     /// Print what this step remembers as data, instead
-    #[arg(long, value_name = "STEP", conflicts_with = "json")]
+    #[arg(long, value_name = "STEP")]
     pub state: Option<String>,
 
-    /// How the data are printed [default: csv]
-    #[arg(long, value_name = "FORMAT", requires = "state")]
+    /// How the data are printed; with `--json` as jsonl [default: csv]
+    #[arg(long, value_name = "FORMAT", requires = "state", conflicts_with = "json")]
     pub format: Option<StateFormat>,
 }
 

@@ -22,6 +22,7 @@ pub fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let sequence = chosen(&folder, arguments.checkpoint.as_deref())?;
     if let Some(step) = state {
         let notation = match format {
+            _ if arguments.json => Notation::Jsonl,
             Some(StateFormat::Jsonl) => Notation::Jsonl,
             Some(StateFormat::Csv) | None => Notation::Csv,
         };

@@ -5,13 +5,13 @@
 
 use super::args::VerifyArguments;
 use super::{chosen, open_trusted};
-use crate::checkpoint::{Folder, Sequence};
+use crate::checkpoint::{Folder, Invalid, Sequence};
 use crate::cli::exit::Exit;
-use crate::cli::job_file::Failure;
+use crate::cli::job_file::{self, Failure};
 use crate::cli::messages::{self, escape};
 use crate::cli::numbers::counted;
 use crate::cli::world::{Teller, looked_at, looking};
-use crate::engine::{self, Fit, RunOptions, Verified, World};
+use crate::engine::{self, CopiesFound, Fit, RunOptions, Verified, World};
 use crate::error::{Error, Kind};
 use crate::job::Job;
 use serde_json::{Value as Json, json};
@@ -26,29 +26,42 @@ struct Answer {
     copied: usize,
     /// The folders of copies that are not there.
     missing: Vec<PathBuf>,
+    /// Those that a run would do without, and why.
+    unusable: Vec<(PathBuf, Error)>,
     fit: Option<Fit>,
 }
 
 /// Verifies a checkpoint with all that it builds on, or, where none is named, every one; and, where the newest is among
-/// them, that job, inputs and outputs fit it.
+/// them, that job, inputs and outputs fit it. Everything that is wrong is told.
 pub fn verify(arguments: &VerifyArguments) -> Result<Exit, Failure> {
     let world = looked_at(Arc::new(Teller::default()));
     let options = RunOptions { unsafe_directory: arguments.unsafe_dir, ..looking() };
-    let (job, folder) = open_trusted(&world, &arguments.job, options.trust())?;
-    let answer = look(arguments, &options, &world, &job, &folder);
-    let text = match &answer {
-        Ok(answer) if arguments.json => format!("{}\n", json(&job.name, answer)),
-        Ok(answer) => text(&job.name, answer),
-        Err(Failure::Error(error)) if arguments.json && error.kind == Kind::Refused => {
-            let told = json!({ "job": job.name, "valid": false, "problem": error.message });
-            format!("{told}\n")
+    let name = job_file::load(&world, &arguments.job)?.job.name;
+    let mut problems = Vec::new();
+    let looked = open_trusted(&world, &arguments.job, options.trust())
+        .and_then(|(job, folder)| look(arguments, &options, &world, &job, &folder, &mut problems));
+    let answer = match looked {
+        Ok(answer) => Some(answer),
+        Err(Failure::Error(error)) => {
+            problems.push(error);
+            None
         }
-        Err(_) => String::new(),
+        Err(told) => return Err(told),
     };
-    if !text.is_empty() {
-        messages::answer(&text)?;
+    if arguments.json {
+        let told = match answer.as_ref().filter(|_| problems.is_empty()) {
+            Some(answer) => json(&name, answer),
+            None => json_of_problems(&name, &problems),
+        };
+        messages::answer(&format!("{told}\n"))?;
+    } else if let Some(answer) = answer.as_ref().filter(|_| problems.is_empty()) {
+        messages::answer(&text(&name, answer))?;
     }
-    answer.map(|_| Exit::Finished)
+    for error in &problems {
+        messages::show(&messages::error(error));
+    }
+    let gravest = problems.iter().map(|error| error.kind).min_by_key(|kind| *kind != Kind::Refused);
+    Ok(gravest.map_or(Exit::Finished, Exit::from))
 }
 
 fn look(
@@ -57,6 +70,7 @@ fn look(
     world: &World,
     job: &Job,
     folder: &Folder,
+    problems: &mut Vec<Error>,
 ) -> Result<Answer, Failure> {
     let command = format!("onward run {}", arguments.job.job.display());
     let named = match &arguments.checkpoint {
@@ -64,34 +78,38 @@ fn look(
         None => None,
     };
     let newest = chosen(folder, None)?;
-    let mut problems = Vec::new();
-    let verified = all(folder, named, &mut problems)?;
-    let (mut copied, mut missing) = (0, Vec::new());
+    let verified = all(folder, named, problems)?;
+    let mut copies = CopiesFound::default();
+    let mut copied = 0;
     if named.is_none() {
-        let (copies, gone) = engine::copies_of(job, options, world)?;
-        missing = gone;
-        for copy in &copies {
-            copied += all(copy, None, &mut problems)?.len();
+        let known = folder.newest_manifest()?.map(|manifest| manifest.instance);
+        copies = engine::copies_of(job, options, world, known);
+        problems.append(&mut copies.problems);
+        for copy in &copies.there {
+            match all(copy, None, problems) {
+                Ok(verified) => copied += verified.len(),
+                Err(Failure::Error(error)) => problems.push(error),
+                Err(told) => return Err(told),
+            }
         }
     }
-    if !problems.is_empty() {
-        let hint =
-            "restore what is damaged; a run goes on from the newest checkpoint that is whole";
-        return Err(Failure::Error(Error::refused(problems.join("; ")).with_hint(hint)));
-    }
-    let fit = match named {
+    let mut fit = match named {
         Some(named) if named != newest => None,
         Some(_) | None => engine::verify_newest(job, &command, options, world, folder)?,
     };
+    if let Some(fit) = &mut fit {
+        problems.append(&mut fit.problems);
+    }
     let meant = named.or(fit.as_ref().map(|fit| fit.sequence)).unwrap_or(newest);
-    Ok(Answer { meant, verified, copied, missing, fit })
+    let CopiesFound { missing, unusable, .. } = copies;
+    Ok(Answer { meant, verified, copied, missing, unusable, fit })
 }
 
 /// Verifies the checkpoint that is named, or all of them; one that a run deletes meanwhile is passed over.
 fn all(
     folder: &Folder,
     named: Option<Sequence>,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Error>,
 ) -> Result<Vec<Verified>, Failure> {
     let sequences = match named {
         Some(sequence) => [sequence].into(),
@@ -99,26 +117,37 @@ fn all(
     };
     let mut verified = Vec::new();
     for sequence in sequences.into_iter().rev() {
-        match engine::verify_one(folder, sequence)? {
-            Some(Verified { problem: Some(problem), .. }) => {
-                let path = folder.path(sequence);
-                let path = path.display();
-                let problem = format!("checkpoint {sequence} is not usable: {problem} (`{path}`)");
-                problems.push(problem);
+        match engine::verify_one(folder, sequence) {
+            Err(error) => problems.push(error),
+            Ok(Some(Verified { problem: Some(problem), .. })) => {
+                problems.push(unusable(folder, sequence, &problem));
             }
-            Some(one) => verified.push(one),
-            None if named.is_some() => {
+            Ok(Some(one)) => verified.push(one),
+            Ok(None) if named.is_some() => {
                 let message = format!("checkpoint {sequence} was deleted while it was read");
                 return Err(Failure::Error(Error::failed(message)));
             }
-            None => {}
+            Ok(None) => {}
         }
     }
     Ok(verified)
 }
 
+fn unusable(folder: &Folder, sequence: Sequence, problem: &Invalid) -> Error {
+    let path = folder.path(sequence);
+    let path = path.display();
+    let hint = match problem {
+        Invalid::Writable { .. } => format!("chmod go-w '{path}', if nobody else has changed it"),
+        Invalid::NotOurs => "verify as that user, or add `--unsafe-dir`".to_owned(),
+        _ => "restore what is damaged; a run goes on from the newest checkpoint that is whole"
+            .to_owned(),
+    };
+    Error::refused(format!("checkpoint {sequence} is not usable: {problem} (`{path}`)"))
+        .with_hint(hint)
+}
+
 fn text(name: &str, answer: &Answer) -> String {
-    let Answer { meant, verified, copied, missing, fit } = answer;
+    let Answer { meant, verified, copied, missing, unusable, fit } = answer;
     let name = escape(name);
     let fits = if fit.is_some() { "; job, inputs and outputs fit it" } else { "" };
     let mut text = format!("{name}: checkpoint {meant} is whole{fits}\n");
@@ -139,15 +168,20 @@ fn text(name: &str, answer: &Answer) -> String {
         let path = escape(&path.to_string_lossy());
         text.push_str(&format!("{name}: the copies in `{path}` are not there\n"));
     }
+    for (path, why) in unusable {
+        let (path, why) = (escape(&path.to_string_lossy()), escape(&why.to_string()));
+        text.push_str(&format!("{name}: the copies in `{path}` are of no use: {why}\n"));
+    }
     text
 }
 
 fn json(name: &str, answer: &Answer) -> Json {
-    let Answer { meant, verified, copied, missing, fit } = answer;
+    let Answer { meant, verified, copied, missing, unusable, fit } = answer;
     let (fit, missing) = (fit.as_ref(), missing.iter().map(|path| path.to_string_lossy()));
     let one = |one: &Verified| json!({ "checkpoint": one.sequence, "files": one.files });
     let file =
         |(path, bytes): &(PathBuf, u64)| json!({ "path": path.to_string_lossy(), "bytes": bytes });
+    let without = |(path, why): &(PathBuf, Error)| json!({ "path": path.to_string_lossy(), "problem": why.to_string() });
     let files = |files: &Vec<(PathBuf, u64)>| files.iter().map(file).collect::<Vec<_>>();
     json!({
         "job": name,
@@ -156,7 +190,19 @@ fn json(name: &str, answer: &Answer) -> Json {
         "checkpoints": verified.iter().map(one).collect::<Vec<_>>(),
         "copies": copied,
         "copies_missing": missing.collect::<Vec<_>>(),
+        "copies_unusable": unusable.iter().map(without).collect::<Vec<_>>(),
         "inputs": fit.map(|fit| files(&fit.inputs)),
         "outputs": fit.map(|fit| files(&fit.outputs)),
+    })
+}
+
+fn json_of_problems(name: &str, problems: &[Error]) -> Json {
+    let one = |error: &Error| json!({ "problem": error.to_string(), "hint": error.hint });
+    let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    json!({
+        "job": name,
+        "valid": false,
+        "problem": all.join("; "),
+        "problems": problems.iter().map(one).collect::<Vec<_>>(),
     })
 }

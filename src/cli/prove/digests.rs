@@ -23,21 +23,36 @@ pub struct Digest {
 }
 
 /// The digests of all files of a folder and those below it.
-pub fn digests(storage: &dyn Storage, outputs: &Path) -> Result<Digests> {
+///
+/// `None` where `is_stopped` said so before all was read.
+pub fn digests(
+    storage: &dyn Storage,
+    outputs: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Option<Digests>> {
     let files = files_below(outputs).map_err(|cause| Error::io("list", outputs, cause))?;
     let mut digests = Digests::new();
     for file in files {
-        let digest = digest(storage, &outputs.join(&file))?;
-        digests.insert(file, digest);
+        match digest(storage, &outputs.join(&file), is_stopped)? {
+            Some(digest) => digests.insert(file, digest),
+            None => return Ok(None),
+        };
     }
-    Ok(digests)
+    Ok(Some(digests))
 }
 
-fn digest(storage: &dyn Storage, path: &Path) -> Result<Digest> {
+fn digest(
+    storage: &dyn Storage,
+    path: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Option<Digest>> {
     let failed = |cause| Error::io("read", path, cause);
     let file = storage.open(path, OpenMode::ReadOwn).map_err(failed)?;
     let (mut portion, mut bytes, mut hash) = (vec![0; PORTION_BYTES], 0, Sha256::new());
     loop {
+        if is_stopped() {
+            return Ok(None);
+        }
         let count = read_full(&*file, &mut portion, bytes).map_err(failed)?;
         if count == 0 {
             break;
@@ -49,7 +64,7 @@ fn digest(storage: &dyn Storage, path: &Path) -> Result<Digest> {
     for byte in hash.finalize() {
         write!(sha256, "{byte:02x}").expect("a string takes everything");
     }
-    Ok(Digest { bytes, sha256 })
+    Ok(Some(Digest { bytes, sha256 }))
 }
 
 /// The first difference, in words; `None` where there is none.
@@ -87,7 +102,8 @@ mod tests {
                 let file = LocalStorage.open(&path, OpenMode::CreatePrivate).expect("made");
                 file.write_at(text.as_bytes(), 0).expect("written");
             }
-            digests(&LocalStorage, folder.path()).expect("read")
+            assert_eq!(digests(&LocalStorage, folder.path(), &|| true).expect("read"), None);
+            digests(&LocalStorage, folder.path(), &|| false).expect("read").expect("not stopped")
         };
         let expected = folder("e", &[("a", "abc"), ("b", "")]);
         let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

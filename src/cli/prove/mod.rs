@@ -2,7 +2,8 @@
 //!
 //! One run is left alone; each of the others is killed at a moment that the seed gives, gone on with, and compared. All
 //! of them are processes of this program that write into a folder of their own, so that nothing which the job names is
-//! touched but read. The folder is removed in the end; where something is different it stays.
+//! touched but read. The folder is removed in the end; where something is different it stays. Whoever is killed cannot
+//! remove it: the next proof of the job does, unless somebody is still in it or something in it was different.
 
 mod digests;
 
@@ -22,7 +23,7 @@ use crate::engine::{self, Chunks, Inputs, World};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::storage::clock::{Clock, SimulatedClock};
-use crate::storage::{OpenMode, ScratchFolder};
+use crate::storage::{HeldFolder, OpenMode, ScratchFolder, leftovers};
 use digests::{Digests, difference, digests};
 use rehearsal::{Ended, Ending, Point, Rehearsal};
 use report::{Kill, Report};
@@ -59,7 +60,7 @@ struct Undisturbed {
 struct Proof<'a> {
     world: &'a World,
     job: &'a Job,
-    scratch: &'a ScratchFolder,
+    scratch: &'a HeldFolder,
     rehearsal: Rehearsal,
     noted: Noted,
     /// Random numbers that the seed brings back.
@@ -77,21 +78,24 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
     let job = loaded.job;
     let seed = arguments.seed.unwrap_or_else(|| world.clock.random());
     let home = arguments.scratch.as_ref().unwrap_or(&job.folder);
-    let name = format!(".onward-prove-{}-{:016x}", job.name, world.clock.random());
-    let path = std::path::absolute(home.join(name));
-    let path = path.map_err(|cause| Failure::Error(Error::io("find", home, cause)))?;
+    let prefix = format!(".onward-prove-{}-", job.name);
+    let home = std::path::absolute(home);
+    let home = home.map_err(|cause| Failure::Error(Error::failed(NOWHERE).with_cause(cause)))?;
+    let path = home.join(format!("{prefix}{:016x}", world.clock.random()));
     // Refused before anything is made.
     job.redirected(&path)?;
+    let noted = Noted::start(world.clock.clone())?;
+    // Before it is looked what the inputs are: patterns may find what is left.
+    sweep(&home, &prefix);
     let before = seen(&job, &world)?;
-    let noted = Noted::start()?;
-    let scratch = ScratchFolder::make(&path)
+    let scratch = HeldFolder::make(&path)
         .map_err(|cause| Error::usage(cannot_make(&path)).with_cause(cause).with_hint(NAME_ONE))?;
     let wall_micros = world.clock.wall_micros();
     let mut proof = Proof {
         world: &world,
         job: &job,
         scratch: &scratch,
-        rehearsal: Rehearsal::new(arguments, wall_micros, world.clock.clone())?,
+        rehearsal: Rehearsal::new(arguments, wall_micros, world.clock.clone(), &scratch)?,
         noted,
         random: SimulatedClock::new(seed),
     };
@@ -104,20 +108,45 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
             path.display()
         )));
     }
+    conclude(ended, report, differs, arguments, &path)
+}
+
+/// Says what a proof came to that is over, or was stopped.
+fn conclude(
+    ended: Result<Option<Exit>>,
+    report: Option<Report>,
+    differs: bool,
+    arguments: &ProveArguments,
+    path: &Path,
+) -> Result<Exit, Failure> {
     match (ended, report) {
-        (Ok(None), Some(report)) => tell(&report, arguments, &path),
+        (Ok(None), Some(report)) => tell(&report, arguments, path),
         // What was found counts, whatever came after it.
         (ended, Some(report)) if differs => {
             match ended {
                 Err(error) => note(&format!("it could not go on: {error}")),
                 Ok(_) => note("it was stopped before all kills were done"),
             }
-            tell(&report, arguments, &path)
+            tell(&report, arguments, path)
         }
         (ended, _) => {
             let exit = ended?.unwrap_or(Exit::Failed);
             note("it was stopped: nothing was proven, and what it had made is removed");
             Ok(exit)
+        }
+    }
+}
+
+/// Removes what proofs of the job have left that were killed.
+fn sweep(home: &Path, prefix: &str) {
+    // A folder that cannot be listed is refused as soon as something is to be made in it.
+    for leftover in leftovers(home, prefix).unwrap_or_default() {
+        let path = leftover.path().display().to_string();
+        match leftover.remove() {
+            Ok(()) => note(&format!("removed `{path}`: a proof that was killed had left it")),
+            Err(cause) => {
+                note(&format!("`{path}`, left by a proof that was killed, stays: {cause}"));
+            }
         }
     }
 }
@@ -136,6 +165,8 @@ fn seen(job: &Job, world: &World) -> Result<Vec<Seen>> {
     });
     seen.collect()
 }
+
+const NOWHERE: &str = "cannot tell which folder this is";
 
 const NAME_ONE: &str = "name a folder that can be written: `--scratch DIR`";
 
@@ -193,7 +224,12 @@ impl Proof<'_> {
         self.adapt(&undisturbed);
         for number in 1..=arguments.kills {
             match self.kill(number, &undisturbed, before)? {
-                Ok(kill) => report.kills.push(kill),
+                Ok(kill) => {
+                    if let Some(difference) = &kill.difference {
+                        self.keep(number, difference);
+                    }
+                    report.kills.push(kill);
+                }
                 Err(exit) => return Ok(Some(exit)),
             }
         }
@@ -208,9 +244,12 @@ impl Proof<'_> {
         let code = match ended.ending {
             Ending::Code(code @ Some(0 | 3)) => code,
             Ending::Code(code) => return Err(self.failed("the undisturbed run", code, &ended)),
+            Ending::Disturbed => return Err(disturbed("the undisturbed run")),
             Ending::Killed | Ending::Stopped => return Ok(Err(self.stopped())),
         };
-        let outputs = self.outputs(folder.path())?;
+        let Some(outputs) = self.outputs(folder.path())? else {
+            return Ok(Err(self.stopped()));
+        };
         let (checkpoints, bytes_total) = (said.checkpoints, said.bytes_total);
         Ok(Ok(Undisturbed { elapsed: *elapsed, bytes_total, checkpoints, code, outputs }))
     }
@@ -281,33 +320,28 @@ impl Proof<'_> {
                 Ending::Code(code) => {
                     return Err(self.failed(&format!("run {number}"), code, &killed));
                 }
+                Ending::Disturbed => return Err(disturbed(&format!("run {number}"))),
                 Ending::Stopped => return Ok(Err(self.stopped())),
             };
             if !is_hit && missed < MISSES_MAX {
                 missed += 1;
-                folder.remove().map_err(|cause| Error::io("remove", self.scratch.path(), cause))?;
+                folder
+                    .remove()
+                    .map_err(|cause| Error::io("remove", self.scratch.folder().path(), cause))?;
                 continue;
             }
             let resumed = self.rehearsal.run(folder.path(), Point::End, &self.noted)?;
             if resumed.ending != Ending::Stopped {
                 self.check_inputs(before)?;
             }
-            let difference = match resumed.ending {
-                Ending::Code(code) if code == undisturbed.code => {
-                    difference(&undisturbed.outputs, &self.outputs(folder.path())?)
-                }
-                Ending::Code(code @ Some(STOPPED_EARLY)) => {
-                    return Err(self.failed(
-                        &format!("the run after kill {number}"),
-                        code,
-                        &resumed,
-                    ));
-                }
-                Ending::Code(code) => Some(how(code, &resumed)),
-                Ending::Killed | Ending::Stopped => return Ok(Err(self.stopped())),
+            let Some(difference) = self.outcome(number, folder.path(), &resumed, undisturbed)?
+            else {
+                return Ok(Err(self.stopped()));
             };
             if difference.is_none() {
-                folder.remove().map_err(|cause| Error::io("remove", self.scratch.path(), cause))?;
+                folder
+                    .remove()
+                    .map_err(|cause| Error::io("remove", self.scratch.folder().path(), cause))?;
             }
             let together = killed.elapsed.saturating_add(resumed.elapsed);
             return Ok(Ok(Kill {
@@ -319,6 +353,27 @@ impl Proof<'_> {
                 lost: together.saturating_sub(undisturbed.elapsed),
                 difference,
             }));
+        }
+    }
+
+    /// What is different after a run that went on to its end; `None` where somebody stopped us.
+    fn outcome(
+        &self,
+        number: u32,
+        folder: &Path,
+        resumed: &Ended,
+        undisturbed: &Undisturbed,
+    ) -> Result<Option<Option<String>>> {
+        let what = format!("the run after kill {number}");
+        match resumed.ending {
+            Ending::Code(code) if code == undisturbed.code => {
+                let outputs = self.outputs(folder)?;
+                Ok(outputs.map(|outputs| difference(&undisturbed.outputs, &outputs)))
+            }
+            Ending::Code(code @ Some(STOPPED_EARLY)) => Err(self.failed(&what, code, resumed)),
+            Ending::Code(code) => Ok(Some(Some(how(code, resumed)))),
+            Ending::Disturbed => Err(disturbed(&what)),
+            Ending::Killed | Ending::Stopped => Ok(None),
         }
     }
 
@@ -334,17 +389,27 @@ impl Proof<'_> {
 
     /// A folder for the runs of one outcome, with what must be there before they start.
     fn folder(&self, name: &str) -> Result<ScratchFolder> {
-        let failed = |cause| Error::io("make the folder", &self.scratch.path().join(name), cause);
-        let folder = self.scratch.make_below(name).map_err(failed)?;
+        let around = self.scratch.folder();
+        let failed = |cause| Error::io("make the folder", &around.path().join(name), cause);
+        let folder = around.make_below(name).map_err(failed)?;
         for path in self.job.redirected_folders(folder.path()) {
             ScratchFolder::make(&path).map_err(failed)?;
         }
         Ok(folder)
     }
 
-    fn outputs(&self, folder: &Path) -> Result<Digests> {
+    /// `None` where somebody stopped us meanwhile.
+    fn outputs(&self, folder: &Path) -> Result<Option<Digests>> {
         let outputs = self.job.redirected_folders(folder).swap_remove(0);
-        digests(&*self.world.storage, &outputs)
+        digests(&*self.world.storage, &outputs, &|| self.noted.stop().is_some())
+    }
+
+    /// From now on no later proof removes what this one has found, though this one be killed.
+    fn keep(&self, number: u32, difference: &str) {
+        if let Err(cause) = self.scratch.keep(&format!("after kill {number} {difference}")) {
+            let path = self.scratch.folder().path().display();
+            note(&format!("`{path}` could not be marked as worth keeping: {cause}"));
+        }
     }
 
     fn failed(&self, what: &str, code: Option<i32>, ended: &Ended) -> Error {
@@ -366,6 +431,11 @@ fn how(code: Option<i32>, ended: &Ended) -> String {
         Some(message) => format!("{ended_with}: {message}"),
         None => ended_with,
     }
+}
+
+fn disturbed(what: &str) -> Error {
+    Error::failed(format!("{what} was stopped or killed by somebody else"))
+        .with_hint("nothing was proven; see to it that it is left alone and has enough memory")
 }
 
 fn note(text: &str) {

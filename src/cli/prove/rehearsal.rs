@@ -1,15 +1,19 @@
 //! Runs of a job that write into a scratch folder: processes of this very program, watched by what they say.
 
 use crate::cli::args::ProveArguments;
+use crate::cli::exit::Signal;
 use crate::cli::signals::Noted;
 use crate::error::{Error, Result};
+use crate::storage::HeldFolder;
 use crate::storage::clock::Clock;
 use serde_json::Value as Json;
+use signal_hook::consts::SIGKILL;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
@@ -24,6 +28,8 @@ pub struct Rehearsal {
     arguments: Vec<OsString>,
     job: PathBuf,
     clock: Arc<dyn Clock>,
+    /// Holds the folder that they write into: each of them is given it.
+    holder: OwnedFd,
 }
 
 /// How far a run is let go.
@@ -42,6 +48,8 @@ pub enum Point {
 pub enum Ending {
     /// By itself, with this code; `None` after a signal that was not ours.
     Code(Option<i32>),
+    /// Somebody else asked it to stop, or killed it: the system for want of memory, say. That says nothing of the job.
+    Disturbed,
     /// It was killed at its point.
     Killed,
     /// Somebody stopped us, so we stopped it.
@@ -85,13 +93,18 @@ impl Rehearsal {
         arguments: &ProveArguments,
         wall_micros: i64,
         clock: Arc<dyn Clock>,
+        scratch: &HeldFolder,
     ) -> Result<Self> {
         let program = std::env::current_exe().map_err(|cause| {
             Error::failed("cannot tell where this program is").with_cause(cause)
         })?;
-        let mut rehearsal =
-            Rehearsal { program, arguments: Vec::new(), job: arguments.job.job.clone(), clock };
+        let path = scratch.folder().path();
+        let holder = scratch.holder().map_err(|cause| Error::io("hold", path, cause))?;
+        let job = arguments.job.job.clone();
+        let mut rehearsal = Rehearsal { program, arguments: Vec::new(), job, clock, holder };
         rehearsal.add("run");
+        // A run that nobody watches any more must not go on.
+        rehearsal.add(&format!("--parent={}", std::process::id()));
         for (key, value) in &arguments.job.overrides {
             rehearsal.set(key, value);
         }
@@ -120,6 +133,7 @@ impl Rehearsal {
     pub fn run(&self, folder: &Path, point: Point, noted: &Noted) -> Result<Ended> {
         let started = self.clock.monotonic();
         let failed = |cause| Error::io("run", &self.program, cause);
+        let holder = self.holder.try_clone().map_err(failed)?;
         let mut redirect = OsString::from("--redirect=");
         redirect.push(folder);
         let mut child = Command::new(&self.program)
@@ -129,7 +143,8 @@ impl Rehearsal {
             .arg(&self.job)
             // What is typed at a terminal reaches us alone.
             .process_group(0)
-            .stdin(Stdio::null())
+            // Nothing is read from it: the folder is in use as long as a run has it.
+            .stdin(holder)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -143,19 +158,30 @@ impl Rehearsal {
         let status = running.child.wait().map_err(failed)?;
         let elapsed = self.clock.monotonic().saturating_sub(started);
         lines.iter().for_each(|line| running.said.take(&line));
-        let is_killed = status.signal() == Some(signal_hook::consts::SIGKILL);
+        let is_killed = status.signal() == Some(SIGKILL);
         let ending = match stopped {
             // It may have been stopped together with us, and be over before we looked.
             _ if noted.stop().is_some() => Ending::Stopped,
-            Some(Ending::Killed) if !is_killed => Ending::Code(status.code()),
-            Some(ending) => ending,
-            None => Ending::Code(status.code()),
+            Some(ending) if ending != Ending::Killed || is_killed => ending,
+            // It was over before.
+            _ => by_itself(status),
         };
         Ok(Ended { ending, elapsed, said: std::mem::take(&mut running.said) })
     }
 }
 
-/// A process that does not outlive us, as far as we end in order.
+/// How a run ended that we did not end.
+fn by_itself(status: ExitStatus) -> Ending {
+    let by_code = |code| Signal::ALL.iter().any(|signal| i32::from(signal.exit_code()) == code);
+    let by_signal = |number| number == SIGKILL || Signal::from_number(number).is_some();
+    match (status.code(), status.signal()) {
+        (Some(code), _) if by_code(code) => Ending::Disturbed,
+        (_, Some(number)) if by_signal(number) => Ending::Disturbed,
+        (code, _) => Ending::Code(code),
+    }
+}
+
+/// A process that does not outlive us: it sees to that itself where we are killed.
 struct Running {
     child: Child,
     reader: Option<JoinHandle<()>>,

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::state::{KeyTable, Keys, Part, Reader, Unreadable, Writer};
 use crate::transform::layers::{Asked, Entry, Layers, Wanted};
+use crate::transform::shown::{Give, ids};
 use crate::transform::spills::{Spill, Spills};
 use crate::transform::{Frozen, Snapshot};
 
@@ -61,9 +62,13 @@ impl Known {
         self.layers.add(entries, keys.len(), memory, &|_| true, spills)
     }
 
-    /// All keys, where none was spilled.
-    pub fn in_memory(&self) -> Option<&KeyTable> {
-        self.layers.is_empty().then_some(&self.keys)
+    /// Gives all keys: as they came where none was spilled, else in the order of their hashes.
+    pub fn walk(&self, spills: &dyn Spills, give: Give<'_, ()>) -> Result<()> {
+        if self.layers.is_empty() {
+            return ids(0..self.keys.len(), self.keys.len())
+                .try_for_each(|id| give(self.keys.key(id), ()));
+        }
+        self.layers.walk(&self.keys, spills, &mut |(key, ..)| give(key, ()))
     }
 
     /// What they take in memory.

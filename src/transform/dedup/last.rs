@@ -1,12 +1,17 @@
 //! `dedup` with `keep = "last"`: one held record per key, given in the order in which they were read.
+//!
+//! Where the records take more memory than there is, all of them are put on a pile. A record whose key is there already
+//! is let go only at the end, when that is found; until then it counts as held.
 
 use super::Key;
 use crate::error::Result;
 use crate::record::Batch;
-use crate::state::{Entry, KeyTable, Keyed, Keys, Reader, Unreadable};
-use crate::transform::shown::{ids, numbers_of};
-use crate::transform::{Advanced, Context, Drained, Keeper, Shown, Snapshot, Stateful};
-use std::ops::Range;
+use crate::state::{Entry, KeyTable, Keyed, Keys, Reader, Unreadable, Writer};
+use crate::transform::layers::{IN_ORDER, Pile, Piled};
+use crate::transform::parts::changed;
+use crate::transform::shown::{Seen, Taker, ids, in_portions, numbers_of};
+use crate::transform::spills::Spill;
+use crate::transform::{Advanced, Context, Drained, Keeper, Snapshot, Stateful};
 
 /// Keeps the last record of each key.
 #[derive(Debug)]
@@ -22,8 +27,10 @@ pub struct Last {
 /// The last record so far of each key.
 #[derive(Debug, Default)]
 pub struct Latest {
-    /// The last record of each key.
+    /// The last record of each key that came since something was put on the pile.
     of_key: Keyed<Held>,
+    /// The others.
+    pile: Pile,
     /// Number of records so far.
     seen: u64,
     /// How many records were already passed on.
@@ -52,6 +59,7 @@ impl Stateful for Last {
     type Prepared = Prepared;
     const VERSION: u32 = 1;
     const DRAINS_AHEAD: bool = true;
+    const SPILLS: bool = true;
 
     fn new_state(&self) -> Latest {
         Latest::default()
@@ -79,7 +87,7 @@ impl Stateful for Last {
     /// A record that takes the place of an earlier one stands for it among those that were let go.
     fn advance(
         &self,
-        _context: Context<'_>,
+        context: Context<'_>,
         latest: &mut Latest,
         batch: &mut Batch,
         prepared: Prepared,
@@ -90,6 +98,10 @@ impl Stateful for Last {
             latest.insert(hash, key, record)
         });
         batch.selection.clear();
+        let bytes = latest.of_key.bytes(|held| held.record.len());
+        if context.tools.memory().is_some_and(|memory| bytes > memory) {
+            self.put_away(latest, context)?;
+        }
         Ok(Advanced::default())
     }
 
@@ -99,6 +111,9 @@ impl Stateful for Last {
         latest: &mut Latest,
         rows_max: usize,
     ) -> Result<Option<Batch>> {
+        if !latest.pile.is_empty() {
+            return self.drain_pile(context, latest, rows_max);
+        }
         latest.settle_order();
         let order = latest.order[latest.drained..].iter();
         let left = order.map(|id| &*latest.of_key.value(*id).record);
@@ -111,33 +126,51 @@ impl Stateful for Last {
     }
 
     fn drained(&self, latest: &Latest) -> Drained {
-        Drained(vec![latest.drained as u64])
+        match latest.pile.is_empty() {
+            true => Drained(vec![latest.drained as u64]),
+            false => latest.pile.drained(),
+        }
     }
 
     fn set_drained(&self, latest: &mut Latest, drained: &Drained) {
-        if let [count] = *drained.0 {
+        if !latest.pile.is_empty() {
+            latest.pile.set_drained(drained);
+        } else if let [count] = *drained.0 {
             latest.drained = usize::try_from(count).unwrap_or(usize::MAX).min(latest.of_key.len());
         }
     }
 
+    fn give_again(&self, context: Context<'_>, latest: &mut Latest) {
+        latest.drained = 0;
+        latest.order.clear();
+        latest.pile.give_again(context);
+    }
+
+    fn spills(&self, latest: &Latest) -> Vec<Spill> {
+        latest.pile.spills()
+    }
+
     fn bytes(&self, latest: &Latest) -> u64 {
-        latest.of_key.bytes(|held| held.record.len())
+        latest.of_key.bytes(|held| held.record.len()) + latest.pile.bytes()
     }
 
     fn freeze(
         &self,
-        _context: Context<'_>,
+        context: Context<'_>,
         latest: &mut Latest,
         is_all_asked: bool,
     ) -> Result<Snapshot> {
         let of_key = latest.of_key.share(is_all_asked);
         let (seen, drained) = (latest.seen, latest.drained);
+        let mut pile = Writer::default();
+        latest.pile.write(&mut pile, context)?;
         Ok(Snapshot::new(of_key.is_all(), move |out| {
             of_key.write_keys(out);
             out.u64(seen);
             out.u64s(of_key.values().map(|held| held.number));
             out.strings(of_key.values().map(|held| &*held.record));
             out.count(drained);
+            out.bytes.extend_from_slice(&pile.bytes);
         }))
     }
 
@@ -164,15 +197,82 @@ impl Stateful for Last {
         let drained = usize::try_from(reader.u64(numbers_are)?).ok();
         let drained = drained.filter(|drained| *drained <= latest.of_key.len());
         latest.drained = drained.ok_or(Unreadable { what: numbers_are })?;
+        latest.pile = Pile::read(reader)?;
         Ok(())
     }
 
-    fn show(&self, latest: &Latest, entries: Range<usize>) -> Option<Shown> {
-        let keys = latest.of_key.keys();
-        let shown = self.key.show(&self.names, keys, entries.clone())?;
-        // Records are counted from 1 for people.
-        let number = |id| latest.of_key.value(id).number + 1;
-        Some(shown.with("last_record", numbers_of(ids(entries, keys.len()).map(number))))
+    fn show_all(&self, context: Context<'_>, latest: &mut Latest, take: Taker<'_>) -> Result<Seen> {
+        if let seen @ Seen::Not(_) = self.key.seen() {
+            return Ok(seen);
+        }
+        if latest.pile.has_no_keys() {
+            return Ok(Seen::Not(IN_ORDER));
+        }
+        let make = |keys: &[&[u8]], numbers: &[u64]| {
+            let shown = self.key.show_keys(&self.names, keys)?;
+            // Records are counted from 1 for people.
+            Some(shown.with("last_record", numbers_of(numbers.iter().map(|one| one + 1))))
+        };
+        let Latest { of_key, pile, .. } = latest;
+        in_portions(make, take, |give| {
+            if pile.is_empty() {
+                let pairs = ids(0..of_key.len(), of_key.len());
+                return pairs
+                    .zip(of_key.values())
+                    .try_for_each(|(id, held)| give(of_key.keys().key(id), held.number));
+            }
+            let in_memory =
+                (of_key.keys(), |id: u32, out: &mut Writer| of_key.value(id).write(out));
+            pile.walk(in_memory, self, context.tools.spills(), &mut |key, value| {
+                let number = value.first_chunk().ok_or_else(changed)?;
+                give(key, u64::from_be_bytes(*number))
+            })
+        })?;
+        Ok(Seen::All)
+    }
+}
+
+impl Held {
+    /// As a value of the pile.
+    fn write(&self, out: &mut Writer) {
+        out.bytes.extend_from_slice(&self.number.to_be_bytes());
+        out.bytes.extend_from_slice(&self.record);
+    }
+}
+
+impl Last {
+    /// The records in memory go on the pile.
+    fn put_away(&self, latest: &mut Latest, context: Context<'_>) -> Result<()> {
+        let of_key = std::mem::take(&mut latest.of_key);
+        latest.order.clear();
+        let write = |id: u32, out: &mut Writer| of_key.value(id).write(out);
+        latest.pile.put(of_key.keys(), of_key.len() as u64, write, self, context)
+    }
+
+    fn drain_pile(
+        &self,
+        context: Context<'_>,
+        latest: &mut Latest,
+        rows_max: usize,
+    ) -> Result<Option<Batch>> {
+        if !latest.of_key.is_empty() {
+            self.put_away(latest, context)?;
+        }
+        latest.pile.drain(rows_max, self, &self.keeper, context)
+    }
+}
+
+/// A value is the number of the record, with its largest digit first, and the record.
+impl Piled for Last {
+    fn join(&self, values: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
+        out.extend_from_slice(values.last()?);
+        Some(())
+    }
+
+    fn records(&self, value: &[u8], give: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
+        let (number, record) = value.split_first_chunk::<8>()?;
+        give(number, record);
+        Some(())
     }
 }
 

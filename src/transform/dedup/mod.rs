@@ -23,7 +23,8 @@
 //! ended, in the order in which they were read. `mark` drops nothing: it adds a boolean column that is true for all but
 //! the first record of a key.
 //!
-//! Keys beyond the memory that `[state]` gives are spilled, and found again there.
+//! Keys beyond the memory that `[state]` gives are spilled, and found again there. So are the records that `keep = "last"`
+//! holds, and which of them are the last of their keys is found at the end.
 //!
 //! With `ttl` a key is forgotten when event time, the greatest `time` of the records so far, is more than that after what
 //! it was at the record that was kept: the next record of the key is kept again. A repeat does not prolong it, and a
@@ -37,13 +38,13 @@ mod timed;
 
 use super::binder::{Binder, Bound, read_by};
 use super::expiry::{Expiry, Ttl};
-use super::shown::{ids, texts_of};
+use super::shown::{Seen, Taker, in_portions, texts_of};
 use super::spills::Spill;
 use super::{Action, Advanced, Context, Keeper, Shown, Snapshot, Stateful, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::Expression;
 use crate::record::{Batch, Column, DataType, Field, Rest, Slot, Values};
-use crate::state::{KeyTable, Keys, Reader, Unreadable};
+use crate::state::{Keys, Reader, Unreadable};
 use known::Known;
 use std::ops::Range;
 use std::sync::Arc;
@@ -173,21 +174,28 @@ impl Key {
 }
 
 impl Key {
-    /// Some keys as a table; `None` where a key is more than values and not just a record.
-    fn show(&self, names: &[String], known: &KeyTable, entries: Range<usize>) -> Option<Shown> {
+    /// Keys as a table; `None` where a key is more than values and not just a record.
+    fn show_keys(&self, names: &[String], keys: &[&[u8]]) -> Option<Shown> {
         match self {
             Key::Columns(expressions) => {
                 let types: Vec<DataType> = expressions.iter().map(Expression::data_type).collect();
-                Some(Shown::of_keys(names, &types, known, entries))
+                Shown::of_bytes(names, &types, keys)
             }
             Key::Record(expressions) if expressions.is_empty() => {
-                let records: Vec<&[u8]> =
-                    ids(entries, known.len()).map(|id| known.key(id)).collect();
-                let rows = records.len();
-                let shown = Shown { columns: Vec::new(), keys: 1, rows };
-                Some(shown.with("record", texts_of(records.into_iter())))
+                let shown = Shown { columns: Vec::new(), keys: 1, rows: keys.len() };
+                Some(shown.with("record", texts_of(keys.iter().copied())))
             }
             Key::Record(_) => None,
+        }
+    }
+
+    /// Whether keys can be shown.
+    fn seen(&self) -> Seen {
+        match self {
+            Key::Record(expressions) if !expressions.is_empty() => {
+                Seen::Not("its keys are whole records with computed columns")
+            }
+            Key::Record(_) | Key::Columns(_) => Seen::All,
         }
     }
 }
@@ -262,7 +270,12 @@ impl Stateful for First {
         Ok(())
     }
 
-    fn show(&self, known: &Known, entries: Range<usize>) -> Option<Shown> {
-        self.key.show(&self.names, known.in_memory()?, entries)
+    fn show_all(&self, context: Context<'_>, known: &mut Known, take: Taker<'_>) -> Result<Seen> {
+        if let seen @ Seen::Not(_) = self.key.seen() {
+            return Ok(seen);
+        }
+        let make = |keys: &[&[u8]], _: &[()]| self.key.show_keys(&self.names, keys);
+        in_portions(make, take, |give| known.walk(context.tools.spills(), give))?;
+        Ok(Seen::All)
     }
 }

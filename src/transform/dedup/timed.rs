@@ -12,10 +12,10 @@ use crate::state::{Cells, Changes, KeyTable, Keys, Pages, Part, Reader, Unreadab
 use crate::transform::event_time::{column_of, micros_of};
 use crate::transform::expiry::{Clock, Expiry, Look};
 use crate::transform::layers::{Asked, Entry, Layers, Wanted};
-use crate::transform::shown::ids;
+use crate::transform::parts::changed;
+use crate::transform::shown::{Give, Seen, Taker, ids, in_portions};
 use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Advanced, Context, Frozen, Shown, Snapshot, Stateful, groups};
-use std::ops::Range;
+use crate::transform::{Advanced, Context, Frozen, Snapshot, Stateful, groups};
 use std::sync::Arc;
 
 /// Keeps the first record of each key in a stretch of event time.
@@ -123,16 +123,25 @@ impl Stateful for Timed {
         known.read_rest(&part, reader)
     }
 
-    /// The keys, with what event time was at the record that was kept; where all are in memory.
-    fn show(&self, known: &Remembered, entries: Range<usize>) -> Option<Shown> {
-        if !known.layers.is_empty() {
-            return None;
+    /// The keys that still count, with what event time was at the record that was kept.
+    fn show_all(
+        &self,
+        context: Context<'_>,
+        known: &mut Remembered,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        if let seen @ Seen::Not(_) = self.key.seen() {
+            return Ok(seen);
         }
-        let shown = self.key.show(&self.names, &known.keys, entries.clone())?;
-        // Before the first record with a time there is no event time.
-        let since = |id: u32| known.since.get(id as usize).copied().filter(|one| *one != i64::MIN);
-        let since: Vec<Option<i64>> = ids(entries, known.keys.len()).map(since).collect();
-        Some(shown.with("since", column_of(self.expiry.time.data_type(), &since)))
+        let make = |keys: &[&[u8]], since: &[i64]| {
+            let shown = self.key.show_keys(&self.names, keys)?;
+            // Before the first record with a time there is no event time.
+            let since = since.iter().map(|one| Some(*one).filter(|one| *one != i64::MIN));
+            let since: Vec<Option<i64>> = since.collect();
+            Some(shown.with("since", column_of(self.expiry.time.data_type(), &since)))
+        };
+        in_portions(make, take, |give| known.walk(context.tools.spills(), give))?;
+        Ok(Seen::All)
     }
 }
 
@@ -210,6 +219,23 @@ impl Remembered {
             self.since = live.iter().map(|id| self.since[*id as usize]).collect();
             (self.keys, self.changes) = (keys, Changes::default());
         }
+    }
+
+    /// Gives the keys that still count: as they came where none was spilled, else in the order of their hashes.
+    fn walk(&self, spills: &dyn Spills, give: Give<'_, i64>) -> Result<()> {
+        let mut give = |key: &[u8], since: i64| match self.clock.is_over(since) {
+            true => Ok(()),
+            false => give(key, since),
+        };
+        let since_of_id = |id: u32| self.since[id as usize];
+        if self.layers.is_empty() {
+            return ids(0..self.keys.len(), self.keys.len())
+                .try_for_each(|id| give(self.keys.key(id), since_of_id(id)));
+        }
+        self.layers.walk(&self.keys, spills, &mut |(key, id, values)| {
+            let since = id.map(since_of_id).or_else(|| since_of(values.last()?));
+            give(key, since.ok_or_else(changed)?)
+        })
     }
 
     fn bytes(&self) -> u64 {

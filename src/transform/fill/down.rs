@@ -3,14 +3,15 @@
 use super::{EmptyText, Filled, is_missing, row32};
 use crate::error::{Error, Result};
 use crate::expr::Expression;
-use crate::record::{Batch, Column, Values};
+use crate::record::{Batch, Column, DataType, Values};
 use crate::state::{Keys, Reader, Unreadable, Writer, key};
 use crate::transform::event_time::micros_of;
 use crate::transform::expiry::{Clock, Expiry};
 use crate::transform::groups::evaluate_all;
 use crate::transform::layers::{Recalled, Shelved};
+use crate::transform::shown::in_portions;
 use crate::transform::spills::Spill;
-use crate::transform::{Advanced, Context, Snapshot, Stateful};
+use crate::transform::{Advanced, Context, Seen, Shown, Snapshot, Stateful, Taker};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,6 +26,17 @@ pub struct Down {
     pub empty: EmptyText,
     /// Where keys are forgotten.
     pub expiry: Option<Expiry>,
+    /// What people know all these by.
+    pub names: Names,
+}
+
+/// Names of columns.
+#[derive(Debug)]
+pub struct Names {
+    /// Of those that are filled.
+    pub columns: Vec<String>,
+    /// Of the keys.
+    pub by: Vec<String>,
 }
 
 /// What is remembered of all keys.
@@ -175,6 +187,37 @@ impl Stateful for Down {
         }
         known.carried.take_in(&part, values, reader)
     }
+
+    /// The keys with the value that each column is filled with.
+    fn show_all(&self, context: Context<'_>, known: &mut Known, take: Taker<'_>) -> Result<Seen> {
+        let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
+        let make = |keys: &[&[u8]], of_key: &[Carried]| {
+            let shown = Shown::of_bytes(&self.names.by, &types, keys)?;
+            let columns = (0..).zip(self.columns.iter().zip(&self.names.columns));
+            columns.into_iter().try_fold(shown, |shown, (place, (filled, name))| {
+                Some(shown.with(name, last_values(filled.before.data_type(), of_key, place)?))
+            })
+        };
+        let clock = known.clock;
+        let is_over = |one: &Carried| clock.is_some_and(|clock| one.is_over(clock));
+        in_portions(make, take, |give| {
+            known.carried.walk(context.tools.spills(), &mut |key, one| match is_over(&one) {
+                true => Ok(()),
+                false => give(key, one),
+            })
+        })?;
+        Ok(Seen::All)
+    }
+}
+
+/// The last values of one column, NULL before the first; `None` for bytes that are none.
+fn last_values(data_type: DataType, of_key: &[Carried], place: usize) -> Option<Column> {
+    let values: Option<Vec<&[u8]>> =
+        of_key.iter().map(|one| one.values.get(place).map(Vec::as_slice)).collect();
+    let mut null = Vec::new();
+    key::write_exact(&mut null, [&Column::null(data_type, 1)], 0);
+    let values = values?.into_iter().map(|value| if value.is_empty() { &*null } else { value });
+    key::columns_of(&[data_type], values)?.pop()
 }
 
 impl Shelved for Carried {

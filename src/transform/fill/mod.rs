@@ -31,7 +31,7 @@ use super::{Action, Context, Stateless};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, Expression};
 use crate::record::{Batch, Column, DataType, RawRecords, Slot, Values};
-use down::Down;
+use down::{Down, Names};
 use std::sync::Arc;
 
 /// A `fill` as the job file describes it.
@@ -116,6 +116,7 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     };
     let times = expiry.iter().map(|expiry| &expiry.time);
     let reads = read_by(targets.iter().map(|target| &target.expression).chain(&by).chain(times));
+    let names = settings.columns.iter().map(|sql| sql.text.clone()).collect();
     let columns: Vec<Filled> = targets
         .into_iter()
         .map(|Target { name, expression }| {
@@ -124,8 +125,12 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
         })
         .collect();
     let empty = settings.empty;
-    let action = match settings.with {
-        With::Down { .. } => Action::stateful(Down { columns, by, empty, expiry }),
+    let action = match &settings.with {
+        With::Down { by: texts, .. } => {
+            let by_names = texts.iter().map(|sql| sql.text.clone()).collect();
+            let names = Names { columns: names, by: by_names };
+            Action::stateful(Down { columns, by, empty, expiry, names })
+        }
         With::Value(..) => Action::stateless(Constant { columns, values, empty }),
     };
     Ok(Bound { reads, action })

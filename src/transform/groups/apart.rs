@@ -16,6 +16,7 @@ use crate::state::{
 };
 use crate::transform::Context;
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter, changed};
+use crate::transform::spills::Spills;
 
 /// So many values are in a block at most...
 const VALUES_PER_BLOCK: usize = 1 << 14;
@@ -198,8 +199,9 @@ impl ValuesApart {
     }
 
     /// Nothing of them was put together.
-    pub fn give_again(&mut self) {
-        (self.next, self.reduced) = (0, Vec::new());
+    pub fn give_again(&mut self, spills: &dyn Spills) {
+        self.next = 0;
+        self.reduced.drain(..).for_each(|parts| spills.forget(&parts.spill));
     }
 
     /// Appends how far they are.

@@ -13,9 +13,9 @@ use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Reader, Unreadable, Writer, key};
 use crate::transform::parts::{self, Parts, PartsReader, PartsWriter};
-use crate::transform::spills::{Spill, Spills};
-use crate::transform::{Context, Drained, Frozen, Shown, Snapshot};
-use std::ops::Range;
+use crate::transform::shown::ENTRIES;
+use crate::transform::spills::{MemorySpills, Spill, Spills};
+use crate::transform::{Context, Drained, Frozen, Seen, Snapshot, Taker};
 
 /// Into so many parts the groups of a spill are split: so much more than fits into memory can be merged in memory.
 pub const PARTITIONS: usize = 128;
@@ -189,10 +189,45 @@ impl Grouping {
         Ok(Some(self.batch_of(&self.no_groups(), &[], slots)))
     }
 
-    /// Some groups as a table; `None` where they are not all in memory.
-    pub fn show_large(&self, large: &LargeGroups, entries: Range<usize>) -> Option<Shown> {
-        let is_in_memory = large.spilled.is_empty() && large.merged.is_none();
-        is_in_memory.then(|| self.show(&large.groups, entries))
+    /// All groups as a table: as they were first seen where all are in memory, else by partitions.
+    pub fn show_large(
+        &self,
+        large: &LargeGroups,
+        context: Context<'_>,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        if large.spilled.is_empty() && large.merged.is_none() {
+            return self.show_groups(&large.groups, take).map(|()| Seen::All);
+        }
+        if large.apart.is_some() {
+            return Ok(Seen::Not("the different values of its groups are in spills of their own"));
+        }
+        if large.spilled.is_empty() {
+            return Ok(Seen::Not("its groups were brought into the order in which they are given"));
+        }
+        let mut readers = open_all(&large.spilled, context.tools.spills())?;
+        let in_memory = MemorySpills::default();
+        let mut out = PartsWriter::create(&in_memory)?;
+        for ids in partitions_of(&large.groups) {
+            out.begin_part();
+            let number = |id| large.first + u64::from(id);
+            self.append_groups(&large.groups, &ids, number, &mut out)?;
+        }
+        readers.push(PartsReader::open(&out.finish()?, &in_memory)?);
+        for partition in 0..PARTITIONS {
+            let groups = self.merged_partition(&readers, partition)?.groups;
+            if !groups.keys.is_empty() {
+                self.show_groups(&groups, take)?;
+            }
+        }
+        Ok(Seen::All)
+    }
+
+    /// Groups as a table, a portion at a time; at least one.
+    fn show_groups(&self, groups: &Groups, take: Taker<'_>) -> Result<()> {
+        let count = groups.keys.len().max(1);
+        let mut starts = (0..count).step_by(ENTRIES);
+        starts.try_for_each(|start| take(self.show(groups, start..start + ENTRIES)))
     }
 
     /// About how many bytes the groups in memory take.
@@ -300,9 +335,11 @@ impl LargeGroups {
     }
 
     /// No group was given out, and further ones may come. What was merged is merged anew then, from the spills.
-    pub fn give_again(&mut self) {
-        self.merged = None;
-        self.apart.iter_mut().for_each(ValuesApart::give_again);
+    pub fn give_again(&mut self, spills: &dyn Spills) {
+        let merged = self.merged.take();
+        let parts = merged.iter().flat_map(Merged::parts);
+        parts.for_each(|parts| spills.forget(&parts.spill));
+        self.apart.iter_mut().for_each(|apart| apart.give_again(spills));
         self.groups.set_drained(0);
     }
 

@@ -62,13 +62,26 @@ pub struct LayerWriter {
     asked: Asked,
     block: NewBlock,
     index: Index,
-    filter: Filter,
+    /// `None` where nothing is ever looked for.
+    filter: Option<Filter>,
     count: u64,
 }
 
+/// How far a layer was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where the block begins.
+    pub block: u64,
+    /// Entries of the block that were passed.
+    pub at: usize,
+}
+
 /// A layer that is read from its beginning to its end.
+#[derive(Debug)]
 pub struct Cursor {
     reader: PartsReader,
+    /// Where the block begins that it is in.
+    here: u64,
     next: u64,
     block: Block,
     at: usize,
@@ -86,7 +99,7 @@ impl LayerWriter {
     ) -> Result<LayerWriter> {
         let mut out = PartsWriter::create(spills)?;
         out.begin_part();
-        let filter = Filter::new(keys, bits_per_key);
+        let filter = (asked != Asked::Never).then(|| Filter::new(keys, bits_per_key));
         let (block, index) = (NewBlock::default(), Index::default());
         Ok(LayerWriter { out, asked, block, index, filter, count: 0 })
     }
@@ -101,7 +114,9 @@ impl LayerWriter {
         if self.block.is_full_for(entry, self.asked.block_bytes()) {
             self.end_block()?;
         }
-        self.filter.add(key::wide_hash(entry.key));
+        if let Some(filter) = &mut self.filter {
+            filter.add(key::wide_hash(entry.key));
+        }
         self.block.push(entry);
         self.count += 1;
         Ok(())
@@ -111,7 +126,7 @@ impl LayerWriter {
         self.index.hashes.push(self.block.first);
         self.index.places.push(self.out.place());
         match self.asked {
-            Asked::Seldom => self.out.append(&self.block.take()),
+            Asked::Never | Asked::Seldom => self.out.append(&self.block.take()),
             Asked::Often => self.out.append_plain(&self.block.take()),
         }
     }
@@ -132,8 +147,10 @@ impl LayerWriter {
             out.append(&block.bytes)?;
         }
         out.begin_part();
-        for lines in filter.write(FILTER_LINES) {
-            out.append(&lines)?;
+        if let Some(filter) = filter {
+            for lines in filter.write(FILTER_LINES) {
+                out.append(&lines)?;
+            }
         }
         Ok(Layer { parts: out.finish()?, count, level, open: None })
     }
@@ -258,10 +275,28 @@ impl Cursor {
     /// At the first entry.
     pub fn open(layer: &Layer, spills: &dyn Spills) -> Result<Cursor> {
         let reader = PartsReader::open(&layer.parts, spills)?;
-        let next = reader.start_of(ENTRIES);
-        let mut cursor = Cursor { reader, next, block: Block::default(), at: 0, hash: 0 };
+        let here = reader.start_of(ENTRIES);
+        Cursor::start(reader, Place { block: here, at: 0 })
+    }
+
+    /// Where [`Cursor::place`] was.
+    pub fn open_at(layer: &Layer, place: Place, spills: &dyn Spills) -> Result<Cursor> {
+        Cursor::start(PartsReader::open(&layer.parts, spills)?, place)
+    }
+
+    fn start(reader: PartsReader, place: Place) -> Result<Cursor> {
+        let (here, next) = (place.block, place.block);
+        let mut cursor = Cursor { reader, here, next, block: Block::default(), at: 0, hash: 0 };
         cursor.load()?;
+        if place.at > 0 {
+            cursor.go_to(place.at)?;
+        }
         Ok(cursor)
+    }
+
+    /// How far it has come.
+    pub fn place(&self) -> Place {
+        Place { block: self.here, at: self.at }
     }
 
     /// The entry where it is; `None` behind the last one.
@@ -271,7 +306,11 @@ impl Cursor {
 
     /// Goes on to the next one.
     pub fn advance(&mut self) -> Result<()> {
-        self.at += 1;
+        self.go_to(self.at + 1)
+    }
+
+    fn go_to(&mut self, at: usize) -> Result<()> {
+        self.at = at;
         match self.block.entry(self.at) {
             Some(entry) => self.hash = entry.hash,
             None => self.load()?,
@@ -280,7 +319,7 @@ impl Cursor {
     }
 
     fn load(&mut self) -> Result<()> {
-        (self.at, self.block) = (0, Block::default());
+        (self.at, self.here, self.block) = (0, self.next, Block::default());
         if self.next < self.reader.end_of(ENTRIES) {
             let read = self.reader.read(self.next)?;
             self.next = read.next;

@@ -8,25 +8,34 @@ mod block;
 
 mod layer;
 
+mod merge;
+
 mod packed;
+
+mod pile;
 
 mod recalled;
 
 mod shelf;
+
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
 pub use block::Entry;
 pub use layer::LayerWriter;
+pub use pile::{IN_ORDER, Pile, Piled};
 pub use recalled::{Recalled, Shelved};
 pub use shelf::Shelf;
+pub use walk::{GiveBytes, OnShelf};
 
 use super::parts::{self, changed};
 use super::spills::{Spill, Spills};
 use crate::error::Result;
 use crate::state::{Reader, Unreadable, Writer, key};
-use layer::{Cursor, Layer};
+use layer::{Layer, Place};
+use merge::Merge;
 
 /// So many layers of one level are merged into one of the next.
 const MERGED_AT_ONCE: usize = 8;
@@ -63,6 +72,8 @@ impl<'a> Wanted<'a> {
 /// How layers are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
+    /// No key is asked for: layers are only gone through.
+    Never,
     /// Most keys that are asked for are in none: filters answer, and what is behind them may be slow to read.
     Seldom,
     /// Most keys that are asked for are in one: for each of them a block is read.
@@ -73,11 +84,24 @@ impl Asked {
     /// Bytes of entries in a block.
     fn block_bytes(self) -> usize {
         match self {
+            Asked::Never => 32 << 10,
             Asked::Seldom => 8 << 10,
             Asked::Often => 1 << 10,
         }
     }
 }
+
+/// What becomes of the values of a key as layers are merged.
+#[derive(Clone, Copy)]
+pub enum Values<'v> {
+    /// The newest one counts, as long as this holds for it.
+    Newest(&'v dyn Fn(&[u8]) -> bool),
+    /// This appends the one that they come to; the oldest is the first of them.
+    Joined(Join<'v>),
+}
+
+/// Appends what values of a key come to, the oldest first.
+pub type Join<'j> = &'j dyn Fn(&[&[u8]], &mut Vec<u8>) -> Result<()>;
 
 /// All layers, oldest first.
 #[derive(Debug)]
@@ -98,6 +122,26 @@ impl Layers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// All of them gone through together, from the beginning.
+    pub fn merge(&self, spills: &dyn Spills) -> Result<Merge> {
+        Merge::open(&self.layers, spills)
+    }
+
+    /// The same, from where [`Merge::places`] was.
+    pub fn merge_at(&self, places: &[Place], spills: &dyn Spills) -> Result<Merge> {
+        Merge::open_at(&self.layers, places, spills)
+    }
+
+    /// They are not needed any more.
+    pub fn clear(&mut self, spills: &dyn Spills) {
+        self.layers.drain(..).for_each(|layer| spills.forget(&layer.parts.spill));
     }
 
     /// What of them is in memory.
@@ -124,7 +168,7 @@ impl Layers {
         for entry in entries {
             writer.push(entry)?;
         }
-        self.end(writer, memory, live, spills)
+        self.end(writer, memory, Values::Newest(live), spills)
     }
 
     /// Begins a layer of at most so many entries.
@@ -138,12 +182,12 @@ impl Layers {
         &mut self,
         writer: LayerWriter,
         memory: u64,
-        live: &dyn Fn(&[u8]) -> bool,
+        values: Values<'_>,
         spills: &dyn Spills,
     ) -> Result<()> {
         self.layers.push(writer.finish(0)?);
         while self.has_many_alike() {
-            self.merge_last(memory, live, spills)?;
+            self.merge_last(memory, values, spills)?;
         }
         Ok(())
     }
@@ -161,34 +205,25 @@ impl Layers {
     }
 
     /// The last layers, all of one level, become one of the next level.
-    fn merge_last(
-        &mut self,
-        memory: u64,
-        live: &dyn Fn(&[u8]) -> bool,
-        spills: &dyn Spills,
-    ) -> Result<()> {
+    fn merge_last(&mut self, memory: u64, values: Values<'_>, spills: &dyn Spills) -> Result<()> {
         let start = self.layers.len() - MERGED_AT_ONCE;
         let level = self.layers[start].level + 1;
         let count: u64 = self.layers[start..].iter().map(|layer| layer.count).sum();
-        let mut cursors = Vec::new();
-        for layer in &self.layers[start..] {
-            cursors.push(Cursor::open(layer, spills)?);
-        }
+        let mut merge = Merge::open(&self.layers[start..], spills)?;
         let bits_per_key = self.bits_per_key(0, memory);
         let mut writer = LayerWriter::create(self.asked, count, bits_per_key, spills)?;
-        let mut taken = Vec::new();
-        while let Some(least) = least_of(&cursors) {
-            let newest = cursors[least].entry().expect("the least one is there");
-            if live(newest.value) {
-                writer.push(newest)?;
-            }
-            taken.clear();
-            taken.extend_from_slice(newest.key);
-            for cursor in &mut cursors {
-                if cursor.entry().is_some_and(|entry| entry.key == taken) {
-                    cursor.advance()?;
+        let mut joined = Vec::new();
+        while let Some(newest) = merge.newest() {
+            match values {
+                Values::Newest(live) if live(newest.value) => writer.push(newest)?,
+                Values::Newest(_) => {}
+                Values::Joined(join) => {
+                    joined.clear();
+                    join(&merge.values(), &mut joined)?;
+                    writer.push(Entry { value: &joined, ..newest })?;
                 }
             }
+            merge.advance()?;
         }
         let merged = writer.finish(level)?;
         for old in self.layers.splice(start.., [merged]) {
@@ -242,16 +277,4 @@ impl Layers {
         }
         Ok(Layers { layers, asked })
     }
-}
-
-/// The cursor with the least entry; of equal keys the newest.
-fn least_of(cursors: &[Cursor]) -> Option<usize> {
-    let mut least: Option<(usize, Entry<'_>)> = None;
-    for (number, cursor) in cursors.iter().enumerate() {
-        let Some(entry) = cursor.entry() else { continue };
-        if least.is_none_or(|(_, least)| entry.compare(&least).is_le()) {
-            least = Some((number, entry));
-        }
-    }
-    least.map(|(number, _)| number)
 }

@@ -28,8 +28,8 @@ pub trait Shelved: Clone + Default {
 /// Keys with a value for each.
 #[derive(Debug)]
 pub struct Recalled<V> {
-    keyed: Keyed<V>,
-    shelf: Shelf,
+    pub(super) keyed: Keyed<V>,
+    pub(super) shelf: Shelf,
     look: Look,
 }
 
@@ -100,11 +100,6 @@ impl<V: Shelved> Recalled<V> {
                 *self.keyed.value_mut(id) = std::mem::take(before.value_mut(old));
             }
         }
-    }
-
-    /// All keys and values, where none are on the shelf.
-    pub fn in_memory(&self) -> Option<&Keyed<V>> {
-        self.shelf.is_empty().then_some(&self.keyed)
     }
 
     /// What all takes in memory.

@@ -5,7 +5,7 @@
 //! the same key here.
 
 use super::packed::{pack, unpack};
-use super::{Asked, Entry, Layers, Wanted, changed};
+use super::{Asked, Entry, Layers, Values, Wanted, changed};
 use crate::error::Result;
 use crate::state::{KeyTable, Keys, Reader, Unreadable, Writer};
 use crate::transform::expiry::Clock;
@@ -17,7 +17,7 @@ const KEYS_SHARE_MIN: u64 = 4;
 /// Layers of keys with what is remembered of each.
 #[derive(Debug)]
 pub struct Shelf {
-    layers: Layers,
+    pub(super) layers: Layers,
     /// Bytes that had to stay in memory when the last layer was made. Not a part of the state.
     stayed: u64,
 }
@@ -108,7 +108,7 @@ impl Shelf {
         let is_live = |packed: &[u8]| clock.is_none_or(|clock| !is_over(packed, clock));
         match layer.is_empty() {
             true => Ok(()),
-            false => self.layers.end(layer, memory, &is_live, spills),
+            false => self.layers.end(layer, memory, Values::Newest(&is_live), spills),
         }
     }
 

@@ -52,6 +52,30 @@ pub fn prefix(key: &[u8]) -> u64 {
     }
 }
 
+/// Appends an entry.
+pub fn push(key: &[u8], record: &[u8], out: &mut Vec<u8>) {
+    push_with(key, out, |out| out.extend_from_slice(record));
+}
+
+/// Appends an entry whose record is written by a function.
+fn push_with(key: &[u8], out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTHS]);
+    out.extend_from_slice(key);
+    write(out);
+    let record = out.len() - start - LENGTHS - key.len();
+    for (place, length) in [(start, key.len()), (start + 4, record)] {
+        let length = u32::try_from(length).expect("a record is shorter than 4 GiB");
+        out[place..place + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+/// Records that stand one behind the other, by where each ends.
+pub fn slices<'b>(bytes: &'b [u8], ends: &[usize]) -> Vec<&'b [u8]> {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(ends).map(|(start, end)| &bytes[start..*end]).collect()
+}
+
 /// The selected rows of a batch as entries, sorted; equal ones in the order of the rows.
 pub fn sorted(batch: &Batch, keys: &OrderKeys, keeper: &Keeper) -> Vec<u8> {
     let rows = &batch.selection;
@@ -63,16 +87,8 @@ pub fn sorted(batch: &Batch, keys: &OrderKeys, keeper: &Keeper) -> Vec<u8> {
     });
     let mut bytes = Vec::new();
     for (_, at) in order {
-        let start = bytes.len();
-        let key = keys.get(at as usize);
-        bytes.extend_from_slice(&[0; LENGTHS]);
-        bytes.extend_from_slice(key);
-        keeper.write(batch, rows[at as usize], &mut bytes);
-        let record = bytes.len() - start - LENGTHS - key.len();
-        for (place, length) in [(start, key.len()), (start + 4, record)] {
-            let length = u32::try_from(length).expect("a record is shorter than 4 GiB");
-            bytes[place..place + 4].copy_from_slice(&length.to_le_bytes());
-        }
+        let (key, row) = (keys.get(at as usize), rows[at as usize]);
+        push_with(key, &mut bytes, |out| keeper.write(batch, row, out));
     }
     bytes.shrink_to_fit();
     bytes

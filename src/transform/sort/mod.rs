@@ -10,7 +10,7 @@
 //! was sorted is never sorted again, and a run that goes on in the middle of giving begins at the record behind. Where
 //! inputs grow it can only stand behind a step that gives all again: `onward help growing`.
 
-mod entries;
+pub mod entries;
 
 mod merge;
 
@@ -20,13 +20,14 @@ mod state;
 mod tests;
 
 use super::binder::{Binder, Bound, read_by};
+use super::shown::ENTRIES;
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Drained, Keeper, Stateful, groups};
+use super::{Action, Advanced, Context, Drained, Keeper, Seen, Shown, Stateful, Taker, groups};
 use crate::error::{Diagnostic, Result, Sql};
 use crate::expr::{self, OrderKey};
-use crate::record::{Batch, Order};
+use crate::record::{Batch, Field, Order, Slot};
 use crate::state::{OrderKeys, Reader, Unreadable, Writer};
-use state::Sorting;
+pub use state::Sorting;
 
 /// A `sort` as the job file describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,8 @@ struct Sort {
     keys: Vec<OrderKey>,
     orders: Vec<Order>,
     keeper: Keeper,
+    /// What a record looks like.
+    fields: Vec<Field>,
     memory: Option<u64>,
 }
 
@@ -58,7 +61,8 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     let reads = read_by(keys.iter().map(|key| &key.expression));
     let orders = keys.iter().map(|key| key.order).collect();
     let keeper = Keeper::new(&binder.layout, binder.slots);
-    let sort = Sort { keys, orders, keeper, memory: settings.memory };
+    let fields = binder.layout.fields.clone();
+    let sort = Sort { keys, orders, keeper, fields, memory: settings.memory };
     Ok(Bound { reads, action: Action::stateful(sort) })
 }
 
@@ -102,12 +106,10 @@ impl Stateful for Sort {
         let spills = context.tools.spills();
         let (bytes, ends) = sorting.give(rows_max, Keeper::BATCH_BYTES, spills)?;
         if ends.is_empty() {
+            sorting.clear(spills);
             return Ok(None);
         }
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let records: Vec<&[u8]> =
-            starts.zip(&ends).map(|(start, end)| &bytes[start..*end]).collect();
-        self.keeper.batch(&records, context.tools).map(Some)
+        self.keeper.batch(&entries::slices(&bytes, &ends), context.tools).map(Some)
     }
 
     fn drained(&self, sorting: &Sorting) -> Drained {
@@ -124,6 +126,28 @@ impl Stateful for Sort {
 
     fn bytes(&self, sorting: &Sorting) -> u64 {
         sorting.bytes()
+    }
+
+    /// The records that were not yet given, in their order.
+    fn show_all(
+        &self,
+        context: Context<'_>,
+        sorting: &mut Sorting,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        loop {
+            let (bytes, ends) =
+                sorting.give(ENTRIES, Keeper::BATCH_BYTES, context.tools.spills())?;
+            let mut batch = self.keeper.batch(&entries::slices(&bytes, &ends), context.tools)?;
+            let slots: Vec<Slot> = self.fields.iter().map(|field| field.slot).collect();
+            context.tools.fill(&mut batch, &slots);
+            let column = |field: &Field| (field.name.clone(), (**batch.column(field.slot)).clone());
+            let columns = self.fields.iter().map(column).collect();
+            take(Shown { columns, keys: 0, rows: ends.len() })?;
+            if ends.is_empty() {
+                return Ok(Seen::All);
+            }
+        }
     }
 
     fn write(&self, context: Context<'_>, sorting: &mut Sorting, out: &mut Writer) -> Result<()> {

@@ -87,11 +87,6 @@ impl Sorting {
             ends.push(given.len());
             merge.take()?;
         }
-        if ends.is_empty() {
-            self.spills.drain(..).for_each(|sorted| spills.forget(&sorted.spill));
-            *self = Sorting::default();
-            return Ok((given, ends));
-        }
         let mut places = merge.places();
         for (sorted, place) in self.spills.iter_mut().zip(&mut places) {
             sorted.place = place;
@@ -102,6 +97,12 @@ impl Sorting {
         drop(places);
         self.merge = Some(merge);
         Ok((given, ends))
+    }
+
+    /// Nothing of it is needed any more.
+    pub fn clear(&mut self, spills: &dyn Spills) {
+        self.spills.drain(..).for_each(|sorted| spills.forget(&sorted.spill));
+        *self = Sorting::default();
     }
 
     /// What it takes in memory.

@@ -75,6 +75,7 @@ proptest! {
             }
         }
         prop_assert_eq!(found, expected);
+        sorting.clear(&spills);
         prop_assert_eq!(spills.count(), 0, "nothing is left behind");
     }
 }

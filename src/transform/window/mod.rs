@@ -44,12 +44,16 @@ mod sum;
 
 use super::binder::{Binder, Bound, Projection, read_by};
 use super::expiry::{Expiry, Ttl};
+use super::shown::{in_portions, texts_of};
 use super::spills::Spill;
-use super::{Action, Advanced, Context, Drained, Keeper, Snapshot, Stateful, groups};
+use super::{
+    Action, Advanced, Context, Drained, Keeper, Seen, Shown, Snapshot, Stateful, Taker, groups,
+};
 use crate::error::{Diagnostic, Error, Result, Sql};
 use crate::expr::window::{WindowCall, WindowFunction};
 use crate::expr::{self, Expression};
-use crate::record::{Batch, Column, Field, Slot, SlotOrigin, Values};
+use crate::record::{Batch, Column, DataType, Field, Slot, SlotOrigin, Values};
+use crate::state::key::wide_hash;
 use crate::state::{Keys, Reader, Stored, Unreadable};
 use memory::Rows;
 use of_key::Input;
@@ -79,6 +83,8 @@ pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 struct Window {
     by: Vec<Expression>,
+    /// What people know the keys by.
+    names: Vec<String>,
     calls: Vec<WindowCall>,
     /// What is computed of the record and the calls, and the slot for it.
     outputs: Vec<(Slot, Expression)>,
@@ -122,6 +128,7 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
             return Err(problems.into_iter().flatten().flatten().collect());
         }
     };
+    let names = settings.by.iter().map(|sql| sql.text.clone()).collect();
     let calls = bound.calls;
     let inputs = calls.iter().flat_map(|call| [&call.argument, &call.default]).flatten();
     let times = expiry.iter().map(|expiry| &expiry.time);
@@ -154,7 +161,10 @@ pub fn bind(settings: &Settings, binder: &mut Binder<'_>) -> Result<Bound, Vec<D
     binder.layout = layout;
     binder.keep_json_keys();
     let outputs = project.columns;
-    Ok(Bound { reads, action: Action::stateful(Window { by, calls, outputs, ahead, expiry }) })
+    Ok(Bound {
+        reads,
+        action: Action::stateful(Window { by, names, calls, outputs, ahead, expiry }),
+    })
 }
 
 fn reach_ahead(call: &WindowCall) -> Option<usize> {
@@ -283,6 +293,27 @@ impl Stateful for Window {
             return Err(Unreadable { what: "records" });
         }
         Ok(())
+    }
+
+    /// The keys, each with a digest of what the calls remember of it: that itself means nothing to people.
+    fn show_all(
+        &self,
+        context: Context<'_>,
+        state: &mut Remembered,
+        take: Taker<'_>,
+    ) -> Result<Seen> {
+        let types: Vec<DataType> = self.by.iter().map(Expression::data_type).collect();
+        let make = |keys: &[&[u8]], digests: &[String]| {
+            let digests = digests.iter().map(String::as_bytes);
+            let shown = Shown::of_bytes(&self.names, &types, keys)?;
+            Some(shown.with("digest", texts_of(digests)))
+        };
+        in_portions(make, take, |give| {
+            state.walk(context.tools.spills(), &mut |key, bytes| {
+                give(key, format!("{:016x}", wide_hash(bytes)))
+            })
+        })?;
+        Ok(Seen::All)
     }
 }
 

@@ -13,7 +13,8 @@ use crate::record::Column;
 use crate::state::{Keyed, Keys, Part, Reader, SharedKeyed, Unreadable, Writer};
 use crate::transform::event_time::micros_of;
 use crate::transform::expiry::{Look, Times};
-use crate::transform::layers::Shelf;
+use crate::transform::layers::{GiveBytes, OnShelf, Shelf};
+use crate::transform::shown::ids;
 use crate::transform::spills::{Spill, Spills};
 
 /// What is remembered.
@@ -136,6 +137,30 @@ impl Remembered {
         let calls: usize = self.calls.iter().map(|memory| memory.bytes()).sum();
         let times = self.times.as_ref().map_or(0, Times::bytes);
         self.keys.bytes(|()| 0) + (calls + times) as u64
+    }
+
+    /// Gives all keys with what is remembered of each: as they came where all are in memory, else in the order of their
+    /// hashes.
+    pub fn walk(&self, spills: &dyn Spills, take: GiveBytes<'_>) -> Result<()> {
+        let mut out = Writer::default();
+        let mut take_id = |id: u32, take: GiveBytes<'_>| {
+            if self.times.as_ref().is_some_and(|times| times.is_over(id)) {
+                return Ok(());
+            }
+            out.bytes.clear();
+            self.calls.iter().for_each(|memory| memory.write(&only(id), &mut out));
+            self.times.iter().for_each(|times| times.write(&only(id), &mut out));
+            take(self.keys.keys().key(id), &out.bytes)
+        };
+        if self.shelf.is_empty() {
+            return ids(0..self.keys.len(), self.keys.len()).try_for_each(|id| take_id(id, take));
+        }
+        let clock = self.times.as_ref().map(Times::clock);
+        self.shelf.walk(self.keys.keys(), spills, &mut |key, found| match found {
+            OnShelf::No(id) => take_id(id, take),
+            OnShelf::Yes(bytes) if clock.is_some_and(|clock| clock.is_value_over(bytes)) => Ok(()),
+            OnShelf::Yes(bytes) => take(key, bytes),
+        })
     }
 
     /// What all takes in memory.

@@ -1,0 +1,200 @@
+//! A scratch folder that is held by whoever uses it, so that one whose users were killed can be told from one in use.
+//!
+//! The folder itself is locked: no file of a lock stands in it, and the lock ends with the last process that has it, the
+//! children that were given [`HeldFolder::holder`] among them. What is in a folder that was marked as worth keeping is nobody's
+//! leftover.
+
+use super::scratch::ScratchFolder;
+use rustix::fs::OFlags;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file of this name says that a folder is to be kept.
+const KEPT: &str = "KEPT";
+
+/// How often a new folder is made again because somebody took it for a leftover before it was held.
+const ATTEMPTS: u32 = 10;
+
+/// Random hexadecimal digits at the end of the folders' names.
+const RANDOM_DIGITS: usize = 16;
+
+/// A scratch folder that nobody takes for a leftover as long as we, or who shares its holder, live.
+#[derive(Debug)]
+pub struct HeldFolder {
+    folder: ScratchFolder,
+    holder: fs::File,
+}
+
+impl HeldFolder {
+    /// Makes a folder that only we can enter, and holds it; one that is there already is not touched, and an error.
+    pub fn make(path: &Path) -> io::Result<HeldFolder> {
+        for _ in 0..ATTEMPTS {
+            let folder = ScratchFolder::make(path)?;
+            let holder = open(path)?;
+            // Only somebody who looks for leftovers can have it now, and for a moment.
+            fs2::FileExt::lock_exclusive(&holder)?;
+            if is_at(&holder, path)? {
+                return Ok(HeldFolder { folder, holder });
+            }
+        }
+        let why = "somebody removes it again and again";
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, why))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &ScratchFolder {
+        &self.folder
+    }
+
+    /// What holds it, for a child: it is held until the child has ended, too.
+    pub fn holder(&self) -> io::Result<OwnedFd> {
+        self.holder.try_clone().map(OwnedFd::from)
+    }
+
+    /// Has it kept for ever, and says in it why, in a line after those of before.
+    pub fn keep(&self, why: &str) -> io::Result<()> {
+        let path = self.folder.path().join(KEPT);
+        let mut file = fs::File::options().append(true).create(true).open(path)?;
+        writeln!(file, "{why}")
+    }
+
+    /// Removes it with everything in it.
+    pub fn remove(self) -> io::Result<()> {
+        self.folder.remove()
+    }
+}
+
+/// A folder that nobody holds any more, and that nobody wanted to keep.
+#[derive(Debug)]
+pub struct Leftover {
+    path: PathBuf,
+    /// Keeps others from removing it at the same time.
+    _holder: fs::File,
+}
+
+impl Leftover {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes it with everything in it; links are removed and not followed.
+    pub fn remove(self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+}
+
+/// The leftovers in a folder: folders of ours whose names are `prefix` and random digits, sorted by their names.
+pub fn leftovers(around: &Path, prefix: &str) -> io::Result<Vec<Leftover>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(around)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        if digits.is_some_and(is_random) {
+            paths.push(around.join(name));
+        }
+    }
+    paths.sort();
+    Ok(paths.into_iter().filter_map(leftover).collect())
+}
+
+fn is_random(digits: &str) -> bool {
+    digits.len() == RANDOM_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// The leftover at a path; `None` where it is none, or nobody can tell.
+fn leftover(path: PathBuf) -> Option<Leftover> {
+    // Links and files cannot be opened so; neither can the folders of others, nor do they concern us.
+    let holder = open(&path).ok()?;
+    let is_ours = holder.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
+    if !is_ours || fs2::FileExt::try_lock_exclusive(&holder).is_err() {
+        return None;
+    }
+    // It may have been removed and made anew before it was locked.
+    let is_kept = path.join(KEPT).symlink_metadata().is_ok();
+    (!is_kept && is_at(&holder, &path).ok()?).then_some(Leftover { path, _holder: holder })
+}
+
+fn open(path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).expect("the flags of a call fit its argument");
+    fs::File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// Whether a path leads to an open folder.
+fn is_at(holder: &fs::File, path: &Path) -> io::Result<bool> {
+    let open = holder.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_left_over_when_nobody_holds_it_and_nobody_wants_it() {
+        let around = tempfile::tempdir().expect("a folder");
+        let path =
+            |digit: char| around.path().join(format!("work-{}", digit.to_string().repeat(16)));
+        let check = |expected: &[char]| {
+            let found = leftovers(around.path(), "work-").expect("listed");
+            let found: Vec<&Path> = found.iter().map(Leftover::path).collect();
+            let expected: Vec<PathBuf> = expected.iter().map(|digit| path(*digit)).collect();
+            assert_eq!(found, expected);
+        };
+        let first = HeldFolder::make(&path('1')).expect("made");
+        assert!(HeldFolder::make(&path('1')).is_err(), "it is there already");
+        let second = HeldFolder::make(&path('2')).expect("made");
+        let third = HeldFolder::make(&path('3')).expect("made");
+        third.keep("it is worth it").expect("marked");
+        let shared = second.holder().expect("shared");
+        check(&[]);
+        drop((first, second, third));
+        check(&['1']);
+        drop(shared);
+        check(&['1', '2']);
+        // What has other names, is no folder, or is a link to one.
+        fs::create_dir(around.path().join("work-12")).expect("made");
+        fs::create_dir(around.path().join(format!("other-{}", "1".repeat(16)))).expect("made");
+        fs::write(path('4'), "mine").expect("written");
+        std::os::unix::fs::symlink(path('1'), path('5')).expect("linked");
+        check(&['1', '2']);
+        for leftover in leftovers(around.path(), "work-").expect("listed") {
+            leftover.remove().expect("removed");
+        }
+        check(&[]);
+        assert!(path('3').join(KEPT).exists() && path('4').exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_made_while_somebody_sweeps_is_there_in_the_end() {
+        let around = tempfile::tempdir().expect("a folder");
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let sweeping = scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    for leftover in leftovers(around.path(), "work-").expect("listed") {
+                        // Another one may be made meanwhile, but not this one.
+                        leftover.remove().expect("removed");
+                    }
+                }
+            });
+            for number in 0..500 {
+                let path = around.path().join(format!("work-{number:016x}"));
+                let held = HeldFolder::make(&path).expect("made");
+                held.folder().make_below("inner").expect("it is there");
+                held.remove().expect("removed");
+            }
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            sweeping.join().expect("swept");
+        });
+    }
+}
