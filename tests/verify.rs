@@ -1,5 +1,7 @@
 //! `onward checkpoint verify`: it finds what is wrong with any part, changes nothing, and can be asked at any time.
 
+mod agreement;
+
 mod everything;
 
 use crate::support::folder;

@@ -7,8 +7,9 @@ use crate::job::diff::{Change, ChangeClass, Effect};
 use crate::sink::Mismatch;
 use crate::source::fingerprint::Comparison;
 use crate::storage::mutants::{Mutant, is_on};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was found of an earlier run, the inputs and the outputs.
 #[derive(Debug)]
@@ -225,22 +226,38 @@ pub fn acting(change: &Change, records: u64) -> String {
     }
 }
 
+/// The gravest reason not to go on.
 fn refusal(facts: &Facts, found: &Found) -> Option<Error> {
+    refusals(&facts.command, facts.changes, found).into_iter().next()
+}
+
+/// All reasons not to go on, what is graver first.
+pub fn refusals(command: &str, mode: ChangeMode, found: &Found) -> Vec<Error> {
     let (stored, ours) = found.semantics;
+    let mut refusals = Vec::new();
     // What is finished stays finished, by whatever rules.
     if stored != ours && found.phase != Phase::Done {
         let message = format!(
             "cannot resume: checkpoint {} was made by a version with other rules (semantics {stored}, this is {ours})",
             found.sequence
         );
-        return Some(Error::refused(message).with_hint(fresh_hint(&facts.command, found)));
+        refusals.push(Error::refused(message).with_hint(fresh_hint(command, found)));
     }
-    changed_job(facts, found)
-        .or_else(|| unreadable_state(facts, found))
-        .or_else(|| changed_inputs(&facts.command, found))
-        .or_else(|| changed_references(&facts.command, found))
-        .or_else(|| new_input(facts, found))
-        .or_else(|| broken_output(&facts.command, found))
+    let mut changes: Vec<&Change> = found.changes.iter().collect();
+    // Of equally grave ones the first.
+    changes.sort_by_key(|change| Reverse(change.class()));
+    refusals.extend(changes.iter().filter_map(|change| changed_job(command, mode, found, change)));
+    let states = found.unreadable_states.iter();
+    refusals.extend(states.map(|(step, why)| unreadable_state(command, found, step, why)));
+    let inputs = found.inputs.iter();
+    refusals.extend(inputs.filter_map(|input| changed_input(command, found, input)));
+    let references = found.references.iter();
+    refusals.extend(references.map(|(was, now)| changed_reference(command, found, was, now)));
+    refusals.extend(new_input(command, found));
+    let broken = found.broken_outputs.iter();
+    refusals.extend(broken.map(|(path, why)| broken_output(command, found, path, why)));
+    refusals.extend(found.lost_outputs.iter().map(|path| lost_output(command, path)));
+    refusals
 }
 
 fn fresh_hint(command: &str, found: &Found) -> String {
@@ -259,44 +276,39 @@ fn no_usable(facts: &Facts, refused: &[(String, String)]) -> Error {
     ))
 }
 
-fn changed_job(facts: &Facts, found: &Found) -> Option<Error> {
-    // Of equally grave ones the first.
-    let worst = found.changes.iter().rev().max_by_key(|change| change.class())?;
-    let class = worst.class();
-    let what =
-        format!("`{}` is {} and was {}", worst.path, shown(&worst.current), shown(&worst.stored));
+fn changed_job(command: &str, mode: ChangeMode, found: &Found, change: &Change) -> Option<Error> {
+    let class = change.class();
+    let (is, was) = (shown(&change.current), shown(&change.stored));
+    let what = format!("`{}` is {is} and was {was}", change.path);
     if found.phase == Phase::Done && !found.is_incremental && class != ChangeClass::Cosmetic {
-        if class != ChangeClass::Incompatible && facts.changes == ChangeMode::Accept {
+        if class != ChangeClass::Incompatible && mode == ChangeMode::Accept {
             // No record is left for it to act on.
             return None;
         }
         let message =
             format!("the job has finished and stays so, and since then it has changed: {what}");
-        let hint = format!("run the changed job from the start with `{} --fresh`", facts.command);
+        let hint = format!("run the changed job from the start with `{command} --fresh`");
         return Some(Error::refused(message).with_hint(hint));
     }
-    match (class, facts.changes) {
+    match (class, mode) {
         (ChangeClass::Cosmetic, _)
         | (ChangeClass::Stateless | ChangeClass::Compatible, ChangeMode::Accept) => None,
         (ChangeClass::Stateless | ChangeClass::Compatible, ChangeMode::Refuse) => {
-            let how = acting(worst, found.records);
+            let how = acting(change, found.records);
             let message = format!("cannot resume: the job has changed: {what}; it {how}");
+            let fresh = fresh_hint(command, found);
             Some(Error::refused(message).with_hint(format!(
-                "undo the change; or let it act from here on with `{} --accept-changes`; or {}",
-                facts.command,
-                fresh_hint(&facts.command, found)
+                "undo the change; or let it act from here on with `{command} --accept-changes`; or {fresh}"
             )))
         }
         (ChangeClass::Incompatible, _) => {
-            let why = acting(worst, found.records);
+            let why = acting(change, found.records);
             let message = format!(
                 "cannot resume: the job has changed and its checkpoint does not fit: {what} ({why})"
             );
             Some(
-                Error::refused(message).with_hint(format!(
-                    "undo the change, or {}",
-                    fresh_hint(&facts.command, found)
-                )),
+                Error::refused(message)
+                    .with_hint(format!("undo the change, or {}", fresh_hint(command, found))),
             )
         }
     }
@@ -306,12 +318,11 @@ fn shown(value: &serde_json::Value) -> String {
     if value.is_null() { "not set".to_owned() } else { format!("`{value}`") }
 }
 
-fn unreadable_state(facts: &Facts, found: &Found) -> Option<Error> {
-    let (step, reason) = found.unreadable_states.first()?;
+fn unreadable_state(command: &str, found: &Found, step: &str, reason: &str) -> Error {
     let sequence = found.sequence;
     let message =
         format!("cannot resume: the state of `{step}` in checkpoint {sequence}: {reason}");
-    Some(Error::refused(message).with_hint(fresh_hint(&facts.command, found)))
+    Error::refused(message).with_hint(fresh_hint(command, found))
 }
 
 /// The refusal where an input is not what it was.
@@ -319,8 +330,7 @@ pub fn changed_inputs(command: &str, found: &Found) -> Option<Error> {
     found.inputs.iter().find_map(|input| changed_input(command, found, input))
 }
 
-/// The refusal where one input is not what it was.
-pub fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<Error> {
+fn changed_input(command: &str, found: &Found, input: &InputFinding) -> Option<Error> {
     let name = input.name.display();
     let difference = match &input.comparison {
         None => format!("`{name}` is gone"),
@@ -358,8 +368,7 @@ pub fn changed_references(command: &str, found: &Found) -> Option<Error> {
     found.references.first().map(|(stored, now)| changed_reference(command, found, stored, now))
 }
 
-/// The refusal where one of them is not.
-pub fn changed_reference(
+fn changed_reference(
     command: &str,
     found: &Found,
     stored: &ReferenceEntry,
@@ -409,23 +418,20 @@ fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u6
     }
 }
 
-fn new_input(facts: &Facts, found: &Found) -> Option<Error> {
+fn new_input(command: &str, found: &Found) -> Option<Error> {
     let path = found.new_inputs.first().filter(|_| found.phase == Phase::Done)?;
     let message = format!("the job has finished, and since then `{}` is new", path.display());
-    let hint = format!("process all inputs again with `{} --fresh`; {TAKE_NEW}", facts.command);
+    let hint = format!("process all inputs again with `{command} --fresh`; {TAKE_NEW}");
     Some(Error::refused(message).with_hint(hint))
 }
 
-/// The refusal where an output is not what it was.
-pub fn broken_output(command: &str, found: &Found) -> Option<Error> {
-    if let Some((path, mismatch)) = found.broken_outputs.first() {
-        let message =
-            format!("cannot resume: the unfinished output `{}`: {mismatch}", path.display());
-        let hint = format!("restore the file, or {}", fresh_hint(command, found));
-        return Some(Error::refused(message).with_hint(hint));
-    }
-    let path = found.lost_outputs.first()?;
+fn broken_output(command: &str, found: &Found, path: &Path, why: &Mismatch) -> Error {
+    let message = format!("cannot resume: the unfinished output `{}`: {why}", path.display());
+    let hint = format!("restore the file, or {}", fresh_hint(command, found));
+    Error::refused(message).with_hint(hint)
+}
+
+fn lost_output(command: &str, path: &Path) -> Error {
     let message = format!("the job has finished, but `{}` is not as it left it", path.display());
-    let hint = format!("make it again with `{command} --fresh`");
-    Some(Error::refused(message).with_hint(hint))
+    Error::refused(message).with_hint(format!("make it again with `{command} --fresh`"))
 }

@@ -1,23 +1,24 @@
 //! Whether job, inputs and outputs are what a checkpoint says: everything that is not, and not only the first of it.
 //!
-//! What a run would refuse is told in the same words; besides, every byte of the outputs is compared, and with
-//! `verify = "full"` every byte that was read of the inputs.
+//! What a run would refuse is told in the same words: every change of the job, every input, every file that steps look
+//! things up in. Besides, every byte of the outputs is compared, and with `verify = "full"` every byte that was read of the
+//! inputs. Only what a run finds once it has read the inputs is not told where these cannot be read, or are others: states
+//! that do not fit their steps, and outputs that hold the right bytes and still cannot be gone on with or get their names.
 
-use super::decision::{
-    Decision, Found, InputFinding, broken_output, changed_input, changed_reference,
-};
+use super::decision::{Decision, Found, InputFinding, refusals};
 use super::inputs::Inputs;
-use super::look::{Outlook, outlook};
+use super::look::{Outlook, only_to_publish, outlook_of, peek};
 use super::output::{OutputPlan, is_untouched, known};
 use super::recheck;
 use super::rounds::{current, next};
 use super::survey::{choose, compare_input, compare_references, found_of, gone};
 use super::world::{RunOptions, World};
-use crate::checkpoint::{Folder, InputEntry, Manifest, OutputEntry, Phase, Sequence};
+use crate::checkpoint::{InputEntry, Manifest, OutputEntry, Phase, Sequence};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::sink::{Mark, Mismatch, Whereabouts, begins_with, find, is_published};
 use crate::source::discover::discover_present;
+use crate::source::fingerprint::Comparison;
 use crate::storage::{FileKind, Storage};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,132 +38,170 @@ pub struct Fit {
     pub problems: Vec<Error>,
 }
 
-/// Compares everything with the checkpoint that a run would go on from.
-pub fn fit(
-    job: &Job,
-    command: &str,
-    options: &RunOptions,
-    world: &World,
-    folder: &Folder,
-    sequence: Sequence,
-) -> Result<Fit> {
-    let outlook = outlook(job, command, options, world)?;
-    let Outlook { decision, newest, found, .. } = outlook;
-    // A run takes it from a copy where the job's own folder has none as new.
+/// Compares everything with the checkpoint that a run would go on from, be it in the job's own folder or in one of copies;
+/// `None` where there is none.
+///
+/// # Errors
+/// Where there are checkpoints, and none is usable, or they cannot be read.
+pub fn fit(job: &Job, command: &str, options: &RunOptions, world: &World) -> Result<Option<Fit>> {
+    let peeked = peek(job, options, world)?;
+    let newest = peeked.loaded.newest.as_ref();
+    let newest = newest.map(|newest| (newest.id.sequence, newest.manifest.clone()));
+    let checkpoints = peeked.checkpoints;
+    let needs_inputs = only_to_publish(job, options, &peeked.loaded).is_none();
+    let is_there = newest.is_some() || !peeked.loaded.refused.is_empty();
+    let outlook = outlook_of(job, command, options, world, peeked);
     let Some((sequence, manifest)) = newest else {
-        return Err(match decision {
-            Decision::Refuse(error) => error,
-            _ => {
-                let path = folder.path(sequence);
-                Error::refused(format!("`{}` is not usable", path.display()))
-            }
-        });
-    };
-    let (mut problems, mut outputs) = (Vec::new(), Vec::new());
-    let compared = Compared { job, command, world, sequence, manifest: &manifest };
-    compared.inputs(&mut problems)?;
-    let told_of_inputs = problems.len();
-    compared.outputs(&mut problems, &mut outputs);
-    if let Decision::Refuse(refusal) = decision {
-        let same = |error: &Error| error.message == refusal.message;
-        let is_of_output = |found: &Found| broken_output(command, found).is_some_and(|e| same(&e));
-        let is_told = match &found {
-            // What was refused before the outputs were looked at is an input.
-            None => told_of_inputs > 0,
-            Some(found) => {
-                problems.iter().any(same)
-                    || (problems.len() > told_of_inputs && is_of_output(found))
-            }
+        return match outlook.map(|outlook| outlook.decision) {
+            _ if !is_there => Ok(None),
+            Ok(Decision::Refuse(error)) | Err(error) => Err(error),
+            Ok(_) => Err(Error::refused("no checkpoint is usable")),
         };
-        if !is_told {
-            problems.insert(0, refusal);
-        }
-    }
-    let inputs = manifest.inputs.iter();
-    let inputs = inputs.map(|input| (PathBuf::from(&input.path), input.fingerprint.consumed));
-    Ok(Fit { sequence, inputs: inputs.collect(), outputs, problems })
+    };
+    let compared = Compared { job, command, options, world, sequence, manifest: &manifest };
+    Ok(Some(compared.with(outlook, needs_inputs, checkpoints)))
 }
 
 /// What is compared with what.
 struct Compared<'a> {
     job: &'a Job,
     command: &'a str,
+    options: &'a RunOptions,
     world: &'a World,
     sequence: Sequence,
     manifest: &'a Manifest,
 }
 
 impl Compared<'_> {
-    /// Compares the inputs, and the files that steps look things up in. Who only gives outputs their names needs none.
-    fn inputs(&self, problems: &mut Vec<Error>) -> Result<()> {
-        if self.manifest.phase == Phase::Publishing {
-            return Ok(());
+    /// Compares everything; `outlook` is what a run would do, `checkpoints` how many there are.
+    fn with(&self, outlook: Result<Outlook>, needs_inputs: bool, checkpoints: usize) -> Fit {
+        let Compared { job, command, options, sequence, manifest, .. } = *self;
+        let mut found = found_of(job, sequence, manifest, checkpoints);
+        let (mut unreadable, mut outputs, mut differing) = (Vec::new(), Vec::new(), Vec::new());
+        if needs_inputs {
+            self.inputs(&mut found, &mut unreadable);
         }
-        let found = self.found(problems)?;
-        let mut is_changed = Vec::new();
-        for input in &found.inputs {
-            if let Some(error) = changed_input(self.command, &found, input) {
-                problems.push(error);
-                is_changed.push(input.name.clone());
+        let mut problems = Vec::new();
+        self.outputs(&mut problems, &mut outputs, &mut differing);
+        let same =
+            |refusal: &Error, told: &[Error]| told.iter().any(|one| one.message == refusal.message);
+        let refusal = match outlook {
+            Err(error) => Some(error),
+            Ok(Outlook { decision, found: looked, .. }) => {
+                // What was refused before the outputs were looked at is an input, which is told already.
+                let mut is_told = looked.is_none() && are_others(&found, &unreadable);
+                if let Some(looked) = looked {
+                    let all = refusals(command, options.changes, &looked);
+                    is_told = matches!(&decision, Decision::Refuse(error) if same(error, &all));
+                    found.unreadable_states = looked.unreadable_states;
+                    let is_new = |path: &PathBuf| !differing.contains(path);
+                    let (broken, lost) = (looked.broken_outputs, looked.lost_outputs);
+                    found.broken_outputs =
+                        broken.into_iter().filter(|(path, _)| is_new(path)).collect();
+                    found.lost_outputs = lost.into_iter().filter(is_new).collect();
+                }
+                match decision {
+                    Decision::Refuse(error) if !is_told => Some(error),
+                    _ => None,
+                }
             }
+        };
+        let mut told = refusals(command, options.changes, &found);
+        told.append(&mut unreadable);
+        told.append(&mut problems);
+        if let Some(refusal) = refusal.filter(|refusal| !same(refusal, &told)) {
+            told.insert(0, refusal);
         }
-        for (stored, now) in &found.references {
-            problems.push(changed_reference(self.command, &found, stored, now));
+        let inputs = manifest.inputs.iter();
+        let inputs = inputs.map(|input| (PathBuf::from(&input.path), input.fingerprint.consumed));
+        Fit { sequence, inputs: inputs.collect(), outputs, problems: told }
+    }
+
+    /// Compares the inputs, and the files that steps look things up in: what differs goes into `found`, what cannot be read
+    /// into `problems`.
+    fn inputs(&self, found: &mut Found, problems: &mut Vec<Error>) {
+        let unread = self.look_at_inputs(found, problems);
+        self.look_at_references(found, problems);
+        if self.manifest.phase == Phase::Publishing {
+            return;
         }
         for input in &self.manifest.inputs {
-            if !is_changed.iter().any(|name| *name == Path::new(&input.path))
+            let name = Path::new(&input.path);
+            let is_other = found.inputs.iter().any(|one| one.name == name && is_other(one));
+            if !is_other
+                && !unread.iter().any(|one| one == name)
                 && let Err(error) = self.every_byte(input, &found.moved)
             {
                 problems.push(error);
             }
         }
-        Ok(())
     }
 
-    /// What the inputs are; what cannot be read goes into `problems`.
-    fn found(&self, problems: &mut Vec<Error>) -> Result<Found> {
-        let Compared { job, command, world, sequence, manifest } = *self;
+    /// Compares the inputs as a run does; answers which of them could not be compared.
+    fn look_at_inputs(&self, found: &mut Found, problems: &mut Vec<Error>) -> Vec<PathBuf> {
+        let Compared { job, world, manifest, .. } = *self;
         let storage = &*world.storage;
-        let mut found = found_of(job, sequence, manifest, 0);
-        let looked = |error: Error| match error.kind {
-            Kind::NoInput => gone(command, error, manifest.phase),
-            _ => error,
-        };
-        match &manifest.round {
-            Some(round) if job.is_incremental() => {
-                let looked = match manifest.phase {
-                    Phase::Done => next(job, storage, manifest, round),
-                    _ => current(job, storage, manifest, round),
-                };
-                match looked {
-                    Ok(looked) => (found.inputs, found.moved) = (looked.findings, looked.moved),
-                    Err(error) => problems.push(error),
+        if let Some(round) = manifest.round.as_ref().filter(|_| job.is_incremental()) {
+            let looked = match manifest.phase {
+                Phase::Done => next(job, storage, manifest, round),
+                _ => current(job, storage, manifest, round),
+            };
+            return match looked {
+                Ok(looked) => {
+                    (found.inputs, found.moved) = (looked.findings, looked.moved);
+                    Vec::new()
                 }
+                Err(error) => {
+                    problems.push(error);
+                    manifest.inputs.iter().map(|input| PathBuf::from(&input.path)).collect()
+                }
+            };
+        }
+        let job = &job.of_round(1);
+        let (mut present, mut unread) = (Vec::new(), Vec::new());
+        for pattern in &job.source.paths {
+            match discover_present(storage, &job.folder, std::slice::from_ref(pattern)) {
+                Ok(paths) => present.extend(paths),
+                Err(error) => problems.push(error),
             }
-            _ => {
-                let job = &job.of_round(1);
-                let present = discover_present(storage, &job.folder, &job.source.paths)?;
-                let chosen = choose(job, present, Some(manifest));
-                for input in &manifest.inputs {
-                    let (name, consumed) = (PathBuf::from(&input.path), input.fingerprint.consumed);
-                    if chosen.gone.contains(&name) {
-                        found.inputs.push(InputFinding { name, consumed, comparison: None });
-                        continue;
-                    }
-                    match compare_input(job, world, input) {
-                        Ok(finding) => found.inputs.push(finding),
-                        Err(error) => problems.push(error),
-                    }
+        }
+        let chosen = choose(job, present, Some(manifest));
+        for input in &manifest.inputs {
+            let (name, consumed) = (PathBuf::from(&input.path), input.fingerprint.consumed);
+            if chosen.gone.contains(&name) {
+                // It may be what could not be looked at.
+                match problems.is_empty()
+                    || is_gone(storage, &job.folder.join(&name)).is_ok_and(|is| is)
+                {
+                    true => found.inputs.push(InputFinding { name, consumed, comparison: None }),
+                    false => unread.push(name),
+                }
+                continue;
+            }
+            match compare_input(job, world, input) {
+                Ok(finding) => found.inputs.push(finding),
+                Err(error) => {
+                    problems.push(error);
+                    unread.push(name);
                 }
             }
         }
-        let is_looked_up = manifest.round.is_none() || manifest.phase != Phase::Done;
-        match Inputs::none(job, storage) {
-            Ok(inputs) if is_looked_up => found.references = compare_references(&inputs, manifest),
-            Ok(_) => {}
-            Err(error) => problems.push(looked(error)),
+        found.new_inputs = chosen.new;
+        unread
+    }
+
+    fn look_at_references(&self, found: &mut Found, problems: &mut Vec<Error>) {
+        let Compared { job, command, world, manifest, .. } = *self;
+        if manifest.round.is_some() && manifest.phase == Phase::Done {
+            return;
         }
-        Ok(found)
+        match Inputs::none(job, &*world.storage) {
+            Ok(inputs) => found.references = compare_references(&inputs, manifest),
+            Err(error) if error.kind == Kind::NoInput => {
+                problems.push(gone(command, error, manifest.phase));
+            }
+            Err(error) => problems.push(error),
+        }
     }
 
     /// Where the job says `verify = "full"`, compares every byte that was read of an input; samples are compared already.
@@ -176,24 +215,32 @@ impl Compared<'_> {
         recheck::check(self.world, &[(path, known.clone())], &AtomicBool::new(false))
     }
 
-    /// Compares the outputs; those that are as they were go into `outputs`.
-    fn outputs(&self, problems: &mut Vec<Error>, outputs: &mut Vec<(PathBuf, u64)>) {
+    /// Compares the outputs; those that are as they were go into `outputs`, the paths of the others into `differing`.
+    fn outputs(
+        &self,
+        problems: &mut Vec<Error>,
+        outputs: &mut Vec<(PathBuf, u64)>,
+        differing: &mut Vec<PathBuf>,
+    ) {
         let job = self.job.of_round(self.manifest.round.as_ref().map_or(1, |round| round.number));
         // A job with other outputs than its checkpoint is told as such.
         let Ok(known) = known(&job, &self.manifest.outputs) else { return };
         for (plan, entry) in known {
             let Some(entry) = entry else { continue };
-            match self.standing(&job, &plan, entry) {
-                Ok(Standing::At(path)) => outputs.push((path, entry.length)),
-                Ok(Standing::Nowhere) => {}
-                Ok(Standing::Differs(path)) => {
-                    problems.push(match self.difference(&path, entry.length) {
-                        Ok(why) => not_as_written(self.sequence, &path, &why),
-                        Err(error) => error,
-                    });
+            let problem = match self.standing(&job, &plan, entry) {
+                Ok(Standing::At(path)) => {
+                    outputs.push((path, entry.length));
+                    continue;
                 }
-                Err(error) => problems.push(error),
-            }
+                Ok(Standing::Nowhere) => continue,
+                Ok(Standing::Differs(path)) => match self.difference(&path, entry.length) {
+                    Ok(why) => not_as_written(self.sequence, &path, &why),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            problems.push(problem);
+            differing.push(plan.target);
         }
     }
 
@@ -260,6 +307,16 @@ enum Standing {
     Nowhere,
     /// It should be here, and is not, or is another.
     Differs(PathBuf),
+}
+
+/// Whether something is wrong with the inputs, or with the files that steps look things up in.
+fn are_others(found: &Found, unreadable: &[Error]) -> bool {
+    let is_reference = !found.references.is_empty();
+    is_reference || !unreadable.is_empty() || found.inputs.iter().any(is_other)
+}
+
+fn is_other(input: &InputFinding) -> bool {
+    !matches!(input.comparison, Some(Comparison::Same | Comparison::SameButTouched))
 }
 
 fn is_gone(storage: &dyn Storage, path: &Path) -> Result<bool> {

@@ -3,14 +3,14 @@
 use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
-use super::look::folder;
+use super::look::{folder, only_to_publish};
 use super::mistakes;
 use super::ordered::{Beginning, Identity};
 use super::output::{Output, planned};
 use super::outputs::{Outputs, publish_again};
 use super::owner::check_owner;
 use super::partitions::{Admission, earlier, earlier_of};
-use super::plan::{Plan, Purpose, SEMANTICS_VERSION};
+use super::plan::{Plan, Purpose};
 use super::rewinding::{
     check_leftover_partitions, patterns, rewind_all, sweep_partitions, tell_leftovers,
 };
@@ -24,7 +24,6 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::job::diff::{Change, ChangeClass, Stage, diff};
 use crate::observe::Event;
 use crate::record::Fingerprint;
 use crate::sink::{PathPattern, discard, refuse_other_writers};
@@ -101,12 +100,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     tell_durability(job, world);
     let (mut loaded, copies) = load(job, options, world, &mut store)?;
     mistakes::make(job, world, &store, &mut loaded);
-    if let Some(newest) = &loaded.newest
-        && newest.manifest.round.is_none()
-        && options.start == StartMode::Resume
-        && is_only_to_publish(job, &newest.manifest)
-    {
-        let manifest = newest.manifest.clone();
+    if let Some(manifest) = only_to_publish(job, options, &loaded).cloned() {
         return publish(job, options, world, manifest, store);
     }
     let checkpoints = store.folder().list()?.len();
@@ -165,14 +159,6 @@ fn load(
         world.observer.event(Event::Refused { file, reason });
     }
     Ok((loaded, copies))
-}
-
-/// Whether all is written and only the names are missing: then nobody needs the inputs any more.
-fn is_only_to_publish(job: &Job, manifest: &Manifest) -> bool {
-    let is_cosmetic = |change: &Change| change.class() == ChangeClass::Cosmetic;
-    manifest.phase == Phase::Publishing
-        && manifest.semantics == SEMANTICS_VERSION
-        && diff(&manifest.job, &job.effective, Stage::Ended).changes.iter().all(is_cosmetic)
 }
 
 fn nothing() -> Loaded {

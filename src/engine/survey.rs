@@ -245,7 +245,8 @@ pub(super) struct Chosen {
     paths: Vec<PathBuf>,
     /// Those that the checkpoint knows and the job does not find.
     pub(super) gone: Vec<PathBuf>,
-    new: Vec<PathBuf>,
+    /// Those that the checkpoint does not know.
+    pub(super) new: Vec<PathBuf>,
 }
 
 /// A started job keeps the inputs it began with, as far as it still names them: a path that the job does not name is

@@ -88,7 +88,8 @@ pub fn copies_of(
     found
 }
 
-/// Compares job, inputs and outputs with the newest checkpoint; `None` where there is no checkpoint.
+/// Compares job, inputs and outputs with the newest checkpoint, of the job's own folder or of copies; `None` where there is
+/// no checkpoint.
 ///
 /// # Errors
 /// Where nothing can be compared.
@@ -101,11 +102,10 @@ pub fn verify_newest(
 ) -> Result<Option<Fit>> {
     for _ in 0..ATTEMPTS {
         let newest = folder.checkpoints()?.pop_last();
-        let Some(sequence) = newest else { return Ok(None) };
-        let fit = fit(job, command, options, world, folder, sequence);
-        let fits = fit.as_ref().is_ok_and(|fit| fit.problems.is_empty());
+        let fit = fit(job, command, options, world);
+        let fits = matches!(&fit, Ok(Some(fit)) if fit.problems.is_empty());
         if fits || folder.checkpoints()?.pop_last() == newest {
-            return fit.map(Some);
+            return fit;
         }
     }
     let message = format!("`{}` takes checkpoints faster than they can be looked at", job.name);

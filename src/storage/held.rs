@@ -33,11 +33,15 @@ impl HeldFolder {
     pub fn make(path: &Path) -> io::Result<HeldFolder> {
         for _ in 0..ATTEMPTS {
             let folder = ScratchFolder::make(path)?;
-            let holder = open(path)?;
-            // Only somebody who looks for leftovers can have it now, and for a moment.
-            fs2::FileExt::lock_exclusive(&holder)?;
-            if is_at(&holder, path)? {
-                return Ok(HeldFolder { folder, holder });
+            match hold(path) {
+                Ok(Some(holder)) => return Ok(HeldFolder { folder, holder }),
+                // Somebody who looks for leftovers has taken it for one.
+                Ok(None) => {}
+                Err(error) => {
+                    // It is empty, and why it cannot be held says more than why it cannot be removed.
+                    _ = fs::remove_dir(path);
+                    return Err(error);
+                }
             }
         }
         let why = "somebody removes it again and again";
@@ -65,6 +69,17 @@ impl HeldFolder {
     pub fn remove(self) -> io::Result<()> {
         self.folder.remove()
     }
+}
+
+/// Holds a folder that was just made; `None` where it is not there any more.
+fn hold(path: &Path) -> io::Result<Option<fs::File>> {
+    let holder = match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    // Only somebody who looks for leftovers can have it now, and for a moment.
+    fs2::FileExt::lock_exclusive(&holder)?;
+    Ok(is_at(&holder, path)?.then_some(holder))
 }
 
 /// A folder that nobody holds any more, and that nobody wanted to keep.
@@ -115,8 +130,16 @@ fn leftover(path: PathBuf) -> Option<Leftover> {
         return None;
     }
     // It may have been removed and made anew before it was locked.
-    let is_kept = path.join(KEPT).symlink_metadata().is_ok();
-    (!is_kept && is_at(&holder, &path).ok()?).then_some(Leftover { path, _holder: holder })
+    (!is_kept(&path)? && is_at(&holder, &path).ok()?).then_some(Leftover { path, _holder: holder })
+}
+
+/// Whether a folder is to be kept; `None` where nobody can tell.
+fn is_kept(path: &Path) -> Option<bool> {
+    match path.join(KEPT).symlink_metadata() {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+    }
 }
 
 fn open(path: &Path) -> io::Result<fs::File> {
@@ -175,26 +198,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_neither_a_leftover_nor_held() {
+        let around = tempfile::tempdir().expect("a folder");
+        let path = around.path().join(format!("work-{}", "1".repeat(16)));
+        assert!(hold(&path).expect("it is gone, which is no failure").is_none());
+        fs::write(&path, "mine").expect("written");
+        assert!(hold(&path).is_err(), "it is no folder");
+        assert_eq!(is_kept(&path), None, "what is in no folder cannot be looked at");
+        fs::remove_file(&path).expect("removed");
+        HeldFolder::make(&path).expect("made");
+        assert_eq!(is_kept(&path), Some(false));
+        fs::write(path.join(KEPT), "").expect("written");
+        assert_eq!(is_kept(&path), Some(true));
+    }
+
+    #[test]
     fn a_folder_that_is_made_while_somebody_sweeps_is_there_in_the_end() {
         let around = tempfile::tempdir().expect("a folder");
-        let is_over = std::sync::atomic::AtomicBool::new(false);
+        let path = around.path();
+        let (making, made) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            let sweeping = scope.spawn(|| {
-                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
-                    for leftover in leftovers(around.path(), "work-").expect("listed") {
+            scope.spawn(move || {
+                // As long as somebody makes folders, however that ends.
+                while made.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                    for leftover in leftovers(path, "work-").expect("listed") {
                         // Another one may be made meanwhile, but not this one.
                         leftover.remove().expect("removed");
                     }
                 }
             });
+            let _ends_with_us = making;
             for number in 0..500 {
-                let path = around.path().join(format!("work-{number:016x}"));
-                let held = HeldFolder::make(&path).expect("made");
+                let held = HeldFolder::make(&path.join(format!("work-{number:016x}")));
+                let held = held.expect("made");
                 held.folder().make_below("inner").expect("it is there");
                 held.remove().expect("removed");
             }
-            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-            sweeping.join().expect("swept");
         });
     }
 }

@@ -4,15 +4,14 @@
 use super::{everything, job, prove, scratch_folders, staged};
 use crate::support::folder;
 use crate::support::jobs::Shape;
-use crate::support::program::{self, Running, spawn, start};
+use crate::support::program::{self, Running, by_default, can_trace, eventually, spawn, start};
 use crate::support::random::Random;
-use crate::support::report::{count, skip};
+use crate::support::report::count;
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Starts a proof, and comes back when its first run writes.
 fn under_way(folder: &Path, more: &[&str]) -> Running {
@@ -27,13 +26,16 @@ fn whoever_is_interrupted_at_any_moment_says_nothing_false_and_leaves_nothing() 
     let mut random = Random::new(seed);
     let scratch = job(Shape::Plain, 30_000);
     let before = everything(scratch.path());
-    // A proof of two kills, from its first moment to behind its end.
+    // A proof of two kills, from its first moment to its end.
+    let mut started = Instant::now();
     let all = prove(scratch.path(), &["--kills", "2"]);
     assert_eq!(all.code, Some(0), "{all:?}");
+    let mut shortest = started.elapsed();
     let (mut interrupted, mut finished) = (0, 0);
     for round in 0..40 {
+        started = Instant::now();
         let mut running = spawn(scratch.path(), &["prove", "job.toml", "--kills", "2"]);
-        running.ends_within(Duration::from_millis(random.below(900)));
+        running.ends_within(shortest.mul_f64(random.below(1000) as f64 / 1000.0));
         let signal = *random.pick(&[Signal::INT, Signal::TERM, Signal::HUP]);
         running.signal(signal);
         let ended = running.end();
@@ -47,7 +49,10 @@ fn whoever_is_interrupted_at_any_moment_says_nothing_false_and_leaves_nothing() 
         assert!(difference.is_empty(), "{place}: {difference}");
         assert_eq!(folder::names(scratch.path()).len(), 2, "{place}");
         match ended.code {
-            Some(0) => finished += 1,
+            Some(0) => {
+                finished += 1;
+                shortest = shortest.min(started.elapsed());
+            }
             _ => interrupted += 1,
         }
     }
@@ -70,6 +75,13 @@ fn parent_and_state(process: &str) -> Option<(u32, char)> {
     Some((fields.next()?.parse().ok()?, state))
 }
 
+/// Whether a process is gone, or has only not been asked yet how it ended. As long as one of its threads lives it has its
+/// files, and its locks with them.
+fn is_over(process: &str) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count);
+    parent_and_state(process).is_none_or(|(_, state)| state == 'Z' && threads <= 1)
+}
+
 #[test]
 fn a_proof_that_is_killed_takes_its_run_with_it_and_the_next_one_sweeps() {
     let scratch = job(Shape::Plain, 200_000);
@@ -79,10 +91,7 @@ fn a_proof_that_is_killed_takes_its_run_with_it_and_the_next_one_sweeps() {
     assert_eq!(runs.len(), 1, "{runs:?}");
     running.signal(Signal::KILL);
     assert_eq!(running.end().signal, Some(9));
-    // It is gone, or nobody has asked yet how it ended.
-    let is_over = |run: &String| parent_and_state(run).is_none_or(|(_, state)| state == 'Z');
-    let looks = (0..10_000).find(|_| runs.iter().all(is_over));
-    assert!(looks.is_some(), "{runs:?} go on");
+    assert!(eventually(|| runs.iter().all(|run| is_over(run))), "{runs:?} go on");
     let left = scratch_folders(scratch.path());
     assert_eq!(left.len(), 1, "{left:?}");
     // What has such a name but is no folder, or that of another job, is not touched.
@@ -131,7 +140,7 @@ fn what_was_different_is_kept_though_the_proof_was_killed() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(scratch_folders(scratch.path()), kept);
     let said = fs::read_to_string(kept[0].join("KEPT")).expect("a text");
-    assert_eq!(said, "after kill 1 `0/out.csv` has other bytes\n");
+    assert!(said.starts_with("after kill 1 `0/out.csv` has other bytes\n"), "{said}");
 }
 
 #[test]
@@ -156,20 +165,19 @@ fn a_run_that_somebody_else_ends_is_no_difference() {
 #[test]
 fn a_second_interrupt_ends_a_proof_at_once() {
     let scratch = job(Shape::Plain, 200_000);
+    if !can_trace() {
+        return;
+    }
     // Removing what was made takes seconds.
-    let mut traced = Command::new("strace");
+    let mut traced = by_default("strace");
     traced.args(["-D", "-f", "-q", "-o", "/dev/null", "-e", "trace=unlinkat"]);
     traced.args(["-e", "inject=unlinkat:delay_enter=3000000"]).arg(program::path());
     traced.args(["prove", "job.toml", "--kills", "50"]).current_dir(scratch.path());
-    if Command::new("strace").arg("-V").output().is_err() {
-        return skip("strace is not there");
-    }
     let mut running = start(&mut traced);
-    if !running.until(|| staged(scratch.path(), 1000).is_some()) {
-        return skip("strace may not trace here");
-    }
+    assert!(running.until(|| staged(scratch.path(), 1000).is_some()), "{:?}", running.end());
     running.signal(Signal::INT);
-    assert!(!running.ends_within(Duration::from_millis(400)), "it removes what it made");
+    // What comes at once behind the first may be the same request twice.
+    assert!(!running.ends_within(Duration::from_millis(1500)), "it removes what it made");
     running.signal(Signal::INT);
     let ended = running.end();
     assert_eq!(ended.code, Some(130), "{ended:?}");

@@ -1,6 +1,6 @@
 //! Folders of tests: what is in them, and how two of them differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,12 +72,19 @@ pub fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).expect("a writable file");
 }
 
-/// Copies a folder's files into another.
+/// Copies a folder's files into another; the folders below it get the same modes.
 pub fn copy(from: &Path, to: &Path) {
+    let mut folders = BTreeSet::new();
     for path in paths(from) {
         let target = to.join(&path);
         fs::create_dir_all(target.parent().expect("a folder")).expect("a new folder");
         fs::copy(from.join(&path), target).expect("a copied file");
+        folders.extend(Path::new(&path).ancestors().skip(1).map(Path::to_path_buf));
+    }
+    // Who may write in a folder counts, whatever the tests were started with.
+    for path in folders.iter().filter(|path| !path.as_os_str().is_empty()) {
+        let mode = fs::metadata(from.join(path)).expect("there").permissions();
+        fs::set_permissions(to.join(path), mode).expect("ours");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The real binary: runs to the end, and runs that are watched and signalled.
 
+use super::report::skip;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -80,18 +81,40 @@ pub fn mistakes() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ONWARD_MUTANT"))
 }
 
-/// The program, with all signals as a terminal would leave them. Where the tests themselves were started with INT or HUP
-/// ignored (`nohup`, a background job of a script), the program would rightly go on ignoring them.
+/// The program, with all signals as a terminal would leave them.
 pub fn program() -> Command {
-    let mut command = if are_signals_ignored() {
-        let mut command = Command::new("/usr/bin/env");
-        command.arg("--default-signal=HUP,INT,TERM").arg(path());
-        command
-    } else {
-        Command::new(path())
-    };
+    let mut command = by_default(path());
     command.env_clear().envs(mistakes());
     command
+}
+
+/// A program, with all signals as a terminal would leave them. Where the tests themselves were started with INT or HUP
+/// ignored (`nohup`, a background job of a script), it would rightly go on ignoring them.
+pub fn by_default(program: impl AsRef<OsStr>) -> Command {
+    if !are_signals_ignored() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("/usr/bin/env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(program);
+    command
+}
+
+/// Whether `strace` is there and may trace; says so where not.
+pub fn can_trace() -> bool {
+    let probe = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    match probe {
+        Ok(ended) if ended.status.success() => return true,
+        Ok(_) => skip("strace may not trace here"),
+        Err(_) => skip("strace is not there"),
+    }
+    false
+}
+
+/// Waits until something is so that nobody tells us; answers whether it is so.
+pub fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    let (_sender, never) = channel::<()>();
+    let looks = PATIENCE.as_millis() / LOOK.as_millis();
+    (0..looks).any(|_| is_so() || never.recv_timeout(LOOK).is_ok())
 }
 
 /// Whether HUP, INT or TERM is ignored in this process.

@@ -1,11 +1,9 @@
 //! What `strace` saw, call by call.
 
-use crate::support::program::{Ended, mistakes, path, start};
-use crate::support::report::skip;
+use crate::support::program::{Ended, by_default, can_trace, mistakes, path, start};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// A call of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,20 +69,16 @@ impl Call {
 /// Runs the program under `strace` in a folder; `None` where that cannot be done.
 pub fn traced(folder: &Path, options: &[&str], arguments: &[&str]) -> Option<(Ended, Vec<Call>)> {
     let file = folder.with_extension("trace");
-    if Command::new("strace").arg("--version").output().is_err() {
-        skip("strace is not there");
+    if !can_trace() {
         return None;
     }
-    let mut command = Command::new("strace");
+    let mut command = by_default("strace");
     command.args(["-f", "-y", "-s", "1000", "--quiet=attach", "-o"]).arg(&file).args(options);
     command.arg(path()).args(arguments).current_dir(folder).env_clear().envs(mistakes());
     let ended = start(&mut command).end();
     let text = fs::read_to_string(&file).unwrap_or_default();
     _ = fs::remove_file(&file);
-    if !text.contains("+++ ") {
-        skip("strace may not trace here");
-        return None;
-    }
+    assert!(text.contains("+++ "), "nothing was traced: {ended:?}");
     Some((ended, calls(&text)))
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The errors that were told, each with its hint.
-fn told(ended: &Ended) -> Vec<(String, String)> {
+pub(super) fn told(ended: &Ended) -> Vec<(String, String)> {
     let mut told: Vec<(String, String)> = Vec::new();
     for line in ended.stderr.lines() {
         if let Some(message) = line.strip_prefix("onward: error: ") {
@@ -26,7 +26,7 @@ fn told(ended: &Ended) -> Vec<(String, String)> {
 }
 
 /// Damages a copy of a job, and verifies that exactly this is told, in text and in JSON, each with a hint.
-fn check_all(job: &TempDir, damage: impl FnOnce(&Path), code: i32, expected: &[&str]) {
+pub(super) fn check_all(job: &TempDir, damage: impl FnOnce(&Path), code: i32, expected: &[&str]) {
     let scratch = folder::scratch_in_memory();
     folder::copy(job.path(), scratch.path());
     damage(scratch.path());
@@ -52,7 +52,7 @@ fn check_all(job: &TempDir, damage: impl FnOnce(&Path), code: i32, expected: &[&
     assert_eq!(in_json, told, "{json}");
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     fs::remove_file(path).expect("removed");
 }
 
@@ -102,7 +102,7 @@ fn all_damaged_inputs_outputs_and_checkpoints_are_told_at_once() {
 }
 
 /// A job of the committed ones that was killed when its output had got its name, and before a checkpoint said so.
-fn publishing() -> TempDir {
+pub(super) fn publishing() -> TempDir {
     let set = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/checkpoints/0.1.0");
     let scratch = folder::scratch_in_memory();
     for (path, bytes) in folder::files(&set.join("publishing/left")) {
@@ -169,7 +169,7 @@ fn without_lock(files: folder::Files) -> folder::Files {
 }
 
 /// A job with two checkpoints and copies of them.
-fn copied() -> TempDir {
+pub(super) fn copied() -> TempDir {
     let job = folder::scratch_in_memory();
     Shape::Plain.make(job.path(), Pace::Never, 10_000, &mut Random::new(7));
     let path = job.path().join("job.toml");

@@ -4,7 +4,7 @@
 //! be read.
 
 use super::args::VerifyArguments;
-use super::{chosen, open_trusted};
+use super::{chosen, newest, open_trusted};
 use crate::checkpoint::{Folder, Invalid, Sequence};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::{self, Failure};
@@ -77,13 +77,19 @@ fn look(
         Some(_) => Some(chosen(folder, arguments.checkpoint.as_deref())?),
         None => None,
     };
-    let newest = chosen(folder, None)?;
-    let verified = all(folder, named, problems)?;
+    let newest = or_told(newest(folder), problems).flatten();
+    let verified = match all(folder, named, problems) {
+        Err(Failure::Error(error)) if named.is_none() => {
+            problems.push(error);
+            Vec::new()
+        }
+        verified => verified?,
+    };
     let mut copies = CopiesFound::default();
     let mut copied = 0;
     if named.is_none() {
-        let known = folder.newest_manifest()?.map(|manifest| manifest.instance);
-        copies = engine::copies_of(job, options, world, known);
+        let manifest = or_told(folder.newest_manifest(), problems).flatten();
+        copies = engine::copies_of(job, options, world, manifest.map(|manifest| manifest.instance));
         problems.append(&mut copies.problems);
         for copy in &copies.there {
             match all(copy, None, problems) {
@@ -93,16 +99,24 @@ fn look(
             }
         }
     }
-    let mut fit = match named {
-        Some(named) if named != newest => None,
-        Some(_) | None => engine::verify_newest(job, &command, options, world, folder)?,
-    };
+    let mut fit = None;
+    if named.is_none() || named == newest {
+        let verified = engine::verify_newest(job, &command, options, world, folder);
+        fit = or_told(verified, problems).flatten();
+    }
     if let Some(fit) = &mut fit {
         problems.append(&mut fit.problems);
     }
-    let meant = named.or(fit.as_ref().map(|fit| fit.sequence)).unwrap_or(newest);
+    // What a run goes on from may be in a folder of copies alone.
+    let meant = named.or(fit.as_ref().map(|fit| fit.sequence)).or(newest);
+    let Some(meant) = meant else { return Err(Error::failed("there is no checkpoint").into()) };
     let CopiesFound { missing, unusable, .. } = copies;
     Ok(Answer { meant, verified, copied, missing, unusable, fit })
+}
+
+/// What came of something; what went wrong is one more problem.
+fn or_told<T>(result: Result<T, Error>, problems: &mut Vec<Error>) -> Option<T> {
+    result.map_err(|error| problems.push(error)).ok()
 }
 
 /// Verifies the checkpoint that is named, or all of them; one that a run deletes meanwhile is passed over.

@@ -91,24 +91,35 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
     let scratch = HeldFolder::make(&path)
         .map_err(|cause| Error::usage(cannot_make(&path)).with_cause(cause).with_hint(NAME_ONE))?;
     let wall_micros = world.clock.wall_micros();
+    let rehearsal = match Rehearsal::new(arguments, wall_micros, world.clock.clone(), &scratch) {
+        Ok(rehearsal) => rehearsal,
+        Err(error) => {
+            remove(scratch, &path);
+            return Err(error.into());
+        }
+    };
     let mut proof = Proof {
         world: &world,
         job: &job,
         scratch: &scratch,
-        rehearsal: Rehearsal::new(arguments, wall_micros, world.clock.clone(), &scratch)?,
+        rehearsal,
         noted,
         random: SimulatedClock::new(seed),
     };
     let mut report = None;
     let ended = proof.all(arguments, seed, &before, &mut report);
     let differs = report.as_ref().is_some_and(|report| !report.different().is_empty());
-    if !differs && let Err(cause) = scratch.remove() {
-        messages::show(&messages::note(&format!(
-            "`{}` could not be removed: {cause}",
-            path.display()
-        )));
+    let is_removed = !differs && remove(scratch, &path);
+    conclude(ended, report, differs, is_removed, arguments, &path)
+}
+
+/// Removes what was made, or says why that cannot be.
+fn remove(scratch: HeldFolder, path: &Path) -> bool {
+    let removed = scratch.remove();
+    if let Err(cause) = &removed {
+        note(&format!("`{}` could not be removed: {cause}", path.display()));
     }
-    conclude(ended, report, differs, arguments, &path)
+    removed.is_ok()
 }
 
 /// Says what a proof came to that is over, or was stopped.
@@ -116,6 +127,7 @@ fn conclude(
     ended: Result<Option<Exit>>,
     report: Option<Report>,
     differs: bool,
+    is_removed: bool,
     arguments: &ProveArguments,
     path: &Path,
 ) -> Result<Exit, Failure> {
@@ -131,7 +143,10 @@ fn conclude(
         }
         (ended, _) => {
             let exit = ended?.unwrap_or(Exit::Failed);
-            note("it was stopped: nothing was proven, and what it had made is removed");
+            note(match is_removed {
+                true => "it was stopped: nothing was proven, and what it had made is removed",
+                false => "it was stopped: nothing was proven",
+            });
             Ok(exit)
         }
     }
