@@ -147,6 +147,31 @@ fn a_damaged_checkpoint_is_replaced_by_its_copy() {
 }
 
 #[test]
+fn a_file_with_one_other_byte_is_replaced_by_its_copy() {
+    let whats = [(Shape::Aggregate, "ckpt-"), (Shape::Dedup, "ckpt-"), (Shape::Dedup, "spill-")];
+    for (shape, begins) in whats {
+        let scratch = job(shape, COPIES);
+        let path = scratch.path().join("job.toml");
+        let text = fs::read_to_string(&path).expect("a job") + "\n[state]\nmemory = \"1KiB\"\n";
+        folder::write(&path, text.as_bytes());
+        stop(&scratch, "1000");
+        let damaged = kept(&own(&scratch)).into_iter().filter(|name| name.starts_with(begins));
+        let damaged: Vec<PathBuf> = damaged.map(|name| own(&scratch).join(name)).collect();
+        assert!(!damaged.is_empty(), "{shape:?}: nothing begins with {begins}");
+        for path in &damaged {
+            let mut bytes = fs::read(path).expect("a file");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            folder::write(path, &bytes);
+        }
+        let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+        assert!(ended.stderr.contains("is taken from its copy"), "{shape:?} {begins}: {ended:?}");
+        assert!(ended.stderr.contains("at record 1,000"), "{shape:?} {begins}: {ended:?}");
+        assert!(outputs(&scratch) == whole(shape), "{shape:?} {begins}: another output");
+    }
+}
+
+#[test]
 fn an_older_copy_is_not_taken_while_the_newer_checkpoint_is_there() {
     let scratch = job(Shape::Aggregate, COPIES);
     stop(&scratch, "500");
@@ -343,4 +368,53 @@ fn who_looks_at_a_job_that_lost_its_folder_is_told_of_the_copies() {
     for said in ["the folder `.onward/job` of `job` is not there", "from the copy in `copy`"] {
         assert!(ended.stderr.contains(said), "{ended:?}");
     }
+}
+
+fn savepoints(folder: &Path) -> Vec<String> {
+    kept(folder).into_iter().filter(|name| name.starts_with("savepoint-")).collect()
+}
+
+#[test]
+fn a_savepoint_is_kept_in_copies_until_it_is_removed_by_name() {
+    for shape in [Shape::Plain, Shape::Aggregate, Shape::Sort] {
+        let scratch = job(shape, "copies = [\"copy\"]\nkeep = 1");
+        let checkpoint = |more: &[&str], code| {
+            onward_ends(scratch.path(), &[&["checkpoint"], more].concat(), code)
+        };
+        stop(&scratch, "500");
+        checkpoint(&["now", "job.toml", "--name", "early"], 0);
+        stop(&scratch, "1500");
+        let named = savepoints(&own(&scratch));
+        assert_eq!(named.len(), 1, "{shape:?}: {named:?}");
+        assert_eq!(savepoints(&copy(&scratch)), named, "{shape:?}");
+        // The copy alone is enough to go back.
+        fs::remove_dir_all(own(&scratch)).expect("removed");
+        stop(&scratch, "500");
+        assert_eq!(savepoints(&own(&scratch)), named, "{shape:?}");
+        checkpoint(&["rollback", "job.toml", "early"], 0);
+        let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
+        assert!(fresh.stderr.contains("the savepoint `early`"), "{shape:?}: {fresh:?}");
+        goes_on(&scratch, shape, "resuming from checkpoint");
+        assert_eq!(savepoints(&copy(&scratch)), named, "{shape:?}: the end takes none away");
+        checkpoint(&["verify", "job.toml"], 0);
+        checkpoint(&["rm", "job.toml", "early"], 0);
+        assert_eq!(savepoints(&own(&scratch)), Vec::<String>::new());
+        assert_eq!(savepoints(&copy(&scratch)), Vec::<String>::new(), "{shape:?}");
+    }
+}
+
+#[test]
+fn copies_with_a_savepoint_are_not_given_up_with_a_lost_folder() {
+    let scratch = job(Shape::Aggregate, COPIES);
+    stop(&scratch, "500");
+    onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
+    stop(&scratch, "1500");
+    fs::remove_dir_all(own(&scratch)).expect("removed");
+    let before = kept(&copy(&scratch));
+    let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
+    for said in ["the savepoint `early`", "its copy in `copy`", "move the copy away"] {
+        assert!(fresh.stderr.contains(said), "{said}: {}", fresh.stderr);
+    }
+    assert_eq!(kept(&copy(&scratch)), before);
+    goes_on(&scratch, Shape::Aggregate, "is taken from its copy in `copy`");
 }

@@ -102,7 +102,7 @@ struct Shape {
     output: &'static str,
 }
 
-const SHAPES: [Shape; 10] = [
+const SHAPES: [Shape; 12] = [
     Shape {
         name: "without state",
         job: "[source]\npath = \"in.csv\"\ntypes = { amount = \"bigint\" }\n[[transform]]\nfilter = \"amount > 2\"\n[[transform]]\ncompute = [\"amount * 2 AS twice\"]\n[sink]\npath = \"out.csv\"\n",
@@ -146,6 +146,16 @@ const SHAPES: [Shape; 10] = [
     Shape {
         name: "the first of each key in some order",
         job: "[source]\npath = \"in.csv\"\ntypes = { amount = \"bigint\" }\n[[transform]]\ntop = { by = [\"name\"], order = [\"amount DESC\"], n = 2 }\n[[transform]]\nname = \"next\"\nwindow = { compute = [\"lead(id) AS next\"] }\n[sink]\npath = \"out.csv\"\n",
+        output: "out.csv",
+    },
+    Shape {
+        name: "the last of each key, more than the memory",
+        job: "[state]\nmemory = \"1KiB\"\n[source]\npath = \"in.csv\"\n[[transform]]\ndedup = { key = [\"name\", \"amount\"], keep = \"last\" }\n[sink]\npath = \"out.csv\"\n",
+        output: "out.csv",
+    },
+    Shape {
+        name: "the first of each key in some order, more than the memory",
+        job: "[state]\nmemory = \"1KiB\"\n[source]\npath = \"in.csv\"\n[[transform]]\ntop = { by = [\"name\"], order = [\"note\", \"amount\"], n = 3 }\n[sink]\npath = \"out.csv\"\n",
         output: "out.csv",
     },
     Shape {

@@ -7,7 +7,8 @@
 //!
 //! A copy belongs to a job like the job's own folder: it is locked while the job runs, and one that holds another job's
 //! checkpoints is refused. A run takes the newest checkpoint that is valid in any of them, as long as it continues what
-//! the job's own folder holds, or that holds nothing usable.
+//! the job's own folder holds, or that holds nothing usable. Savepoints are copied with their names, which only
+//! `onward checkpoint rm` takes away; a run whose own folder was lost takes them back.
 
 use super::ordered::Beginning;
 use super::world::{RunOptions, StartMode, World};
@@ -215,6 +216,9 @@ pub fn bring_newest(
         let refused: Vec<Sequence> = loaded.refused.iter().map(|one| one.sequence).collect();
         let needs = Needs::of(&found.manifest);
         if own.take_over_for(store.folder(), sequence, &needs, &refused)?.is_some() {
+            if loaded.newest.is_none() && loaded.refused.is_empty() {
+                own.follow_savepoints(store.folder())?;
+            }
             tell(world, format!("checkpoint {} is taken from its copy in `{place}`", sequence.0));
             return Ok(true);
         }
@@ -239,6 +243,19 @@ fn refuse_to_forget(opened: &[Opened]) -> Result<()> {
         );
         let hint = "restore one of the files, or start over with `--fresh`";
         return Err(Error::refused(message).with_hint(hint));
+    }
+    Ok(())
+}
+
+/// Refuses to give up copies that hold a savepoint; to be asked before anything is given up.
+pub fn check_no_savepoints(opened: &[Opened]) -> Result<()> {
+    for Opened { path, store } in opened {
+        let Some(store) = store else { continue };
+        store.check_no_savepoints().map_err(|error| {
+            let message = format!("{} in its copy in `{}`", error.message, path.display());
+            let hint = "remove it with `onward checkpoint rm`; or move the copy away";
+            Error { message, ..error }.with_hint(hint)
+        })?;
     }
     Ok(())
 }
@@ -425,7 +442,10 @@ impl Worker {
         };
         let copied = store.take_over(&wanted.own, wanted.sequence, &wanted.needs);
         let retired = match copied {
-            Ok(Some(saved)) => store.retire(&saved, wanted.keep).map(drop),
+            Ok(Some(saved)) => {
+                let followed = store.follow_savepoints(&wanted.own);
+                followed.and_then(|()| store.retire(&saved, wanted.keep)).map(drop)
+            }
             // A newer one is there already, and comes next.
             Ok(None) => Ok(()),
             Err(error) => Err(error),

@@ -12,7 +12,9 @@
 use super::copies::{newest_copy, open_one};
 use super::world::World;
 use crate::checkpoint::settings::RequireCopies;
-use crate::checkpoint::{Loaded, Needs, Newest, Removal, Saved, Selector, Sequence, Store, Trust};
+use crate::checkpoint::{
+    Loaded, Needs, Newest, Removal, Removed, Saved, Selector, Sequence, Store, Trust,
+};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::observe::Event;
@@ -81,9 +83,9 @@ impl Followers {
     }
 
     /// Step 3 of a removal.
-    pub fn remove(&mut self, sequence: Sequence) {
+    pub fn remove(&mut self, removed: &Removed) {
         for (path, copy) in &mut self.copies {
-            if let Err(error) = remove(copy, sequence) {
+            if let Err(error) = remove(copy, removed) {
                 tell(&self.world, path, &error);
             }
         }
@@ -94,13 +96,22 @@ impl Followers {
     }
 }
 
-fn remove(copy: &mut Store, sequence: Sequence) -> Result<()> {
-    if !copy.folder().checkpoints()?.contains(&sequence) {
+fn remove(copy: &mut Store, removed: &Removed) -> Result<()> {
+    let Removed { sequence, names, stays } = removed;
+    if !copy.folder().checkpoints()?.contains(sequence) {
         return Ok(());
     }
     let loaded = copy.load()?;
-    let permission = Removal::asked_for_by_user();
-    copy.remove_selected(&Selector::Number(sequence), Newest::Remove, &loaded, permission).map(drop)
+    let here = copy.folder().names_of(*sequence)?;
+    let mut remove = |selector, newest| {
+        let permission = Removal::asked_for_by_user();
+        copy.remove_selected(&selector, newest, &loaded, permission).map(drop)
+    };
+    if stays.is_none() {
+        return remove(Selector::Number(*sequence), Newest::Remove);
+    }
+    let names = names.iter().filter(|name| here.contains(name));
+    names.cloned().try_for_each(|name| remove(Selector::Name(name), Newest::Keep))
 }
 
 fn tell(world: &World, path: &Path, error: &Error) {

@@ -75,6 +75,8 @@ struct FrozenStates {
     steps: Vec<StepEntry>,
     sections: Vec<DraftSection>,
     spills: Vec<SpillEntry>,
+    /// What must be durable of the spills.
+    syncs: Syncs,
 }
 
 /// Who a job and a run of it are.
@@ -424,6 +426,10 @@ impl<'a> Ordered<'a> {
         }
         // Freezing a state may change what the numbers mean.
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
+        if let Some(folder) = &self.spills {
+            // As long as nobody else works with the states: who does makes spills, and forgets some.
+            folder.add_syncs(&frozen.spills, &mut frozen.syncs);
+        }
         Ok(frozen)
     }
 
@@ -454,7 +460,7 @@ impl<'a> Ordered<'a> {
         self.is_consistent = false;
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let is_forgotten = is_over && !self.job.is_incremental();
-        let FrozenStates { steps, mut sections, spills } =
+        let FrozenStates { steps, mut sections, spills, syncs } =
             if is_forgotten { FrozenStates::default() } else { self.freeze(parent)? };
         let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
@@ -490,11 +496,8 @@ impl<'a> Ordered<'a> {
             header: Some(self.inputs.names.clone()),
             round: self.round.clone(),
         };
-        // Last: what was handed out to be synced is not handed out again, so nothing may fail behind it.
-        let mut syncs = self.outputs.syncs();
-        if let Some(folder) = &self.spills {
-            folder.add_syncs(&manifest.spills, &mut syncs);
-        }
+        // What was handed out to be synced is not handed out again: where something failed, there is no barrier any more.
+        let syncs = self.outputs.syncs().and(syncs);
         let parent = parent.filter(|_| sections.iter().any(|one| one.form == Form::Delta));
         self.is_consistent = true;
         Ok(Some((Draft { manifest, sections, parent }, syncs)))

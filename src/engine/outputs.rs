@@ -50,6 +50,14 @@ impl Syncs {
             self.folders.push(folder.to_path_buf());
         }
     }
+
+    /// These and others.
+    pub fn and(mut self, others: Syncs) -> Syncs {
+        self.files.extend(others.files);
+        self.closed.extend(others.closed);
+        others.folders.iter().for_each(|folder| self.add_folder(folder));
+        self
+    }
 }
 
 impl Outputs {

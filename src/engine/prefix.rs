@@ -4,7 +4,7 @@
 //! beginning of what it published. They are read wholly and compared with the checksum of the mark, so that a checkpoint
 //! is never joined with bytes that it has not written.
 
-use super::output::{OutputPlan, known, mark_of};
+use super::output::{OutputPlan, is_untouched, known, mark_of};
 use super::partitions::attach_tails;
 use super::world::World;
 use crate::checkpoint::{self, Manifest};
@@ -81,6 +81,12 @@ pub fn prefixes(
     let mut prefixes = Vec::new();
     for (plan, entry) in known {
         let Some(entry) = entry else { continue };
+        // What it only begins with is published, and copied to its staged file when the first record comes.
+        if is_untouched(&plan, entry) {
+            let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };
+            prefixes.push(Prefix { plan, mark, home: Home::Nowhere });
+            continue;
+        }
         let mark = mark_of(entry)?;
         let home = find(world, &plan, &manifest.instance.to_string(), &mark)?;
         prefixes.push(Prefix { plan, mark, home });

@@ -238,6 +238,7 @@ fn start(
     if let Some(store) = &mut store
         && options.start == StartMode::Fresh
     {
+        copies::check_no_savepoints(&copies)?;
         give_up(&job, world, store, past.as_ref())?;
         copies::give_up(&mut copies)?;
     }

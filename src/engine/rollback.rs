@@ -10,6 +10,9 @@
 //! 4. the new checkpoint is saved. (From here on the job goes on from there.)
 //! 5. the checkpoints in between are deleted: they are of a course that was given up. Savepoints stay.
 //! 6. copies follow (`given_up.rs`).
+//!
+//! An incremental job can go back within a round that is under way: until it publishes, what earlier rounds published is
+//! as they left it.
 
 use super::decision::{Decision, decide};
 use super::given_up::Followers;
@@ -61,24 +64,28 @@ pub fn rollback(
     let mut store = folder.lock(&world.holder, &mut |span| (world.pause)(span))?;
     let loaded = store.load()?;
     check_owner(job, store.folder(), loaded.newest.as_ref().map(|newest| &newest.manifest))?;
-    if let Some(newest) = &loaded.newest {
-        check_mode(newest.id.sequence, &newest.manifest)?;
+    let newest = loaded.newest.as_ref();
+    if let Some(newest) = newest {
+        check_round(newest.id.sequence, &newest.manifest, Some(&newest.manifest))?;
     }
     let target = match selector {
         Some(selector) => store.folder().select(selector)?,
         None => before_newest(store.folder(), &loaded)?,
     };
-    let whole = usable(store.folder(), target)?;
-    let newest = loaded.newest.as_ref();
+    let whole = unfinished(store.folder(), target)?;
+    check_round(target, &whole.restored.manifest, newest.map(|newest| &newest.manifest))?;
+    let round = whole.restored.manifest.round.as_ref().map(|round| round.number);
+    // Where its outputs are.
+    let placed = round.map_or_else(|| job.clone(), |round| job.of_round(round));
     let records = whole.restored.manifest.counters.records_read;
     if newest.is_some_and(|newest| newest.id.sequence == target) {
         return Ok(RolledBack { target, sequence: target, records, dropped: Vec::new() });
     }
     let mut followers = Followers::open(job, options.trust(), world, &loaded)?;
     followers.stay_below(&mut store);
-    let manifest = restated(job, world, &store, &whole, newest.map(|newest| &newest.manifest))?;
-    let found = prefixes(job, world, &manifest, &whole.restored.states)?;
-    let needed = needed(job, world, newest)?;
+    let manifest = restated(&placed, world, &store, &whole, newest.map(|newest| &newest.manifest))?;
+    let found = prefixes(&placed, world, &manifest, &whole.restored.states)?;
+    let needed = needed(&placed, world, newest)?;
     let made = stage_published(world, &manifest, &found, &needed)?;
     if let Err(error) = check_fit(job, command, options, world, &whole, &manifest) {
         made.iter().for_each(|path| drop(world.storage.remove(path)));
@@ -99,38 +106,73 @@ pub fn readable(folder: &Folder, sequence: Sequence) -> Result<Whole> {
     })
 }
 
-/// What an incremental job has published belongs to all its rounds, and cannot be taken apart.
+/// What an incremental job has published belongs to all its rounds, and cannot be taken apart: one can go back only within
+/// a round that has not published yet.
+fn check_round(sequence: Sequence, manifest: &Manifest, newest: Option<&Manifest>) -> Result<()> {
+    let Some(round) = manifest.round.as_ref().map(|round| round.number) else { return Ok(()) };
+    let under_way = newest.filter(|newest| is_under_way(newest));
+    let current = newest.and_then(|newest| newest.round.as_ref()).map(|round| round.number);
+    let why = match current {
+        Some(current) if current == round && under_way.is_some() => return Ok(()),
+        Some(current) if current == round => format!("round {round} has published its outputs"),
+        Some(current) => {
+            format!("checkpoint {sequence} is of round {round}, and round {current} has begun")
+        }
+        None => "no checkpoint is usable that would say which round the job is in".to_owned(),
+    };
+    let message = format!(
+        "cannot go back to checkpoint {sequence}: {why}, and rounds build on what those before them published"
+    );
+    Err(Error::failed(message).with_hint(
+        "go back while a round is under way; to do all rounds again, start over with `onward run JOB --fresh`",
+    ))
+}
+
+/// What can travel to another place: not what rounds built on one another.
 pub fn check_mode(sequence: Sequence, manifest: &Manifest) -> Result<()> {
     if manifest.round.is_none() {
         return Ok(());
     }
     let message = format!(
-        "checkpoint {sequence} is of a job with `mode = \"incremental\"`, whose rounds build on one another"
+        "checkpoint {sequence} is of a job with `mode = \"incremental\"`, whose rounds build on one another and on what they published"
     );
-    Err(Error::failed(message).with_hint("that is only for jobs whose inputs are fixed"))
+    Err(Error::failed(message).with_hint(
+        "to go on elsewhere, copy the whole folder of the job with its inputs and outputs, modification times kept",
+    ))
 }
 
-/// A checkpoint that something can go on from.
+/// A checkpoint that can be taken to another place.
 pub fn usable(folder: &Folder, sequence: Sequence) -> Result<Whole> {
     let whole = readable(folder, sequence)?;
     check_mode(sequence, &whole.restored.manifest)?;
-    match whole.restored.manifest.phase {
-        Phase::Reading | Phase::Draining => Ok(whole),
-        Phase::Publishing | Phase::Done => {
-            let message = format!(
-                "checkpoint {sequence} was taken when all was written: there is nothing to go on from"
-            );
-            Err(Error::failed(message)
-                .with_hint("name an older one, or a savepoint; see `onward checkpoint list`"))
-        }
+    unfinished(folder, sequence)
+}
+
+fn is_under_way(manifest: &Manifest) -> bool {
+    matches!(manifest.phase, Phase::Reading | Phase::Draining)
+}
+
+/// A checkpoint that something can go on from.
+fn unfinished(folder: &Folder, sequence: Sequence) -> Result<Whole> {
+    let whole = readable(folder, sequence)?;
+    if is_under_way(&whole.restored.manifest) {
+        return Ok(whole);
     }
+    let message = format!(
+        "checkpoint {sequence} was taken when all was written: there is nothing to go on from"
+    );
+    Err(Error::failed(message)
+        .with_hint("name an older one, or a savepoint; see `onward checkpoint list`"))
 }
 
 /// The newest usable checkpoint that is older than the one that a run would go on from.
 fn before_newest(folder: &Folder, loaded: &Loaded) -> Result<Sequence> {
     let newest = loaded.newest.as_ref().map(|newest| newest.id.sequence);
+    let manifest = loaded.newest.as_ref().map(|newest| &newest.manifest);
     for sequence in folder.checkpoints()?.into_iter().rev() {
-        if newest.is_none_or(|newest| sequence < newest) && usable(folder, sequence).is_ok() {
+        let is_older = newest.is_none_or(|newest| sequence < newest);
+        let fits = |whole: Whole| check_round(sequence, &whole.restored.manifest, manifest);
+        if is_older && unfinished(folder, sequence).and_then(fits).is_ok() {
             return Ok(sequence);
         }
     }
@@ -151,7 +193,8 @@ fn restated(
     manifest.trigger = Trigger::Rollback;
     manifest.taken_at_micros = world.clock.wall_micros();
     manifest.spills_made = manifest.spills_made.max(store.spill_number_max());
-    let Some(newest) = newest else { return Ok(manifest) };
+    // Within a round nothing was published since.
+    let Some(newest) = newest.filter(|_| manifest.round.is_none()) else { return Ok(manifest) };
     let mut published = earlier_of(&newest.earlier);
     let is_written = matches!(newest.phase, Phase::Publishing | Phase::Done);
     for entry in &newest.outputs {

@@ -32,8 +32,16 @@ struct Shared {
 struct Made {
     /// The largest number that was given to a spill.
     number: u64,
-    /// Finished, and not yet synced.
-    unsynced: Vec<(String, PathBuf, Arc<dyn File>)>,
+    unsynced: Vec<Unsynced>,
+}
+
+/// A spill that is finished, and not yet synced.
+#[derive(Debug)]
+struct Unsynced {
+    name: String,
+    path: PathBuf,
+    /// Closed where it was forgotten: what was given of states may be taken back, and then it is needed again.
+    file: Option<Arc<dyn File>>,
 }
 
 #[derive(Debug)]
@@ -63,16 +71,22 @@ impl FolderSpills {
     }
 
     /// Adds what must be durable before a checkpoint that refers to `needed` is saved; from now on counted as durable,
-    /// since a failure of it ends the run.
+    /// since a failure of it ends the run. Nobody may make or forget spills meanwhile.
     pub fn add_syncs(&self, needed: &[SpillEntry], syncs: &mut Syncs) {
         let unsynced = self.made_mut(|made| std::mem::take(&mut made.unsynced));
-        // The others were merged into larger ones meanwhile.
-        let is_needed = |name: &str| needed.iter().any(|entry| entry.name == name);
-        let files = unsynced.into_iter().filter(|(name, ..)| is_needed(name));
-        let count = syncs.files.len();
-        syncs.files.extend(files.map(|(_, path, file)| (path, file)));
-        if syncs.files.len() > count {
-            syncs.folders.push(self.0.folder.directory().to_path_buf());
+        let count = syncs.files.len() + syncs.closed.len();
+        for Unsynced { name, path, file } in unsynced {
+            // The others were merged into larger ones meanwhile, or were made for nothing.
+            if !needed.iter().any(|entry| entry.name == name) {
+                continue;
+            }
+            match file {
+                Some(file) => syncs.files.push((path, file)),
+                None => syncs.closed.push(path),
+            }
+        }
+        if syncs.files.len() + syncs.closed.len() > count {
+            syncs.add_folder(self.0.folder.directory());
         }
     }
 
@@ -108,7 +122,10 @@ impl Spills for FolderSpills {
 
     /// The file stays as long as a checkpoint may need it, but is not held open any more: no later one will.
     fn forget(&self, spill: &Spill) {
-        self.made_mut(|made| made.unsynced.retain(|(name, ..)| *name != spill.name));
+        self.made_mut(|made| {
+            let known = made.unsynced.iter_mut().find(|one| one.name == spill.name);
+            known.and_then(|one| one.file.take());
+        });
     }
 }
 
@@ -129,7 +146,9 @@ impl NewSpill for NewFile {
         let NewFile { writer, spills } = *self;
         let (entry, path, file) = writer.finish()?;
         let SpillEntry { name, length, digest } = entry;
-        spills.made_mut(|made| made.unsynced.push((name.clone(), path, file)));
+        spills.made_mut(|made| {
+            made.unsynced.push(Unsynced { name: name.clone(), path, file: Some(file) });
+        });
         Ok(Spill { name, length, digest })
     }
 }
@@ -154,5 +173,48 @@ impl OpenFile {
                 format!("`{}` has changed since it was written: {invalid}", self.path.display());
             Error::refused(message).with_hint("restore the file, or start over with `--fresh`")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Trust;
+    use crate::storage::clock::SimulatedClock;
+    use crate::storage::simulated::SimulatedStorage;
+    use std::path::Path;
+
+    const START: RunId = RunId([7; 16]);
+
+    /// What is to be synced of three spills, of which the last two were forgotten and a checkpoint needs the first two.
+    #[test]
+    fn what_a_checkpoint_needs_is_synced_even_if_it_was_forgotten() {
+        let storage: Arc<dyn Storage> = Arc::new(SimulatedStorage::new());
+        let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new(1));
+        let directory = Path::new("/job/.onward/job");
+        let folder =
+            Folder::open(storage.clone(), clock.clone(), directory, Trust::OwnOnly).expect("made");
+        let progress = Mutex::new(Made { number: 0, unsynced: Vec::new() });
+        let starts = vec![START];
+        let spills = FolderSpills(Arc::new(Shared { storage, clock, folder, starts, progress }));
+        let made: Vec<Spill> = (0..3)
+            .map(|_| {
+                let mut new = spills.create().expect("a new spill");
+                new.append(b"something").expect("room");
+                new.finish().expect("finished")
+            })
+            .collect();
+        made[1..].iter().for_each(|spill| spills.forget(spill));
+        let needed: Vec<SpillEntry> = made[..2].iter().cloned().map(entry_of).collect();
+        let mut syncs = Syncs::default();
+        spills.add_syncs(&needed, &mut syncs);
+        let open: Vec<&PathBuf> = syncs.files.iter().map(|(path, _)| path).collect();
+        assert_eq!(open, [&directory.join(&made[0].name)]);
+        assert_eq!(syncs.closed, [directory.join(&made[1].name)]);
+        assert_eq!(syncs.folders, [directory.to_path_buf()]);
+
+        let mut later = Syncs::default();
+        spills.add_syncs(&needed, &mut later);
+        assert!(later.files.is_empty() && later.closed.is_empty() && later.folders.is_empty());
     }
 }

@@ -4,7 +4,7 @@
 //! - what the newest checkpoint needs of a staged file stays as it is: bytes are only written behind that;
 //! - when this returns, all that the older one had written is durable in the staged files.
 
-use super::output::{known, mark_of};
+use super::output::{is_untouched, known, mark_of};
 use super::partitions::attach_tails;
 use super::prefix::{Bytes, Home, Prefix, copy};
 use super::rewinding::claim;
@@ -38,8 +38,10 @@ pub fn needed(
         Phase::Done => {}
         Phase::Reading | Phase::Draining => {
             attach_tails(&mut entries, states)?;
-            for entry in &entries {
-                needed.insert(entry.name.clone(), Need::Prefix(mark_of(entry)?));
+            for (plan, entry) in known(job, &entries)? {
+                if let Some(entry) = entry.filter(|entry| !is_untouched(&plan, entry)) {
+                    needed.insert(entry.name.clone(), Need::Prefix(mark_of(entry)?));
+                }
             }
         }
         Phase::Publishing => {

@@ -160,8 +160,10 @@ impl<'a> Writer<'a> {
             if page.is_empty() {
                 return;
             }
-            narrow::write_strings(&page, &mut self.bytes);
+            let do_follow = narrow::write_strings(&page, &mut self.bytes);
             self.settle();
+            // Long ones are handed on as they come: nobody has all of them twice.
+            page.iter().filter(|_| do_follow).for_each(|string| self.append(string));
         }
     }
 

@@ -214,16 +214,7 @@ fn canonical(value: f64) -> f64 {
 fn write_text(out: &mut Vec<u8>, text: &[u8]) {
     let length = u32::try_from(text.len()).expect("a field is shorter than 4 GiB");
     out.extend_from_slice(&length.to_le_bytes());
-    match text.len().checked_sub(8).zip(text.first_chunk().zip(text.last_chunk())) {
-        // Usual keys are short: two words that may overlap are moved with fewer steps than so many bytes.
-        Some((more @ 0..=8, (first, last))) => {
-            let word = |bytes: &[u8; 8]| u128::from(u64::from_le_bytes(*bytes));
-            let both = word(first) | word(last) << (8 * more);
-            out.extend_from_slice(&both.to_le_bytes());
-            out.truncate(out.len() - (8 - more));
-        }
-        _ => out.extend_from_slice(text),
-    }
+    out.extend_from_slice(text);
 }
 
 /// The length is known only when the list has its key form.
@@ -379,19 +370,6 @@ mod tests {
         assert_eq!(values[0], 1.5);
         assert!(values[1].is_sign_positive() && values[2].is_nan());
         assert_eq!(read[1], *columns[1]);
-    }
-
-    #[test]
-    fn texts_of_any_length_stand_in_keys_as_they_are() {
-        let long: String = ('a'..='z').collect();
-        let texts: Vec<Option<&str>> =
-            (0..=long.len()).map(|length| Some(&long[..length])).collect();
-        let rows: Vec<u32> = (0..).take(texts.len()).collect();
-        let keys = Keys::of_columns(&[Arc::new(text_column(&texts, false))], &rows);
-        for (text, (_, key)) in texts.into_iter().flatten().zip(keys.iter()) {
-            let length = u32::try_from(text.len()).expect("a short text").to_le_bytes();
-            assert_eq!(key, [&[VALUE][..], &length, text.as_bytes()].concat());
-        }
     }
 
     #[test]

@@ -36,15 +36,14 @@ pub fn write_numbers(page: &[u64], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends up to [`PAGE`] byte strings.
-pub fn write_strings(page: &[&[u8]], out: &mut Vec<u8>) {
+/// Appends up to [`PAGE`] byte strings, or of longer or different ones only how long they are: then they are to follow, one
+/// behind the other, and it is told that they do.
+#[must_use]
+pub fn write_strings(page: &[&[u8]], out: &mut Vec<u8>) -> bool {
     let lengths: Vec<u64> = page.iter().map(|string| string.len() as u64).collect();
     write_numbers(&lengths, out);
+    let Some(length) = common_length(&lengths) else { return true };
     let all = page.concat();
-    let Some(length) = common_length(&lengths) else {
-        out.extend_from_slice(&all);
-        return;
-    };
     for place in 0..length {
         let mut bytes = all.chunks_exact(length).map(|string| string[place]);
         let first = all[place];
@@ -55,6 +54,7 @@ pub fn write_strings(page: &[&[u8]], out: &mut Vec<u8>) {
             out.extend(&mut bytes);
         }
     }
+    false
 }
 
 /// The length that short strings have in common, where the bytes of each place stand side by side.
@@ -216,7 +216,7 @@ mod tests {
         let mut reader = Reader::narrow(&[0; 20]);
         assert!(reader.number_column(usize::MAX, "numbers").is_err());
         let mut out = Vec::new();
-        write_strings(&[b"a", b"b"], &mut out);
+        assert!(!write_strings(&[b"a", b"b"], &mut out));
         out[HEAD_BYTES] = 2;
         assert!(Strings::take(&mut Reader::narrow(&out), 2, "strings").is_err(), "no such place");
     }

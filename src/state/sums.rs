@@ -228,6 +228,11 @@ impl IntegerSums {
         (upper + sign + carry, low)
     }
 
+    /// Bytes of what only some sums have: more than 64 bits, or records without a value.
+    pub fn rare_bytes(&self) -> usize {
+        self.high.bytes() + self.others.bytes()
+    }
+
     /// How many values a group has.
     pub fn count(&self, group: usize) -> u64 {
         self.sums[group].count
@@ -278,10 +283,13 @@ impl IntegerSums {
     /// Appends the groups of a part.
     pub fn write(&self, part: &Part, out: &mut Writer) {
         out.numbers(part.entries().map(|group| self.sums[group].count));
+        // Whether others are large, or these were once, makes no difference.
+        let are_small = self.high.is_empty()
+            || part.entries().all(|group| self.high.get(group).is_none_or(|high| *high == 0));
         if out.is_narrow() {
-            out.flags([self.high.is_empty()]);
+            out.flags([are_small]);
         }
-        if self.high.is_empty() {
+        if are_small {
             if out.is_narrow() {
                 return out.signed_numbers(part.entries().map(|group| self.sums[group].units));
             }

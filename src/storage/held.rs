@@ -216,24 +216,25 @@ mod tests {
     #[test]
     fn a_folder_that_is_made_while_somebody_sweeps_is_there_in_the_end() {
         let around = tempfile::tempdir().expect("a folder");
-        let is_over = std::sync::atomic::AtomicBool::new(false);
+        let path = around.path();
+        let (making, made) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            let sweeping = scope.spawn(|| {
-                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
-                    for leftover in leftovers(around.path(), "work-").expect("listed") {
+            scope.spawn(move || {
+                // As long as somebody makes folders, however that ends.
+                while made.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                    for leftover in leftovers(path, "work-").expect("listed") {
                         // Another one may be made meanwhile, but not this one.
                         leftover.remove().expect("removed");
                     }
                 }
             });
+            let _ends_with_us = making;
             for number in 0..500 {
-                let path = around.path().join(format!("work-{number:016x}"));
-                let held = HeldFolder::make(&path).expect("made");
+                let held = HeldFolder::make(&path.join(format!("work-{number:016x}")));
+                let held = held.expect("made");
                 held.folder().make_below("inner").expect("it is there");
                 held.remove().expect("removed");
             }
-            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-            sweeping.join().expect("swept");
         });
     }
 }

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Starts a proof, and comes back when its first run writes.
 fn under_way(folder: &Path, more: &[&str]) -> Running {
@@ -26,13 +26,16 @@ fn whoever_is_interrupted_at_any_moment_says_nothing_false_and_leaves_nothing() 
     let mut random = Random::new(seed);
     let scratch = job(Shape::Plain, 30_000);
     let before = everything(scratch.path());
-    // A proof of two kills, from its first moment to behind its end.
+    // A proof of two kills, from its first moment to its end.
+    let mut started = Instant::now();
     let all = prove(scratch.path(), &["--kills", "2"]);
     assert_eq!(all.code, Some(0), "{all:?}");
+    let mut shortest = started.elapsed();
     let (mut interrupted, mut finished) = (0, 0);
     for round in 0..40 {
+        started = Instant::now();
         let mut running = spawn(scratch.path(), &["prove", "job.toml", "--kills", "2"]);
-        running.ends_within(Duration::from_millis(random.below(900)));
+        running.ends_within(shortest.mul_f64(random.below(1000) as f64 / 1000.0));
         let signal = *random.pick(&[Signal::INT, Signal::TERM, Signal::HUP]);
         running.signal(signal);
         let ended = running.end();
@@ -46,7 +49,10 @@ fn whoever_is_interrupted_at_any_moment_says_nothing_false_and_leaves_nothing() 
         assert!(difference.is_empty(), "{place}: {difference}");
         assert_eq!(folder::names(scratch.path()).len(), 2, "{place}");
         match ended.code {
-            Some(0) => finished += 1,
+            Some(0) => {
+                finished += 1;
+                shortest = shortest.min(started.elapsed());
+            }
             _ => interrupted += 1,
         }
     }

@@ -101,9 +101,10 @@ fn what_rounds_published_is_not_taken_apart() {
     onward_ends(growing.path(), &export, 0);
     let before = folder::files(growing.path());
     let of_rounds = "whose rounds build on one another";
+    let is_published = "round 1 has published its outputs";
     let commands: [(&[&str], i32, &str); 6] = [
-        (&["rollback", "job.toml"], 1, of_rounds),
-        (&["rollback", "job.toml", "early"], 1, of_rounds),
+        (&["rollback", "job.toml"], 1, is_published),
+        (&["rollback", "job.toml", "early"], 1, is_published),
         (&["export", "job.toml", "--to", "it.export"], 1, of_rounds),
         (&["fork", "job.toml", "other.toml"], 1, of_rounds),
         (&["fork", "fixed.toml", "other.toml"], 5, "`source.mode` is"),
@@ -114,5 +115,49 @@ fn what_rounds_published_is_not_taken_apart() {
         assert!(ended.stderr.contains(said), "{command:?}: {}", ended.stderr);
         let difference = folder::difference(&before, &folder::files(growing.path()));
         assert!(difference.is_empty(), "{command:?}: {difference}");
+    }
+}
+
+/// Until a round publishes it can go back to any of its checkpoints, and to none of an earlier round.
+#[test]
+fn a_round_that_is_under_way_can_be_rolled_back() {
+    let mut random = Random::new(23);
+    for shape in &SHAPES {
+        let text = csv(150, &mut random);
+        let first = text[..text.len() / 2].rfind("\n7").expect("a record") + 1;
+        for target in ["first", "here", "before"] {
+            let growing = Growing::new(&format!("{}[checkpoint]\nkeep = 50\n", shape.job));
+            growing.write("in.csv", &text.as_bytes()[..first]);
+            let stop = |barriers: &str| {
+                let stop = ["run", "job.toml", "--chunk-bytes", "100", "--stop-after-barriers"];
+                onward_ends(growing.path(), &[&stop[..], &[barriers]].concat(), 75);
+            };
+            stop("2");
+            onward_ends(growing.path(), &["checkpoint", "now", "job.toml", "--name", "old"], 0);
+            assert!(matches!(growing.run_with(&[]).code, Some(0 | 3)), "{}", shape.name);
+            growing.append("in.csv", &text.as_bytes()[first..]);
+            let first_of_round = (taken(&growing) + 1).to_string();
+            stop("4");
+            onward_ends(growing.path(), &["checkpoint", "now", "job.toml", "--name", "here"], 0);
+            stop("3");
+            let old =
+                onward_ends(growing.path(), &["checkpoint", "rollback", "job.toml", "old"], 1);
+            let why = "is of round 1, and round 2 has begun";
+            assert!(old.stderr.contains(why), "{}: {old:?}", shape.name);
+            let rollback = ["checkpoint", "rollback", "job.toml"];
+            let selector: &[&str] = match target {
+                "first" => &[&first_of_round],
+                "here" => &["here"],
+                _ => &[],
+            };
+            let ended = onward_ends(growing.path(), &[&rollback[..], selector].concat(), 0);
+            assert!(!ended.stdout.is_empty(), "{}: {ended:?}", shape.name);
+            stop("1");
+            assert!(matches!(growing.run_with(&[]).code, Some(0 | 3)), "{}", shape.name);
+            let mut found = folder::files(growing.path());
+            found.retain(|name, _| name != "job.toml" && !name.starts_with("in.csv"));
+            let difference = folder::difference(&at_once(shape, &text), &found);
+            assert!(difference.is_empty(), "{}, {target}\n{difference}", shape.name);
+        }
     }
 }

@@ -111,6 +111,34 @@ impl Store {
         self.note_chain(&chain, needs).map(Some)
     }
 
+    /// Gives the checkpoints that have a name in another folder the same name here, and takes over those that are not here
+    /// yet. What has a name only here keeps it: nobody but the user takes it away.
+    pub fn follow_savepoints(&mut self, source: &Folder) -> Result<()> {
+        let ours = self.folder.savepoints()?;
+        let theirs = source.savepoints()?;
+        for savepoint in theirs.iter().filter(|savepoint| !ours.contains(savepoint)) {
+            if !self.take_over_beside(source, savepoint.sequence)? {
+                continue;
+            }
+            // A name that the user took away there while this folder was not at hand, and gave again.
+            for old in ours.iter().filter(|old| old.name.is_like(&savepoint.name)) {
+                self.remove_name(old)?;
+            }
+            self.name_savepoint(savepoint)?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that an older checkpoint is here, too; false where the source has it no more.
+    fn take_over_beside(&mut self, source: &Folder, sequence: Sequence) -> Result<bool> {
+        let Ok(found) = source.read(sequence)? else { return Ok(false) };
+        let before = (self.head, self.spills_made);
+        let needs = Needs::of(&found.checkpoint.manifest);
+        let taken = self.take_over(source, sequence, &needs)?;
+        (self.head, self.spills_made) = before;
+        Ok(taken.is_some())
+    }
+
     /// The files that are not here yet, open, in the order in which they are to come; `None` where one is gone.
     fn missing(
         &self,
@@ -123,24 +151,27 @@ impl Store {
         let mut wanted = Vec::new();
         for entry in &needs.spills {
             let Some(name) = SpillName::parse(&entry.name) else { return Ok(None) };
-            let path = self.folder.directory.join(names::spill(name));
-            let found = self.folder.storage.metadata(&path);
+            let name = names::spill(name);
+            let found = self.folder.storage.metadata(&self.folder.directory.join(&name));
             if !found.is_ok_and(|found| found.length == entry.length) {
-                wanted.push((names::spill(name), head, Existing::Keep));
+                wanted.push((name, head, Existing::Keep));
+            } else if refused.contains(&head) && !self.holds_the_same(source, &name)? {
+                wanted.push((name, head, Existing::Replace));
             }
         }
         for skimmed in chain {
             let number = skimmed.id.sequence;
             match read::skim(&self.folder, number) {
+                // Its ends may be right and what is between them damaged.
+                Ok(_) if refused.contains(&number) => {
+                    wanted.push((names::checkpoint(number), number, Existing::Replace));
+                }
                 Ok(found) if found.id == skimmed.id => {}
                 Err(Problem::Gone) => {
                     wanted.push((names::checkpoint(number), number, Existing::Keep));
                 }
                 // What is damaged is no checkpoint: the whole one takes its place.
                 Err(Problem::Invalid(_)) => {
-                    wanted.push((names::checkpoint(number), number, Existing::Replace));
-                }
-                Ok(_) if refused.contains(&number) => {
                     wanted.push((names::checkpoint(number), number, Existing::Replace));
                 }
                 Err(Problem::Io(cause)) => {
@@ -165,6 +196,37 @@ impl Store {
             }
         }
         Ok(Some(files))
+    }
+
+    /// Whether a file has the same bytes here and there; no, where it is not there.
+    fn holds_the_same(&self, source: &Folder, name: &str) -> Result<bool> {
+        let mut portions = [vec![0; PORTION_BYTES], vec![0; PORTION_BYTES]];
+        let mut files = Vec::new();
+        for folder in [&self.folder, source] {
+            let path = folder.directory.join(name);
+            match folder.storage.open(&path, OpenMode::ReadOwn) {
+                Ok(file) => files.push((path, file)),
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(cause) => return Err(Error::io("open", &path, cause)),
+            }
+        }
+        let mut offset = 0;
+        loop {
+            let mut counts = [0; 2];
+            for (((path, file), portion), count) in files.iter().zip(&mut portions).zip(&mut counts)
+            {
+                *count = read_full(&**file, portion, offset)
+                    .map_err(|cause| Error::io("read", path, cause))?;
+            }
+            let [left, right] = &portions;
+            if left[..counts[0]] != right[..counts[1]] {
+                return Ok(false);
+            }
+            if counts[0] == 0 {
+                return Ok(true);
+            }
+            offset += counts[0] as u64;
+        }
     }
 
     /// Copies a file under a name that nothing had before.

@@ -23,10 +23,8 @@ pub fn remove(arguments: &RemoveArguments) -> Result<Exit, Failure> {
     let newest = if arguments.force { Newest::Remove } else { Newest::Keep };
     let permission = Removal::asked_for_by_user();
     let removed = store.remove_selected(&selector, newest, &loaded, permission)?;
+    followers.remove(&removed);
     let Removed { sequence, names, stays } = &removed;
-    if stays.is_none() {
-        followers.remove(*sequence);
-    }
     let text = if arguments.change.json {
         let names: Vec<&str> = names.iter().map(SavepointName::as_str).collect();
         let is_gone = stays.is_none();

@@ -62,7 +62,7 @@ impl Accumulator {
         // What a group takes beside the bytes of its values.
         let each = match self {
             Accumulator::Count(_) => return groups * 8,
-            Accumulator::Integers(_) => return groups * 16,
+            Accumulator::Integers(sums) => return groups * 16 + sums.rare_bytes(),
             Accumulator::Bits(_) => return groups * 9,
             Accumulator::Listed(listed) => return groups * 32 + listed.bytes(),
             Accumulator::Tally(tally) => return groups * 8 + tally.bytes(),
