@@ -215,7 +215,12 @@ fn a_proof_that_goes_wrong_midway_says_why_and_what_it_found() {
 fn what_a_rehearsal_is_told_changes_no_real_run() {
     let scratch = job(Shape::Plain, 50);
     let before = everything(scratch.path());
-    let arguments = [("--wall-micros=0", 2), ("--progress-period=1ms", 2), ("--redirect=nope", 1)];
+    let arguments = [
+        ("--wall-micros=0", 2),
+        ("--progress-period=1ms", 2),
+        ("--parent=1", 2),
+        ("--redirect=nope", 1),
+    ];
     for (argument, code) in arguments {
         let ended = onward(scratch.path(), &["run", "job.toml", argument]);
         assert_eq!(ended.code, Some(code), "{argument}: {ended:?}");

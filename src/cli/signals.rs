@@ -1,11 +1,11 @@
 //! Signals of a run: what the user asks for from outside.
 //!
-//! The first SIGINT, SIGTERM or SIGHUP asks for a last checkpoint and the end, a second one, 0.3 s later or more, ends the process at once,
-//! and so does the deadline: the newest checkpoint is intact by construction. SIGUSR1 asks for a checkpoint, SIGUSR2
-//! for a progress line. What was ignored when we started stays ignored (`nohup`, background jobs). A write to a closed
-//! pipe or over the file size limit is an error and no signal: the runtime ignores SIGPIPE, and SIGXFSZ is handled
-//! here by doing nothing. The runtime also opens `/dev/null` in place of closed standard streams, so that no file of
-//! ours ever gets their numbers.
+//! The first SIGINT, SIGTERM or SIGHUP asks for a last checkpoint and the end. A second one, 0.3 s later or more, ends
+//! the process at once, and so does the deadline: the newest checkpoint is intact by construction. SIGUSR1 asks for a
+//! checkpoint, SIGUSR2 for a progress line. What was ignored when we started stays ignored (`nohup`, background jobs).
+//! A write to a closed pipe or over the file size limit is an error and no signal: the runtime ignores SIGPIPE, and
+//! SIGXFSZ is handled here by doing nothing. The runtime also opens `/dev/null` in place of closed standard streams, so
+//! that no file of ours ever gets their numbers.
 
 use super::exit::Signal;
 use super::messages;
@@ -77,7 +77,7 @@ impl Noted {
                 .map_err(|cause| Error::failed("cannot watch for signals").with_cause(cause))?;
             flags.push((signal, flag));
         }
-        let watch = Watch::start(Duration::MAX, clock, |_first| {})?;
+        let watch = Watch::start(Duration::MAX, clock, |_| {})?;
         Ok(Noted { flags, _watch: watch })
     }
 

@@ -1,8 +1,9 @@
 //! A scratch folder that is held by whoever uses it, so that one whose users were killed can be told from one in use.
 //!
 //! The folder itself is locked: no file of a lock stands in it, and the lock ends with the last process that has it, the
-//! children that were given [`HeldFolder::holder`] among them. What is in a folder that was marked as worth keeping is nobody's
-//! leftover.
+//! children that were given [`HeldFolder::holder`] among them. Such a lock may be known to one host alone, so the names of
+//! folders that several hosts can see must tell whose they are. What is in a folder that was marked as worth keeping is
+//! nobody's leftover.
 
 use super::scratch::ScratchFolder;
 use rustix::fs::OFlags;

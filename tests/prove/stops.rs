@@ -94,17 +94,23 @@ fn a_proof_that_is_killed_takes_its_run_with_it_and_the_next_one_sweeps() {
     assert!(eventually(|| runs.iter().all(|run| is_over(run))), "{runs:?} go on");
     let left = scratch_folders(scratch.path());
     assert_eq!(left.len(), 1, "{left:?}");
-    // What has such a name but is no folder, or that of another job, is not touched.
-    let other = scratch.path().join(".onward-prove-jobs-0123456789abcdef");
-    fs::create_dir(&other).expect("made");
-    folder::write(&scratch.path().join(".onward-prove-job-0123456789abcdef"), b"mine");
+    // What has such a name but is no folder, or that of another job or host, is not touched.
+    let name = left[0].file_name().and_then(|name| name.to_str()).expect("a name");
+    let (begins, _) = name.rsplit_once('-').expect("digits at its end");
+    let (job, host) = begins.split_once('@').expect("a host");
+    let digits = "0123456789abcdef";
+    let others = [format!("{job}s@{host}-{digits}"), format!("{job}@elsewhere-{digits}")];
+    let others = others.map(|name| scratch.path().join(name));
+    others.iter().for_each(|other| fs::create_dir(other).expect("made"));
+    let mine = scratch.path().join(format!("{begins}-{digits}"));
+    folder::write(&mine, b"mine");
     let said =
         format!("onward: removed `{}`: a proof that was killed had left it\n", left[0].display());
     let ended = prove(scratch.path(), &["--kills", "1"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(&said), "{ended:?}");
-    fs::remove_dir(&other).expect("it is still there");
-    fs::remove_file(scratch.path().join(".onward-prove-job-0123456789abcdef")).expect("there");
+    others.iter().for_each(|other| fs::remove_dir(other).expect("it is still there"));
+    fs::remove_file(mine).expect("it is still there");
     let difference = folder::difference(&before, &everything(scratch.path()));
     assert!(difference.is_empty(), "{difference}");
 }

@@ -3,7 +3,7 @@
 //! One run is left alone; each of the others is killed at a moment that the seed gives, gone on with, and compared. All
 //! of them are processes of this program that write into a folder of their own, so that nothing which the job names is
 //! touched but read. The folder is removed in the end; where something is different it stays. Whoever is killed cannot
-//! remove it: the next proof of the job does, unless somebody is still in it or something in it was different.
+//! remove it: the next proof of the job on the same host does, unless somebody is still in it or something in it was different.
 
 mod digests;
 
@@ -78,7 +78,7 @@ pub fn prove(arguments: &ProveArguments) -> Result<Exit, Failure> {
     let job = loaded.job;
     let seed = arguments.seed.unwrap_or_else(|| world.clock.random());
     let home = arguments.scratch.as_ref().unwrap_or(&job.folder);
-    let prefix = format!(".onward-prove-{}-", job.name);
+    let prefix = prefix(&job.name, &world.holder.host);
     let home = std::path::absolute(home);
     let home = home.map_err(|cause| Failure::Error(Error::failed(NOWHERE).with_cause(cause)))?;
     let path = home.join(format!("{prefix}{:016x}", world.clock.random()));
@@ -152,7 +152,15 @@ fn conclude(
     }
 }
 
-/// Removes what proofs of the job have left that were killed.
+/// How the folders of a job's proofs on a host begin. On a file system that several hosts share nobody can tell whether
+/// another host's folder is still held, so each host sweeps its own.
+fn prefix(job: &str, host: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let host: String = host.chars().map(plain).collect();
+    format!(".onward-prove-{job}@{host}-")
+}
+
+/// Removes what proofs of the job have left on this host that were killed.
 fn sweep(home: &Path, prefix: &str) {
     // A folder that cannot be listed is refused as soon as something is to be made in it.
     for leftover in leftovers(home, prefix).unwrap_or_default() {
