@@ -83,8 +83,10 @@ struct Counts {
     finished: AtomicUsize,
     stopped_early: AtomicUsize,
     failed: AtomicUsize,
-    /// Failures that leave something unknown, after which nothing was changed.
+    /// Failures that leave unknown whether something is durable, after which nothing was changed.
     poisoned: AtomicUsize,
+    /// How many pieces of outputs and spills were written after one of them, at most.
+    appends_max: AtomicUsize,
     /// Steps from one whole checkpoint of a disk to the next, along which everything grew.
     steps: AtomicUsize,
 }
@@ -110,8 +112,10 @@ impl Struck {
             format!("{effect:?} {lasting:?} at {at}, {:?} {}", struck.call, struck.path.display());
         counts.faults.fetch_add(1, Ordering::Relaxed);
         check_operations(&self.story, &ran, &place);
-        let is_poisoned = check_poison(&self.story, &ran, &place);
-        counts.poisoned.fetch_add(usize::from(is_poisoned), Ordering::Relaxed);
+        if let Some(appends) = check_poison(&self.story, &ran, &place) {
+            counts.poisoned.fetch_add(1, Ordering::Relaxed);
+            counts.appends_max.fetch_max(appends, Ordering::Relaxed);
+        }
         let counter = match &ran.outcome {
             Ok(_) => &counts.finished,
             Err((Kind::StoppedEarly, _)) => &counts.stopped_early,
@@ -195,17 +199,18 @@ fn after_any_fault_of_any_operation_the_same_command_ends_with_the_same_bytes() 
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     crate::support::report::count(&format!(
         "faults: {} in {} stories: {} runs finished, {} stopped early, {} failed; all went on; after {} that leave \
-         something unknown nothing was changed",
+         unknown what is durable nothing was changed, and at most {} pieces were appended",
         read(&counts.faults),
         struck.len(),
         read(&counts.finished),
         read(&counts.stopped_early),
         read(&counts.failed),
         read(&counts.poisoned),
+        read(&counts.appends_max),
     ));
     if !is_quick() {
         assert!(read(&counts.faults) >= 40_000);
-        assert!(read(&counts.poisoned) >= 10_000 && read(&counts.steps) >= 1000);
+        assert!(read(&counts.poisoned) >= 5000 && read(&counts.steps) >= 1000);
         assert!(read(&counts.stopped_early) >= 1000 && read(&counts.failed) >= 5000);
     }
 }

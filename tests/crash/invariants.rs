@@ -7,6 +7,7 @@ use super::stories::{Ran, Story};
 use onward::checkpoint::{Folder, Manifest, Sequence, Trust};
 use onward::storage::clock::SimulatedClock;
 use onward::storage::simulated::{Call, End, Operation, SimulatedStorage};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,16 +76,21 @@ fn shrunk(story: &Story, before: &Manifest, after: &Manifest) -> Option<String> 
 }
 
 /// A new checkpoint has a number above all that there were, whole or not, and above all copies; but for one that is taken over
-/// from a copy.
+/// from a copy with all its bytes, before this run has saved one of its own.
 pub fn check_numbers(story: &Story, ran: &Ran, place: &str) {
-    let mut highest = ran.used.iter().chain(&ran.copied).copied().max().unwrap_or(0);
+    let mut highest = ran.used.iter().chain(ran.copied.keys()).copied().max().unwrap_or(0);
+    let mut has_saved = false;
     for operation in &ran.operations {
-        let Operation { call, path, end } = operation;
+        let Operation { call, path, end, .. } = operation;
         if *call == Call::Rename && *end == End::Done && is_checkpoint(path) {
             let new = number(path);
-            let is_taken_over = ran.copied.contains(&new);
+            let is_taken_over = !has_saved && ran.copied.contains_key(&new);
             let (name, path) = (story.name, path.display());
             assert!(is_taken_over || new > highest, "{name}, {place}: {path} after {highest}");
+            let is_same =
+                ran.taken.get(&new).is_none_or(|bytes| ran.copied.get(&new) == Some(bytes));
+            assert!(!is_taken_over || is_same, "{name}, {place}: {path} is not its copy");
+            has_saved |= !is_taken_over;
             highest = highest.max(new);
         }
     }
@@ -122,7 +128,7 @@ fn is_of_copy(story: &Story, operation: &Operation) -> bool {
 }
 
 fn failure(story: &Story, operation: &Operation) -> Option<Failure> {
-    let Operation { call, path, end } = operation;
+    let Operation { call, path, end, .. } = operation;
     if *end != End::Failed || is_of_copy(story, operation) {
         return None;
     }
@@ -151,8 +157,45 @@ fn is_result(story: &Story, path: &Path) -> bool {
     story.workload.outputs.iter().any(|name| path.ends_with(name))
 }
 
+/// What a run has made of its outputs and spills until something failed.
+#[derive(Default)]
+struct Made<'a> {
+    /// Behind which byte of each file nothing is written yet.
+    ends: BTreeMap<&'a Path, u64>,
+    /// The files that were made by this run.
+    new: BTreeSet<&'a Path>,
+}
+
+impl<'a> Made<'a> {
+    fn note(&mut self, operation: &'a Operation) {
+        let Operation { call, path, end, bytes } = operation;
+        match call {
+            Call::Create if *end == End::Done => {
+                self.new.insert(path);
+                self.ends.insert(path, 0);
+            }
+            Call::WriteAt if !bytes.is_empty() => {
+                let behind = self.ends.entry(path).or_default();
+                *behind = (*behind).max(bytes.end);
+            }
+            // Where an earlier run was stopped, everything behind its mark is cut.
+            Call::SetLength if *end == End::Done => {
+                self.ends.insert(path, bytes.end);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nothing that was written before is written over: no mark of a checkpoint is behind that.
+    fn is_append(&self, operation: &Operation) -> bool {
+        let Operation { path, bytes, .. } = operation;
+        let behind = self.ends.get(path.as_path());
+        bytes.is_empty() || behind.is_some_and(|behind| bytes.start >= *behind)
+    }
+}
+
 /// Which change is still made after a failure.
-fn is_allowed(failure: Failure, failed: &Operation, later: &Operation) -> bool {
+fn is_allowed(failure: Failure, made: &Made, failed: &Operation, later: &Operation) -> bool {
     let Operation { call, path, .. } = later;
     if call.only_looks() || (*call == Call::Remove && is_named(path, ".tmp")) {
         return true;
@@ -160,11 +203,15 @@ fn is_allowed(failure: Failure, failed: &Operation, later: &Operation) -> bool {
     // Who makes the outputs may be in the middle of a piece, on another thread: what is appended lies behind every mark, and
     // what is made new is known to no checkpoint.
     let is_new = is_named(path, ".partial") || begins_with(path, "spill-");
-    let is_append = is_new && matches!(call, Call::Create | Call::Lock | Call::WriteAt);
+    let is_append = is_new
+        && (matches!(call, Call::Create | Call::Lock)
+            || *call == Call::WriteAt && made.is_append(later));
     let is_folder = matches!(call, Call::MakeDirectory | Call::SyncDirectory)
         && !is_own_folder(path)
         && failed.path != *path;
-    let is_spill = begins_with(path, "spill-") && matches!(call, Call::SyncAll | Call::Remove);
+    // One that is of an earlier run belongs to a checkpoint.
+    let is_spill = begins_with(path, "spill-")
+        && (*call == Call::SyncAll || *call == Call::Remove && made.new.contains(path.as_path()));
     match failure {
         Failure::Durability => is_append || is_folder || is_spill,
         // The checkpoint that is just being saved, of what was written before, is completed, and what it makes superfluous is
@@ -179,12 +226,18 @@ fn is_allowed(failure: Failure, failed: &Operation, later: &Operation) -> bool {
     }
 }
 
-/// After the first failure that counts nothing is changed but what is allowed then; true where there was one.
-pub fn check_poison(story: &Story, ran: &Ran, place: &str) -> bool {
+/// How many pieces of outputs and spills may still be written after a failure, by who is in the middle of it.
+const APPENDS_MAX: usize = 40;
+
+/// After the first failure that counts nothing is changed but what is allowed then; where one left unknown whether something is
+/// durable, answers how many pieces were written after it.
+pub fn check_poison(story: &Story, ran: &Ran, place: &str) -> Option<usize> {
     let name = story.name;
     let mut rest = ran.operations.as_slice();
     let mut attempts = 0;
+    let mut made = Made::default();
     while let Some(at) = rest.iter().position(|one| failure(story, one).is_some()) {
+        rest[..=at].iter().for_each(|operation| made.note(operation));
         let failed = &rest[at];
         let mut failure = failure(story, failed).expect("it was found");
         if failure == Failure::Saving {
@@ -195,16 +248,22 @@ pub fn check_poison(story: &Story, ran: &Ran, place: &str) -> bool {
             }
         }
         rest = &rest[at + 1..];
-        let mut names = 0;
+        let (mut names, mut appends) = (0, 0);
         for later in rest.iter().filter(|later| !is_of_copy(story, later)) {
             let told = || format!("{name}, {place}: after {failed:?} {later:?}");
-            assert!(is_allowed(failure, failed, later), "{}", told());
+            assert!(is_allowed(failure, &made, failed, later), "{}", told());
+            if failure == Failure::Saving {
+                continue;
+            }
+            made.note(later);
             names += usize::from(later.call == Call::Rename && is_checkpoint(&later.path));
             assert!(failure != Failure::Writing || names <= 1, "{}", told());
+            appends += usize::from(later.call == Call::WriteAt && !later.bytes.is_empty());
+            assert!(appends <= APPENDS_MAX, "{}: so many pieces are written", told());
         }
         if failure != Failure::Saving {
-            return true;
+            return (failure == Failure::Durability).then_some(appends);
         }
     }
-    attempts > 0
+    None
 }

@@ -92,7 +92,7 @@ pub fn check_operations(story: &Story, ran: &Ran, place: &str) {
         while let Some((_, sequence)) = announced.next_if(|(at, _)| *at <= index) {
             assert_eq!(*sequence, durable, "{name}, {place}: announced before it was durable");
         }
-        let Operation { call, path, end } = operation;
+        let Operation { call, path, end, .. } = operation;
         let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
         let told = || format!("{name}, {place}: operation {index}, {call:?} {}", path.display());
         match call {

@@ -9,6 +9,7 @@ use onward::observe::{Event, Observer};
 use onward::storage::Storage;
 use onward::storage::simulated::{Cut, Operation, SimulatedStorage};
 use onward::threads;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,9 +51,12 @@ pub struct Ran {
     pub resumed: Option<u64>,
     /// The checkpoint files that it refused.
     pub refused: Vec<String>,
-    /// The numbers of the checkpoint files that stood in the job's folder before, and in that of copies.
+    /// The numbers of the checkpoint files that stood in the job's folder before.
     pub used: Vec<u64>,
-    pub copied: Vec<u64>,
+    /// Those that stood in the folder of copies, with their bytes.
+    pub copied: BTreeMap<u64, Vec<u8>>,
+    /// Of the same numbers, those that stand in the job's folder now.
+    pub taken: BTreeMap<u64, Vec<u8>>,
     /// What it did on the disk.
     pub operations: Vec<Operation>,
 }
@@ -316,12 +320,17 @@ pub fn run(job: &Job, options: &RunOptions, disk: &SimulatedStorage, seed: u64) 
     let heard = Mutex::default();
     let listener = Arc::new(Listener { disk: disk.clone(), heard });
     let world = world(disk, seed, listener.clone());
-    let used = numbers(disk, ".onward/job");
-    let copied = numbers(disk, "copy");
+    let used = checkpoints(disk, ".onward/job").into_iter().map(|(number, _)| number).collect();
+    let copied = contents(disk, "copy");
     let before = disk.operations_count();
     let outcome =
         threads::seeded(seed, || engine::run(job, "onward run job.toml", options, &world));
     let heard = std::mem::take(&mut *listener.heard.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut taken = BTreeMap::new();
+    if !copied.is_empty() {
+        taken = contents(disk, ".onward/job");
+        taken.retain(|number, _| copied.contains_key(number));
+    }
     let mut ran = Ran {
         outcome: outcome.map_err(|error| (error.kind, error.to_string())),
         announced: Vec::new(),
@@ -329,6 +338,7 @@ pub fn run(job: &Job, options: &RunOptions, disk: &SimulatedStorage, seed: u64) 
         refused: Vec::new(),
         used,
         copied,
+        taken,
         operations: disk.operations()[before..].to_vec(),
     };
     for (place, event) in heard {
@@ -342,14 +352,20 @@ pub fn run(job: &Job, options: &RunOptions, disk: &SimulatedStorage, seed: u64) 
     ran
 }
 
-/// The numbers of the checkpoint files in a folder; whoever asks leaves no trace in the operations.
-fn numbers(disk: &SimulatedStorage, folder: &str) -> Vec<u64> {
+/// The checkpoint files in a folder with their numbers; whoever asks leaves no trace in the operations.
+fn checkpoints(disk: &SimulatedStorage, folder: &str) -> Vec<(u64, PathBuf)> {
     let folder = Path::new(FOLDER).join(folder);
     let listed = disk.after_kill().list(&folder).unwrap_or_default();
     let paths = listed.iter().map(|name| folder.join(name));
     let names = paths.filter(|path| path.extension().is_some_and(|end| end == "onw"));
     let is_checkpoint = |path: &PathBuf| path.to_string_lossy().contains("/ckpt-");
-    names.filter(is_checkpoint).map(|path| super::rules::number(&path)).collect()
+    names.filter(is_checkpoint).map(|path| (super::rules::number(&path), path)).collect()
+}
+
+/// The same with their bytes.
+fn contents(disk: &SimulatedStorage, folder: &str) -> BTreeMap<u64, Vec<u8>> {
+    let found = checkpoints(disk, folder).into_iter();
+    found.filter_map(|(number, path)| Some((number, disk.file(&path)?))).collect()
 }
 
 /// What stands in the job's folder.

@@ -179,6 +179,8 @@ impl File for SimulatedFile {
                     Fate::Short(count) => count.clamp(1, bytes.len()),
                     _ => bytes.len(),
                 };
+                let end = offset + u64::try_from(count).expect("a count of bytes fits");
+                disk.note_bytes(offset..end);
                 disk.image.write(self.node, offset, &bytes[..count])
             })
         })
@@ -189,6 +191,7 @@ impl File for SimulatedFile {
             if !self.may_write {
                 return Err(Errno::INVAL.into());
             }
+            disk.note_bytes(length..length);
             let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
             let room = disk.image.room();
             let moment = disk.image.tick();

@@ -4,6 +4,7 @@
 //! A test runs its workload once without faults, reads the trace, and then runs it once per index
 //! and fault.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 pub use rustix::io::Errno;
@@ -17,6 +18,8 @@ pub struct Operation {
     pub path: PathBuf,
     /// How it ended.
     pub end: End,
+    /// Which bytes of the file it wrote; where it set the length, an empty range there.
+    pub bytes: Range<u64>,
 }
 
 /// How an operation ended.

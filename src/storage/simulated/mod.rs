@@ -24,6 +24,7 @@ use crate::storage::whole::uninterrupted;
 use crate::threads;
 use image::{Body, Image, Layers, NodeId};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tree::{Last, names_of};
@@ -266,7 +267,7 @@ impl Disk {
         let index = self.trace.len();
         let struck = self.faults.iter().find(|fault| fault.strikes(index, call));
         let effect = struck.map(|fault| (fault.effect, fault.at == index));
-        self.trace.push(Operation { call, path: path.to_path_buf(), end: End::Done });
+        self.trace.push(Operation { call, path: path.to_path_buf(), end: End::Done, bytes: 0..0 });
         self.remember(call);
         match effect {
             // One interruption is enough even of a sticky fault: it would never end.
@@ -278,6 +279,13 @@ impl Disk {
             Some((Effect::SyncLost | Effect::PowerLoss, _)) => Err(Errno::IO.into()),
             Some((Effect::Short(count), _)) => Ok(Fate::Short(count)),
             Some((Effect::OtherBytes, _)) => Ok(Fate::OtherBytes),
+        }
+    }
+
+    /// Notes which bytes the operation writes that is under way.
+    fn note_bytes(&mut self, bytes: Range<u64>) {
+        if let Some(operation) = self.trace.last_mut() {
+            operation.bytes = bytes;
         }
     }
 
