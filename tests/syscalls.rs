@@ -103,7 +103,8 @@ fn runs_keep_the_rules_of_durable_writing() {
 #[test]
 fn each_checkpoint_takes_a_sync_for_each_output_and_two_more() {
     for (shape, outputs) in [(Shape::Plain, 1), (Shape::Rejects, 2)] {
-        let job = Job::new(shape, 3000);
+        // Long enough for many checkpoints, however slow the disk is: while one is saved, no other is begun.
+        let job = Job::new(shape, 12_000);
         let scratch = job.folder();
         let Some((ended, calls)) = traced(scratch.path(), &["-e", WATCHED], &RUN) else { return };
         job.is_done(scratch.path(), &ended, &format!("{shape:?}"));
