@@ -77,6 +77,8 @@ struct FrozenStates {
     spills: Vec<SpillEntry>,
     /// What must be durable of the spills.
     syncs: Syncs,
+    /// The largest number that a spill has that was made before.
+    spills_made: u64,
 }
 
 /// Who a job and a run of it are.
@@ -427,10 +429,18 @@ impl<'a> Ordered<'a> {
         // Freezing a state may change what the numbers mean.
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
         if let Some(folder) = &self.spills {
-            // As long as nobody else works with the states: who does makes spills, and forgets some.
+            // As long as nobody else works with the states. Who does makes spills, which no checkpoint may count among those
+            // before it, since they would be removed as needed by none; and forgets some that this one needs.
             folder.add_syncs(&frozen.spills, &mut frozen.syncs);
+            frozen.spills_made = folder.made();
         }
         Ok(frozen)
+    }
+
+    /// What is left of the states when nobody needs them any more.
+    fn forgotten(&self) -> FrozenStates {
+        let spills_made = self.spills.as_ref().map_or(0, FolderSpills::made);
+        FrozenStates { spills_made, ..FrozenStates::default() }
     }
 
     /// Everything was given. Where it will be given again, with more, what was only needed for giving is not kept;
@@ -460,8 +470,10 @@ impl<'a> Ordered<'a> {
         self.is_consistent = false;
         let is_over = matches!(self.phase, Phase::Publishing | Phase::Done);
         let is_forgotten = is_over && !self.job.is_incremental();
-        let FrozenStates { steps, mut sections, spills, syncs } =
-            if is_forgotten { FrozenStates::default() } else { self.freeze(parent)? };
+        let FrozenStates { steps, mut sections, spills, syncs, spills_made } = match is_forgotten {
+            true => self.forgotten(),
+            false => self.freeze(parent)?,
+        };
         let Identity { instance, run, run_started_at_micros, first_started_at_micros, .. } =
             self.identity;
         self.counters.checkpoints += 1;
@@ -489,7 +501,7 @@ impl<'a> Ordered<'a> {
             steps,
             outputs,
             spills,
-            spills_made: self.spills.as_ref().map_or(0, FolderSpills::made),
+            spills_made,
             origins: self.identity.origins.clone(),
             earlier: self.outputs.earlier(),
             counters: self.counters,
