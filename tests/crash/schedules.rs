@@ -3,7 +3,6 @@
 use super::FOLDER;
 use super::stories::stories;
 use crate::support::machine::{self, How};
-use onward::engine::Outcome;
 use onward::storage::simulated::{Operation, SimulatedStorage};
 use onward::threads::seeded;
 use std::collections::BTreeSet;
@@ -43,38 +42,44 @@ fn a_seed_gives_the_same_operations_again_whatever_the_number_of_threads() {
     assert!(traces.len() > runs * 2 / 3, "{} of {runs} differ", traces.len());
 }
 
-/// Groups that go into spills, and a checkpoint wherever one may be.
-const MANY_GROUPS: &str = r#"
-[source]
-path = "in.csv"
-types = { value = "bigint" }
-[[transform]]
-aggregate = { by = ["key"], select = ["count(*) AS n", "sum(value) AS s"] }
-[sink]
-path = "out.csv"
-[checkpoint]
-interval = "1ms"
-every_records = 40
-[state]
-memory = "1KiB"
-"#;
+/// Steps that put what they hold into spills, and give it at the end.
+const SPILLING: [&str; 4] = [
+    "aggregate = { by = [\"key\"], select = [\"count(*) AS n\", \"list(value) AS s\"] }",
+    "dedup = { key = [\"key\"], keep = \"last\" }",
+    "top = { by = [\"key\"], order = [\"value DESC\"], n = 3 }",
+    "sort = { by = [\"value DESC\"], memory = \"1KiB\" }",
+];
 
 #[test]
-fn what_is_spilled_while_a_checkpoint_is_made_is_not_removed_with_it() {
+fn steps_that_spill_give_the_same_in_whatever_order_the_threads_go_on() {
     let mut text = "key,value\n".to_owned();
     for row in 0..400 {
         writeln!(text, "k{},{row}", row % 130).expect("a string");
     }
-    let job = machine::load(MANY_GROUPS);
-    let mut outputs = BTreeSet::new();
-    for seed in 0..60 {
-        let disk = SimulatedStorage::new();
-        disk.put_directory(FOLDER, 0o755);
-        disk.put_file(Path::new(FOLDER).join("in.csv"), text.as_bytes());
-        let how = How { threads: 2, chunk_bytes: 200, barriers: None };
-        let ended = seeded(seed, || machine::run(&job, &disk, seed, how));
-        assert!(matches!(ended, Ok(Outcome::Finished(_))), "seed {seed}: {ended:?}");
-        outputs.insert(disk.file(Path::new(FOLDER).join("out.csv")));
+    for step in SPILLING {
+        let job = format!(
+            "[source]\npath = \"in.csv\"\ntypes = {{ value = \"bigint\" }}\n[[transform]]\n{step}\n[sink]\npath = \"out.csv\"\n\
+             [checkpoint]\nevery_records = 40\nevery_bytes = \"10B\"\n[state]\nmemory = \"1KiB\"\n"
+        );
+        let job = machine::load(&job);
+        let mut outputs = BTreeSet::new();
+        for seed in 0..20 {
+            let disk = SimulatedStorage::new();
+            disk.put_directory(FOLDER, 0o755);
+            disk.put_file(Path::new(FOLDER).join("in.csv"), text.as_bytes());
+            // It is stopped again and again, and so most often while it gives what it holds.
+            let run = |barriers| {
+                let how = How { threads: 2, chunk_bytes: 2000, barriers };
+                seeded(seed, || machine::run(&job, &disk, seed, how))
+            };
+            for barriers in 1..20 {
+                let stopped = run(Some(1 + barriers % 3));
+                assert!(stopped.is_ok(), "{step}, seed {seed}: {stopped:?}");
+            }
+            let ended = run(None);
+            assert!(ended.is_ok(), "{step}, seed {seed}: {ended:?}");
+            outputs.insert(disk.file(Path::new(FOLDER).join("out.csv")));
+        }
+        assert_eq!(outputs.len(), 1, "{step}");
     }
-    assert_eq!(outputs.len(), 1);
 }
