@@ -170,6 +170,18 @@ fn without_lock(files: folder::Files) -> folder::Files {
 
 /// A job with two checkpoints and copies of them.
 pub(super) fn copied() -> TempDir {
+    // A copy passes over a checkpoint that the next one follows too quickly: again, until it has both.
+    let has_both = |job: &TempDir| {
+        let names = folder::names(&job.path().join("mount/copies"));
+        names.iter().filter(|name| name.starts_with("ckpt-")).count() == 2
+    };
+    let mut jobs = std::iter::repeat_with(copied_once).take(100);
+    let job = jobs.find(has_both).expect("a copy of both checkpoints");
+    onward_ends(job.path(), &VERIFY, 0);
+    job
+}
+
+fn copied_once() -> TempDir {
     let job = folder::scratch_in_memory();
     Shape::Plain.make(job.path(), Pace::Never, 10_000, &mut Random::new(7));
     let path = job.path().join("job.toml");
@@ -177,7 +189,6 @@ pub(super) fn copied() -> TempDir {
     fs::create_dir(job.path().join("mount")).expect("a folder");
     let run = ["run", "job.toml", "--chunk-bytes", "5000", "--stop-after-barriers", "2"];
     onward_ends(job.path(), &run, 75);
-    onward_ends(job.path(), &VERIFY, 0);
     job
 }
 
