@@ -120,7 +120,8 @@ impl Spills for FolderSpills {
         Ok(Box::new(OpenFile { reader, path }))
     }
 
-    /// The file stays as long as a checkpoint may need it, but is not held open any more: no later one will.
+    /// The file stays as long as a checkpoint may need it, and is not held open any more: only one that is made of states
+    /// which were taken back opens it again.
     fn forget(&self, spill: &Spill) {
         self.made_mut(|made| {
             let known = made.unsynced.iter_mut().find(|one| one.name == spill.name);
