@@ -5,7 +5,7 @@ mod stops;
 
 use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
-use crate::support::program::{Ended, onward, spawn};
+use crate::support::program::{Ended, Running, onward, spawn};
 use crate::support::random::Random;
 use crate::support::report::count;
 use rustix::process::Signal;
@@ -69,17 +69,25 @@ fn staged(folder: &Path, bytes: u64) -> Option<PathBuf> {
     staged.find(|path| fs::metadata(path).is_ok_and(|metadata| metadata.len() >= bytes))
 }
 
+/// Starts a proof, and comes back when its first run writes.
+fn under_way(folder: &Path, more: &[&str]) -> Running {
+    let mut running = spawn(folder, &[&["prove", "job.toml"], more].concat());
+    assert!(running.until(|| staged(folder, 1000).is_some()), "{:?}", running.end());
+    running
+}
+
+/// Changes a byte that the first run has written: every other one gives something else then.
+fn spoil(folder: &Path) {
+    let path = staged(folder, 1000).expect("a file");
+    let file = fs::File::options().write(true).open(path).expect("opened");
+    file.write_all_at(b"X", 7).expect("written");
+}
+
 #[test]
 fn an_outcome_that_is_not_the_same_is_told_and_kept() {
     let scratch = job(Shape::Plain, 200_000);
-    let mut running = spawn(scratch.path(), &["prove", "job.toml", "--kills", "2"]);
-    let mut path = None;
-    assert!(running.until(|| {
-        path = staged(scratch.path(), 1000);
-        path.is_some()
-    }));
-    let file = fs::OpenOptions::new().write(true).open(path.expect("a file")).expect("opened");
-    file.write_all_at(b"X", 7).expect("written");
+    let running = under_way(scratch.path(), &["--kills", "2"]);
+    spoil(scratch.path());
     let ended = running.end();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let said = "onward: error: 2 of 2 outcomes are not identical: after kill 1 `0/out.csv` has \
@@ -191,14 +199,8 @@ fn a_proof_that_goes_wrong_midway_says_why_and_what_it_found() {
     assert_eq!(scratch_folders(scratch.path()), Vec::<PathBuf>::new());
     // A difference that was found is kept though the proof is stopped.
     let scratch = job(Shape::Plain, 200_000);
-    let mut running = spawn(scratch.path(), &["prove", "job.toml", "--kills", "1000"]);
-    let mut path = None;
-    assert!(running.until(|| {
-        path = staged(scratch.path(), 1000);
-        path.is_some()
-    }));
-    let file = fs::OpenOptions::new().write(true).open(path.expect("a file")).expect("opened");
-    file.write_all_at(b"X", 7).expect("written");
+    let mut running = under_way(scratch.path(), &["--kills", "1000"]);
+    spoil(scratch.path());
     let is_there = |name: &str| {
         scratch_folders(scratch.path()).iter().any(|folder| folder.join(name).exists())
     };

@@ -129,17 +129,10 @@ impl<'a> Writer<'a> {
         if !self.is_narrow {
             return self.u64s(values);
         }
-        let mut values = values.into_iter();
-        let mut page = Vec::new();
-        loop {
-            page.clear();
-            page.extend(values.by_ref().take(narrow::PAGE));
-            if page.is_empty() {
-                return;
-            }
-            narrow::write_numbers(&page, &mut self.bytes);
+        narrow::in_pages(values, |page| {
+            narrow::write_numbers(page, &mut self.bytes);
             self.settle();
-        }
+        });
     }
 
     /// The same for numbers with signs.
@@ -152,19 +145,12 @@ impl<'a> Writer<'a> {
         if !self.is_narrow {
             return self.strings(values);
         }
-        let mut values = values;
-        let mut page = Vec::new();
-        loop {
-            page.clear();
-            page.extend(values.by_ref().take(narrow::PAGE));
-            if page.is_empty() {
-                return;
-            }
-            let do_follow = narrow::write_strings(&page, &mut self.bytes);
+        narrow::in_pages(values, |page| {
+            let do_follow = narrow::write_strings(page, &mut self.bytes);
             self.settle();
             // Long ones are handed on as they come: nobody has all of them twice.
             page.iter().filter(|_| do_follow).for_each(|string| self.append(string));
-        }
+        });
     }
 
     /// Appends a column of 4-byte numbers; the reader knows how many.

@@ -24,6 +24,20 @@ const OWN: u8 = 1;
 /// Bytes of a page of numbers before the numbers.
 const HEAD_BYTES: usize = 9;
 
+/// Gives values in pages.
+pub fn in_pages<T>(values: impl IntoIterator<Item = T>, mut take: impl FnMut(&[T])) {
+    let mut values = values.into_iter();
+    let mut page = Vec::new();
+    loop {
+        page.clear();
+        page.extend(values.by_ref().take(PAGE));
+        if page.is_empty() {
+            return;
+        }
+        take(&page);
+    }
+}
+
 /// Appends up to [`PAGE`] numbers.
 pub fn write_numbers(page: &[u64], out: &mut Vec<u8>) {
     let smallest = page.iter().copied().min().unwrap_or(0);

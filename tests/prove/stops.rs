@@ -1,24 +1,15 @@
 //! Proofs that are stopped or killed: at any moment nothing false is said, no run goes on without its proof, and what is left is
 //! removed by the next one, but never from under a living one.
 
-use super::{everything, job, prove, scratch_folders, staged};
+use super::{everything, job, prove, scratch_folders, spoil, staged, under_way};
 use crate::support::folder;
 use crate::support::jobs::Shape;
-use crate::support::program::{self, Running, by_default, can_trace, eventually, spawn, start};
+use crate::support::program::{self, by_default, can_trace, eventually, spawn, start};
 use crate::support::random::Random;
 use crate::support::report::count;
 use rustix::process::Signal;
 use std::fs;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Starts a proof, and comes back when its first run writes.
-fn under_way(folder: &Path, more: &[&str]) -> Running {
-    let mut running = spawn(folder, &[&["prove", "job.toml"], more].concat());
-    assert!(running.until(|| staged(folder, 1000).is_some()), "{:?}", running.end());
-    running
-}
 
 #[test]
 fn whoever_is_interrupted_at_any_moment_says_nothing_false_and_leaves_nothing() {
@@ -135,9 +126,7 @@ fn a_living_proof_keeps_its_folder_from_another() {
 fn what_was_different_is_kept_though_the_proof_was_killed() {
     let scratch = job(Shape::Plain, 200_000);
     let mut running = under_way(scratch.path(), &["--kills", "1000"]);
-    let path = staged(scratch.path(), 1000).expect("a file");
-    let file = fs::File::options().write(true).open(path).expect("opened");
-    file.write_all_at(b"X", 7).expect("written");
+    spoil(scratch.path());
     let kept = scratch_folders(scratch.path());
     assert!(running.until(|| kept[0].join("kill-2").exists()));
     running.signal(Signal::KILL);

@@ -66,10 +66,13 @@ fn open_trusted(
     trust: Trust,
 ) -> Result<(Job, Folder), Failure> {
     let job = job_file::load(world, arguments)?.job;
-    let folder = engine::folder(&job, world, trust)?;
-    let missing = || Failure::Error(no_folder(world, &job, trust));
-    let folder = folder.ok_or_else(missing)?;
+    let folder = folder_of(world, &job, trust)?;
     Ok((job, folder))
+}
+
+/// The folder of a job that was started.
+fn folder_of(world: &World, job: &Job, trust: Trust) -> Result<Folder> {
+    engine::folder(job, world, trust)?.ok_or_else(|| no_folder(world, job, trust))
 }
 
 /// Says that a job has no folder: it was never started, or has lost it.

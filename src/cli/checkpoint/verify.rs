@@ -4,7 +4,7 @@
 //! be read.
 
 use super::args::VerifyArguments;
-use super::{chosen, newest, open_trusted};
+use super::{chosen, folder_of, newest};
 use crate::checkpoint::{Folder, Invalid, Sequence};
 use crate::cli::exit::Exit;
 use crate::cli::job_file::{self, Failure};
@@ -36,10 +36,11 @@ struct Answer {
 pub fn verify(arguments: &VerifyArguments) -> Result<Exit, Failure> {
     let world = looked_at(Arc::new(Teller::default()));
     let options = RunOptions { unsafe_directory: arguments.unsafe_dir, ..looking() };
-    let name = job_file::load(&world, &arguments.job)?.job.name;
+    let job = job_file::load(&world, &arguments.job)?.job;
     let mut problems = Vec::new();
-    let looked = open_trusted(&world, &arguments.job, options.trust())
-        .and_then(|(job, folder)| look(arguments, &options, &world, &job, &folder, &mut problems));
+    let looked = folder_of(&world, &job, options.trust())
+        .map_err(Failure::from)
+        .and_then(|folder| look(arguments, &options, &world, &job, &folder, &mut problems));
     let answer = match looked {
         Ok(answer) => Some(answer),
         Err(Failure::Error(error)) => {
@@ -50,12 +51,12 @@ pub fn verify(arguments: &VerifyArguments) -> Result<Exit, Failure> {
     };
     if arguments.json {
         let told = match answer.as_ref().filter(|_| problems.is_empty()) {
-            Some(answer) => json(&name, answer),
-            None => json_of_problems(&name, &problems),
+            Some(answer) => json(&job.name, answer),
+            None => json_of_problems(&job.name, &problems),
         };
         messages::answer(&format!("{told}\n"))?;
     } else if let Some(answer) = answer.as_ref().filter(|_| problems.is_empty()) {
-        messages::answer(&text(&name, answer))?;
+        messages::answer(&text(&job.name, answer))?;
     }
     for error in &problems {
         messages::show(&messages::error(error));
