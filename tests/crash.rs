@@ -15,6 +15,8 @@ mod handling;
 
 mod invariants;
 
+mod moving;
+
 mod power;
 
 mod rounds;
