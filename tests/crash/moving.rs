@@ -4,6 +4,7 @@
 use super::handling::{ELSEWHERE, cuts, fork, is_started, quiet};
 use super::rounds::{GROWING, Growing};
 use super::{FOLDER, load, options, outputs, run, staged};
+use crate::support::report::count;
 use onward::engine::{self, Outcome};
 use onward::storage::simulated::{Cut, Fault, SimulatedStorage};
 use onward::storage::{Privacy, Storage};
@@ -59,15 +60,15 @@ fn after_a_power_cut_while_a_round_is_forked_both_jobs_end_with_the_same_bytes()
             let workload = &growing.workload;
             let made = made(growing, barriers);
             let copy = || made.power_cut(Cut::Prefix(usize::MAX));
-            let (here, count) = {
+            let (here, operations) = {
                 let disk = copy();
                 fork(workload, &disk, 8).expect("an undisturbed fork");
-                let count = disk.operations().len();
+                let operations = disk.operations().len();
                 run(workload, &disk, 1).2.expect("an undisturbed round");
-                (outputs(workload, &disk), count)
+                (outputs(workload, &disk), operations)
             };
             let expected = expected(growing, here.clone());
-            for at in 0..count {
+            for at in 0..operations {
                 let disk = copy();
                 disk.plan(&[Fault::power_loss(at)]);
                 let is_done = fork(workload, &disk, 8).is_ok();
@@ -91,7 +92,7 @@ fn after_a_power_cut_while_a_round_is_forked_both_jobs_end_with_the_same_bytes()
             }
         }
     }
-    println!("{states} states, {forked} of them forked");
+    count(&format!("moving: {states} states, {forked} of them forked"));
     assert!(states > 500 && forked > 5, "{states} states, {forked} forked");
 }
 

@@ -5,6 +5,7 @@ use super::{Growing, SHAPES, Shape, at_once, csv};
 use crate::support::folder;
 use crate::support::program::{Ended, onward_ends};
 use crate::support::random::Random;
+use crate::support::report::count;
 use std::fs;
 
 /// Where a job is when it moves.
@@ -12,8 +13,8 @@ use std::fs;
 enum Moment {
     /// In its first round.
     First,
-    /// In a later round, so far in it.
-    Later(&'static str),
+    /// In a later round, stopped so often in it.
+    Later(u32),
     /// Behind a round.
     Behind,
 }
@@ -93,7 +94,7 @@ fn check_moved(shape: &Shape, moment: Moment, way: Way, random: &mut Random) {
     }
     match moment {
         Moment::First => here.append("in.csv", &text.as_bytes()[first..second]),
-        Moment::Later(barriers) => here.stop(barriers),
+        Moment::Later(stops) => (0..stops).for_each(|_| here.stop("1")),
         Moment::Behind => here.finish(),
     }
     there.write(name, &text[..second]);
@@ -127,7 +128,7 @@ fn a_moved_job_writes_what_it_would_have_written_at_its_old_place() {
     let mut random = Random::new(31);
     let mut moved = 0;
     let moments =
-        [Moment::First, Moment::Later("1"), Moment::Later("2"), Moment::Later("6"), Moment::Behind];
+        [Moment::First, Moment::Later(1), Moment::Later(2), Moment::Later(6), Moment::Behind];
     for shape in &SHAPES {
         for moment in moments {
             for way in [Way::Import, Way::Fork] {
@@ -136,7 +137,7 @@ fn a_moved_job_writes_what_it_would_have_written_at_its_old_place() {
             }
         }
     }
-    println!("{moved} jobs were moved");
+    count(&format!("rounds: {moved} jobs were moved"));
     assert!(moved >= 120, "{moved}");
 }
 
@@ -241,6 +242,28 @@ fn another_file_is_never_taken_for_an_input() {
 }
 
 #[test]
+fn times_and_inodes_of_another_place_say_nothing() {
+    let here = Growing::new(LOGS);
+    here.write("logs/a.csv", with_header(&rows(0, 50)));
+    here.finish();
+    here.write("fork.toml", here.read("job.toml").replace("out.csv", "fork.csv"));
+    let path = here.path().join("logs/a.csv");
+    let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
+    let before = here.read("logs/a.csv");
+    let tell = |text: &str| {
+        here.write("logs/a.csv", text);
+        let file = fs::File::options().write(true).open(&path).expect("a file");
+        file.set_modified(modified).expect("a time");
+    };
+    tell(&before.replace("number 7\n", "number 8\n"));
+    here.run(0, &["nothing is new"]);
+    let ended = here.checkpoint(&["fork", "job.toml", "fork.toml"], 5);
+    assert!(ended.stderr.contains("`logs/a.csv` begins with other bytes"), "{ended:?}");
+    tell(&before);
+    here.checkpoint(&["fork", "job.toml", "fork.toml"], 0);
+}
+
+#[test]
 fn a_short_input_under_another_name_is_not_guessed_at() {
     const SHORT: &str = "[source]\npath = \"logs/**/*.csv\"\n[sink]\npath = \"out.csv\"\n";
     let here = Growing::new(SHORT);
@@ -280,9 +303,9 @@ fn with_parts(is_finished: bool) -> Growing {
         (10..40).map(|v| format!("{},{v}\n", if v < 12 { "x" } else { "d" })).collect();
     here.append("in.csv", format!("a,5\nb,6\n{many}"));
     if is_finished {
-        here.finish()
+        here.finish();
     } else {
-        here.stop("2")
+        here.stop("2");
     }
     here
 }
@@ -382,10 +405,13 @@ fn what_the_job_published_may_stand_at_the_new_place_and_nothing_else() {
         let other = place();
         other.write("small.csv", "n\n1\n");
         let before = folder::files(other.path());
-        let ended = here.moves_to(&other, Way::Import, 2);
         let said = "`small.csv` exists, and this job did not make it";
+        let ended = here.moves_to(&other, Way::Import, 2);
         assert!(ended.stderr.contains(said), "{ended:?}");
         assert_eq!(folder::difference(&before, &folder::files(other.path())), "");
+        // A fork is another job, even if its outputs are called the same.
+        let ended = here.moves_to(&place(), Way::Fork, 2);
+        assert!(ended.stderr.contains(said), "{ended:?}");
         let there = place();
         here.moves_to(&there, Way::Import, 0);
         for growing in [&here, &there] {
@@ -450,9 +476,9 @@ fn a_lookup_is_read_anew_behind_a_round_and_is_the_same_within_one() {
         here.write("in.csv", format!("n\n{}", numbers(100, 400)));
         here.write("names.csv", "n,name\n1,one\n2,two\n");
         if is_finished {
-            here.finish()
+            here.finish();
         } else {
-            here.stop("3")
+            here.stop("3");
         }
         let there = Growing::new(JOB);
         there.write("in.csv", here.read("in.csv"));

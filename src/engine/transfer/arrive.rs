@@ -16,7 +16,7 @@
 //! after a crash before it, and the one after that takes what is new.
 
 use super::inputs::{name, recognised};
-use super::outputs::{Placed, place, stage_all};
+use super::outputs::{Placed, Published, place, stage_all};
 use super::{Cargo, rounds};
 use crate::checkpoint::{
     ArrivalMark, Checkpoint, Decoded, Folder, Manifest, Phase, RunId, Sequence, SpillEntry, Store,
@@ -189,7 +189,11 @@ fn prepare(
         manifest.phase = Phase::Publishing;
     }
     let job = job.of_round(manifest.round.as_ref().map_or(1, |round| round.number));
-    let outputs = place(&job, world, &present, cargo, &mut manifest)?;
+    let published = match arrival {
+        Arrival::Import => Published::IsOurs,
+        Arrival::Fork => Published::IsOfAnother,
+    };
+    let outputs = place(&job, world, &present, cargo, published, &mut manifest)?;
     Ok((manifest, outputs))
 }
 

@@ -5,7 +5,7 @@
 //! file, which holds everything from its first byte on.
 
 use super::Cargo;
-use crate::checkpoint::{Manifest, OutputEntry, Whole};
+use crate::checkpoint::{Manifest, OutputEntry, Standing, Whole};
 use crate::engine::output::{OutputPlan, mark_of, standings};
 use crate::engine::partitions::attach_tails;
 use crate::engine::prefix::{Bytes, find, gone, stage, written};
@@ -116,17 +116,28 @@ pub struct Placed {
     is_made_empty: bool,
 }
 
+/// Whose a file is that stands where an output goes and holds just what the job has published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The job's that arrives: it was brought here, too.
+    IsOurs,
+    /// That of a job which goes on by itself.
+    IsOfAnother,
+}
+
 /// Says in a manifest where the outputs are here, and that nothing there may be replaced but what the job file lets be, or
-/// what the job has published itself. `job` is that of the round.
+/// what is ours. `job` is that of the round.
 pub fn place(
     job: &Job,
     world: &World,
     inputs: &[(PathBuf, Metadata)],
     cargo: &Cargo,
+    published: Published,
     manifest: &mut Manifest,
 ) -> Result<Vec<Placed>> {
     let (entries, instance) = (manifest.outputs.clone(), manifest.instance.to_string());
-    let (is_over, is_round) = (!is_under_way(manifest), manifest.round.is_some());
+    let is_over = !is_under_way(manifest);
+    let may_be_ours = manifest.round.is_some() && published == Published::IsOurs;
     let mut placed = Vec::new();
     let mut taken_away = BTreeMap::new();
     for (plan, entry) in written(job, &entries)? {
@@ -138,14 +149,11 @@ pub fn place(
         if entry.length > 0 && held.is_none() {
             return Err(gone(&plan, &mark_in(manifest, entry)?));
         }
-        // It may have been brought here, too.
-        let ours = if is_round { standings(entry) } else { Vec::new() };
+        let past = if may_be_ours { std::slice::from_ref(entry) } else { &[] };
+        let standings: Vec<Standing> = past.iter().flat_map(standings).collect();
         let permission = match plan.is_partition() {
-            true => plan.check_partition(world, inputs, &ours, plan.overwrite)?,
-            false => {
-                let past = if is_round { std::slice::from_ref(entry) } else { &[] };
-                plan.check(world, &instance, inputs, past, plan.overwrite)?
-            }
+            true => plan.check_partition(world, inputs, &standings, plan.overwrite)?,
+            false => plan.check(world, &instance, inputs, past, plan.overwrite)?,
         };
         for entry in manifest.outputs.iter_mut().filter(|entry| entry.name == plan.role) {
             entry.target = plan.target.to_string_lossy().into_owned();
