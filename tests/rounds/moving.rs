@@ -405,9 +405,10 @@ fn what_the_job_published_may_stand_at_the_new_place_and_nothing_else() {
         let other = place();
         other.write("small.csv", "n\n1\n");
         let before = folder::files(other.path());
-        let said = "`small.csv` exists, and this job did not make it";
+        let said = "small.csv` exists, and this job did not make it";
         let ended = here.moves_to(&other, Way::Import, 2);
         assert!(ended.stderr.contains(said), "{ended:?}");
+        assert!(ended.stderr.contains("hint: move it away, or have the job"), "{ended:?}");
         assert_eq!(folder::difference(&before, &folder::files(other.path())), "");
         // A fork is another job, even if its outputs are called the same.
         let ended = here.moves_to(&place(), Way::Fork, 2);

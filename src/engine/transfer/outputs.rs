@@ -152,9 +152,10 @@ pub fn place(
         let past = if may_be_ours { std::slice::from_ref(entry) } else { &[] };
         let standings: Vec<Standing> = past.iter().flat_map(standings).collect();
         let permission = match plan.is_partition() {
-            true => plan.check_partition(world, inputs, &standings, plan.overwrite)?,
-            false => plan.check(world, &instance, inputs, past, plan.overwrite)?,
+            true => plan.check_partition(world, inputs, &standings, plan.overwrite),
+            false => plan.check(world, &instance, inputs, past, plan.overwrite),
         };
+        let permission = permission.map_err(without_flag)?;
         for entry in manifest.outputs.iter_mut().filter(|entry| entry.name == plan.role) {
             entry.target = plan.target.to_string_lossy().into_owned();
             entry.replaces = permission.existing == Existing::Replace;
@@ -174,6 +175,15 @@ pub fn place(
         }
     }
     Ok(placed)
+}
+
+/// Only a run can be told by a flag to replace a file.
+fn without_flag(error: Error) -> Error {
+    match &error.hint {
+        Some(hint) if hint.contains("--overwrite") => error
+            .with_hint("move it away, or have the job replace it: `overwrite = true` in its sink"),
+        _ => error,
+    }
 }
 
 fn is_partition(entry: &OutputEntry) -> bool {
