@@ -59,6 +59,17 @@ impl Growing {
         }
     }
 
+    /// Goes back to what its newest checkpoint builds on, if it does.
+    fn goes_back(&self) -> bool {
+        let is_checkpoint = |name: &String| name.starts_with("ckpt-");
+        let names = folder::names(&self.path().join(".onward/job"));
+        let has_more = names.into_iter().filter(is_checkpoint).count() > 1;
+        if has_more {
+            self.checkpoint(&["rollback", "job.toml", "1"], 0);
+        }
+        has_more
+    }
+
     /// All files but the job and what it reads.
     fn outputs(&self) -> folder::Files {
         let mut files = folder::files(self.path());
@@ -75,8 +86,8 @@ impl Growing {
     }
 }
 
-/// Moves a job, and lets its input grow at both places.
-fn check_moved(shape: &Shape, moment: Moment, way: Way, random: &mut Random) {
+/// Moves a job, and lets its input grow at both places. Whether it was rolled back where it arrived.
+fn check_moved(shape: &Shape, moment: Moment, way: Way, random: &mut Random) -> bool {
     let what = format!("{}, {moment:?}, {way:?}", shape.name);
     let text = csv(150, random);
     let [first, second] = [text.len() / 2, text.len() * 3 / 4];
@@ -101,6 +112,7 @@ fn check_moved(shape: &Shape, moment: Moment, way: Way, random: &mut Random) {
     let before = here.outputs();
     here.moves_to(&there, way, 0);
     assert_eq!(folder::difference(&before, &here.outputs()), "", "{what}");
+    let is_rolled_back = matches!(moment, Moment::Later(_)) && there.goes_back();
     there.finish();
     if moment != Moment::Behind {
         here.finish();
@@ -121,24 +133,25 @@ fn check_moved(shape: &Shape, moment: Moment, way: Way, random: &mut Random) {
     there.check_like(&here, &what);
     let difference = folder::difference(&at_once(shape, &text), &there.outputs());
     assert!(difference.is_empty(), "{what}\n{difference}");
+    is_rolled_back
 }
 
 #[test]
 fn a_moved_job_writes_what_it_would_have_written_at_its_old_place() {
     let mut random = Random::new(31);
-    let mut moved = 0;
+    let (mut moved, mut rolled_back) = (0, 0);
     let moments =
         [Moment::First, Moment::Later(1), Moment::Later(2), Moment::Later(6), Moment::Behind];
     for shape in &SHAPES {
         for moment in moments {
             for way in [Way::Import, Way::Fork] {
-                check_moved(shape, moment, way, &mut random);
+                rolled_back += u64::from(check_moved(shape, moment, way, &mut random));
                 moved += 1;
             }
         }
     }
-    count(&format!("rounds: {moved} jobs were moved"));
-    assert!(moved >= 120, "{moved}");
+    count(&format!("rounds: {moved} jobs were moved, {rolled_back} rolled back there"));
+    assert!(moved >= 120 && rolled_back >= 6, "{moved} moved, {rolled_back} rolled back");
 }
 
 const LOGS: &str = "[source]\npath = \"logs/*.csv*\"\nformat = \"csv\"\n[[transform]]\ndedup = { key = [\"id\"] }\n[sink]\npath = \"out.csv\"\n";

@@ -16,11 +16,11 @@
 //! after a crash before it, and the one after that takes what is new.
 
 use super::inputs::{name, recognised};
-use super::outputs::{Placed, Published, place, stage_all};
+use super::outputs::{Placed, Published, place, place_like, stage_all};
 use super::{Cargo, rounds};
 use crate::checkpoint::{
     ArrivalMark, Checkpoint, Decoded, Folder, Manifest, Phase, RunId, Sequence, SpillEntry, Store,
-    Trigger, Whole,
+    Trigger,
 };
 use crate::engine::inputs::Inputs;
 use crate::engine::leftovers::sweep_arrivals;
@@ -99,7 +99,7 @@ pub fn arrive(
         .and_then(|()| check_fit(job, command, options, world, &cargo.whole, &manifest));
     let adopted = copied.map_err(told_here).and_then(|()| {
         let (records, is_written) = (manifest.counters.records_read, !is_under_way(&manifest));
-        let sequence = store.adopt(links(&cargo.whole, manifest))?;
+        let sequence = store.adopt(links(cargo, manifest)?)?;
         Ok(Arrived { sequence, records, round, is_written })
     });
     if adopted.is_err() {
@@ -268,19 +268,29 @@ fn check_spills(store: &Store, manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// The chain as it is saved here: all of it of the new start, the last one with what it says at this place.
-fn links(whole: &Whole, manifest: Manifest) -> Vec<Checkpoint> {
-    let (instance, trigger) = (manifest.instance, manifest.trigger);
+/// The chain as it is saved here: all of it of the new start, the last one with what it says at this place. Of a round the
+/// others say that, too, since one can go back to them.
+fn links(cargo: &Cargo, manifest: Manifest) -> Result<Vec<Checkpoint>> {
     let of_here = |link: &Decoded| {
         let mut checkpoint = link.checkpoint.clone();
-        checkpoint.manifest.instance = instance;
+        let older = &mut checkpoint.manifest;
+        older.instance = manifest.instance;
         // None of them was taken here.
-        checkpoint.manifest.trigger = trigger;
-        checkpoint
+        older.trigger = manifest.trigger;
+        if manifest.round.is_some() {
+            older.job_name.clone_from(&manifest.job_name);
+            older.job.clone_from(&manifest.job);
+            older.references.clone_from(&manifest.references);
+            older.origins.clone_from(&manifest.origins);
+            rounds::relocate_like(older, &manifest);
+            place_like(older, &manifest, cargo)?;
+        }
+        Ok(checkpoint)
     };
-    let mut links: Vec<Checkpoint> = whole.links.iter().map(of_here).collect();
+    let links: Result<Vec<Checkpoint>> = cargo.whole.links.iter().map(of_here).collect();
+    let mut links = links?;
     if let Some(head) = links.last_mut() {
         head.manifest = manifest;
     }
-    links
+    Ok(links)
 }

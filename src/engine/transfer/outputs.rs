@@ -96,17 +96,20 @@ fn only_begins(entry: &OutputEntry) -> bool {
 impl Held {
     /// Of an output that is gone on with, a checkpoint must hold the last bytes: where it does not, they are read.
     fn new(name: String, bytes: Bytes, mut mark: Mark, manifest: &Manifest) -> Result<Held> {
-        let tail = tail_length(mark.length);
-        if is_under_way(manifest) && mark.tail.len() as u64 != tail {
-            let reading = |cause| Error::io("read", &bytes.path, cause);
-            let mut read = vec![0; usize::try_from(tail).expect("less than a block")];
-            let start = bytes.start + mark.length - tail;
-            let count = read_full(&*bytes.file, &mut read, start).map_err(reading)?;
-            read.truncate(count);
-            mark.tail = read;
+        if is_under_way(manifest) && mark.tail.len() as u64 != tail_length(mark.length) {
+            mark.tail = tail_of(&bytes, mark.length)?;
         }
         Ok(Held { name, bytes, mark })
     }
+}
+
+/// The last, partly filled block of the first bytes of an output.
+fn tail_of(bytes: &Bytes, length: u64) -> Result<Vec<u8>> {
+    let tail = tail_length(length);
+    let mut read = vec![0; usize::try_from(tail).expect("less than a block")];
+    let count = read_full(&*bytes.file, &mut read, bytes.start + length - tail);
+    read.truncate(count.map_err(|cause| Error::io("read", &bytes.path, cause))?);
+    Ok(read)
 }
 
 /// An output at its new place.
@@ -175,6 +178,22 @@ pub fn place(
         }
     }
     Ok(placed)
+}
+
+/// Says the same of the outputs in a checkpoint of the round that this one builds on: it may be gone back to.
+pub fn place_like(older: &mut Manifest, manifest: &Manifest, cargo: &Cargo) -> Result<()> {
+    let is_under_way = is_under_way(older);
+    for entry in &mut older.outputs {
+        let placed = manifest.outputs.iter().find(|placed| placed.name == entry.name);
+        let Some(placed) = placed else { continue };
+        let held = cargo.outputs.iter().find(|held| held.name == entry.name);
+        if let Some(held) = held.filter(|_| is_under_way && only_begins(entry)) {
+            entry.tail = tail_of(&held.bytes, entry.length)?;
+        }
+        entry.target.clone_from(&placed.target);
+        (entry.replaces, entry.ours, entry.extends) = (placed.replaces, placed.ours, None);
+    }
+    Ok(())
 }
 
 /// Only a run can be told by a flag to replace a file.

@@ -48,6 +48,23 @@ pub fn relocate(
     Ok(paths.into_iter().zip(files).collect())
 }
 
+/// Says the same of the inputs in a checkpoint of the round that this one builds on.
+pub fn relocate_like(older: &mut Manifest, manifest: &Manifest) {
+    let (Some(round), Some(now)) = (&mut older.round, &manifest.round) else { return };
+    if round.number != now.number || older.inputs.len() != manifest.inputs.len() {
+        return;
+    }
+    round.settled.clone_from(&now.settled);
+    for (entry, now) in older.inputs.iter_mut().zip(&manifest.inputs) {
+        entry.path.clone_from(&now.path);
+        entry.fingerprint.inode = now.fingerprint.inode;
+        entry.fingerprint.modified_ns = now.fingerprint.modified_ns;
+        if let (Some(part), Some(now)) = (&mut entry.part, now.part) {
+            part.length = now.length;
+        }
+    }
+}
+
 /// Finds short inputs that have other names here by the last part of these.
 fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result<()> {
     for index in 0..located.entries.len() {
