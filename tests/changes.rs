@@ -58,6 +58,15 @@ fn output(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).expect("an output")
 }
 
+/// A verification tells what a run has refused, with its hint.
+fn check_verified(folder: &Path, ran: &Ended) {
+    let verified = onward_ends(folder, &["checkpoint", "verify", "job.toml"], 5);
+    let told = |line: &str| line.starts_with("onward: error: ") || line.starts_with("   hint: ");
+    for line in ran.stderr.lines().filter(|line| told(line)) {
+        assert!(verified.stderr.lines().any(|one| one == line), "{line}: {verified:?}");
+    }
+}
+
 /// Goes on with changed steps: refused without consent, then as expected, however often it is stopped again.
 fn check_accepted(before: &[&str], now: &[&str], name: &str, expected: &str) {
     for again in [None, Some("1"), Some("25")] {
@@ -65,6 +74,7 @@ fn check_accepted(before: &[&str], now: &[&str], name: &str, expected: &str) {
         write_job(scratch.path(), &text(now, name));
         let refused = onward_ends(scratch.path(), &["run", "job.toml"], 5);
         assert!(refused.stderr.contains("--accept-changes"), "{now:?}: {refused:?}");
+        check_verified(scratch.path(), &refused);
         let accept = ["run", "job.toml", "--accept-changes"];
         match again {
             None => onward_ends(scratch.path(), &accept, 0),
@@ -96,6 +106,7 @@ fn check_refused(before: &[&str], now: &[&str], said: &str) {
         let ended = onward(scratch.path(), &[&["run", "job.toml"], more].concat());
         assert_eq!(ended.code, Some(5), "{now:?}: {ended:?}");
         assert!(ended.stderr.contains(said), "{now:?}: {ended:?}");
+        check_verified(scratch.path(), &ended);
     }
     write_job(scratch.path(), &text(before, "out.csv"));
     onward_ends(scratch.path(), &["run", "job.toml"], 0);

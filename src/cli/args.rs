@@ -33,7 +33,7 @@ pub enum Command {
     /// Validate a job file without reading records
     Check(CheckArguments),
     /// Say what a run would do: start, resume, or refuse and why
-    Plan(AnswerArguments),
+    Plan(PlanArguments),
     /// Show the first records that come out of the chain
     Preview(PreviewArguments),
     /// Show how far a job is
@@ -171,7 +171,23 @@ pub struct ProveArguments {
     pub json: bool,
 }
 
-/// `onward plan` and `onward status`
+/// `onward plan`
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArguments,
+
+    /// Accept a checkpoint directory that others can write
+    #[arg(long)]
+    pub unsafe_dir: bool,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `onward status` and other answers
 #[derive(Debug, Args)]
 pub struct AnswerArguments {
     /// The job.

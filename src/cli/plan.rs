@@ -1,13 +1,13 @@
 //! `onward plan`: say what a run would do.
 
-use super::args::AnswerArguments;
+use super::args::PlanArguments;
 use super::exit::Exit;
 use super::job_file::{self, Failure};
 use super::messages::{self, escape};
 use super::numbers::{bytes, counted, percent, thousands};
 use super::world::{Teller, looking, real};
 use crate::checkpoint::{Counters, Manifest, Phase};
-use crate::engine::{self, Decision, Found, News, Outlook, acting};
+use crate::engine::{self, Decision, Found, News, Outlook, RunOptions, acting};
 use crate::job::diff::{Change, ChangeClass, ChangeKind, Effect};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -16,11 +16,12 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Where the job is wrong, or its files cannot be read.
-pub fn plan(arguments: &AnswerArguments) -> Result<Exit, Failure> {
+pub fn plan(arguments: &PlanArguments) -> Result<Exit, Failure> {
     let world = real(Arc::new(Teller::default()));
     let loaded = job_file::load(&world, &arguments.job)?;
     let command = format!("onward run {}", arguments.job.job.display());
-    let outlook = engine::outlook(&loaded.job, &command, &looking(), &world)
+    let options = RunOptions { unsafe_directory: arguments.unsafe_dir, ..looking() };
+    let outlook = engine::outlook(&loaded.job, &command, &options, &world)
         .map_err(|error| loaded.explain(&arguments.job.job, error))?;
     let text = if arguments.json {
         format!("{}\n", as_json(&loaded.job.name, &outlook))

@@ -427,7 +427,10 @@ fn new_input(command: &str, found: &Found) -> Option<Error> {
 
 fn broken_output(command: &str, found: &Found, path: &Path, why: &Mismatch) -> Error {
     let message = format!("cannot resume: the unfinished output `{}`: {why}", path.display());
-    let hint = format!("restore the file, or {}", fresh_hint(command, found));
+    let hint = match why {
+        Mismatch::NotOurs => format!("run as that user, or trust it with `{command} --unsafe-dir`"),
+        _ => format!("restore the file, or {}", fresh_hint(command, found)),
+    };
     Error::refused(message).with_hint(hint)
 }
 

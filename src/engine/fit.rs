@@ -3,7 +3,8 @@
 //! What a run would refuse is told in the same words: every change of the job, every input, every file that steps look
 //! things up in. Besides, every byte of the outputs is compared, and with `verify = "full"` every byte that was read of the
 //! inputs. Only what a run finds once it has read the inputs is not told where these cannot be read, or are others: states
-//! that do not fit their steps, and outputs that hold the right bytes and still cannot be gone on with or get their names.
+//! that do not fit their steps, changes that cannot act any more because of what was written or remembered, and outputs
+//! that hold the right bytes and still cannot be gone on with or get their names.
 
 use super::decision::{Decision, Found, InputFinding, refusals};
 use super::inputs::Inputs;
@@ -30,8 +31,8 @@ pub struct Fit {
     /// The checkpoint.
     pub sequence: Sequence,
     /// Its inputs, with the bytes that were read of them: all of these are compared where the job says `verify = "full"`,
-    /// else both ends and samples.
-    pub inputs: Vec<(PathBuf, u64)>,
+    /// else both ends and samples. `None` where nobody needs them any more, and they were not compared.
+    pub inputs: Option<Vec<(PathBuf, u64)>>,
     /// Its outputs, where they are now, with the bytes that it vouches for: all of them were read.
     pub outputs: Vec<(PathBuf, u64)>,
     /// All that does not fit, or cannot be read.
@@ -93,7 +94,8 @@ impl Compared<'_> {
                 if let Some(looked) = looked {
                     let all = refusals(command, options.changes, &looked);
                     is_told = matches!(&decision, Decision::Refuse(error) if same(error, &all));
-                    found.unreadable_states = looked.unreadable_states;
+                    (found.changes, found.unreadable_states) =
+                        (looked.changes, looked.unreadable_states);
                     let is_new = |path: &PathBuf| !differing.contains(path);
                     let (broken, lost) = (looked.broken_outputs, looked.lost_outputs);
                     found.broken_outputs =
@@ -112,9 +114,10 @@ impl Compared<'_> {
         if let Some(refusal) = refusal.filter(|refusal| !same(refusal, &told)) {
             told.insert(0, refusal);
         }
-        let inputs = manifest.inputs.iter();
-        let inputs = inputs.map(|input| (PathBuf::from(&input.path), input.fingerprint.consumed));
-        Fit { sequence, inputs: inputs.collect(), outputs, problems: told }
+        let consumed =
+            |input: &InputEntry| (PathBuf::from(&input.path), input.fingerprint.consumed);
+        let inputs = needs_inputs.then(|| manifest.inputs.iter().map(consumed).collect());
+        Fit { sequence, inputs, outputs, problems: told }
     }
 
     /// Compares the inputs, and the files that steps look things up in: what differs goes into `found`, what cannot be read

@@ -114,7 +114,9 @@ fn check_round(sequence: Sequence, manifest: &Manifest, newest: Option<&Manifest
     let current = newest.and_then(|newest| newest.round.as_ref()).map(|round| round.number);
     let why = match current {
         Some(current) if current == round && under_way.is_some() => return Ok(()),
-        Some(current) if current == round => format!("round {round} has published its outputs"),
+        Some(current) if current == round => {
+            format!("round {round} publishes its outputs, or has published them")
+        }
         Some(current) => {
             format!("checkpoint {sequence} is of round {round}, and round {current} has begun")
         }

@@ -140,7 +140,7 @@ pub fn changed() -> Error {
 
 fn changed_at(what: &str) -> Error {
     let message = format!("{what} is not what it was, though its checksums agree");
-    let hint = "`onward checkpoint list` tells what `onward rollback` can go back to, `onward run --fresh` starts over";
+    let hint = "`onward checkpoint list` tells what `onward checkpoint rollback` can go back to, `onward run --fresh` starts over";
     Error::refused(message).with_hint(hint)
 }
 

@@ -5,10 +5,12 @@ use crate::support::folder;
 use crate::support::jobs::Shape;
 use crate::support::program::{Ended, mistakes, onward, path, start};
 use crate::support::report::{count, skip};
+use serde_json::Value as Json;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
+use tempfile::TempDir;
 
 /// Runs the program from a shell; `$0` is the program and `$@` its arguments.
 fn by_shell(script: &str, folder: &Path, arguments: &[&str]) -> Ended {
@@ -57,34 +59,69 @@ fn whatever_the_umask_is_private_files_are_private_and_the_job_can_be_gone_on_wi
     count(&format!("hostile: {tried} umasks"));
 }
 
-#[test]
-fn a_user_who_is_not_root_goes_on_under_a_umask_that_leaves_nothing() {
-    let stopped = Stopped::new(Shape::Partitions);
+/// Another user, who is not root.
+const OTHER: u32 = 65_534;
+const AS_OTHER: &str = "exec setpriv --reuid=65534 --clear-groups ./program \"$@\"";
+
+/// A job of another user, who has stopped it, in a folder with a `program` that everybody may run; `None` where nobody can
+/// become that user.
+fn stopped_by_other(stopped: &Stopped, umask: &str) -> Option<TempDir> {
     let scratch = tempfile::Builder::new().prefix("onward-test-").tempdir().expect("a folder");
     for name in ["job.toml", "in.csv"] {
         fs::copy(stopped.path().join(name), scratch.path().join(name)).expect("copied");
-        _ = chown(scratch.path().join(name), Some(65_534), None);
+        _ = chown(scratch.path().join(name), Some(OTHER), None);
     }
-    // A copy that everybody may run.
     let program = scratch.path().join("program");
     fs::copy(path(), &program).expect("copied");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("ours");
-    if chown(scratch.path(), Some(65_534), None).is_err() {
-        return skip("another user is become by root only");
+    if chown(scratch.path(), Some(OTHER), None).is_err() {
+        skip("another user is become by root only");
+        return None;
     }
-    let script = "umask 777; exec setpriv --reuid=65534 --clear-groups ./program \"$@\"";
-    let ended = by_shell(script, scratch.path(), &STOPPING);
+    let ended = by_shell(&format!("{umask}{AS_OTHER}"), scratch.path(), &STOPPING);
     if ended.stderr.contains("setpriv") {
-        return skip("setpriv does not work here");
+        skip("setpriv does not work here");
+        return None;
     }
     assert_eq!(ended.code, Some(75), "{ended:?}");
-    let ended = by_shell(script, scratch.path(), &RUN);
+    Some(scratch)
+}
+
+#[test]
+fn what_cannot_be_read_is_told_once_and_nothing_false_with_it() {
+    let stopped = Stopped::new(Shape::Partitions);
+    let Some(job) = stopped_by_other(&stopped, "") else { return };
+    let own = job.path().join(".onward/job");
+    let newest = folder::names(&own).into_iter().filter(|name| name.starts_with("ckpt-")).max();
+    let newest = own.join(newest.expect("a checkpoint"));
+    for (path, mode) in [(&newest, 0o600), (&own, 0o700)] {
+        let chmod = |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        chmod(0).expect("changed");
+        let verified =
+            by_shell(AS_OTHER, job.path(), &["checkpoint", "verify", "job.toml", "--json"]);
+        chmod(mode).expect("changed");
+        assert_ne!(verified.code, Some(0), "{verified:?}");
+        let json: Json = serde_json::from_slice(&verified.stdout).expect("JSON");
+        let problems = json["problems"].as_array().expect("a list");
+        let said = problems.iter().map(|one| one["problem"].as_str().expect("a text"));
+        let said: Vec<&str> = said.collect();
+        assert!(matches!(*said, [one] if one.contains("ermission denied")), "{said:?}");
+    }
+    let verified = by_shell(AS_OTHER, job.path(), &["checkpoint", "verify", "job.toml"]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[test]
+fn a_user_who_is_not_root_goes_on_under_a_umask_that_leaves_nothing() {
+    let stopped = Stopped::new(Shape::Partitions);
+    let Some(scratch) = stopped_by_other(&stopped, "umask 777; ") else { return };
+    let ended = by_shell(&format!("umask 777; {AS_OTHER}"), scratch.path(), &RUN);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    fs::remove_file(program).expect("removed");
+    fs::remove_file(scratch.path().join("program")).expect("removed");
     let difference = folder::difference(&stopped.expected, &folder::files(scratch.path()));
     assert!(difference.is_empty(), "{difference}");
     let owner = fs::metadata(scratch.path().join("large.csv")).expect("an output").uid();
-    assert_eq!(owner, 65_534);
+    assert_eq!(owner, OTHER);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn what_rounds_published_is_not_taken_apart() {
     onward_ends(growing.path(), &export, 0);
     let before = folder::files(growing.path());
     let of_rounds = "whose rounds build on one another";
-    let is_published = "round 1 has published its outputs";
+    let is_published = "round 1 publishes its outputs, or has published them";
     let commands: [(&[&str], i32, &str); 6] = [
         (&["rollback", "job.toml"], 1, is_published),
         (&["rollback", "job.toml", "early"], 1, is_published),

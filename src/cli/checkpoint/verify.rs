@@ -42,7 +42,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<Exit, Failure> {
         .map_err(Failure::from)
         .and_then(|folder| look(arguments, &options, &world, &job, &folder, &mut problems));
     let answer = match looked {
-        Ok(answer) => Some(answer),
+        Ok(answer) => answer,
         Err(Failure::Error(error)) => {
             problems.push(error);
             None
@@ -72,13 +72,14 @@ fn look(
     job: &Job,
     folder: &Folder,
     problems: &mut Vec<Error>,
-) -> Result<Answer, Failure> {
+) -> Result<Option<Answer>, Failure> {
     let command = format!("onward run {}", arguments.job.job.display());
     let named = match &arguments.checkpoint {
         Some(_) => Some(chosen(folder, arguments.checkpoint.as_deref())?),
         None => None,
     };
-    let newest = or_told(newest(folder), problems).flatten();
+    // Where that cannot be told nothing else can.
+    let newest = newest(folder)?;
     let verified = match all(folder, named, problems) {
         Err(Failure::Error(error)) if named.is_none() => {
             problems.push(error);
@@ -110,9 +111,15 @@ fn look(
     }
     // What a run goes on from may be in a folder of copies alone.
     let meant = named.or(fit.as_ref().map(|fit| fit.sequence)).or(newest);
-    let Some(meant) = meant else { return Err(Error::failed("there is no checkpoint").into()) };
     let CopiesFound { missing, unusable, .. } = copies;
-    Ok(Answer { meant, verified, copied, missing, unusable, fit })
+    match meant {
+        Some(meant) => Ok(Some(Answer { meant, verified, copied, missing, unusable, fit })),
+        None if problems.is_empty() => {
+            let hint = format!("`{command}` makes the first one");
+            Err(Error::failed("there is no checkpoint").with_hint(hint).into())
+        }
+        None => Ok(None),
+    }
 }
 
 /// What came of something; what went wrong is one more problem.
@@ -164,7 +171,11 @@ fn unusable(folder: &Folder, sequence: Sequence, problem: &Invalid) -> Error {
 fn text(name: &str, answer: &Answer) -> String {
     let Answer { meant, verified, copied, missing, unusable, fit } = answer;
     let name = escape(name);
-    let fits = if fit.is_some() { "; job, inputs and outputs fit it" } else { "" };
+    let fits = match fit {
+        Some(Fit { inputs: Some(_), .. }) => "; job, inputs and outputs fit it",
+        Some(_) => "; job and outputs fit it, and inputs are not needed any more",
+        None => "",
+    };
     let mut text = format!("{name}: checkpoint {meant} is whole{fits}\n");
     match verified.iter().filter(|one| one.sequence != *meant).count() {
         0 => {}
@@ -206,7 +217,7 @@ fn json(name: &str, answer: &Answer) -> Json {
         "copies": copied,
         "copies_missing": missing.collect::<Vec<_>>(),
         "copies_unusable": unusable.iter().map(without).collect::<Vec<_>>(),
-        "inputs": fit.map(|fit| files(&fit.inputs)),
+        "inputs": fit.and_then(|fit| fit.inputs.as_ref()).map(files),
         "outputs": fit.map(|fit| files(&fit.outputs)),
     })
 }
