@@ -17,6 +17,8 @@ mod handling;
 
 mod invariants;
 
+mod moving;
+
 mod power;
 
 mod rounds;

@@ -3,6 +3,8 @@
 
 mod inputs;
 
+mod moving;
+
 mod outputs;
 
 mod stops;

@@ -51,8 +51,8 @@ pub use manifest::{
 pub use savepoint::{Savepoint, SavepointName, Selector};
 pub use spill::{SpillEntry, SpillName, SpillReader, SpillWriter};
 pub use store::{
-    Folder, FreshStart, Holder, Listed, Loaded, Needs, Newest, Refused, Removal, Removed, Restored,
-    SaveError, Saved, State, Stays, Store, Trust, Usable, Whole,
+    ArrivalMark, Folder, FreshStart, Holder, Listed, Loaded, Needs, Newest, Refused, Removal,
+    Removed, Restored, SaveError, Saved, State, Stays, Store, Trust, Usable, Whole,
 };
 
 /// What is saved at a barrier.

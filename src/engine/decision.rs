@@ -395,7 +395,7 @@ fn changed_reference(
 }
 
 /// Both sides of a difference.
-fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u64) -> String {
+pub fn difference_of(name: &str, comparison: Comparison, consumed: u64, sequence: u64) -> String {
     match comparison {
         Comparison::Same | Comparison::SameButTouched => format!("`{name}` is the same"),
         Comparison::Shrunk { was, is } => format!(

@@ -195,7 +195,8 @@ impl Compared<'_> {
 
     fn look_at_references(&self, found: &mut Found, problems: &mut Vec<Error>) {
         let Compared { job, command, world, manifest, .. } = *self;
-        if manifest.round.is_some() && manifest.phase == Phase::Done {
+        let is_over = matches!(manifest.phase, Phase::Publishing | Phase::Done);
+        if manifest.round.is_some() && is_over {
             return;
         }
         match Inputs::none(job, &*world.storage) {

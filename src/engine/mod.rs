@@ -25,6 +25,8 @@ mod given_up;
 
 mod inputs;
 
+mod leftovers;
+
 mod limits;
 
 mod located;

@@ -7,7 +7,7 @@
 use super::output::{OutputPlan, is_untouched, known, mark_of};
 use super::partitions::attach_tails;
 use super::world::World;
-use crate::checkpoint::{self, Manifest};
+use crate::checkpoint::{self, Manifest, OutputEntry};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::sink::Mark;
@@ -53,10 +53,10 @@ pub struct Bytes {
     pub start: u64,
 }
 
-impl Prefix {
+impl Home {
     /// The bytes, where there are any.
     pub fn bytes(&self) -> Option<&Bytes> {
-        match &self.home {
+        match self {
             Home::Nowhere => None,
             Home::Staged(bytes) | Home::Published(bytes) => Some(bytes),
         }
@@ -72,15 +72,8 @@ pub fn prefixes(
 ) -> Result<Vec<Prefix>> {
     let mut entries = manifest.outputs.clone();
     attach_tails(&mut entries, states)?;
-    let known = known(job, &entries)?;
-    let is_known = |name: &str| known.iter().any(|(plan, _)| plan.role == name);
-    if let Some(entry) = entries.iter().find(|entry| !is_known(&entry.name)) {
-        let message = format!("the job has no output `{}`, which the checkpoint knows", entry.name);
-        return Err(Error::refused(message).with_hint("undo the change of the job"));
-    }
     let mut prefixes = Vec::new();
-    for (plan, entry) in known {
-        let Some(entry) = entry else { continue };
+    for (plan, entry) in written(job, &entries)? {
         // What it only begins with is published, and copied to its staged file when the first record comes.
         if is_untouched(&plan, entry) {
             let mark = Mark { length: entry.length, crc: entry.crc, tail: Vec::new() };
@@ -89,32 +82,53 @@ pub fn prefixes(
         }
         let mark = mark_of(entry)?;
         let home = find(world, &plan, &manifest.instance.to_string(), &mark)?;
+        let home = home.ok_or_else(|| gone(&plan, &mark))?;
         prefixes.push(Prefix { plan, mark, home });
     }
     Ok(prefixes)
 }
 
-fn find(world: &World, plan: &OutputPlan, instance: &str, mark: &Mark) -> Result<Home> {
+/// The outputs that a checkpoint knows, each with what it says of it; the job must have all of them.
+pub fn written<'m>(
+    job: &Job,
+    entries: &'m [OutputEntry],
+) -> Result<Vec<(OutputPlan, &'m OutputEntry)>> {
+    let known = known(job, entries)?;
+    let is_known = |name: &str| known.iter().any(|(plan, _)| plan.role == name);
+    if let Some(entry) = entries.iter().find(|entry| !is_known(&entry.name)) {
+        let message = format!("the job has no output `{}`, which the checkpoint knows", entry.name);
+        return Err(Error::refused(message).with_hint("undo the change of the job"));
+    }
+    Ok(known.into_iter().filter_map(|(plan, entry)| Some((plan, entry?))).collect())
+}
+
+/// Where the bytes of an output are up to a mark; `None` where they are not there any more.
+pub fn find(world: &World, plan: &OutputPlan, instance: &str, mark: &Mark) -> Result<Option<Home>> {
     if mark.length == 0 {
-        return Ok(Home::Nowhere);
+        return Ok(Some(Home::Nowhere));
     }
     let name = plan.name(instance);
     if let Some(bytes) = open(world, &name.staged)?
         && copy(&bytes, mark, &mut |_, _| Ok(()))?
     {
-        return Ok(Home::Staged(bytes));
+        return Ok(Some(Home::Staged(bytes)));
     }
     if let Some(bytes) = open(world, &name.target)?
         && copy(&bytes, mark, &mut |_, _| Ok(()))?
     {
-        return Ok(Home::Published(bytes));
+        return Ok(Some(Home::Published(bytes)));
     }
+    Ok(None)
+}
+
+/// That what a checkpoint had written is not there any more.
+pub fn gone(plan: &OutputPlan, mark: &Mark) -> Error {
     let (target, length) = (plan.target.display(), mark.length);
     let message = format!(
         "the {length} bytes that the checkpoint had written to `{target}` are not there any more"
     );
     let hint = "restore its `.partial` file, or the file that the job published";
-    Err(Error::refused(message).with_hint(hint))
+    Error::refused(message).with_hint(hint)
 }
 
 /// A file that is perhaps not there; what is no regular file counts as none.

@@ -3,6 +3,7 @@
 use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
+use super::leftovers::sweep_arrivals;
 use super::look::{folder, only_to_publish};
 use super::mistakes;
 use super::ordered::{Beginning, Identity};
@@ -100,6 +101,7 @@ pub fn prepare(job: &Job, command: &str, options: &RunOptions, world: &World) ->
     tell_durability(job, world);
     let (mut loaded, copies) = load(job, options, world, &mut store)?;
     mistakes::make(job, world, &store, &mut loaded);
+    sweep_arrivals(job, world, &store, Some(&loaded))?;
     if let Some(manifest) = only_to_publish(job, options, &loaded).cloned() {
         return publish(job, options, world, manifest, store);
     }

@@ -130,33 +130,27 @@ fn check_round(sequence: Sequence, manifest: &Manifest, newest: Option<&Manifest
     ))
 }
 
-/// What can travel to another place: not what rounds built on one another.
-pub fn check_mode(sequence: Sequence, manifest: &Manifest) -> Result<()> {
-    if manifest.round.is_none() {
-        return Ok(());
-    }
-    let message = format!(
-        "checkpoint {sequence} is of a job with `mode = \"incremental\"`, whose rounds build on one another and on what they published"
-    );
-    Err(Error::failed(message).with_hint(
-        "to go on elsewhere, copy the whole folder of the job with its inputs and outputs, modification times kept",
-    ))
-}
-
-/// A checkpoint that can be taken to another place.
+/// A checkpoint that can be taken to another place: something can go on from it, or it is of a round, behind which others
+/// come.
 pub fn usable(folder: &Folder, sequence: Sequence) -> Result<Whole> {
     let whole = readable(folder, sequence)?;
-    check_mode(sequence, &whole.restored.manifest)?;
-    unfinished(folder, sequence)
+    match whole.restored.manifest.round {
+        Some(_) => Ok(whole),
+        None => not_over(sequence, whole),
+    }
 }
 
-fn is_under_way(manifest: &Manifest) -> bool {
+/// Whether there is something left to write.
+pub fn is_under_way(manifest: &Manifest) -> bool {
     matches!(manifest.phase, Phase::Reading | Phase::Draining)
 }
 
 /// A checkpoint that something can go on from.
 fn unfinished(folder: &Folder, sequence: Sequence) -> Result<Whole> {
-    let whole = readable(folder, sequence)?;
+    not_over(sequence, readable(folder, sequence)?)
+}
+
+fn not_over(sequence: Sequence, whole: Whole) -> Result<Whole> {
     if is_under_way(&whole.restored.manifest) {
         return Ok(whole);
     }
@@ -232,8 +226,8 @@ fn restated(
     Ok(manifest)
 }
 
-/// Whether a run would go on from what is going to be saved. Changes of steps without state are no matter here: the run
-/// will ask.
+/// Whether a run would go on from what is going to be saved, or publish what a round has written. Changes of steps without
+/// state are no matter here: the run will ask.
 pub fn check_fit(
     job: &Job,
     command: &str,
@@ -250,6 +244,7 @@ pub fn check_fit(
     let mut survey = survey(job, command, &options, world, loaded, 1)?;
     match decide(&mut survey.facts) {
         Decision::Resume => Ok(()),
+        Decision::Publish if manifest.round.is_some() => Ok(()),
         Decision::Refuse(error) => Err(error),
         Decision::Start | Decision::TakeNew | Decision::Publish | Decision::Finished => {
             Err(Error::internal("a checkpoint to go on from is none"))

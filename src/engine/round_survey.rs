@@ -35,7 +35,8 @@ pub fn survey_round(
     if let Some(refusal) = changed_inputs(command, &found) {
         return Err(refusal);
     }
-    if past.phase != Phase::Done {
+    // Once all is written nothing is looked up any more.
+    if matches!(past.phase, Phase::Reading | Phase::Draining) {
         found.references = compare_references(&inputs, &past);
         if let Some(refusal) = changed_references(command, &found) {
             return Err(refusal);

@@ -44,12 +44,24 @@ pub struct RoundInputs {
 }
 
 /// All inputs that a job ever read, and the files that are there.
-struct Located {
-    entries: Vec<InputEntry>,
-    paths: Vec<PathBuf>,
-    recognition: Recognition,
+pub struct Located {
+    /// The inputs, those first that the round reads nothing of.
+    pub entries: Vec<InputEntry>,
+    /// The files.
+    pub paths: Vec<PathBuf>,
+    /// What the files are.
+    pub recognition: Recognition,
     /// Of each entry, which of the files it is.
-    places: Vec<Option<usize>>,
+    pub places: Vec<Option<usize>>,
+}
+
+/// Whether a file counts as the same because nobody seems to have written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untouched {
+    /// Name, time, length and inode are as they were: its content is not compared.
+    IsTheSame,
+    /// They may be those of another file, since it was at another place.
+    IsCompared,
 }
 
 /// The inputs of the round that a checkpoint is in the middle of.
@@ -59,7 +71,8 @@ pub fn current(
     manifest: &Manifest,
     round: &Round,
 ) -> Result<RoundInputs> {
-    let Located { entries, paths, recognition, places } = locate(job, storage, manifest, round)?;
+    let located = locate(job, storage, manifest, round, Untouched::IsTheSame)?;
+    let Located { entries, paths, recognition, places } = located;
     let mut inputs = Inputs::none(job, storage)?;
     inputs.names = manifest.header.clone().unwrap_or_default();
     let (mut findings, mut moved) = (Vec::new(), Vec::new());
@@ -99,7 +112,7 @@ pub fn next(
     manifest: &Manifest,
     round: &Round,
 ) -> Result<RoundInputs> {
-    let located = locate(job, storage, manifest, round)?;
+    let located = locate(job, storage, manifest, round, Untouched::IsTheSame)?;
     let Located { mut entries, paths, recognition, places } = located;
     let mut inputs = Inputs::none(job, storage)?;
     inputs.names = manifest.header.clone().unwrap_or_default();
@@ -136,7 +149,13 @@ pub fn next(
 }
 
 /// Looks which of the files that are there are inputs of before.
-fn locate(job: &Job, storage: &dyn Storage, manifest: &Manifest, round: &Round) -> Result<Located> {
+pub fn locate(
+    job: &Job,
+    storage: &dyn Storage,
+    manifest: &Manifest,
+    round: &Round,
+    untouched: Untouched,
+) -> Result<Located> {
     let entries: Vec<InputEntry> = round.settled.iter().chain(&manifest.inputs).cloned().collect();
     let paths = discover_present(storage, &job.folder, &job.source.paths)?;
     let were: Vec<PathBuf> = entries.iter().map(|entry| job.folder.join(&entry.path)).collect();
@@ -144,7 +163,13 @@ fn locate(job: &Job, storage: &dyn Storage, manifest: &Manifest, round: &Round) 
         .iter()
         .zip(&were)
         .map(|(entry, path)| {
-            let length = entry.part.map_or(entry.fingerprint.size, |part| part.length);
+            let length = match untouched {
+                Untouched::IsTheSame => {
+                    entry.part.map_or(entry.fingerprint.size, |part| part.length)
+                }
+                // No file has it.
+                Untouched::IsCompared => u64::MAX,
+            };
             Known { path, fingerprint: &entry.fingerprint, length }
         })
         .collect();
@@ -159,7 +184,7 @@ fn locate(job: &Job, storage: &dyn Storage, manifest: &Manifest, round: &Round) 
 }
 
 /// Gives the inputs the names that they have now. One whose name another one has, and which is nowhere else, has none.
-fn rename(
+pub fn rename(
     job: &Job,
     entries: &mut [InputEntry],
     paths: &[PathBuf],
@@ -187,7 +212,7 @@ fn rename(
 }
 
 /// The part of a known input that is new; `None` where it has no further whole line.
-fn grown(
+pub fn grown(
     job: &Job,
     storage: &dyn Storage,
     path: &Path,
@@ -207,7 +232,7 @@ fn grown(
     Ok(Some((file, fingerprint)))
 }
 
-fn difference(recognition: &Recognition, index: usize) -> Option<Comparison> {
+pub fn difference(recognition: &Recognition, index: usize) -> Option<Comparison> {
     let found = recognition.rewritten.iter().find(|(known, _)| *known == index);
     found.map(|(_, comparison)| *comparison)
 }
@@ -226,7 +251,7 @@ fn gone(entry: &InputEntry) -> Metadata {
     }
 }
 
-fn unreadable(entry: &InputEntry) -> Error {
+pub fn unreadable(entry: &InputEntry) -> Error {
     let message = format!("the checkpoint does not say how far `{}` was read", entry.path);
     Error::refused(message)
 }
@@ -268,7 +293,7 @@ pub fn nothing_new(job: &Job, options: &RunOptions, world: &World) -> Result<Opt
         && manifest.semantics == SEMANTICS_VERSION
         && diff(&manifest.job, &job.effective, Stage::Ended).changes.iter().all(is_cosmetic);
     let Some(round) = manifest.round.as_ref().filter(|_| is_done) else { return Ok(None) };
-    let located = locate(job, &*world.storage, &manifest, round)?;
+    let located = locate(job, &*world.storage, &manifest, round, Untouched::IsTheSame)?;
     for (path, file) in located.paths.iter().zip(&located.recognition.files) {
         let is_old = match file.known {
             Some(_) if file.is_untouched => true,

@@ -1,5 +1,6 @@
 //! The same job at another place: its paths may differ, everything else must be as it was.
 
+use crate::sink::settings::RUN;
 use serde_json::Value as Json;
 
 /// A stored effective job as it would be with the paths of another one: where inputs, references, outputs and rejects
@@ -9,8 +10,10 @@ pub fn relocated(stored: &Json, current: &Json) -> Json {
     let mut rest = current.clone();
     for path in paths(current) {
         let is_set = |job: &Json| job.pointer(&path).is_some_and(|value| !value.is_null());
-        // An output that the job has not, or has for the first time, is another matter.
-        if !is_set(&job) || !is_set(current) {
+        // An output that the job has not, or has for the first time, is another matter; so is one file of all rounds
+        // that becomes one of each.
+        let of_round = |job: &Json| job.pointer(&path).map(is_of_round);
+        if !is_set(&job) || !is_set(current) || of_round(&job) != of_round(current) {
             continue;
         }
         if let (Some(place), Some(value)) = (job.pointer_mut(&path), current.pointer(&path)) {
@@ -30,6 +33,11 @@ pub fn relocated(stored: &Json, current: &Json) -> Json {
         }
     }
     job
+}
+
+/// Whether a path is that of a file of each round.
+fn is_of_round(path: &Json) -> bool {
+    path.as_str().is_some_and(|path| path.contains(RUN))
 }
 
 /// The settings that say where something is.
@@ -79,6 +87,15 @@ mod tests {
     fn the_path_of_a_single_sink_is_one_too() {
         let job = |path: &str| json!({ "sink": { "path": path, "format": "csv" } });
         assert_eq!(relocated(&job("a.csv"), &job("b.csv")), job("b.csv"));
+    }
+
+    #[test]
+    fn a_file_of_all_rounds_does_not_become_one_of_each() {
+        let job = |path: &str| json!({ "sink": { "path": path }, "rejects": { "path": path } });
+        let (all, each) = (job("out.csv"), job("part-{run}.csv"));
+        assert_eq!(relocated(&all, &each), all);
+        assert_eq!(relocated(&each, &all), each);
+        assert_eq!(relocated(&each, &job("b/{run}.csv")), job("b/{run}.csv"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Shorter inputs are too easily like another file: under another name they are only known by their inode.
-const CONTENT_BYTES_MIN: u64 = 1 << 10;
+pub const CONTENT_BYTES_MIN: u64 = 1 << 10;
 
 /// An input that was read before.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,8 @@ fn at_own_name(
     compared.map(Some).map_err(|cause| Error::io("read", path, cause))
 }
 
-fn is_other(comparison: Comparison) -> bool {
+/// Whether a file does not begin with what was read.
+pub fn is_other(comparison: Comparison) -> bool {
     !matches!(comparison, Comparison::Same | Comparison::SameButTouched | Comparison::Grown { .. })
 }
 

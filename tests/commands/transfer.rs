@@ -5,6 +5,7 @@ use crate::support::folder::{self, Files};
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{onward, onward_ends};
 use crate::support::random::Random;
+use crate::support::report::count;
 use std::fs;
 use std::path::Path;
 
@@ -94,6 +95,67 @@ fn an_import_that_was_stopped_is_repeated_and_never_taken_for_a_new_job() {
     said(&damaged, &["run", "job.toml"], 5);
     check_says(&said(&damaged, &import, 1), &["was started already"]);
     assert!(damaged.join(".onward/job").join(last).exists(), "it stays");
+}
+
+/// The unfinished outputs of a folder.
+fn unfinished(folder: &Path) -> Vec<String> {
+    folder::paths(folder).into_iter().filter(|path| path.ends_with(".partial")).collect()
+}
+
+#[test]
+fn what_an_import_that_was_killed_left_is_removed_and_nothing_of_others() {
+    let mut removed = 0;
+    for shape in [Shape::Plain, Shape::Partitions, Shape::Rejects] {
+        for next in ["import", "run", "damaged"] {
+            let scratch = folder::scratch_in_memory();
+            let (here, there) = (scratch.path().join("here"), scratch.path().join("there"));
+            for folder in [&here, &there] {
+                made(shape, folder);
+            }
+            go_on(&here);
+            answer(&here, &EXPORT, 0);
+            let import = ["checkpoint", "import", "job.toml", "../it.export"];
+            answer(&there, &import, 0);
+            // As a kill leaves it before there is a checkpoint.
+            let own = there.join(".onward/job");
+            let left = unfinished(&there);
+            let instance = left[0].split(".onward-").nth(1).expect("an id").replace(".partial", "");
+            let mark = own.join(format!(".arrival-{instance}.0000000000000001.tmp"));
+            folder::write(&mark, b"");
+            let is_checkpoint = |name: &String| name.starts_with("ckpt-");
+            for name in folder::names(&own).into_iter().filter(is_checkpoint) {
+                match next {
+                    "damaged" => folder::write(&own.join(name), b"damaged"),
+                    _ => fs::remove_file(own.join(name)).expect("removed"),
+                }
+            }
+            let other = there.join(format!(".out.csv.onward-{}.partial", "0".repeat(32)));
+            folder::write(&other, b"of another job");
+            match next {
+                "import" => drop(answer(&there, &import, 0)),
+                "run" => finish(&there, "job.toml"),
+                _ => {
+                    said(&there, &["run", "job.toml"], 5);
+                    let kept = unfinished(&there);
+                    assert!(left.iter().all(|path| kept.contains(path)), "{shape:?}: {kept:?}");
+                    assert!(mark.exists(), "{shape:?}: it may be of that start");
+                    continue;
+                }
+            }
+            let kept = unfinished(&there);
+            assert!(!left.iter().any(|path| kept.contains(path)), "{shape:?} {next}: {kept:?}");
+            assert!(!mark.exists(), "{shape:?} {next}");
+            finish(&there, "job.toml");
+            assert_eq!(unfinished(&there).len(), 1, "{shape:?} {next}");
+            assert_eq!(fs::read(&other).expect("of another"), b"of another job");
+            fs::remove_file(&other).expect("removed");
+            finish(&here, "job.toml");
+            check_same(&folder::files(&here), &there, &format!("{shape:?} {next}"));
+            removed += left.len();
+        }
+    }
+    count(&format!("transfer: {removed} unfinished outputs were removed"));
+    assert!(removed >= 8, "{removed}");
 }
 
 #[test]

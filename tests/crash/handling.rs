@@ -12,13 +12,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Another place for the same job.
-const ELSEWHERE: &str = "/else";
+pub const ELSEWHERE: &str = "/else";
 
 fn savepoint(name: &str) -> SavepointName {
     SavepointName::parse(name).expect("a name")
 }
 
-fn quiet(disk: &SimulatedStorage, seed: u64) -> World {
+pub fn quiet(disk: &SimulatedStorage, seed: u64) -> World {
     world(disk, seed, Arc::new(Watcher::default()))
 }
 
@@ -60,7 +60,7 @@ fn undisturbed(workload: &Workload) -> Vec<Option<Vec<u8>>> {
     outputs(workload, &disk)
 }
 
-fn cuts(at: usize) -> [Cut; 3] {
+pub fn cuts(at: usize) -> [Cut; 3] {
     [Cut::Prefix(0), Cut::Prefix(usize::MAX), Cut::Seeded(at as u64)]
 }
 
@@ -226,7 +226,7 @@ fn with_elsewhere(workload: &Workload) -> SimulatedStorage {
     disk.power_cut(Cut::Prefix(usize::MAX))
 }
 
-fn fork(workload: &Workload, disk: &SimulatedStorage, seed: u64) -> onward::error::Result<()> {
+pub fn fork(workload: &Workload, disk: &SimulatedStorage, seed: u64) -> onward::error::Result<()> {
     let (from, to) = (load(workload, FOLDER), load(workload, ELSEWHERE));
     let world = quiet(disk, seed);
     let cargo = Cargo::of_job(&from, None, &options(None), &world)?;
@@ -273,6 +273,8 @@ fn after_a_power_cut_while_it_is_forked_both_jobs_end_with_the_same_bytes() {
                     .map(|name| disk.file(Path::new(ELSEWHERE).join(name)))
                     .collect();
                 assert_eq!(found, expected, "{place}");
+                let left = super::staged(&disk, Path::new(ELSEWHERE));
+                assert_eq!(left, Vec::<std::path::PathBuf>::new(), "{place}");
                 check(workload, &disk, &expected, &format!("{place}, the origin"));
             }
         }
@@ -280,7 +282,7 @@ fn after_a_power_cut_while_it_is_forked_both_jobs_end_with_the_same_bytes() {
     assert!(forked > 5, "{forked} forks were done before the power was cut");
 }
 
-fn is_started(disk: &SimulatedStorage, folder: &Path) -> bool {
+pub fn is_started(disk: &SimulatedStorage, folder: &Path) -> bool {
     let world = quiet(disk, 3);
     let opened = Folder::open_existing(world.storage, world.clock, folder, Trust::OwnOnly);
     let opened = opened.expect("a folder of ours");

@@ -133,7 +133,7 @@ fn struck(disk: &SimulatedStorage, from: usize) -> impl Iterator<Item = usize> {
 
 impl Growing {
     /// A disk with a finished first round, and inputs that have grown since.
-    fn grown(&self) -> SimulatedStorage {
+    pub fn grown(&self) -> SimulatedStorage {
         let disk = super::fresh(&self.workload);
         run(&self.workload, &disk, 1).2.expect("a first round");
         for (name, text) in self.later {

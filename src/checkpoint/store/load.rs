@@ -58,7 +58,7 @@ pub(super) fn sequence_max(folder: &Folder) -> Result<Sequence> {
         Name::Checkpoint(sequence)
         | Name::Temporary(sequence)
         | Name::Adoption { last: sequence, .. } => Some(sequence),
-        Name::TemporaryInfo | Name::Spill(_) => None,
+        Name::TemporaryInfo | Name::Arrival(_) | Name::Spill(_) => None,
     });
     Ok(numbers.max().unwrap_or_default().max(folder.sequence_marked()?))
 }

@@ -16,6 +16,8 @@
 
 mod adopt;
 
+mod arrival;
+
 mod copy;
 
 mod folder;
@@ -49,6 +51,7 @@ mod refusal_tests;
 mod tests;
 
 pub use adopt::Whole;
+pub use arrival::ArrivalMark;
 pub use copy::Needs;
 pub use folder::{Folder, Trust};
 pub use load::{CHAIN_MAX, join};

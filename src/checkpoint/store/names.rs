@@ -1,7 +1,8 @@
 //! The names in a job's folder. Every name that is not one of these is somebody else's and is never
 //! touched.
 
-use crate::checkpoint::id::Sequence;
+use super::ArrivalMark;
+use crate::checkpoint::id::{RunId, Sequence};
 use crate::checkpoint::spill::SpillName;
 use std::ffi::OsStr;
 
@@ -20,6 +21,8 @@ pub(super) enum Name {
     Temporary(Sequence),
     /// `.chain-<first>.<last>.tmp`: these checkpoints are being taken over, and are not usable until the first is there.
     Adoption { first: Sequence, last: Sequence },
+    /// `.arrival-<instance>.<round>.tmp`: outputs are being staged for this start, of which there may be no checkpoint.
+    Arrival(ArrivalMark),
     /// `.lock-info.<random>.tmp`: a `LOCK.info` that is being written.
     TemporaryInfo,
     /// `spill-<number>-<random>.onw`: what a state had no room for.
@@ -44,6 +47,11 @@ pub(super) fn parse(name: &OsStr) -> Option<Name> {
         let (first, last) = numbers.split_once('.')?;
         let (first, last) = (Sequence(parse_hex(first)?), Sequence(parse_hex(last)?));
         return Some(Name::Adoption { first, last });
+    }
+    if let Some(mark) = inner.strip_prefix("arrival-") {
+        let (instance, round) = mark.split_once('.')?;
+        let (instance, round) = (RunId::parse(instance)?, parse_hex(round)?);
+        return Some(Name::Arrival(ArrivalMark { instance, round }));
     }
     let (sequence, random) = inner.strip_prefix("ckpt-")?.split_once('.')?;
     parse_hex(random)?;
@@ -70,6 +78,11 @@ pub(super) fn adoption(first: Sequence, last: Sequence) -> String {
     format!(".chain-{:016x}.{:016x}.tmp", first.0, last.0)
 }
 
+/// The name of the mark that outputs are being staged for a start.
+pub(super) fn arrival(mark: ArrivalMark) -> String {
+    format!(".arrival-{}.{:016x}.tmp", mark.instance, mark.round)
+}
+
 /// A name for a `LOCK.info` that is being written.
 pub(super) fn temporary_info(random: u64) -> String {
     format!(".lock-info.{random:016x}.tmp")
@@ -94,6 +107,7 @@ mod tests {
     #[test]
     fn only_our_own_names_are_understood() {
         const SPILL: SpillName = SpillName { number: 2, random: 0xab };
+        const MARK: ArrivalMark = ArrivalMark { instance: RunId([0xcd; 16]), round: 3 };
         let sequence = Sequence(0xab);
         let cases = [
             (checkpoint(sequence), Some(Name::Checkpoint(sequence))),
@@ -103,6 +117,9 @@ mod tests {
                 Some(Name::Adoption { first: Sequence(7), last: sequence }),
             ),
             (".chain-00000000000000ab.tmp".into(), None),
+            (arrival(MARK), Some(Name::Arrival(MARK))),
+            (arrival(MARK).to_uppercase(), None),
+            (".arrival-cd.0000000000000003.tmp".into(), None),
             (temporary_info(7), Some(Name::TemporaryInfo)),
             (SPILL.to_string(), Some(Name::Spill(SPILL))),
             (SPILL.to_string().to_uppercase(), None),

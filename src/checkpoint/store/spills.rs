@@ -198,9 +198,11 @@ impl Store {
 pub(super) fn number_max(folder: &Folder) -> Result<u64> {
     let numbers = folder.names()?.into_iter().filter_map(|name| match name {
         Name::Spill(spill) => Some(spill.number),
-        Name::Checkpoint(_) | Name::Temporary(_) | Name::Adoption { .. } | Name::TemporaryInfo => {
-            None
-        }
+        Name::Checkpoint(_)
+        | Name::Temporary(_)
+        | Name::Adoption { .. }
+        | Name::TemporaryInfo
+        | Name::Arrival(_) => None,
     });
     Ok(numbers.max().unwrap_or_default())
 }

@@ -29,10 +29,20 @@ pub enum CheckpointCommand {
     /// course does not come to, since the job was changed, stay for good: remove them if nobody needs them
     Rollback(RollbackArguments),
     /// Write a checkpoint with all that it needs to one file
+    ///
+    /// Of a job with `mode = "incremental"` that may be one of a round under way or of a finished round. The file holds
+    /// what the outputs of that round hold, with what earlier rounds wrote to the same files; parts that earlier rounds
+    /// wrote (`part-{run}.csv`) stay where they are
     Export(ExportArguments),
     /// Begin a job that was not started yet with an exported checkpoint
+    ///
+    /// The job may have other paths, and nothing else that differs. Its inputs are known by their content. With `mode =
+    /// "incremental"` those that were read need not be here, and those that are not known are new to it; where the round
+    /// was finished, the next run publishes what it wrote, and the one after that takes what is new
     Import(ImportArguments),
     /// Begin a job that was not started yet with a checkpoint of another one
+    ///
+    /// What `export` and `import` do, without a file in between
     Fork(ForkArguments),
     /// Remove old checkpoints; savepoints stay
     Prune(PruneArguments),

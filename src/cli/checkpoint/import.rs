@@ -31,15 +31,28 @@ pub fn tell(
     change: &ChangeArguments,
     arrived: Arrived,
 ) -> Result<Exit, Failure> {
-    let Arrived { sequence, records } = arrived;
+    let Arrived { sequence, records, round, is_written } = arrived;
     let text = if change.json {
-        let json = json!({ "job": job.name, "checkpoint": sequence, "records_read": records });
+        let mut json = json!({ "job": job.name, "checkpoint": sequence, "records_read": records });
+        if let Some(round) = round {
+            json["round"] = json!(round);
+            json["is_written"] = json!(is_written);
+        }
         format!("{json}\n")
     } else {
         let (name, file) = (escape(&job.name), escape(&file.display().to_string()));
         let records = thousands(records);
+        let then = match round {
+            Some(round) if is_written => {
+                format!(
+                    "; it publishes what round {round} wrote, and the run after it takes what is new"
+                )
+            }
+            Some(round) => format!(", in round {round}"),
+            None => String::new(),
+        };
         format!(
-            "{name}: `onward run {file}` goes on from checkpoint {sequence} at record {records}\n"
+            "{name}: `onward run {file}` goes on from checkpoint {sequence} at record {records}{then}\n"
         )
     };
     messages::answer(&text)?;

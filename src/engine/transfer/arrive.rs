@@ -3,32 +3,36 @@
 //! Steps, and what a crash after each leaves behind:
 //! 1. look: the job is not started, it is the same but for its paths, its inputs hold the same, its outputs are free.
 //!    (Nothing.)
-//! 2. the folder is made and locked; spills are copied into it. (A folder without checkpoints; the next run, or the next
-//!    attempt, removes spills that no checkpoint needs.)
-//! 3. staged files are made of what the outputs held, under the id of a new start. (Files that no checkpoint knows; the
-//!    next run names them.)
+//! 2. the folder is made and locked, and the id of the new start is marked there; spills are copied into it. (A folder
+//!    without checkpoints; the next run, or the next attempt, removes spills that no checkpoint needs.)
+//! 3. staged files are made of what the outputs held, under that id. (Files that no checkpoint knows; the next run, or the
+//!    next attempt, removes what is of an id that is marked and has no checkpoint.)
 //! 4. once more, with these: would a run go on? (The same.)
 //! 5. the checkpoints are saved, all or none. (The job goes on from there. Half of them are not usable: a run refuses them,
 //!    and the next attempt replaces them.)
+//! 6. the mark is removed. (Nothing.)
+//!
+//! Nothing is published here. A finished round arrives as one that is only to be published: the next run does that, as
+//! after a crash before it, and the one after that takes what is new.
 
-use super::Cargo;
 use super::inputs::{name, recognised};
+use super::outputs::{Placed, Published, place, stage_all};
+use super::{Cargo, rounds};
 use crate::checkpoint::{
-    Checkpoint, Decoded, Folder, Manifest, OutputEntry, RunId, Sequence, SpillEntry, Store,
+    ArrivalMark, Checkpoint, Decoded, Folder, Manifest, Phase, RunId, Sequence, SpillEntry, Store,
     Trigger, Whole,
 };
 use crate::engine::inputs::Inputs;
+use crate::engine::leftovers::sweep_arrivals;
 use crate::engine::look::folder;
-use crate::engine::output::{OutputPlan, known};
-use crate::engine::prefix::{Bytes, stage};
-use crate::engine::rollback::check_fit;
+use crate::engine::prefix::Bytes;
+use crate::engine::rollback::{check_fit, is_under_way};
 use crate::engine::world::{RunOptions, World};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::job::diff::{ChangeClass, Stage, diff};
 use crate::job::relocate::relocated;
-use crate::storage::{Existing, OpenMode, Privacy, read_full};
-use std::collections::BTreeSet;
+use crate::storage::{OpenMode, read_full};
 use std::path::{Path, PathBuf};
 
 /// So many bytes are copied at a time.
@@ -50,6 +54,10 @@ pub struct Arrived {
     pub sequence: Sequence,
     /// Records of all inputs before it.
     pub records: u64,
+    /// Of an incremental job, the round that it is of.
+    pub round: Option<u64>,
+    /// Whether the next run has only to publish what that round wrote.
+    pub is_written: bool,
 }
 
 /// Begins a job with a checkpoint of another one.
@@ -80,20 +88,26 @@ pub fn arrive(
     store.sweep()?;
     store.sweep_half_adopted()?;
     check_not_started(job, store.folder())?;
+    sweep_arrivals(job, world, &store, None)?;
+    let round = manifest.round.as_ref().map(|round| round.number);
+    let mark = ArrivalMark { instance, round: round.unwrap_or(1) };
+    store.mark_arrival(mark)?;
     let mut made = Vec::new();
     let copied = copy_spills(world, &store, cargo, &mut made)
         .and_then(|()| check_spills(&store, &manifest))
-        .and_then(|()| stage_outputs(world, &manifest, cargo, &outputs, &mut made))
+        .and_then(|()| stage_all(world, &manifest, cargo, &outputs, &mut made))
         .and_then(|()| check_fit(job, command, options, world, &cargo.whole, &manifest));
     let adopted = copied.map_err(told_here).and_then(|()| {
-        let records = manifest.counters.records_read;
+        let (records, is_written) = (manifest.counters.records_read, !is_under_way(&manifest));
         let sequence = store.adopt(links(&cargo.whole, manifest))?;
-        Ok(Arrived { sequence, records })
+        Ok(Arrived { sequence, records, round, is_written })
     });
     if adopted.is_err() {
         // Ours and new: no checkpoint needs them.
         made.iter().for_each(|path| drop(world.storage.remove(path)));
     }
+    // Where it stays, the next run removes it, with what is left then of that start without a checkpoint.
+    let _left_for_the_next_run = store.remove_arrival(mark);
     adopted
 }
 
@@ -110,7 +124,9 @@ fn check_not_started(job: &Job, folder: &Folder) -> Result<()> {
 
 /// A refusal to go on, said of what arrives.
 fn told_here(error: Error) -> Error {
-    match (error.kind, error.message.strip_prefix("cannot resume: ")) {
+    let message = &error.message;
+    let why = message.strip_prefix("cannot resume: ");
+    match (error.kind, why.or_else(|| message.strip_prefix("cannot go on: "))) {
         (Kind::Refused, Some(why)) => Error {
             message: format!("the checkpoint does not fit here: {why}"),
             hint: None,
@@ -127,8 +143,9 @@ fn prepare(
     cargo: &Cargo,
     arrival: Arrival,
     instance: RunId,
-) -> Result<(Manifest, Vec<OutputPlan>)> {
+) -> Result<(Manifest, Vec<Placed>)> {
     let old = &cargo.whole.restored.manifest;
+    check_mode(job, old)?;
     let stored = relocated(&old.job, &job.effective);
     let changes = diff(&stored, &job.effective, Stage::Ended).changes;
     if let Some(change) = changes.iter().find(|one| one.class() == ChangeClass::Incompatible) {
@@ -137,14 +154,27 @@ fn prepare(
             format!("the checkpoint does not fit this job: `{path}` is `{now}` and was `{was}`");
         return Err(Error::refused(message).with_hint("paths may differ, and nothing else"));
     }
-    let paths = recognised(job, world, old)?;
-    let inputs = Inputs::open(job, &*world.storage, &paths)?;
     let mut manifest = old.clone();
-    for (input, path) in manifest.inputs.iter_mut().zip(&paths) {
-        input.path = name(job, path);
-    }
-    let references = manifest.references.iter_mut().zip(&inputs.references);
-    references.for_each(|(reference, now)| reference.path = now.entry().path);
+    let storage = &*world.storage;
+    let (present, references) = match &old.round {
+        Some(_) => {
+            let sequence = cargo.whole.head().id.sequence;
+            let mut present = rounds::relocate(job, storage, sequence, &mut manifest)?;
+            let others = Inputs::none(job, storage)?;
+            present.extend(others.known());
+            (present, others.references)
+        }
+        None => {
+            let paths = recognised(job, world, old)?;
+            let inputs = Inputs::open(job, storage, &paths)?;
+            for (input, path) in manifest.inputs.iter_mut().zip(&paths) {
+                input.path = name(job, path);
+            }
+            (inputs.known(), inputs.references)
+        }
+    };
+    let named = manifest.references.iter_mut().zip(&references);
+    named.for_each(|(reference, now)| reference.path = now.entry().path);
     manifest.origins = old.starts();
     manifest.job_name.clone_from(&job.name);
     manifest.job = stored;
@@ -155,42 +185,32 @@ fn prepare(
         Arrival::Import => Trigger::Import,
         Arrival::Fork => Trigger::Fork,
     };
-    let outputs = place_outputs(job, world, &inputs, &mut manifest)?;
+    if manifest.phase == Phase::Done {
+        manifest.phase = Phase::Publishing;
+    }
+    let job = job.of_round(manifest.round.as_ref().map_or(1, |round| round.number));
+    let published = match arrival {
+        Arrival::Import => Published::IsOurs,
+        Arrival::Fork => Published::IsOfAnother,
+    };
+    let outputs = place(&job, world, &present, cargo, published, &mut manifest)?;
     Ok((manifest, outputs))
 }
 
-/// Says where the outputs are here, and that nothing there may be replaced but what the job file lets be.
-fn place_outputs(
-    job: &Job,
-    world: &World,
-    inputs: &Inputs,
-    manifest: &mut Manifest,
-) -> Result<Vec<OutputPlan>> {
-    let (entries, instance) = (manifest.outputs.clone(), manifest.instance.to_string());
-    let mut outputs = Vec::new();
-    for (plan, entry) in known(job, &entries)? {
-        if entry.is_none() {
-            continue;
-        }
-        let permission = match plan.is_partition() {
-            true => plan.check_partition(world, &inputs.known(), &[], plan.overwrite)?,
-            false => plan.check(world, &instance, &inputs.known(), &[], plan.overwrite)?,
-        };
-        for entry in manifest.outputs.iter_mut().filter(|entry| entry.name == plan.role) {
-            entry.target = plan.target.to_string_lossy().into_owned();
-            entry.replaces = permission.existing == Existing::Replace;
-            entry.ours = None;
-        }
-        outputs.push(plan);
-    }
-    let is_placed = |entry: &&OutputEntry| outputs.iter().any(|plan| plan.role == entry.name);
-    match entries.iter().find(|entry| !is_placed(entry)) {
-        None => Ok(outputs),
-        Some(OutputEntry { name, .. }) => {
-            let message = format!("the job has no output `{name}`, which the checkpoint knows");
-            Err(Error::refused(message))
-        }
-    }
+/// A job goes on in rounds, or it does not.
+fn check_mode(job: &Job, manifest: &Manifest) -> Result<()> {
+    let (message, hint) = match (manifest.round.is_some(), job.is_incremental()) {
+        (true, false) => (
+            "the checkpoint is of a job with `mode = \"incremental\"`, and this job reads its inputs once",
+            "put `mode = \"incremental\"` into its [source]",
+        ),
+        (false, true) => (
+            "the checkpoint is of a job that reads its inputs once, and this one has `mode = \"incremental\"`",
+            "take `mode` out of its [source]; to have a job take what is new, it must begin with that mode",
+        ),
+        (true, true) | (false, false) => return Ok(()),
+    };
+    Err(Error::refused(message).with_hint(hint))
 }
 
 /// Step 2.
@@ -246,33 +266,6 @@ fn check_spills(store: &Store, manifest: &Manifest) -> Result<()> {
         })?;
     }
     Ok(())
-}
-
-/// Step 3.
-fn stage_outputs(
-    world: &World,
-    manifest: &Manifest,
-    cargo: &Cargo,
-    outputs: &[OutputPlan],
-    made: &mut Vec<PathBuf>,
-) -> Result<()> {
-    let mut folders = BTreeSet::new();
-    for held in &cargo.outputs {
-        let plan = outputs.iter().find(|plan| plan.role == held.name);
-        let plan = plan.ok_or_else(|| Error::internal("bytes without an output"))?;
-        let name = plan.name(&manifest.instance.to_string());
-        if plan.is_partition() {
-            let making = |cause| Error::io("make the folder", &name.folder, cause);
-            world.storage.create_directory(&name.folder, Privacy::Shared).map_err(making)?;
-        }
-        stage(world, &held.bytes, &held.mark, &name.staged)?;
-        made.push(name.staged);
-        folders.insert(name.folder);
-    }
-    folders.iter().try_for_each(|folder| {
-        let syncing = |cause| Error::io("sync the folder", folder, cause);
-        world.storage.sync_directory(folder).map_err(syncing)
-    })
 }
 
 /// The chain as it is saved here: all of it of the new start, the last one with what it says at this place.

@@ -42,7 +42,8 @@ fn is_same(world: &World, path: &Path, input: &InputEntry) -> Result<bool> {
     Ok(matches!(comparison, Comparison::Same | Comparison::SameButTouched))
 }
 
-fn not_found(input: &InputEntry) -> Error {
+/// That an input is not here.
+pub fn not_found(input: &InputEntry) -> Error {
     let size = input.fingerprint.size;
     let message = format!(
         "none of the job's inputs holds what `{}` held when the checkpoint was taken ({size} bytes)",

@@ -3,6 +3,9 @@
 //! What travels is the checkpoint with those that it builds on, as they are, its spills, and the bytes that its outputs
 //! held. States are not understood here. What depends on the place is said anew where it arrives: paths, the id of the
 //! start, the numbers of checkpoints.
+//!
+//! Of an incremental job the newest round travels, under way or finished: with what its outputs hold goes all that they
+//! begin with, so that nothing of earlier rounds is needed where it arrives. Parts that earlier rounds published stay.
 
 mod arrive;
 
@@ -10,24 +13,24 @@ mod export;
 
 mod inputs;
 
+mod outputs;
+
+mod rounds;
+
 pub use arrive::{Arrival, Arrived, arrive};
 pub use export::{Exported, export};
 
 use super::look::folder;
-use super::output::mark_of;
-use super::partitions::attach_tails;
-use super::prefix::{Bytes, prefixes};
-use super::rollback::{check_mode, usable};
+use super::prefix::Bytes;
+use super::rollback::{is_under_way, usable};
 use super::world::{RunOptions, World};
 use crate::checkpoint::format::{self, Limits};
 use crate::checkpoint::parcel::{Kind, Parcel, Wrapped};
-use crate::checkpoint::{
-    Decoded, Folder, Invalid, Phase, Selector, SpillEntry, SpillName, Whole, store,
-};
+use crate::checkpoint::{Decoded, Folder, Invalid, Selector, SpillEntry, SpillName, Whole, store};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::sink::Mark;
 use crate::storage::OpenMode;
+use outputs::Held;
 use std::path::Path;
 
 /// A checkpoint with everything that it needs.
@@ -39,17 +42,6 @@ pub struct Cargo {
     pub spills: Vec<(SpillEntry, Bytes)>,
     /// What its outputs held; those that held something.
     pub outputs: Vec<Held>,
-}
-
-/// What an output held.
-#[derive(Debug)]
-pub struct Held {
-    /// What checkpoints call it.
-    pub name: String,
-    /// The bytes.
-    pub bytes: Bytes,
-    /// How far.
-    pub mark: Mark,
 }
 
 impl Cargo {
@@ -78,11 +70,7 @@ impl Cargo {
             let file = file.map_err(|cause| Error::io("open", &path, cause))?;
             spills.push((entry.clone(), Bytes { file, path, start: 0 }));
         }
-        let mut outputs = Vec::new();
-        for prefix in prefixes(job, world, manifest, &whole.restored.states)? {
-            let Some(bytes) = prefix.bytes().cloned() else { continue };
-            outputs.push(Held { name: prefix.plan.role, bytes, mark: prefix.mark });
-        }
+        let outputs = outputs::of_job(job, world, &whole)?;
         Ok(Cargo { whole, spills, outputs })
     }
 
@@ -91,8 +79,7 @@ impl Cargo {
         let parcel = Parcel::open(&*world.storage, path)?;
         let whole = unwrapped(&parcel)?;
         let manifest = &whole.restored.manifest;
-        check_mode(whole.head().id.sequence, manifest)?;
-        if !matches!(manifest.phase, Phase::Reading | Phase::Draining) {
+        if manifest.round.is_none() && !is_under_way(manifest) {
             return Err(parcel.unusable("there is nothing to go on from"));
         }
         let find = |kind: Kind, name: &str, length: u64| {
@@ -110,13 +97,8 @@ impl Cargo {
             let bytes = find(Kind::Spill, &name.to_string(), entry.length).ok_or_else(missing)?;
             spills.push((entry.clone(), bytes));
         }
-        let mut entries = manifest.outputs.clone();
-        attach_tails(&mut entries, &whole.restored.states)?;
-        let mut outputs = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.length > 0) {
-            let bytes = find(Kind::Output, &entry.name, entry.length).ok_or_else(missing)?;
-            outputs.push(Held { name: entry.name.clone(), bytes, mark: mark_of(entry)? });
-        }
+        let find_output = |name: &str, length: u64| find(Kind::Output, name, length);
+        let outputs = outputs::of_export(&whole, &find_output)?.ok_or_else(missing)?;
         Ok(Cargo { whole, spills, outputs })
     }
 }
