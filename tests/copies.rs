@@ -7,6 +7,7 @@ use crate::support::program::{Ended, onward_ends, spawn};
 use crate::support::random::Random;
 use rustix::process::Signal;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -158,16 +159,105 @@ fn a_file_with_one_other_byte_is_replaced_by_its_copy() {
         let damaged = kept(&own(&scratch)).into_iter().filter(|name| name.starts_with(begins));
         let damaged: Vec<PathBuf> = damaged.map(|name| own(&scratch).join(name)).collect();
         assert!(!damaged.is_empty(), "{shape:?}: nothing begins with {begins}");
-        for path in &damaged {
-            let mut bytes = fs::read(path).expect("a file");
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 1;
-            folder::write(path, &bytes);
-        }
+        damaged.iter().for_each(|path| flip_a_byte(path));
         let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
         assert!(ended.stderr.contains("is taken from its copy"), "{shape:?} {begins}: {ended:?}");
         assert!(ended.stderr.contains("at record 1,000"), "{shape:?} {begins}: {ended:?}");
         assert!(outputs(&scratch) == whole(shape), "{shape:?} {begins}: another output");
+    }
+}
+
+/// A job with so little memory that it spills.
+fn spilling(more: &str) -> TempDir {
+    let scratch = job(Shape::Dedup, more);
+    let path = scratch.path().join("job.toml");
+    let text = fs::read_to_string(&path).expect("a job") + "\n[state]\nmemory = \"1KiB\"\n";
+    folder::write(&path, text.as_bytes());
+    scratch
+}
+
+fn named(folder: &Path, begins: &str) -> Vec<PathBuf> {
+    let names = kept(folder).into_iter().filter(|name| name.starts_with(begins));
+    names.filter(|name| name.ends_with(".onw")).map(|name| folder.join(name)).collect()
+}
+
+fn flip_a_byte(path: &Path) {
+    let mut bytes = fs::read(path).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    folder::write(path, &bytes);
+}
+
+/// What becomes of a spill.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 7] = [
+    ("it is shorter", |path| {
+        let bytes = fs::read(path).expect("a spill");
+        folder::write(path, &bytes[..bytes.len() - 1]);
+    }),
+    ("it is longer", |path| {
+        let bytes = fs::read(path).expect("a spill");
+        folder::write(path, &[&bytes[..], b"more"].concat());
+    }),
+    ("it is another one", flip_a_byte),
+    ("it is gone", |path| fs::remove_file(path).expect("removed")),
+    ("it is a folder", |path| {
+        fs::remove_file(path).expect("removed");
+        fs::create_dir(path).expect("a folder");
+        folder::write(&path.join("something"), b"else");
+    }),
+    ("it is a link", |path| {
+        let elsewhere = path.with_extension("elsewhere");
+        fs::rename(path, &elsewhere).expect("renamed");
+        std::os::unix::fs::symlink(&elsewhere, path).expect("a link");
+    }),
+    ("others may write it", |path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).expect("a mode");
+    }),
+];
+
+#[test]
+fn a_spill_that_is_of_no_use_is_replaced_by_its_copy_and_nothing_else_is() {
+    for (what, damage) in DAMAGES {
+        for is_newest_lost in [false, true] {
+            let scratch = spilling(COPIES);
+            stop(&scratch, "1000");
+            let spills = named(&own(&scratch), "spill-");
+            assert!(!spills.is_empty(), "{what}: there are no spills");
+            spills.iter().for_each(|spill| damage(spill));
+            if is_newest_lost {
+                let newest = named(&own(&scratch), "ckpt-").pop().expect("a checkpoint");
+                fs::remove_file(newest).expect("removed");
+            }
+            let place = format!("{what}, the newest checkpoint is lost: {is_newest_lost}");
+            let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+            assert!(ended.stderr.contains("is taken from its copy"), "{place}: {ended:?}");
+            assert!(ended.stderr.contains("at record 1,000"), "{place}: {ended:?}");
+            assert!(outputs(&scratch) == whole(Shape::Dedup), "{place}: another output");
+            let aside = kept(&own(&scratch));
+            let aside = aside.iter().filter(|name| name.ends_with(".refused"));
+            let (spilled, others): (Vec<_>, Vec<_>) =
+                aside.partition(|name| name.starts_with("spill-"));
+            assert_eq!(others, Vec::<&String>::new(), "{place}: checkpoints were whole");
+            assert_eq!(spilled.is_empty(), what == "it is gone", "{place}: {spilled:?}");
+        }
+    }
+}
+
+#[test]
+fn a_spill_of_a_copy_that_is_of_no_use_is_copied_again() {
+    for (what, damage) in DAMAGES.into_iter().filter(|(what, _)| *what != "it is another one") {
+        let scratch = spilling(&format!("{COPIES}\nrequire_copies = true"));
+        stop(&scratch, "1000");
+        let spills = named(&copy(&scratch), "spill-");
+        assert!(!spills.is_empty(), "{what}: there are no spills");
+        spills.iter().for_each(|spill| damage(spill));
+        stop(&scratch, "10");
+        fs::remove_dir_all(own(&scratch)).expect("removed");
+        let ended = onward_ends(scratch.path(), &["run", "job.toml"], 0);
+        assert!(ended.stderr.contains("at record 1,010"), "{what}: {ended:?}");
+        assert!(outputs(&scratch) == whole(Shape::Dedup), "{what}: another output");
     }
 }
 
@@ -412,9 +502,53 @@ fn copies_with_a_savepoint_are_not_given_up_with_a_lost_folder() {
     fs::remove_dir_all(own(&scratch)).expect("removed");
     let before = kept(&copy(&scratch));
     let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
-    for said in ["the savepoint `early`", "its copy in `copy`", "move the copy away"] {
+    for said in [
+        "the savepoint `early`",
+        "its copy in `copy`",
+        "run the job without `--fresh`, which takes it back",
+        "or move the copy away",
+    ] {
         assert!(fresh.stderr.contains(said), "{said}: {}", fresh.stderr);
     }
     assert_eq!(kept(&copy(&scratch)), before);
-    goes_on(&scratch, Shape::Aggregate, "is taken from its copy in `copy`");
+    // What it says can be done.
+    let ended = stop(&scratch, "100");
+    assert!(
+        ended.stderr.contains("savepoint `early` is taken from its copy in `copy`"),
+        "{ended:?}"
+    );
+    onward_ends(scratch.path(), &["checkpoint", "verify", "job.toml"], 0);
+    onward_ends(scratch.path(), &["checkpoint", "rm", "job.toml", "early"], 0);
+    onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 0);
+    assert!(outputs(&scratch) == whole(Shape::Aggregate), "another output");
+    assert_eq!(savepoints(&copy(&scratch)), Vec::<String>::new());
+}
+
+/// A file in the folder of copies has the name of a savepoint's checkpoint and is another one.
+#[test]
+fn a_savepoint_that_cannot_be_copied_does_not_hold_up_what_is_newer() {
+    for require in ["", "\nrequire_copies = true"] {
+        let scratch = job(Shape::Plain, &format!("{COPIES}\nkeep = 1{require}"));
+        stop(&scratch, "500");
+        onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
+        let newest = named(&own(&scratch), "ckpt-").pop().expect("a checkpoint");
+        let name = newest.file_name().expect("a name");
+        let other = job(Shape::Plain, "keep = 99");
+        stop(&other, "1500");
+        let foreign = fs::read(own(&other).join(name)).expect("one of that number");
+        // As if the copy had not been there since.
+        for name in kept(&copy(&scratch)) {
+            fs::remove_file(copy(&scratch).join(name)).expect("removed");
+        }
+        folder::write(&copy(&scratch).join(name), &foreign);
+        let said = "not copied to `copy`: savepoint `early`:";
+        let ended = stop(&scratch, "500");
+        assert_eq!(ended.stderr.matches(said).count(), 1, "{require}: {ended:?}");
+        let last = named(&own(&scratch), "ckpt-").pop().expect("a checkpoint");
+        let last = last.file_name().expect("a name");
+        let copied = named(&copy(&scratch), "ckpt-");
+        assert_eq!(copied.last(), Some(&copy(&scratch).join(last)), "{require}: it is behind");
+        assert!(copied.len() <= 2, "{require}: old ones stay: {copied:?}");
+        goes_on(&scratch, Shape::Plain, "resuming from checkpoint");
+    }
 }

@@ -9,6 +9,8 @@ mod bad_disk;
 
 mod contract;
 
+mod copied;
+
 mod faults;
 
 mod handling;

@@ -220,3 +220,44 @@ fn a_sort_of_json_lines_shows_its_records() {
         }
     }
 }
+
+#[test]
+fn what_is_shown_beside_fields_has_a_name_that_none_of_them_has() {
+    let cases = [
+        (
+            "compute = [\"record::text AS record\"]\n[[transform]]\nsort = { by = [\"record DESC\"] }",
+            "record_2,record",
+        ),
+        ("dedup = { key = [\"last_record\"], keep = \"last\" }", "last_record,last_record_2"),
+        (
+            "top = { by = [\"record\", \"place\"], order = [\"record::text\"], n = 1 }",
+            "record,place,place_2,record_2",
+        ),
+    ];
+    for (step, header) in cases {
+        let scratch = folder::scratch_in_memory();
+        let job = format!(
+            "[source]\npath = \"in.jsonl\"\n[[transform]]\n{step}\nname = \"the-step\"\n[sink]\npath = \"out.jsonl\"\n"
+        );
+        folder::write(&scratch.path().join("job.toml"), job.as_bytes());
+        let line = |n: u32| format!("{{\"record\":\"r{n}\",\"last_record\":{n},\"place\":{n}}}\n");
+        let text: String = (0..200).map(line).collect();
+        folder::write(&scratch.path().join("in.jsonl"), text.as_bytes());
+        let run = ["run", "job.toml", "--stop-after", "100"];
+        onward_ends(scratch.path(), &run, 75);
+        let show = ["checkpoint", "show", "job.toml", "--state", "the-step"];
+        let shown = onward_ends(scratch.path(), &show, 0);
+        let shown = String::from_utf8(shown.stdout).expect("text");
+        assert_eq!(shown.lines().next(), Some(header), "{step}");
+        assert_eq!(shown.lines().count(), 101, "{step}");
+        let shown = onward_ends(scratch.path(), &[&show[..], &["--json"]].concat(), 0);
+        let shown = String::from_utf8(shown.stdout).expect("text");
+        let first: Json = serde_json::from_str(shown.lines().next().expect("a row")).expect("JSON");
+        let names = header.split(',').count();
+        assert_eq!(
+            first.as_object().map(serde_json::Map::len),
+            Some(names),
+            "{step}: {shown:.200}"
+        );
+    }
+}

@@ -6,7 +6,8 @@
 //! Invariants:
 //! - batches are taken in the order in which the steps gave them: from each thread one, in the order of their turns;
 //! - only the one step with state of a chain is let ahead, where it can go back: no other remembers what it gave;
-//! - who writes the states takes back what was worked out ahead ([`SharedStates::at`]); it is worked out again then.
+//! - who writes the states takes back what was worked out ahead ([`SharedStates::at`]); it is worked out again then;
+//! - states of which a step failed to give are neither written nor asked again: some may have changed half-way.
 
 use super::plan::Plan;
 use super::worker::{Encoded, encode_all};
@@ -34,7 +35,13 @@ pub struct Held {
     /// The states.
     pub states: States,
     taken_back: u64,
+    /// Why they are of no use any more.
+    failure: Option<Error>,
 }
+
+/// A step failed to give; [`Held::failure`] says why.
+#[derive(Debug)]
+struct Failed;
 
 /// The next records that a step gave, with where it stood before and behind them.
 pub struct Given {
@@ -47,7 +54,7 @@ pub struct Given {
 }
 
 /// A batch, and how often something had been taken back before.
-type Numbered = (u64, Result<Option<Given>>);
+type Numbered = (u64, Result<Option<Given>, Failed>);
 
 /// The records of a batch, before they are bytes.
 struct Drawn {
@@ -73,7 +80,7 @@ struct Turns {
 impl SharedStates {
     /// States that nobody else uses yet.
     pub fn new(states: States) -> Arc<SharedStates> {
-        Arc::new(SharedStates(Mutex::new(Held { states, taken_back: 0 })))
+        Arc::new(SharedStates(Mutex::new(Held { states, taken_back: 0, failure: None })))
     }
 
     /// The states as far as they are now.
@@ -81,14 +88,25 @@ impl SharedStates {
         threads::lock(&self.0)
     }
 
-    /// The states as they were when the steps had drained so far.
-    pub fn at(&self, plan: &Plan, drained: &[Drained]) -> MutexGuard<'_, Held> {
+    /// The states as they were when the steps had drained so far; or what failed of what was worked out ahead.
+    pub fn at(&self, plan: &Plan, drained: &[Drained]) -> Result<MutexGuard<'_, Held>> {
         let mut held = self.lock();
+        if held.failure.is_some() {
+            return Err(held.why());
+        }
         if plan.chain.drained(&held.states) != drained {
             plan.chain.set_drained(&mut held.states, drained);
         }
         held.taken_back += 1;
-        held
+        Ok(held)
+    }
+}
+
+impl Held {
+    /// What failed; told once.
+    fn why(&mut self) -> Error {
+        let told = Error::internal("what a step holds is of no use since it failed");
+        self.failure.replace(told).unwrap_or_else(|| Error::internal("nothing has failed"))
     }
 }
 
@@ -128,35 +146,35 @@ impl<'a> Ahead<'a> {
     pub fn next(&mut self) -> Result<Option<Given>> {
         if let Some(batches) = &mut self.batches {
             match batches.wait(|| self.shared.lock().taken_back)? {
-                Some(given) => return given,
+                Some(given) => return given.map_err(|Failed| self.shared.lock().why()),
                 None => self.batches = None,
             }
         }
-        encoded(self.plan, draw(self.plan, &self.shared).1)
+        let given = encoded(self.plan, draw(self.plan, &self.shared).1);
+        given.map_err(|Failed| self.shared.lock().why())
     }
 }
 
 impl Turns {
-    /// What was sent next and not taken back since; `None` where all was sent, and taken back.
-    fn wait(&mut self, taken_back: impl Fn() -> u64) -> Result<Option<Result<Option<Given>>>> {
+    /// What was sent next and not taken back since, as no failure is; `None` where all was sent, and taken back.
+    fn wait(
+        &mut self,
+        taken_back: impl Fn() -> u64,
+    ) -> Result<Option<Result<Option<Given>, Failed>>> {
         let mut has_ended = false;
         loop {
             let received = threads::receive(&self.threads[self.next]);
             self.next = (self.next + 1) % self.threads.len();
             match received {
+                Ok((_, Err(Failed))) => return Ok(Some(Err(Failed))),
                 Ok((number, given)) if number == taken_back() => return Ok(Some(given)),
-                Ok((_, given)) => has_ended |= is_last(&given),
+                Ok((_, given)) => has_ended |= matches!(given, Ok(None)),
                 Err(_) if has_ended => return Ok(None),
                 // Its last batch is missing: whatever came next would leave a gap.
                 Err(_) => return Err(Error::internal("a thread that works ahead panicked")),
             }
         }
     }
-}
-
-/// Whether nothing follows.
-fn is_last(given: &Result<Option<Given>>) -> bool {
-    !matches!(given, Ok(Some(_)))
 }
 
 /// Works out a batch at each turn until there are no more, or nobody wants them.
@@ -180,19 +198,29 @@ fn work_ahead(
 }
 
 /// The next records that the steps give.
-fn draw(plan: &Plan, shared: &SharedStates) -> (u64, Result<Option<Drawn>>) {
+fn draw(plan: &Plan, shared: &SharedStates) -> (u64, Result<Option<Drawn>, Failed>) {
     let mut held = shared.lock();
+    if held.failure.is_some() {
+        return (held.taken_back, Err(Failed));
+    }
     let chain = &plan.chain;
     let before = chain.drained(&held.states);
-    let output = chain.drain(&mut held.states, DRAIN_ROWS, plan);
-    let drawn = output.map(|output| {
-        output.map(|output| Drawn { output, before, after: chain.drained(&held.states) })
-    });
-    (held.taken_back, drawn)
+    // As long as this is not through: a panic is a failure, too.
+    held.failure = Some(Error::internal("a step that gives what it holds panicked"));
+    let output = match chain.drain(&mut held.states, DRAIN_ROWS, plan) {
+        Ok(output) => output,
+        Err(error) => {
+            held.failure = Some(error);
+            return (held.taken_back, Err(Failed));
+        }
+    };
+    held.failure = None;
+    let after = chain.drained(&held.states);
+    (held.taken_back, Ok(output.map(|output| Drawn { output, before, after })))
 }
 
 /// The same as bytes.
-fn encoded(plan: &Plan, drawn: Result<Option<Drawn>>) -> Result<Option<Given>> {
+fn encoded(plan: &Plan, drawn: Result<Option<Drawn>, Failed>) -> Result<Option<Given>, Failed> {
     Ok(drawn?.map(|Drawn { output, before, after }| Given {
         encoded: encode_all(plan, output, None),
         before,
@@ -204,7 +232,7 @@ fn encoded(plan: &Plan, drawn: Result<Option<Drawn>>) -> Result<Option<Given>> {
 mod tests {
     use super::*;
 
-    fn batch() -> Result<Option<Given>> {
+    fn batch() -> Result<Option<Given>, Failed> {
         let (before, after) = (Vec::new(), Vec::new());
         Ok(Some(Given { encoded: Encoded::default(), before, after }))
     }
@@ -218,7 +246,7 @@ mod tests {
                 let given = match given {
                     Ok(Some(_)) => batch(),
                     Ok(None) => Ok(None),
-                    Err(_) => Err(Error::internal("a failure")),
+                    Err(Failed) => Err(Failed),
                 };
                 senders[place % count].send((*number, given)).expect("there is room");
             }
@@ -240,8 +268,9 @@ mod tests {
         check(&[(2, batch()), (3, batch())], "a batch");
         check(&[(3, Ok(None))], "the end");
         check(&[(2, batch()), (2, Ok(None))], "all taken back");
-        check(&[(2, Err(Error::internal("a failure")))], "all taken back");
-        check(&[(3, Err(Error::internal("a failure")))], "an error");
+        check(&[(2, Err(Failed))], "an error");
+        check(&[(3, Err(Failed))], "an error");
+        check(&[(2, batch()), (2, Err(Failed))], "an error");
         check(&[], "a panic");
         check(&[(2, batch())], "a panic");
         check(&[(2, batch()), (2, batch()), (2, Ok(None))], "all taken back");

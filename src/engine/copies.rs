@@ -206,6 +206,7 @@ pub fn bring_newest(
         }
     }
     candidates.sort_unstable_by(|left, right| right.cmp(left));
+    let is_lost = loaded.newest.is_none() && loaded.refused.is_empty();
     for (sequence, index) in candidates {
         let Some(store) = &opened[index].store else { continue };
         let place = opened[index].path.display();
@@ -214,20 +215,45 @@ pub fn bring_newest(
             continue;
         };
         let refused: Vec<Sequence> = loaded.refused.iter().map(|one| one.sequence).collect();
+        if is_lost {
+            // Before anything else is there: a stop in between leaves names whose checkpoints are still to be taken back.
+            own.expect_savepoints(store.folder())?;
+        }
         let needs = Needs::of(&found.manifest);
-        if own.take_over_for(store.folder(), sequence, &needs, &refused)?.is_some() {
-            if loaded.newest.is_none() && loaded.refused.is_empty() {
-                own.follow_savepoints(store.folder())?;
-            }
+        if own.bring_back(store.folder(), sequence, &needs, &refused)?.is_some() {
             tell(world, format!("checkpoint {} is taken from its copy in `{place}`", sequence.0));
             return Ok(true);
         }
     }
-    let is_lost = loaded.newest.is_none() && loaded.refused.is_empty();
     if is_lost && start == StartMode::Resume {
         refuse_to_forget(opened)?;
     }
     Ok(false)
+}
+
+/// Brings those savepoints back into the job's own folder of which it has no more than the name; tells whether files came,
+/// even if not all of one. One that cannot be had now is told, and stays wanted.
+pub fn bring_savepoints(opened: &[Opened], own: &mut Store, world: &World) -> Result<bool> {
+    let mut has_brought = false;
+    for lost in own.folder().lost_savepoints()? {
+        for Opened { path, store } in opened {
+            let (Some(store), place) = (store, path.display()) else { continue };
+            let brought = own.bring_back_savepoint(store.folder(), &lost);
+            has_brought |= !matches!(brought, Ok(false));
+            match brought {
+                Ok(true) => {
+                    tell(
+                        world,
+                        format!("savepoint `{}` is taken from its copy in `{place}`", lost.name),
+                    );
+                    break;
+                }
+                Ok(false) => {}
+                Err(error) => tell(world, format!("not taken from its copy in `{place}`: {error}")),
+            }
+        }
+    }
+    Ok(has_brought)
 }
 
 /// Where the job's own folder is gone and there are copies, but none of use, the job does not start over by itself.
@@ -253,7 +279,7 @@ pub fn check_no_savepoints(opened: &[Opened]) -> Result<()> {
         let Some(store) = store else { continue };
         store.check_no_savepoints().map_err(|error| {
             let message = format!("{} in its copy in `{}`", error.message, path.display());
-            let hint = "remove it with `onward checkpoint rm`; or move the copy away";
+            let hint = "run the job without `--fresh`, which takes it back where the job's own folder was lost; or move the copy away";
             Error { message, ..error }.with_hint(hint)
         })?;
     }
@@ -323,6 +349,7 @@ impl Copies {
                 known,
                 world: world.clone(),
                 store,
+                savepoints_failed: None,
             };
             let theirs = Arc::clone(&shared);
             let thread = threads::spawn_free(move || worker.serve(&theirs));
@@ -405,6 +432,8 @@ struct Worker {
     known: Option<RunId>,
     world: World,
     store: Option<Store>,
+    /// What was told last of savepoints that cannot be copied.
+    savepoints_failed: Option<String>,
 }
 
 impl Worker {
@@ -441,10 +470,14 @@ impl Worker {
             }
         };
         let copied = store.take_over(&wanted.own, wanted.sequence, &wanted.needs);
+        let mut followed = Ok(());
         let retired = match copied {
             Ok(Some(saved)) => {
-                let followed = store.follow_savepoints(&wanted.own);
-                followed.and_then(|()| store.retire(&saved, wanted.keep)).map(drop)
+                followed = store.follow_savepoints(&wanted.own);
+                // Whatever became of savepoints: the checkpoint is copied, and those before it need not pile up. Files that
+                // came before something failed are known then, so that the spills that they need stay.
+                let known = if followed.is_err() { store.trust_ends() } else { Ok(()) };
+                known.and_then(|()| store.retire(&saved, wanted.keep)).map(drop)
             }
             // A newer one is there already, and comes next.
             Ok(None) => Ok(()),
@@ -454,7 +487,20 @@ impl Worker {
             // What is there is looked at again; the mount may be another one then.
             self.store = None;
         }
+        self.tell_savepoints(followed.err());
         retired
+    }
+
+    /// Told only when it changes.
+    fn tell_savepoints(&mut self, failed: Option<Error>) {
+        let failed = failed.map(|error| error.to_string());
+        if failed == self.savepoints_failed {
+            return;
+        }
+        if let Some(why) = &failed {
+            tell(&self.world, format!("not copied to `{}`: {why}", self.path.display()));
+        }
+        self.savepoints_failed = failed;
     }
 
     fn tell(&self, condition: Condition, wanted: &Wanted, error: Option<&Error>) {

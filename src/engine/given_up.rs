@@ -107,11 +107,13 @@ fn remove(copy: &mut Store, removed: &Removed) -> Result<()> {
         let permission = Removal::asked_for_by_user();
         copy.remove_selected(&selector, newest, &loaded, permission).map(drop)
     };
-    if stays.is_none() {
-        return remove(Selector::Number(*sequence), Newest::Remove);
+    let newest = if stays.is_none() { Newest::Remove } else { Newest::Keep };
+    if stays.is_none() && names.is_empty() {
+        return remove(Selector::Number(*sequence), newest);
     }
+    // With its last name it goes as well; where others build on it here, it is a checkpoint like any other from now on.
     let names = names.iter().filter(|name| here.contains(name));
-    names.cloned().try_for_each(|name| remove(Selector::Name(name), Newest::Keep))
+    names.cloned().try_for_each(|name| remove(Selector::Name(name), newest))
 }
 
 fn tell(world: &World, path: &Path, error: &Error) {

@@ -27,6 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::observe::Event;
 use crate::record::{Gravity, Position};
+use crate::threads;
 use crate::transform::{Drained, Flow, States};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -413,7 +414,7 @@ impl<'a> Ordered<'a> {
         let shared = Arc::clone(&self.states);
         let mut held = match &self.drained {
             None => shared.lock(),
-            Some(drained) => shared.at(plan, drained),
+            Some(drained) => shared.at(plan, drained)?,
         };
         for (index, state) in held.states.iter_mut().enumerate() {
             let step = &chain.steps[index];
@@ -430,9 +431,15 @@ impl<'a> Ordered<'a> {
         self.drained = self.drained.take().map(|_| chain.drained(&held.states));
         if let Some(folder) = &self.spills {
             // As long as nobody else works with the states. Who does makes spills, which no checkpoint may count among those
-            // before it, since they would be removed as needed by none; and forgets some that this one needs.
+            // before it, since they would be removed as needed by none; and forgets some that this one needs, which were
+            // never synced then.
             folder.add_syncs(&frozen.spills, &mut frozen.syncs);
             frozen.spills_made = folder.made();
+        }
+        drop(held);
+        if self.drained.is_some() {
+            // Who works ahead waits for them.
+            threads::pass();
         }
         Ok(frozen)
     }

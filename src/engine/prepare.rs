@@ -152,6 +152,9 @@ fn load(
     if copies::bring_newest(&copies, store, &loaded, options.start, world)? {
         loaded = store.load()?;
     }
+    if options.start == StartMode::Resume && copies::bring_savepoints(&copies, store, world)? {
+        loaded = store.load()?;
+    }
     store.sweep_spills(&loaded)?;
     if options.start == StartMode::Fresh {
         store.check_no_savepoints()?;

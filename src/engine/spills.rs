@@ -35,13 +35,12 @@ struct Made {
     unsynced: Vec<Unsynced>,
 }
 
-/// A spill that is finished, and not yet synced.
+/// A spill that is finished, not yet synced, and not forgotten.
 #[derive(Debug)]
 struct Unsynced {
     name: String,
     path: PathBuf,
-    /// Closed where it was forgotten: what was given of states may be taken back, and then it is needed again.
-    file: Option<Arc<dyn File>>,
+    file: Arc<dyn File>,
 }
 
 #[derive(Debug)]
@@ -73,21 +72,13 @@ impl FolderSpills {
     /// Adds what must be durable before a checkpoint that refers to `needed` is saved; from now on counted as durable,
     /// since a failure of it ends the run. Nobody may make or forget spills meanwhile.
     pub fn add_syncs(&self, needed: &[SpillEntry], syncs: &mut Syncs) {
-        let unsynced = self.made_mut(|made| std::mem::take(&mut made.unsynced));
-        let count = syncs.files.len() + syncs.closed.len();
-        for Unsynced { name, path, file } in unsynced {
-            // The others were merged into larger ones meanwhile, or were made for nothing.
-            if !needed.iter().any(|entry| entry.name == name) {
-                continue;
-            }
-            match file {
-                Some(file) => syncs.files.push((path, file)),
-                None => syncs.closed.push(path),
-            }
-        }
-        if syncs.files.len() + syncs.closed.len() > count {
+        let mut unsynced = self.made_mut(|made| std::mem::take(&mut made.unsynced));
+        // The others were made for nothing.
+        unsynced.retain(|one| needed.iter().any(|entry| entry.name == one.name));
+        if !unsynced.is_empty() {
             syncs.add_folder(self.0.folder.directory());
         }
+        syncs.files.extend(unsynced.into_iter().map(|one| (one.path, one.file)));
     }
 
     fn made_mut<T>(&self, change: impl FnOnce(&mut Made) -> T) -> T {
@@ -120,13 +111,9 @@ impl Spills for FolderSpills {
         Ok(Box::new(OpenFile { reader, path }))
     }
 
-    /// The file stays as long as a checkpoint may need it, and is not held open any more: only one that is made of states
-    /// which were taken back opens it again.
+    /// The file stays as long as a checkpoint needs it; one that was not synced by then is needed by none.
     fn forget(&self, spill: &Spill) {
-        self.made_mut(|made| {
-            let known = made.unsynced.iter_mut().find(|one| one.name == spill.name);
-            known.and_then(|one| one.file.take());
-        });
+        self.made_mut(|made| made.unsynced.retain(|one| one.name != spill.name));
     }
 }
 
@@ -148,7 +135,7 @@ impl NewSpill for NewFile {
         let (entry, path, file) = writer.finish()?;
         let SpillEntry { name, length, digest } = entry;
         spills.made_mut(|made| {
-            made.unsynced.push(Unsynced { name: name.clone(), path, file: Some(file) });
+            made.unsynced.push(Unsynced { name: name.clone(), path, file });
         });
         Ok(Spill { name, length, digest })
     }
@@ -187,9 +174,8 @@ mod tests {
 
     const START: RunId = RunId([7; 16]);
 
-    /// What is to be synced of three spills, of which the last two were forgotten and a checkpoint needs the first two.
     #[test]
-    fn what_a_checkpoint_needs_is_synced_even_if_it_was_forgotten() {
+    fn what_a_checkpoint_needs_is_synced_once_and_what_was_forgotten_is_closed() {
         let storage: Arc<dyn Storage> = Arc::new(SimulatedStorage::new());
         let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new(1));
         let directory = Path::new("/job/.onward/job");
@@ -205,17 +191,17 @@ mod tests {
                 new.finish().expect("finished")
             })
             .collect();
-        made[1..].iter().for_each(|spill| spills.forget(spill));
-        let needed: Vec<SpillEntry> = made[..2].iter().cloned().map(entry_of).collect();
+        spills.forget(&made[2]);
+        assert_eq!(spills.made_mut(|made| made.unsynced.len()), 2);
+        let needed = [entry_of(made[0].clone())];
         let mut syncs = Syncs::default();
         spills.add_syncs(&needed, &mut syncs);
         let open: Vec<&PathBuf> = syncs.files.iter().map(|(path, _)| path).collect();
         assert_eq!(open, [&directory.join(&made[0].name)]);
-        assert_eq!(syncs.closed, [directory.join(&made[1].name)]);
         assert_eq!(syncs.folders, [directory.to_path_buf()]);
 
         let mut later = Syncs::default();
         spills.add_syncs(&needed, &mut later);
-        assert!(later.files.is_empty() && later.closed.is_empty() && later.folders.is_empty());
+        assert!(later.files.is_empty() && later.folders.is_empty());
     }
 }

@@ -278,14 +278,17 @@ impl Accumulator {
         }
     }
 
-    /// Whether groups have no more records than can be counted; asked of those that others were merged into.
+    /// Whether groups have no more records than can be counted, nor larger sums than these have; asked of those that others
+    /// were merged into.
     pub fn is_countable(&self, groups: &[u32]) -> bool {
         let all = |count: &dyn Fn(usize) -> u64| {
             groups.iter().all(|group| count(*group as usize) < NUMBER_END)
         };
         match self {
             Accumulator::Count(counts) => all(&|group| counts[group]),
-            Accumulator::Integers(sums) => all(&|group| sums.count(group).max(sums.records(group))),
+            Accumulator::Integers(sums) => {
+                groups.iter().all(|group| sums.is_countable(*group as usize))
+            }
             Accumulator::Doubles(sums) => all(&|group| sums.count(group)),
             Accumulator::Moments(moments) => all(&|group| moments.count(group)),
             Accumulator::Buckets(buckets) => all(&|group| buckets[group].count()),

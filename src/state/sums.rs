@@ -10,6 +10,9 @@ use super::pages::{Cells, Pages};
 use crate::record::aggregation::Bits;
 use crate::record::{Column, DataType, Reason, Values};
 
+/// `high` of a sum is at most that far from 0: fewer than 2^62 values can be counted, each less than 2^127.
+const HIGH_MAX: i128 = 1 << 125;
+
 /// Sums of integers and decimals: `high * 2^64 + units` of each group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntegerSums {
@@ -238,6 +241,13 @@ impl IntegerSums {
         self.sums[group].count
     }
 
+    /// Whether a group has no more records than can be counted, and a sum that so many can have: then two groups can
+    /// always be merged.
+    pub fn is_countable(&self, group: usize) -> bool {
+        let high = self.high.get(group).copied().unwrap_or(0);
+        self.count(group).max(self.records(group)) < NUMBER_END && high.abs() <= HIGH_MAX
+    }
+
     /// The mean: one division of two numbers that were each rounded once.
     fn mean(&self, group: usize) -> f64 {
         const TWO_TO_128: f64 = f64::from_bits((1023 + 128) << 52);
@@ -329,8 +339,7 @@ impl IntegerSums {
         wide.into_iter().for_each(|(group, low)| self.add_wide(group, low));
         for (group, high) in high.into_iter().enumerate().filter(|(_, high)| *high != 0) {
             let high = high.cast_signed();
-            // No sum of fewer than 2^64 values is as large as that, and the next one must not overflow.
-            if high.unsigned_abs() > 1 << 62 {
+            if i128::from(high).abs() > HIGH_MAX >> 64 {
                 return Err(Unreadable { what });
             }
             self.carry(group, i128::from(high) << 64);

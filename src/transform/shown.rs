@@ -45,11 +45,19 @@ impl Shown {
         Shown { rows, ..Shown::default() }.with(name, numbers_of(numbers))
     }
 
-    /// With one more column behind the others.
+    /// With one more column behind the others, under a name that none of them has.
     pub fn with(mut self, name: &str, column: Column) -> Shown {
-        self.columns.push((name.to_owned(), column));
+        let name = free_name(name, |name| self.columns.iter().any(|(other, _)| other == name));
+        self.columns.push((name, column));
         self
     }
+}
+
+/// A name for a column that no field of a job is called after: this one, or `<name>_2` and so on where it is taken.
+pub fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (2_u64..).map(|number| format!("{name}_{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| !is_taken(name)).expect("some number is free")
 }
 
 /// What becomes of a state that is to be shown.

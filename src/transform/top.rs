@@ -11,9 +11,9 @@
 //! `[state]` gives are spilled, and merged at the end, where those of one key are in memory at one time.
 
 use super::binder::{Binder, Bound, read_by};
-use super::layers::{IN_ORDER, Pile, Piled};
+use super::layers::{Found, IN_ORDER, Kept, Piled, Remembered};
 use super::parts::changed;
-use super::shown::{ids, in_portions, numbers_of};
+use super::shown::{in_portions, numbers_of};
 use super::spills::Spill;
 use super::{
     Action, Advanced, Context, Drained, Keeper, Seen, Shown, Snapshot, Stateful, Taker, groups,
@@ -45,25 +45,11 @@ struct Top {
 }
 
 /// The first records so far of each key.
-#[derive(Debug, Default)]
-pub struct Best {
-    /// Of the keys that came since something was put on the pile.
-    of_key: Keyed<OfKey>,
-    /// What their records take.
-    record_bytes: u64,
-    /// The others. What turns out to be let go there counts as held until it is found.
-    pile: Pile,
-    /// Number of records so far.
-    seen: u64,
-    /// How many records were already passed on.
-    drained: usize,
-    /// The records one behind the other, as key and place; made when the first one is passed on.
-    places: Vec<(u32, u32)>,
-}
+type Best = Kept<OfKey>;
 
 /// The first records so far of a key.
 #[derive(Debug, Clone, Default)]
-struct OfKey {
+pub struct OfKey {
     /// In order.
     ranked: Vec<Ranked>,
     /// How many records it had so far, as far as that counts. Within a batch it can have fewer of them in `ranked`: the
@@ -163,12 +149,10 @@ impl Stateful for Top {
         let mut of_row = prepared.keys.iter().zip(prepared.records);
         batch.retain(|_| {
             let ((hash, key), candidate) = of_row.next().expect("one key for each selected row");
-            best.insert(hash, key, candidate, self.records)
+            insert(best, hash, key, candidate, self.records)
         });
         batch.selection.clear();
-        if context.tools.memory().is_some_and(|memory| best.bytes() > memory) {
-            self.put_away(best, context)?;
-        }
+        best.fit(self, context)?;
         Ok(Advanced::default())
     }
 
@@ -178,52 +162,27 @@ impl Stateful for Top {
         best: &mut Best,
         rows_max: usize,
     ) -> Result<Option<Batch>> {
-        if !best.pile.is_empty() {
-            if !best.of_key.is_empty() {
-                self.put_away(best, context)?;
-            }
-            return best.pile.drain(rows_max, self, &self.keeper, context);
-        }
-        best.settle_places();
-        let record =
-            |(key, place): &(u32, u32)| &*best.of_key.value(*key).ranked[*place as usize].record;
-        let records = Keeper::first_batch(best.places[best.drained..].iter().map(record), rows_max);
-        if records.is_empty() {
-            return Ok(None);
-        }
-        let batch = self.keeper.batch(&records, context.tools)?;
-        best.drained += records.len();
-        Ok(Some(batch))
+        best.drain(rows_max, self, &self.keeper, context)
     }
 
     fn drained(&self, best: &Best) -> Drained {
-        match best.pile.is_empty() {
-            true => Drained(vec![best.drained as u64]),
-            false => best.pile.drained(),
-        }
+        best.drained()
     }
 
     fn set_drained(&self, best: &mut Best, drained: &Drained) {
-        if !best.pile.is_empty() {
-            best.pile.set_drained(drained);
-        } else if let [count] = *drained.0 {
-            let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
-            best.drained = usize::try_from(count).unwrap_or(usize::MAX).min(held);
-        }
+        best.set_drained(drained);
     }
 
     fn give_again(&self, context: Context<'_>, best: &mut Best) {
-        best.drained = 0;
-        best.places.clear();
-        best.pile.give_again(context);
+        best.give_again(context);
     }
 
     fn spills(&self, best: &Best) -> Vec<Spill> {
-        best.pile.spills()
+        best.spills()
     }
 
     fn bytes(&self, best: &Best) -> u64 {
-        best.bytes() + best.pile.bytes()
+        best.bytes()
     }
 
     fn freeze(
@@ -233,9 +192,7 @@ impl Stateful for Top {
         is_all_asked: bool,
     ) -> Result<Snapshot> {
         let of_key = best.of_key.share(is_all_asked);
-        let (seen, drained) = (best.seen, best.drained);
-        let mut pile = Writer::default();
-        best.pile.write(&mut pile, context)?;
+        let (seen, end) = (best.seen, best.end(context)?);
         Ok(Snapshot::new(of_key.is_all(), move |out| {
             of_key.write_keys(out);
             out.u64(seen);
@@ -244,8 +201,7 @@ impl Stateful for Top {
             out.u64s(all().map(|one| one.number));
             out.strings(all().map(|one| &*one.order));
             out.strings(all().map(|one| &*one.record));
-            out.count(drained);
-            out.bytes.extend_from_slice(&pile.bytes);
+            end.write(out);
         }))
     }
 
@@ -282,11 +238,7 @@ impl Stateful for Top {
         best.of_key.put(&part, of_key);
         let all = best.of_key.values().flat_map(|of_key| &of_key.ranked);
         best.record_bytes = all.map(Ranked::bytes).sum();
-        let held = best.of_key.values().map(|of_key| of_key.ranked.len()).sum();
-        let drained = usize::try_from(reader.u64(unreadable.what)?).ok();
-        best.drained = drained.filter(|drained| *drained <= held).ok_or(unreadable)?;
-        best.pile = Pile::read(reader, best.of_key.len())?;
-        Ok(())
+        best.read_end(reader)
     }
 
     /// Each record of each key, by its place and by which of all records it is.
@@ -302,43 +254,47 @@ impl Stateful for Top {
             shown.keys += 1;
             Some(shown.with("record", numbers_of(places.iter().map(|(_, record)| record + 1))))
         };
-        let Best { of_key, pile, seen, .. } = best;
         in_portions(make, take, |give| {
             let mut each = |key: &[u8], ranked: &[Ranked]| {
                 let places = (0_u64..).zip(ranked);
                 places.into_iter().try_for_each(|(place, one)| give(key, (place, one.number)))
             };
-            if pile.is_empty() {
-                let pairs = ids(0..of_key.len(), of_key.len());
-                return pairs
-                    .zip(of_key.values())
-                    .try_for_each(|(id, one)| each(of_key.keys().key(id), &one.ranked));
-            }
-            let times = pile.times();
-            let in_memory = (of_key.keys(), |id: u32, out: &mut Writer| {
-                write_of_key(times, id, &of_key.value(id).ranked, out);
-            });
-            pile.walk(in_memory, self, context.tools.spills(), &mut |key, value| {
-                let ranked = value.get(FIRST_SEEN..).and_then(|bytes| read_ranked(bytes).ok());
-                let ranked = ranked.filter(|all| all.iter().all(|one| one.number < *seen));
-                each(key, &ranked.ok_or_else(changed)?)
+            best.walk(self, context.tools.spills(), |key, found| match found {
+                Found::InMemory(one) => each(key, &one.ranked),
+                Found::Joined(value) => {
+                    let ranked = value.get(FIRST_SEEN..).and_then(|bytes| read_ranked(bytes).ok());
+                    let ranked = ranked.filter(|all| all.iter().all(|one| one.number < best.seen));
+                    each(key, &ranked.ok_or_else(changed)?)
+                }
             })
         })?;
         Ok(Seen::All)
     }
 }
 
-impl Top {
-    /// The records in memory go on the pile.
-    fn put_away(&self, best: &mut Best, context: Context<'_>) -> Result<()> {
-        let of_key = std::mem::take(&mut best.of_key);
-        best.record_bytes = 0;
-        best.places.clear();
-        let held = of_key.values().map(|one| one.count as u64).sum();
-        let times = best.pile.times();
-        let write =
-            |id: u32, out: &mut Writer| write_of_key(times, id, &of_key.value(id).ranked, out);
-        best.pile.put(of_key.keys(), held, write, self, context)
+impl Remembered for OfKey {
+    type Place = (u32, u32);
+
+    fn places(of_key: &Keyed<OfKey>) -> Vec<(u32, u32)> {
+        let mut places = Vec::new();
+        for (key, one) in (0_u32..).zip(of_key.values()) {
+            let count = u32::try_from(one.ranked.len()).expect("a count of records of one key");
+            places.extend((0..count).map(|place| (key, place)));
+        }
+        places
+    }
+
+    fn record(of_key: &Keyed<OfKey>, (key, place): (u32, u32)) -> &[u8] {
+        &of_key.value(key).ranked[place as usize].record
+    }
+
+    fn held(&self) -> u64 {
+        self.count as u64
+    }
+
+    fn write(&self, times: u64, id: u32, out: &mut Writer) {
+        out.u64s([times, u64::from(id)]);
+        write_ranked(&self.ranked, out);
     }
 }
 
@@ -377,11 +333,6 @@ impl Piled for Top {
 /// Bytes of when a key was first seen.
 const FIRST_SEEN: usize = 16;
 
-fn write_of_key(times: u64, id: u32, ranked: &[Ranked], out: &mut Writer) {
-    out.u64s([times, u64::from(id)]);
-    write_ranked(ranked, out);
-}
-
 fn write_ranked(ranked: &[Ranked], out: &mut Writer) {
     out.count(ranked.len());
     out.u64s(ranked.iter().map(|one| one.number));
@@ -409,40 +360,29 @@ impl Ranked {
     }
 }
 
-impl Best {
-    /// What the records in memory take, and their keys.
-    fn bytes(&self) -> u64 {
-        self.of_key.bytes() + self.record_bytes
-    }
-
-    /// Takes in the next record: its order key and its bytes, unless there are enough better ones in its batch. Whether its
-    /// key had less than `most` records.
-    fn insert(&mut self, hash: u32, key: &[u8], candidate: Option<Candidate>, most: usize) -> bool {
-        let number = self.seen;
-        self.seen += 1;
-        let (_, OfKey { ranked, count }) = self.of_key.entry(hash, key);
-        let had_room = *count < most;
-        *count += usize::from(had_room);
-        if let Some(Candidate { order, record }) = candidate {
-            let place = ranked.partition_point(|one| one.order <= order);
-            if place < most {
-                let one = Ranked { order, number, record };
-                self.record_bytes += one.bytes();
-                ranked.insert(place, one);
-                let behind = ranked.drain(most.min(ranked.len())..);
-                self.record_bytes -= behind.map(|one| one.bytes()).sum::<u64>();
-            }
-        }
-        had_room
-    }
-
-    fn settle_places(&mut self) {
-        if !self.places.is_empty() {
-            return;
-        }
-        for (key, of_key) in (0_u32..).zip(self.of_key.values()) {
-            let count = u32::try_from(of_key.ranked.len()).expect("a count of records of one key");
-            self.places.extend((0..count).map(|place| (key, place)));
+/// Takes in the next record: its order key and its bytes, unless there are enough better ones in its batch. Whether its
+/// key had less than `most` records.
+fn insert(
+    best: &mut Best,
+    hash: u32,
+    key: &[u8],
+    candidate: Option<Candidate>,
+    most: usize,
+) -> bool {
+    let number = best.seen;
+    best.seen += 1;
+    let (_, OfKey { ranked, count }) = best.of_key.entry(hash, key);
+    let had_room = *count < most;
+    *count += usize::from(had_room);
+    if let Some(Candidate { order, record }) = candidate {
+        let place = ranked.partition_point(|one| one.order <= order);
+        if place < most {
+            let one = Ranked { order, number, record };
+            best.record_bytes += one.bytes();
+            ranked.insert(place, one);
+            let behind = ranked.drain(most.min(ranked.len())..);
+            best.record_bytes -= behind.map(|one| one.bytes()).sum::<u64>();
         }
     }
+    had_room
 }

@@ -4,18 +4,19 @@
 //! behind is whole, or a temporary file that the next run sweeps. All files of the source are opened before the first is
 //! read, so that its retention may go on meanwhile.
 
-use super::folder::Folder;
-use super::load;
+use super::folder::{Folder, Trust};
+use super::load::{self, Durability};
 use super::names;
-use super::read::{self, Problem};
+use super::read::{self, Problem, check_access};
 use super::{Head, Saved, Store};
 use crate::checkpoint::format::Skimmed;
 use crate::checkpoint::id::{RunId, Sequence};
 use crate::checkpoint::manifest::{Form, Manifest};
 use crate::checkpoint::retention::Chain;
+use crate::checkpoint::savepoint::Savepoint;
 use crate::checkpoint::spill::{SpillEntry, SpillName};
 use crate::error::{Error, Result};
-use crate::storage::{Existing, File, OpenMode, read_full};
+use crate::storage::{Existing, File, FileKind, OpenMode, read_full};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,13 +31,26 @@ pub struct Needs {
     pub spills: Vec<SpillEntry>,
     /// The largest number of a spill when it was taken.
     pub spills_made: u64,
+    /// The starts of jobs that may have made its spills.
+    pub starts: Vec<RunId>,
 }
 
 impl Needs {
     /// What a checkpoint with this manifest needs.
     pub fn of(manifest: &Manifest) -> Needs {
-        Needs { spills: manifest.spills.clone(), spills_made: manifest.spills_made }
+        let (spills, spills_made) = (manifest.spills.clone(), manifest.spills_made);
+        Needs { spills, spills_made, starts: manifest.starts() }
     }
+}
+
+/// How well a file that is here already is looked at before it is left as it is.
+#[derive(Clone, Copy)]
+enum Look<'r> {
+    /// Where copies go: at a checkpoint's two ends; of a spill at what it is, whose, and how long.
+    Short,
+    /// Where a run is to go on from it: at all of it. Of these numbers the folder's own files are of no use, even if each
+    /// is whole by itself.
+    Whole { refused: &'r [Sequence] },
 }
 
 /// A file to be copied.
@@ -75,24 +89,34 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a checkpoint over; `None` where the source has given it up meanwhile.
+    /// Copies a checkpoint into this folder; `None` where the source has given it up meanwhile.
     pub fn take_over(
         &mut self,
         source: &Folder,
         sequence: Sequence,
         needs: &Needs,
     ) -> Result<Option<Saved>> {
-        self.take_over_for(source, sequence, needs, &[])
+        self.take(source, sequence, needs, Look::Short)
     }
 
-    /// The same, where it may take the place of files of these numbers, too, which are of no use. What a file held that is
-    /// replaced, for this reason or because it is damaged, is kept beside it.
-    pub fn take_over_for(
+    /// Brings a checkpoint back from a copy, to go on from it: files that are here and of no use are replaced, and so are
+    /// those of the refused numbers that are other ones there. What a file held that is replaced is kept beside it.
+    pub fn bring_back(
         &mut self,
         source: &Folder,
         sequence: Sequence,
         needs: &Needs,
         refused: &[Sequence],
+    ) -> Result<Option<Saved>> {
+        self.take(source, sequence, needs, Look::Whole { refused })
+    }
+
+    fn take(
+        &mut self,
+        source: &Folder,
+        sequence: Sequence,
+        needs: &Needs,
+        look: Look<'_>,
     ) -> Result<Option<Saved>> {
         self.check_health()?;
         if !self.folder.check()? {
@@ -100,43 +124,65 @@ impl Store {
         }
         let Ok(mut chain) = load::chain_of(sequence, &source.list()?) else { return Ok(None) };
         chain.reverse();
-        let missing = self.missing(source, &chain, needs, refused)?;
+        let missing = self.missing(source, &chain, needs, look)?;
         let Some(files) = missing else { return Ok(None) };
         for file in &files {
             self.copy(file)?;
         }
-        let directory = &self.folder.directory;
-        let synced = self.folder.storage.sync_directory(directory);
-        synced.map_err(|cause| Error::io("sync the folder", directory, cause))?;
+        self.sync()?;
         self.note_chain(&chain, needs).map(Some)
     }
 
     /// Gives the checkpoints that have a name in another folder the same name here, and takes over those that are not here
-    /// yet. What has a name only here keeps it: nobody but the user takes it away.
+    /// yet. What has a name only here keeps it: nobody but the user takes it away. One that fails does not hold up the
+    /// others; the first failure is told.
     pub fn follow_savepoints(&mut self, source: &Folder) -> Result<()> {
         let ours = self.folder.savepoints()?;
         let theirs = source.savepoints()?;
+        let mut followed = Ok(());
         for savepoint in theirs.iter().filter(|savepoint| !ours.contains(savepoint)) {
-            if !self.take_over_beside(source, savepoint.sequence)? {
-                continue;
-            }
-            // A name that the user took away there while this folder was not at hand, and gave again.
-            for old in ours.iter().filter(|old| old.name.is_like(&savepoint.name)) {
-                self.remove_name(old)?;
-            }
-            self.name_savepoint(savepoint)?;
+            followed = followed.and(self.follow_savepoint(source, savepoint, &ours));
         }
-        Ok(())
+        followed
+    }
+
+    fn follow_savepoint(
+        &mut self,
+        source: &Folder,
+        savepoint: &Savepoint,
+        ours: &[Savepoint],
+    ) -> Result<()> {
+        let taken = self.take_beside(source, savepoint.sequence, Look::Short);
+        if !taken.map_err(|error| of_savepoint(savepoint, error))? {
+            return Ok(());
+        }
+        // A name that the user took away there while this folder was not at hand, and gave again.
+        for old in ours.iter().filter(|old| old.name.is_like(&savepoint.name)) {
+            self.remove_name(old)?;
+        }
+        self.name_savepoint(savepoint)
+    }
+
+    /// The first half of taking savepoints back into a folder that was lost: their names. Whatever stops the rest, a later
+    /// [`Store::bring_back_savepoint`] sees what is missing.
+    pub fn expect_savepoints(&mut self, source: &Folder) -> Result<()> {
+        source.savepoints()?.iter().try_for_each(|savepoint| self.mark_savepoint(savepoint))
+    }
+
+    /// Brings the checkpoint of a savepoint back that has only its name here; false where the source has none of use.
+    pub fn bring_back_savepoint(&mut self, source: &Folder, savepoint: &Savepoint) -> Result<bool> {
+        let taken = self.take_beside(source, savepoint.sequence, Look::Whole { refused: &[] });
+        taken.map_err(|error| of_savepoint(savepoint, error))
     }
 
     /// Sees to it that an older checkpoint is here, too; false where the source has it no more.
-    fn take_over_beside(&mut self, source: &Folder, sequence: Sequence) -> Result<bool> {
+    fn take_beside(&mut self, source: &Folder, sequence: Sequence, look: Look<'_>) -> Result<bool> {
         let Ok(found) = source.read(sequence)? else { return Ok(false) };
         let before = (self.head, self.spills_made);
         let needs = Needs::of(&found.checkpoint.manifest);
-        let taken = self.take_over(source, sequence, &needs)?;
+        let taken = self.take(source, sequence, &needs, look);
         (self.head, self.spills_made) = before;
-        Ok(taken.is_some())
+        Ok(taken?.is_some())
     }
 
     /// The files that are not here yet, open, in the order in which they are to come; `None` where one is gone.
@@ -145,45 +191,20 @@ impl Store {
         source: &Folder,
         chain: &[Skimmed],
         needs: &Needs,
-        refused: &[Sequence],
+        look: Look<'_>,
     ) -> Result<Option<Vec<Source>>> {
         let head = chain.last().expect("a chain has a head").id.sequence;
         let mut wanted = Vec::new();
         for entry in &needs.spills {
             let Some(name) = SpillName::parse(&entry.name) else { return Ok(None) };
-            let name = names::spill(name);
-            let found = self.folder.storage.metadata(&self.folder.directory.join(&name));
-            if !found.is_ok_and(|found| found.length == entry.length) {
-                wanted.push((name, head, Existing::Keep));
-            } else if refused.contains(&head) && !self.holds_the_same(source, &name)? {
-                wanted.push((name, head, Existing::Replace));
+            if let Some(existing) = self.place_of_spill(entry, needs, look)? {
+                wanted.push((names::spill(name), head, existing));
             }
         }
         for skimmed in chain {
-            let number = skimmed.id.sequence;
-            match read::skim(&self.folder, number) {
-                // Its ends may be right and what is between them damaged.
-                Ok(_) if refused.contains(&number) => {
-                    wanted.push((names::checkpoint(number), number, Existing::Replace));
-                }
-                Ok(found) if found.id == skimmed.id => {}
-                Err(Problem::Gone) => {
-                    wanted.push((names::checkpoint(number), number, Existing::Keep));
-                }
-                // What is damaged is no checkpoint: the whole one takes its place.
-                Err(Problem::Invalid(_)) => {
-                    wanted.push((names::checkpoint(number), number, Existing::Replace));
-                }
-                Err(Problem::Io(cause)) => {
-                    return Err(Error::io("read", &self.folder.path(number), cause));
-                }
-                Ok(_) => {
-                    let (path, from) = (self.folder.path(number), source.path(number));
-                    let (path, from) = (path.display(), from.display());
-                    let message = format!("`{path}` is another checkpoint than `{from}`");
-                    let hint = "keep the one that is right, and move the other file away";
-                    return Err(Error::failed(message).with_hint(hint));
-                }
+            if let Some(existing) = self.place_of(source, skimmed, look)? {
+                let number = skimmed.id.sequence;
+                wanted.push((names::checkpoint(number), number, existing));
             }
         }
         let mut files = Vec::new();
@@ -198,34 +219,67 @@ impl Store {
         Ok(Some(files))
     }
 
-    /// Whether a file has the same bytes here and there; no, where it is not there.
-    fn holds_the_same(&self, source: &Folder, name: &str) -> Result<bool> {
-        let mut portions = [vec![0; PORTION_BYTES], vec![0; PORTION_BYTES]];
-        let mut files = Vec::new();
-        for folder in [&self.folder, source] {
-            let path = folder.directory.join(name);
-            match folder.storage.open(&path, OpenMode::ReadOwn) {
-                Ok(file) => files.push((path, file)),
-                Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
-                Err(cause) => return Err(Error::io("open", &path, cause)),
+    /// How a spill comes here; `None` where it need not.
+    fn place_of_spill(
+        &self,
+        entry: &SpillEntry,
+        needs: &Needs,
+        look: Look<'_>,
+    ) -> Result<Option<Existing>> {
+        let path = self.folder.directory.join(&entry.name);
+        let failed = |cause| Error::io("read", &path, cause);
+        let found = match self.folder.storage.metadata(&path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                return Ok(Some(Existing::Keep));
             }
-        }
-        let mut offset = 0;
-        loop {
-            let mut counts = [0; 2];
-            for (((path, file), portion), count) in files.iter().zip(&mut portions).zip(&mut counts)
-            {
-                *count = read_full(&**file, portion, offset)
-                    .map_err(|cause| Error::io("read", path, cause))?;
+            found => found.map_err(failed)?,
+        };
+        let is_usable = match look {
+            Look::Short => {
+                let is_safe = self.folder.trust == Trust::Anyones || check_access(&found).is_ok();
+                is_safe && found.kind == FileKind::File && found.length == entry.length
             }
-            let [left, right] = &portions;
-            if left[..counts[0]] != right[..counts[1]] {
-                return Ok(false);
+            Look::Whole { .. } => {
+                let opened = self.folder.open_spill(entry, &needs.starts).map_err(failed)?;
+                match opened {
+                    Ok(reader) => reader.check_all().map_err(failed)?.is_ok(),
+                    Err(_) => false,
+                }
             }
-            if counts[0] == 0 {
-                return Ok(true);
+        };
+        Ok((!is_usable).then_some(Existing::Replace))
+    }
+
+    /// How a checkpoint comes here; `None` where it need not.
+    fn place_of(
+        &self,
+        source: &Folder,
+        skimmed: &Skimmed,
+        look: Look<'_>,
+    ) -> Result<Option<Existing>> {
+        let number = skimmed.id.sequence;
+        let none: &[Sequence] = &[];
+        let (found, refused) = match look {
+            Look::Short => (read::skim(&self.folder, number).map(|found| found.id), none),
+            Look::Whole { refused } => {
+                let found = read::whole(&self.folder, number, Durability::AsItIs);
+                (found.map(|found| found.id), refused)
             }
-            offset += counts[0] as u64;
+        };
+        match found {
+            Ok(id) if id == skimmed.id => Ok(None),
+            // What is damaged is no checkpoint: the whole one takes its place.
+            Err(Problem::Invalid(_)) => Ok(Some(Existing::Replace)),
+            Ok(_) if refused.contains(&number) => Ok(Some(Existing::Replace)),
+            Err(Problem::Gone) => Ok(Some(Existing::Keep)),
+            Err(Problem::Io(cause)) => Err(Error::io("read", &self.folder.path(number), cause)),
+            Ok(_) => {
+                let (path, from) = (self.folder.path(number), source.path(number));
+                let (path, from) = (path.display(), from.display());
+                let message = format!("`{path}` is another checkpoint than `{from}`");
+                let hint = "keep the one that is right, and move the other file away";
+                Err(Error::failed(message).with_hint(hint))
+            }
         }
     }
 
@@ -242,25 +296,34 @@ impl Store {
         });
         copied.map_err(|cause| {
             let _left_for_the_next_sweep = self.folder.storage.remove(&temporary);
-            Error::io("copy to", &target, cause)
+            let is_in_the_way = cause.kind() == io::ErrorKind::IsADirectory;
+            let error = Error::io("copy to", &target, cause);
+            let hint = "move away what stands there, then run the same command";
+            if is_in_the_way { error.with_hint(hint) } else { error }
         })
     }
 
-    /// Copies a file that is no usable checkpoint to a name of its own: somebody may want to look at it.
+    /// Keeps what a file held that is of no use under a name of its own: somebody may want to look at it. What was kept
+    /// before stays.
     fn keep_aside(&self, path: &Path) -> io::Result<()> {
         let aside = path.with_extension("onw.refused");
-        let kept = self.folder.storage.open(path, OpenMode::ReadOwn);
-        match kept.and_then(|file| self.copy_to(&*file, &aside)) {
-            // What is no file holds nothing, and what was kept before stays.
+        let storage = &self.folder.storage;
+        let opened = storage.open(path, OpenMode::ReadOwn);
+        let kept = match opened.and_then(|file| self.copy_to(&*file, &aside)) {
+            // What is no file, or one that we may not read, can only be moved.
             Err(cause)
                 if matches!(
                     cause.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::AlreadyExists
+                    io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied
                 ) =>
             {
-                Ok(())
+                storage.rename(path, &aside, Existing::Keep)
             }
-            other => other,
+            kept => kept,
+        };
+        match kept {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            kept => kept,
         }
     }
 
@@ -307,4 +370,9 @@ impl Store {
         let (bytes, path) = (head.length, self.folder.path(sequence));
         Ok(Saved { id: head.id, form, bytes, path, next_form: summed.next_form(), seal: () })
     }
+}
+
+fn of_savepoint(savepoint: &Savepoint, error: Error) -> Error {
+    let message = format!("savepoint `{}`: {}", savepoint.name, error.message);
+    Error { message, ..error }
 }

@@ -42,9 +42,19 @@ fn parse(name: &OsStr) -> Option<Mark> {
 impl Folder {
     /// The savepoints of the folder whose checkpoints are there, by number.
     pub fn savepoints(&self) -> Result<Vec<Savepoint>> {
-        let there: BTreeSet<Sequence> = self.checkpoints()?;
+        let there = self.checkpoints()?;
+        self.named(|savepoint| there.contains(&savepoint.sequence))
+    }
+
+    /// The names whose checkpoints are not there: the files were lost, or are being taken back from a copy.
+    pub fn lost_savepoints(&self) -> Result<Vec<Savepoint>> {
+        let there = self.checkpoints()?;
+        self.named(|savepoint| !there.contains(&savepoint.sequence))
+    }
+
+    fn named(&self, is_meant: impl Fn(&Savepoint) -> bool) -> Result<Vec<Savepoint>> {
         let mut savepoints = self.marks(|mark| match mark {
-            Mark::Savepoint(savepoint) if there.contains(&savepoint.sequence) => Some(savepoint),
+            Mark::Savepoint(savepoint) if is_meant(&savepoint) => Some(savepoint),
             _ => None,
         })?;
         savepoints.sort();
@@ -163,7 +173,22 @@ impl Store {
     pub fn name_savepoint(&mut self, savepoint: &Savepoint) -> Result<()> {
         self.check_health()?;
         self.folder.check_free(&savepoint.name)?;
+        let lost = self.folder.lost_savepoints()?;
+        // The name means this one from now on, even if a copy still has the other.
+        for other in lost.iter().filter(|other| other.name.is_like(&savepoint.name)) {
+            self.remove_name(other)?;
+        }
+        self.mark_savepoint(savepoint)
+    }
+
+    /// Makes the name of a checkpoint that need not be here yet.
+    pub(super) fn mark_savepoint(&mut self, savepoint: &Savepoint) -> Result<()> {
         self.make_mark(&self.folder.mark(savepoint))
+    }
+
+    /// Takes the names away whose checkpoints are not here.
+    pub(super) fn remove_lost_savepoints(&self) -> Result<()> {
+        self.folder.lost_savepoints()?.iter().try_for_each(|lost| self.remove_name(lost))
     }
 
     /// Refuses to go on where starting over would cost a savepoint its outputs.

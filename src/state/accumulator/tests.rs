@@ -430,3 +430,43 @@ fn a_list_of_too_much_is_a_fault_however_it_was_split() {
     merged.merge(&[0], &part(&[2 * half]));
     assert!(is_over(&merged));
 }
+
+/// A sum of one group whose upper half says that it is `high * 2^128`.
+fn sum_of_upper_half(high: i64) -> Result<Accumulator, Unreadable> {
+    let mut out = Writer::default();
+    out.numbers([1]);
+    out.i128s([0]);
+    out.flags([true]);
+    out.u64s([high.cast_unsigned()]);
+    let kind = kind(Aggregation::Sum, &[DECIMAL], &[], DECIMAL);
+    let mut sum = Accumulator::new(&kind);
+    let mut reader = Reader::new(&out.bytes);
+    sum.read(&mut reader, 1)?;
+    reader.finish("a sum")?;
+    Ok(sum)
+}
+
+#[test]
+fn sums_that_no_values_have_are_refused_before_they_overflow() {
+    for (high, is_read) in [
+        (1, true),
+        (1 << 61, true),
+        (-(1 << 61), true),
+        ((1 << 61) + 1, false),
+        (-(1 << 61) - 1, false),
+        (i64::MAX, false),
+        (i64::MIN, false),
+    ] {
+        assert_eq!(sum_of_upper_half(high).is_ok(), is_read, "{high}");
+    }
+    for sign in [1, -1] {
+        let one = sum_of_upper_half(sign << 61).expect("just not too much");
+        let mut both = one.clone();
+        assert!(both.is_countable(&[0]), "{sign}");
+        both.merge(&[0], &one);
+        assert!(!both.is_countable(&[0]), "{sign}");
+        let mut less = sum_of_upper_half(sign << 60).expect("less");
+        less.merge(&[0], &sum_of_upper_half(sign << 60).expect("less"));
+        assert!(less.is_countable(&[0]), "{sign}");
+    }
+}

@@ -7,9 +7,9 @@ use super::Key;
 use crate::error::Result;
 use crate::record::Batch;
 use crate::state::{Entry, KeyTable, Keyed, Keys, Reader, Unreadable, Writer};
-use crate::transform::layers::{IN_ORDER, Pile, Piled};
+use crate::transform::layers::{Found, IN_ORDER, Kept, Piled, Remembered};
 use crate::transform::parts::changed;
-use crate::transform::shown::{Seen, Taker, ids, in_portions, numbers_of};
+use crate::transform::shown::{Seen, Taker, in_portions, numbers_of};
 use crate::transform::spills::Spill;
 use crate::transform::{Advanced, Context, Drained, Keeper, Snapshot, Stateful};
 
@@ -25,25 +25,11 @@ pub struct Last {
 }
 
 /// The last record so far of each key.
-#[derive(Debug, Default)]
-pub struct Latest {
-    /// The last record of each key that came since something was put on the pile.
-    of_key: Keyed<Held>,
-    /// Bytes of these records.
-    record_bytes: u64,
-    /// The others.
-    pile: Pile,
-    /// Number of records so far.
-    seen: u64,
-    /// How many records were already passed on.
-    drained: usize,
-    /// The keys in the order of their records; made when the first one is passed on.
-    order: Vec<u32>,
-}
+pub type Latest = Kept<Held>;
 
 /// A record.
 #[derive(Debug, Clone, Default)]
-struct Held {
+pub struct Held {
     /// Which of all records it is.
     number: u64,
     record: Box<[u8]>,
@@ -97,12 +83,10 @@ impl Stateful for Last {
         let mut of_row = prepared.keys.iter().zip(prepared.records);
         batch.retain(|_| {
             let ((hash, key), record) = of_row.next().expect("one key for each selected row");
-            latest.insert(hash, key, record)
+            insert(latest, hash, key, record)
         });
         batch.selection.clear();
-        if context.tools.memory().is_some_and(|memory| latest.bytes() > memory) {
-            self.put_away(latest, context)?;
-        }
+        latest.fit(self, context)?;
         Ok(Advanced::default())
     }
 
@@ -112,47 +96,27 @@ impl Stateful for Last {
         latest: &mut Latest,
         rows_max: usize,
     ) -> Result<Option<Batch>> {
-        if !latest.pile.is_empty() {
-            return self.drain_pile(context, latest, rows_max);
-        }
-        latest.settle_order();
-        let order = latest.order[latest.drained..].iter();
-        let left = order.map(|id| &*latest.of_key.value(*id).record);
-        let records = Keeper::first_batch(left, rows_max);
-        if records.is_empty() {
-            return Ok(None);
-        }
-        latest.drained += records.len();
-        self.keeper.batch(&records, context.tools).map(Some)
+        latest.drain(rows_max, self, &self.keeper, context)
     }
 
     fn drained(&self, latest: &Latest) -> Drained {
-        match latest.pile.is_empty() {
-            true => Drained(vec![latest.drained as u64]),
-            false => latest.pile.drained(),
-        }
+        latest.drained()
     }
 
     fn set_drained(&self, latest: &mut Latest, drained: &Drained) {
-        if !latest.pile.is_empty() {
-            latest.pile.set_drained(drained);
-        } else if let [count] = *drained.0 {
-            latest.drained = usize::try_from(count).unwrap_or(usize::MAX).min(latest.of_key.len());
-        }
+        latest.set_drained(drained);
     }
 
     fn give_again(&self, context: Context<'_>, latest: &mut Latest) {
-        latest.drained = 0;
-        latest.order.clear();
-        latest.pile.give_again(context);
+        latest.give_again(context);
     }
 
     fn spills(&self, latest: &Latest) -> Vec<Spill> {
-        latest.pile.spills()
+        latest.spills()
     }
 
     fn bytes(&self, latest: &Latest) -> u64 {
-        latest.bytes() + latest.pile.bytes()
+        latest.bytes()
     }
 
     fn freeze(
@@ -162,16 +126,13 @@ impl Stateful for Last {
         is_all_asked: bool,
     ) -> Result<Snapshot> {
         let of_key = latest.of_key.share(is_all_asked);
-        let (seen, drained) = (latest.seen, latest.drained);
-        let mut pile = Writer::default();
-        latest.pile.write(&mut pile, context)?;
+        let (seen, end) = (latest.seen, latest.end(context)?);
         Ok(Snapshot::new(of_key.is_all(), move |out| {
             of_key.write_keys(out);
             out.u64(seen);
             out.u64s(of_key.values().map(|held| held.number));
             out.strings(of_key.values().map(|held| &*held.record));
-            out.count(drained);
-            out.bytes.extend_from_slice(&pile.bytes);
+            end.write(out);
         }))
     }
 
@@ -196,11 +157,7 @@ impl Stateful for Last {
         let held = |(number, record): (u64, &[u8])| Held { number, record: record.into() };
         latest.of_key.put(&part, numbers.into_iter().zip(records).map(held));
         latest.record_bytes = latest.of_key.values().map(Held::bytes).sum();
-        let drained = usize::try_from(reader.u64(numbers_are)?).ok();
-        let drained = drained.filter(|drained| *drained <= latest.of_key.len());
-        latest.drained = drained.ok_or(Unreadable { what: numbers_are })?;
-        latest.pile = Pile::read(reader, latest.of_key.len())?;
-        Ok(())
+        latest.read_end(reader)
     }
 
     fn show_all(&self, context: Context<'_>, latest: &mut Latest, take: Taker<'_>) -> Result<Seen> {
@@ -215,19 +172,15 @@ impl Stateful for Last {
             // Records are counted from 1 for people.
             Some(shown.with("last_record", numbers_of(numbers.iter().map(|one| one + 1))))
         };
-        let Latest { of_key, pile, seen, .. } = latest;
         in_portions(make, take, |give| {
-            if pile.is_empty() {
-                let pairs = ids(0..of_key.len(), of_key.len());
-                return pairs
-                    .zip(of_key.values())
-                    .try_for_each(|(id, held)| give(of_key.keys().key(id), held.number));
-            }
-            let in_memory =
-                (of_key.keys(), |id: u32, out: &mut Writer| of_key.value(id).write(out));
-            pile.walk(in_memory, self, context.tools.spills(), &mut |key, value| {
-                let number = value.first_chunk().map(|number| u64::from_be_bytes(*number));
-                give(key, number.filter(|number| number < seen).ok_or_else(changed)?)
+            latest.walk(self, context.tools.spills(), |key, found| {
+                let number = match found {
+                    Found::InMemory(held) => Some(held.number),
+                    Found::Joined(value) => {
+                        value.first_chunk().map(|number| u64::from_be_bytes(*number))
+                    }
+                };
+                give(key, number.filter(|number| *number < latest.seen).ok_or_else(changed)?)
             })
         })?;
         Ok(Seen::All)
@@ -239,34 +192,29 @@ impl Held {
     fn bytes(&self) -> u64 {
         self.record.len() as u64
     }
-
-    /// As a value of the pile.
-    fn write(&self, out: &mut Writer) {
-        out.bytes.extend_from_slice(&self.number.to_be_bytes());
-        out.bytes.extend_from_slice(&self.record);
-    }
 }
 
-impl Last {
-    /// The records in memory go on the pile.
-    fn put_away(&self, latest: &mut Latest, context: Context<'_>) -> Result<()> {
-        let of_key = std::mem::take(&mut latest.of_key);
-        latest.record_bytes = 0;
-        latest.order.clear();
-        let write = |id: u32, out: &mut Writer| of_key.value(id).write(out);
-        latest.pile.put(of_key.keys(), of_key.len() as u64, write, self, context)
+impl Remembered for Held {
+    type Place = u32;
+
+    fn places(of_key: &Keyed<Held>) -> Vec<u32> {
+        let mut ids: Vec<u32> =
+            (0..u32::try_from(of_key.len()).expect("ids have 32 bits")).collect();
+        ids.sort_unstable_by_key(|id| of_key.value(*id).number);
+        ids
     }
 
-    fn drain_pile(
-        &self,
-        context: Context<'_>,
-        latest: &mut Latest,
-        rows_max: usize,
-    ) -> Result<Option<Batch>> {
-        if !latest.of_key.is_empty() {
-            self.put_away(latest, context)?;
-        }
-        latest.pile.drain(rows_max, self, &self.keeper, context)
+    fn record(of_key: &Keyed<Held>, id: u32) -> &[u8] {
+        &of_key.value(id).record
+    }
+
+    fn held(&self) -> u64 {
+        1
+    }
+
+    fn write(&self, _times: u64, _id: u32, out: &mut Writer) {
+        out.bytes.extend_from_slice(&self.number.to_be_bytes());
+        out.bytes.extend_from_slice(&self.record);
     }
 }
 
@@ -284,32 +232,18 @@ impl Piled for Last {
     }
 }
 
-impl Latest {
-    /// What the records in memory take, and their keys.
-    fn bytes(&self) -> u64 {
-        self.of_key.bytes() + self.record_bytes
+/// Takes in the next record: its bytes, unless one of its key follows in the same batch. Whether its key is new.
+fn insert(latest: &mut Latest, hash: u32, key: &[u8], record: Option<Box<[u8]>>) -> bool {
+    let number = latest.seen;
+    latest.seen += 1;
+    let (entry, held) = latest.of_key.entry(hash, key);
+    if let Entry::New(_) = entry {
+        held.number = number;
     }
-
-    /// Takes in the next record: its bytes, unless one of its key follows in the same batch. Whether its key is new.
-    fn insert(&mut self, hash: u32, key: &[u8], record: Option<Box<[u8]>>) -> bool {
-        let number = self.seen;
-        self.seen += 1;
-        let (entry, held) = self.of_key.entry(hash, key);
-        if let Entry::New(_) = entry {
-            held.number = number;
-        }
-        if let Some(record) = record {
-            self.record_bytes -= held.bytes();
-            *held = Held { number, record };
-            self.record_bytes += held.bytes();
-        }
-        matches!(entry, Entry::New(_))
+    if let Some(record) = record {
+        latest.record_bytes -= held.bytes();
+        *held = Held { number, record };
+        latest.record_bytes += held.bytes();
     }
-
-    fn settle_order(&mut self) {
-        if self.order.len() != self.of_key.len() {
-            self.order = (0..u32::try_from(self.of_key.len()).expect("ids have 32 bits")).collect();
-            self.order.sort_unstable_by_key(|id| self.of_key.value(*id).number);
-        }
-    }
+    matches!(entry, Entry::New(_))
 }

@@ -126,8 +126,8 @@ impl Grouping {
 }
 
 impl Numbered {
-    /// Merges a block, in which each key is there once. What is counted then is still less than can be counted: so two
-    /// numbers that were read can always be added.
+    /// Merges a block, in which each key is there once. What is counted then is still less than can be counted, and no sum
+    /// is larger than so many values have: so two numbers that were read can always be added.
     fn take(&mut self, block: &Block) -> Result<(), Unreadable> {
         let unreadable = Unreadable { what: "groups" };
         let Numbered { groups, numbers } = self;

@@ -279,7 +279,7 @@ impl Grouping {
         if reader.is_at_end() {
             return Ok(());
         }
-        large.first = reader.u64("numbers")?;
+        large.first = reader.number("numbers")?;
         large.spilled = parts::read_all(reader)?;
         let is_merged = reader.flags(1, "spills")? == [true];
         large.merged = if is_merged { Some(Merged::read(reader)?) } else { None };

@@ -1,7 +1,7 @@
 //! States that no run wrote, though all their checksums would agree.
 
 use super::sizes::{MEMORY, steps};
-use super::{Bench, Record, bytes_of};
+use super::{Bench, GroupOrder, Record, bytes_of};
 use crate::state::Unreadable;
 use crate::transform::State;
 use crate::transform::stateful::NARROW;
@@ -9,10 +9,10 @@ use crate::transform::stateful::NARROW;
 /// As many records as no number before theirs is in the state.
 const RECORDS: i64 = 4_321;
 
-/// The bytes of the state of a step behind so many records.
-fn written(bench: &Bench) -> Vec<u8> {
+/// The bytes of the state of a step behind so many records of so many keys.
+fn written(bench: &Bench, keys: i64) -> Vec<u8> {
     let mut states = bench.chain.new_states();
-    let record = |at: i64| -> Record { (Some(at % 30), Some(at % 7), Some(at)) };
+    let record = |at: i64| -> Record { (Some(at % keys), Some(at % 7), Some(at)) };
     let records: Vec<Record> = (0..RECORDS).map(record).collect();
     let staged = bench.chain.run_stateless(bench.batch(&records), 0, &bench.tools);
     let staged = staged.expect_err("the step keeps a state");
@@ -37,7 +37,7 @@ fn more_records_than_can_be_counted_are_refused() {
         for memory in [1, MEMORY] {
             let mut bench = Bench::new(vec![kind.clone()]);
             bench.tools.memory = Some(memory);
-            let bytes = written(&bench);
+            let bytes = written(&bench, 30);
             let some = [(RECORDS.cast_unsigned(), true), (1 << 61, true)];
             for (seen, is_read) in some.into_iter().chain([(1 << 62, false), (u64::MAX, false)]) {
                 assert_eq!(with_seen(&bench, &bytes, seen).is_ok(), is_read, "{seen}: {kind:?}");
@@ -47,11 +47,23 @@ fn more_records_than_can_be_counted_are_refused() {
 }
 
 #[test]
+fn more_groups_than_can_be_counted_are_refused() {
+    // Each record is the first of its group, and all of them are in a spill.
+    let mut bench = Bench::new(vec![super::groups(GroupOrder::FirstSeen)]);
+    bench.tools.memory = Some(1);
+    let bytes = written(&bench, RECORDS);
+    let some = [(RECORDS.cast_unsigned(), true), ((1 << 62) - 1, true)];
+    for (groups, is_read) in some.into_iter().chain([(1 << 62, false), (u64::MAX, false)]) {
+        assert_eq!(with_seen(&bench, &bytes, groups).is_ok(), is_read, "{groups}");
+    }
+}
+
+#[test]
 fn a_spilled_record_behind_the_last_one_is_refused_when_it_is_shown() {
     for (kind, ..) in steps() {
         let mut bench = Bench::new(vec![kind.clone()]);
         bench.tools.memory = Some(1);
-        let bytes = written(&bench);
+        let bytes = written(&bench, 30);
         for (seen, is_shown) in [(RECORDS.cast_unsigned(), true), (40, false)] {
             let mut state = with_seen(&bench, &bytes, seen).expect("nothing is in memory");
             let mut rows = 0;

@@ -6,6 +6,8 @@
 
 mod block;
 
+mod kept;
+
 mod layer;
 
 mod merge;
@@ -24,6 +26,7 @@ mod walk;
 mod tests;
 
 pub use block::Entry;
+pub use kept::{Found, Kept, Remembered};
 pub use layer::LayerWriter;
 pub use pile::{IN_ORDER, Pile, Piled};
 pub use recalled::{Recalled, Shelved};

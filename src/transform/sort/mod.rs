@@ -20,7 +20,7 @@ mod state;
 mod tests;
 
 use super::binder::{Binder, Bound, read_by};
-use super::shown::{ENTRIES, texts_of};
+use super::shown::{ENTRIES, free_name, texts_of};
 use super::spills::Spill;
 use super::{Action, Advanced, Context, Drained, Keeper, Seen, Shown, Stateful, Taker, groups};
 use crate::error::{Diagnostic, Result, Sql};
@@ -147,7 +147,8 @@ impl Stateful for Sort {
             let column = |field: &Field| (field.name.clone(), (**batch.column(field.slot)).clone());
             let text = (self.rest == Rest::Json).then(|| {
                 let records = (0..ends.len()).map(|row| batch.records().record(row));
-                ("record".to_owned(), texts_of(records))
+                let is_field = |name: &str| self.fields.iter().any(|field| field.name == name);
+                (free_name("record", is_field), texts_of(records))
             });
             let columns = text.into_iter().chain(self.fields.iter().map(column)).collect();
             take(Shown { columns, keys: 0, rows: ends.len() })?;
