@@ -235,6 +235,9 @@ pub fn bring_newest(
 /// even if not all of one. One that cannot be had now is told, and stays wanted.
 pub fn bring_savepoints(opened: &[Opened], own: &mut Store, world: &World) -> Result<bool> {
     let mut has_brought = false;
+    if opened.is_empty() {
+        return Ok(has_brought);
+    }
     for lost in own.folder().lost_savepoints()? {
         for Opened { path, store } in opened {
             let (Some(store), place) = (store, path.display()) else { continue };
