@@ -9,6 +9,8 @@
 
 mod ahead;
 
+mod arrivals;
+
 mod carry;
 
 mod comparison;
@@ -25,7 +27,6 @@ mod given_up;
 
 mod inputs;
 
-mod leftovers;
 
 mod limits;
 

@@ -3,7 +3,7 @@
 use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
-use super::leftovers::sweep_arrivals;
+use super::arrivals::sweep_arrivals;
 use super::look::{folder, only_to_publish};
 use super::mistakes;
 use super::ordered::{Beginning, Identity};

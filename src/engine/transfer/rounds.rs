@@ -2,7 +2,7 @@
 //!
 //! They are found as every run finds them, by their content, whatever they are called; what was read and is not here is
 //! not missed, and all that is not known is new. Only here nothing is believed because of times and inodes, which are
-//! those of another place, and what is found is written into the checkpoint with the names, times and inodes of here.
+//! those of another place: the checkpoint gets the names, times and inodes of here, and none of what is not here.
 //!
 //! A short file under another name is too easily like a new one. With the last part of its name it is taken for what it
 //! was, where no other has that; else it is refused, since it could as well be read twice or not at all.
@@ -12,7 +12,7 @@ use crate::checkpoint::{InputEntry, Manifest, Sequence};
 use crate::engine::decision::difference_of;
 use crate::engine::inputs::name_of;
 use crate::engine::rollback::is_under_way;
-use crate::engine::rounds::{Located, Untouched, difference, grown, locate, rename, unreadable};
+use crate::engine::rounds::{Located, difference, grown, locate, rename, unreadable};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::source::fingerprint::{WINDOW_BYTES, compare};
@@ -29,7 +29,11 @@ pub fn relocate(
     manifest: &mut Manifest,
 ) -> Result<Vec<(PathBuf, Metadata)>> {
     let mut round = manifest.round.clone().unwrap_or_default();
-    let mut located = locate(job, storage, manifest, &round, Untouched::IsCompared)?;
+    for entry in round.settled.iter_mut().chain(&mut manifest.inputs) {
+        // No file has this inode.
+        (entry.fingerprint.inode, entry.fingerprint.modified_ns) = (0, 0);
+    }
+    let mut located = locate(job, storage, manifest, &round)?;
     find_short(job, storage, &mut located)?;
     let settled = round.settled.len();
     check_all_there(&located, sequence, manifest, settled)?;
