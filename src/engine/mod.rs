@@ -27,7 +27,6 @@ mod given_up;
 
 mod inputs;
 
-
 mod limits;
 
 mod located;

@@ -296,7 +296,8 @@ fn a_short_input_under_another_name_is_not_guessed_at() {
     }
     // Not even where it has the inode that the known one had.
     let same_inode = place(&[("logs/b.csv", "")]);
-    fs::rename(here.path().join("logs/a.csv"), same_inode.path().join("logs/b.csv")).expect("moved");
+    fs::rename(here.path().join("logs/a.csv"), same_inode.path().join("logs/b.csv"))
+        .expect("moved");
     let mut bytes = same_inode.read("logs/b.csv");
     assert_eq!(bytes, "id\n1\n2\n");
     let path = same_inode.path().join("logs/b.csv");

@@ -22,8 +22,8 @@ use crate::checkpoint::{
     ArrivalMark, Checkpoint, Decoded, Folder, Manifest, Phase, RunId, Sequence, SpillEntry, Store,
     Trigger,
 };
-use crate::engine::inputs::Inputs;
 use crate::engine::arrivals::sweep_arrivals;
+use crate::engine::inputs::Inputs;
 use crate::engine::look::folder;
 use crate::engine::prefix::Bytes;
 use crate::engine::rollback::{check_fit, is_under_way};

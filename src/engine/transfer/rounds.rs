@@ -17,8 +17,11 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::source::fingerprint::{WINDOW_BYTES, compare};
 use crate::source::recognise::{CONTENT_BYTES_MIN, is_other};
-use crate::storage::{Metadata, OpenMode, Storage};
+use crate::storage::{Metadata, OpenMode, Storage, read_full};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Says in a manifest which of the files that the job names here are its inputs. Returns all these files.
@@ -71,6 +74,7 @@ pub fn relocate_like(older: &mut Manifest, manifest: &Manifest) {
 
 /// Finds short inputs that have other names here by the last part of these.
 fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result<()> {
+    let mut heads = Heads::new();
     for index in 0..located.entries.len() {
         let entry = &located.entries[index];
         let part = entry.part.ok_or_else(|| unreadable(entry))?;
@@ -81,7 +85,7 @@ fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result
         if !is_missing || compared >= CONTENT_BYTES_MIN || !says_something {
             continue;
         }
-        let alike = like(storage, located, entry)?;
+        let alike = like(storage, located, entry, &mut heads)?;
         let Some(first) = alike.first().copied() else { continue };
         match alike.iter().find(|place| is_called(located, index, **place)) {
             Some(place) => {
@@ -95,21 +99,46 @@ fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result
     Ok(())
 }
 
-/// The files that are no known input and begin with what was read of an input.
-fn like(storage: &dyn Storage, located: &Located, entry: &InputEntry) -> Result<Vec<usize>> {
+/// What files begin with, by their places: there may be many, and each is compared with all short inputs.
+type Heads = HashMap<usize, Vec<u8>>;
+
+/// The files that are no known input and begin with what was read of a short one.
+fn like(
+    storage: &dyn Storage,
+    located: &Located,
+    entry: &InputEntry,
+    heads: &mut Heads,
+) -> Result<Vec<usize>> {
     let mut alike = Vec::new();
+    let size = usize::try_from(entry.fingerprint.size).unwrap_or(usize::MAX);
     for (place, file) in located.recognition.files.iter().enumerate() {
         if file.known.is_some() || file.metadata.length < entry.fingerprint.size {
             continue;
         }
         let path = &located.paths[place];
         let reading = |cause| Error::io("read", path, cause);
+        let head = match heads.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(head_of(storage, path).map_err(reading)?),
+        };
+        let is_like = |head: &[u8]| crc32fast::hash(head) == entry.fingerprint.head_crc;
+        if !head.get(..size).is_some_and(is_like) {
+            continue;
+        }
         let opened = storage.open(path, OpenMode::ReadInput).map_err(reading)?;
         if !is_other(compare(&*opened, &entry.fingerprint).map_err(reading)?) {
             alike.push(place);
         }
     }
     Ok(alike)
+}
+
+fn head_of(storage: &dyn Storage, path: &Path) -> io::Result<Vec<u8>> {
+    let file = storage.open(path, OpenMode::ReadInput)?;
+    let mut head = vec![0; usize::try_from(CONTENT_BYTES_MIN).expect("few bytes")];
+    let count = read_full(&*file, &mut head, 0)?;
+    head.truncate(count);
+    Ok(head)
 }
 
 /// Whether a file has the name of an input, but for the folder, and none but these two have it.
