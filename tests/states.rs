@@ -1,6 +1,6 @@
 //! States of any size are saved, as a whole and as what changed, and had back.
 //!
-//! `ONWARD_STATE_KEYS=10000000` also runs with so many keys; that takes some minutes and 4 GB of disk.
+//! `ONWARD_STATE_KEYS=10000000` also runs with so many keys; that takes up to half an hour and 4 GB of disk.
 
 use crate::support::folder;
 use crate::support::program::onward;

@@ -9,6 +9,8 @@
 
 mod ahead;
 
+mod arrivals;
+
 mod carry;
 
 mod comparison;
@@ -24,8 +26,6 @@ mod fit;
 mod given_up;
 
 mod inputs;
-
-mod leftovers;
 
 mod limits;
 

@@ -1,9 +1,9 @@
 //! From a job to a run that can begin: lock, look, decide, and only then change anything.
 
+use super::arrivals::sweep_arrivals;
 use super::copies::{self, Opened};
 use super::decision::{Decision, Past, decide, notes};
 use super::inputs::Inputs;
-use super::leftovers::sweep_arrivals;
 use super::look::{folder, only_to_publish};
 use super::mistakes;
 use super::ordered::{Beginning, Identity};

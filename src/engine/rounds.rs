@@ -55,15 +55,6 @@ pub struct Located {
     pub places: Vec<Option<usize>>,
 }
 
-/// Whether a file counts as the same because nobody seems to have written to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untouched {
-    /// Name, time, length and inode are as they were: its content is not compared.
-    IsTheSame,
-    /// They may be those of another file, since it was at another place.
-    IsCompared,
-}
-
 /// The inputs of the round that a checkpoint is in the middle of.
 pub fn current(
     job: &Job,
@@ -71,7 +62,7 @@ pub fn current(
     manifest: &Manifest,
     round: &Round,
 ) -> Result<RoundInputs> {
-    let located = locate(job, storage, manifest, round, Untouched::IsTheSame)?;
+    let located = locate(job, storage, manifest, round)?;
     let Located { entries, paths, recognition, places } = located;
     let mut inputs = Inputs::none(job, storage)?;
     inputs.names = manifest.header.clone().unwrap_or_default();
@@ -112,7 +103,7 @@ pub fn next(
     manifest: &Manifest,
     round: &Round,
 ) -> Result<RoundInputs> {
-    let located = locate(job, storage, manifest, round, Untouched::IsTheSame)?;
+    let located = locate(job, storage, manifest, round)?;
     let Located { mut entries, paths, recognition, places } = located;
     let mut inputs = Inputs::none(job, storage)?;
     inputs.names = manifest.header.clone().unwrap_or_default();
@@ -154,7 +145,6 @@ pub fn locate(
     storage: &dyn Storage,
     manifest: &Manifest,
     round: &Round,
-    untouched: Untouched,
 ) -> Result<Located> {
     let entries: Vec<InputEntry> = round.settled.iter().chain(&manifest.inputs).cloned().collect();
     let paths = discover_present(storage, &job.folder, &job.source.paths)?;
@@ -163,13 +153,7 @@ pub fn locate(
         .iter()
         .zip(&were)
         .map(|(entry, path)| {
-            let length = match untouched {
-                Untouched::IsTheSame => {
-                    entry.part.map_or(entry.fingerprint.size, |part| part.length)
-                }
-                // No file has it.
-                Untouched::IsCompared => u64::MAX,
-            };
+            let length = entry.part.map_or(entry.fingerprint.size, |part| part.length);
             Known { path, fingerprint: &entry.fingerprint, length }
         })
         .collect();
@@ -253,7 +237,7 @@ fn gone(entry: &InputEntry) -> Metadata {
 
 pub fn unreadable(entry: &InputEntry) -> Error {
     let message = format!("the checkpoint does not say how far `{}` was read", entry.path);
-    Error::refused(message)
+    Error::refused(message).with_hint("`onward checkpoint list` tells which others there are")
 }
 
 /// What an output of a new round may do at its final name, what it begins with, and how many records that has; `past` is
@@ -293,7 +277,7 @@ pub fn nothing_new(job: &Job, options: &RunOptions, world: &World) -> Result<Opt
         && manifest.semantics == SEMANTICS_VERSION
         && diff(&manifest.job, &job.effective, Stage::Ended).changes.iter().all(is_cosmetic);
     let Some(round) = manifest.round.as_ref().filter(|_| is_done) else { return Ok(None) };
-    let located = locate(job, &*world.storage, &manifest, round, Untouched::IsTheSame)?;
+    let located = locate(job, &*world.storage, &manifest, round)?;
     for (path, file) in located.paths.iter().zip(&located.recognition.files) {
         let is_old = match file.known {
             Some(_) if file.is_untouched => true,

@@ -7,7 +7,7 @@
 //! is a new file.
 //!
 //! Invariant: an input is found at most once, and what is found depends on names and contents, and on inodes only where
-//! several files have the same content.
+//! contents say too little: of short files, and where several have the same.
 
 use super::fingerprint::{Comparison, WINDOW_BYTES, compare};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Every operation of every story fails in every way, once and from then on; the same command then goes on, after a kill and
 //! after a power cut, and ends with the same bytes.
 
-use super::invariants::{check_growth, check_poison};
+use super::invariants::{From, check_growth, check_poison};
 use super::power::{Recovered, for_each};
 use super::rules::{Outputs, check_ended, check_operations};
 use super::stories::{Ran, Story, is_quick, stories};
@@ -127,9 +127,10 @@ impl Struck {
         let cuts = [Cut::Prefix(0), Cut::Seeded(at as u64), Cut::Prefix(usize::MAX)];
         let found = cuts.map(|cut| (disk.power_cut(cut), format!("{place}, {cut:?}")));
         let killed = (disk.after_kill(), format!("{place}, killed"));
+        let from = if effect == Effect::OtherBytes { From::Older } else { From::Newest };
         for (disk, place) in found.into_iter().chain([killed]) {
             let resumed = self.recovered.or_recover(&disk, || {
-                let steps = check_growth(&self.story, &disk, &|| place.clone());
+                let steps = check_growth(&self.story, &disk, from, &|| place.clone());
                 counts.steps.fetch_add(steps, Ordering::Relaxed);
                 self.outputs.check_names(&self.story, &disk, &place);
                 let again = self.story.run_again(&disk, 98);

@@ -4,7 +4,7 @@
 //! of each moment, then other schedules of the threads. Equal disks are gone on with once. `ONWARD_STORY=copies` looks at the
 //! stories of that name alone, `ONWARD_SEED=2` begins with that schedule: what a failure says brings it back.
 
-use super::invariants::check_growth;
+use super::invariants::{From, check_growth};
 use super::rules::{Outputs, check_ended, check_operations};
 use super::stories::{Ran, Story, is_quick, stories};
 use crate::support::asked::number;
@@ -135,7 +135,7 @@ impl Watched {
         let mut is_new = false;
         let resumed = self.recovered.or_recover(&disk, || {
             is_new = true;
-            let steps = check_growth(&self.story, &disk, place);
+            let steps = check_growth(&self.story, &disk, From::Newest, place);
             counts.steps.fetch_add(steps, Ordering::Relaxed);
             self.outputs.check_names(&self.story, &disk, &place());
             let ran = self.story.run_again(&disk, seed + 99);

@@ -128,17 +128,17 @@ fn run_greedily(job: &Job, disk: &SimulatedStorage, seed: u64) -> Result<Outcome
     seeded(seed, || engine::run(job, "onward run job.toml", &how.options(), &world))
 }
 
-/// Seeds with which a spill was removed that a thread working ahead had made behind the freezing of the states, when that
-/// was counted among those made before the checkpoint.
-const MADE_MEANWHILE: [u64; 12] = [62, 97, 114, 165, 171, 196, 199, 207, 245, 258, 266, 287];
+/// So many orders of the threads: with one in twenty-five of them a thread that works ahead makes a spill behind the freezing
+/// of the states, and that was removed when it was counted among those made before the checkpoint.
+const ORDERS: u64 = 300;
 
 #[test]
 fn what_is_spilled_while_a_checkpoint_is_made_is_not_removed_with_it() {
     for step in SPILLING {
         let expected = undisturbed(step);
         let job = job(step, "every_records = 40", "memory = \"1KiB\"");
-        let seeds = MADE_MEANWHILE.into_iter().filter(|_| step.starts_with("top"));
-        for seed in (0..5).chain(seeds) {
+        // Of the others hardly any makes spills while it gives what it holds.
+        for seed in 0..if step.starts_with("top") { ORDERS } else { 5 } {
             let disk = disk();
             let ended = run_greedily(&job, &disk, seed);
             assert!(matches!(ended, Ok(Outcome::Finished(_))), "{step}, seed {seed}: {ended:?}");

@@ -7,6 +7,7 @@ use crate::support::program::{Ended, onward_ends};
 use crate::support::random::Random;
 use crate::support::report::count;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 /// Where a job is when it moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,6 +294,20 @@ fn a_short_input_under_another_name_is_not_guessed_at() {
     for said in ["`logs/b.csv` may be what `logs/a.csv` was", "call it `a.csv` here"] {
         assert!(ended.stderr.contains(said), "{said}: {ended:?}");
     }
+    // Not even where it has the inode that the known one had.
+    let same_inode = place(&[("logs/b.csv", "")]);
+    fs::rename(here.path().join("logs/a.csv"), same_inode.path().join("logs/b.csv"))
+        .expect("moved");
+    let mut bytes = same_inode.read("logs/b.csv");
+    assert_eq!(bytes, "id\n1\n2\n");
+    let path = same_inode.path().join("logs/b.csv");
+    let inode = |path| fs::metadata(path).expect("a file").ino();
+    let before = inode(&path);
+    bytes.push_str("3\n");
+    fs::write(&path, bytes).expect("written in place");
+    assert_eq!(inode(&path), before);
+    let ended = here.moves_to(&same_inode, Way::Import, 5);
+    assert!(ended.stderr.contains("`logs/b.csv` may be what `logs/a.csv` was"), "{ended:?}");
     let twice = place(&[("logs/x/a.csv", "id\n1\n2\n3\n"), ("logs/y/a.csv", "id\n1\n2\n4\n")]);
     here.moves_to(&twice, Way::Import, 5);
     let by_name = place(&[("logs/deep/a.csv", "id\n1\n2\n3\n"), ("logs/n.csv", "id\n8\n")]);

@@ -22,8 +22,8 @@ use crate::checkpoint::{
     ArrivalMark, Checkpoint, Decoded, Folder, Manifest, Phase, RunId, Sequence, SpillEntry, Store,
     Trigger,
 };
+use crate::engine::arrivals::sweep_arrivals;
 use crate::engine::inputs::Inputs;
-use crate::engine::leftovers::sweep_arrivals;
 use crate::engine::look::folder;
 use crate::engine::prefix::Bytes;
 use crate::engine::rollback::{check_fit, is_under_way};
@@ -95,20 +95,28 @@ pub fn arrive(
     let mut made = Vec::new();
     let copied = copy_spills(world, &store, cargo, &mut made)
         .and_then(|()| check_spills(&store, &manifest))
-        .and_then(|()| stage_all(world, &manifest, cargo, &outputs, &mut made))
+        .and_then(|()| stage_all(world, &manifest, cargo, &outputs))
         .and_then(|()| check_fit(job, command, options, world, &cargo.whole, &manifest));
     let adopted = copied.map_err(told_here).and_then(|()| {
         let (records, is_written) = (manifest.counters.records_read, !is_under_way(&manifest));
         let sequence = store.adopt(links(cargo, manifest)?)?;
         Ok(Arrived { sequence, records, round, is_written })
     });
-    if adopted.is_err() {
-        // Ours and new: no checkpoint needs them.
-        made.iter().for_each(|path| drop(world.storage.remove(path)));
-    }
-    // Where it stays, the next run removes it, with what is left then of that start without a checkpoint.
-    let _left_for_the_next_run = store.remove_arrival(mark);
+    // What stays the next run removes: the mark, and what is left then of a start without a checkpoint.
+    let _left_for_the_next_run = match &adopted {
+        Ok(_) => store.remove_arrival(mark),
+        Err(_) => take_back(job, world, &store, &made),
+    };
     adopted
+}
+
+/// Removes what was made for a checkpoint that is not there, unless it is there after all, or half of it.
+fn take_back(job: &Job, world: &World, store: &Store, spills: &[PathBuf]) -> Result<()> {
+    if !store.folder().checkpoints()?.is_empty() {
+        return Ok(());
+    }
+    spills.iter().for_each(|path| drop(world.storage.remove(path)));
+    sweep_arrivals(job, world, store, None)
 }
 
 fn check_not_started(job: &Job, folder: &Folder) -> Result<()> {
@@ -129,7 +137,7 @@ fn told_here(error: Error) -> Error {
     match (error.kind, why.or_else(|| message.strip_prefix("cannot go on: "))) {
         (Kind::Refused, Some(why)) => Error {
             message: format!("the checkpoint does not fit here: {why}"),
-            hint: None,
+            hint: Some("inputs and lookup files must be here as they were, and the job the same but for its paths".to_owned()),
             ..error
         },
         _ => error,

@@ -224,13 +224,12 @@ fn nothing_of(name: &str, target: &Path) -> OutputEntry {
     }
 }
 
-/// Makes the staged files, durably. What was made is added to `made`.
+/// Makes the staged files, durably.
 pub fn stage_all(
     world: &World,
     manifest: &Manifest,
     cargo: &Cargo,
     placed: &[Placed],
-    made: &mut Vec<PathBuf>,
 ) -> Result<()> {
     let instance = manifest.instance.to_string();
     let mut folders = BTreeSet::new();
@@ -248,7 +247,6 @@ pub fn stage_all(
             None if *is_made_empty => stage_empty(world, &name.staged)?,
             None => continue,
         }
-        made.push(name.staged);
         folders.insert(name.folder);
     }
     folders.iter().try_for_each(|folder| {

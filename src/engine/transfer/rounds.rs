@@ -2,7 +2,7 @@
 //!
 //! They are found as every run finds them, by their content, whatever they are called; what was read and is not here is
 //! not missed, and all that is not known is new. Only here nothing is believed because of times and inodes, which are
-//! those of another place, and what is found is written into the checkpoint with the names, times and inodes of here.
+//! those of another place: the checkpoint gets the names, times and inodes of here, and none of what is not here.
 //!
 //! A short file under another name is too easily like a new one. With the last part of its name it is taken for what it
 //! was, where no other has that; else it is refused, since it could as well be read twice or not at all.
@@ -12,13 +12,16 @@ use crate::checkpoint::{InputEntry, Manifest, Sequence};
 use crate::engine::decision::difference_of;
 use crate::engine::inputs::name_of;
 use crate::engine::rollback::is_under_way;
-use crate::engine::rounds::{Located, Untouched, difference, grown, locate, rename, unreadable};
+use crate::engine::rounds::{Located, difference, grown, locate, rename, unreadable};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::source::fingerprint::{WINDOW_BYTES, compare};
 use crate::source::recognise::{CONTENT_BYTES_MIN, is_other};
-use crate::storage::{Metadata, OpenMode, Storage};
+use crate::storage::{Metadata, OpenMode, Storage, read_full};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Says in a manifest which of the files that the job names here are its inputs. Returns all these files.
@@ -29,7 +32,11 @@ pub fn relocate(
     manifest: &mut Manifest,
 ) -> Result<Vec<(PathBuf, Metadata)>> {
     let mut round = manifest.round.clone().unwrap_or_default();
-    let mut located = locate(job, storage, manifest, &round, Untouched::IsCompared)?;
+    for entry in round.settled.iter_mut().chain(&mut manifest.inputs) {
+        // No file has this inode.
+        (entry.fingerprint.inode, entry.fingerprint.modified_ns) = (0, 0);
+    }
+    let mut located = locate(job, storage, manifest, &round)?;
     find_short(job, storage, &mut located)?;
     let settled = round.settled.len();
     check_all_there(&located, sequence, manifest, settled)?;
@@ -67,6 +74,7 @@ pub fn relocate_like(older: &mut Manifest, manifest: &Manifest) {
 
 /// Finds short inputs that have other names here by the last part of these.
 fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result<()> {
+    let mut heads = Heads::new();
     for index in 0..located.entries.len() {
         let entry = &located.entries[index];
         let part = entry.part.ok_or_else(|| unreadable(entry))?;
@@ -77,7 +85,7 @@ fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result
         if !is_missing || compared >= CONTENT_BYTES_MIN || !says_something {
             continue;
         }
-        let alike = like(storage, located, entry)?;
+        let alike = like(storage, located, entry, &mut heads)?;
         let Some(first) = alike.first().copied() else { continue };
         match alike.iter().find(|place| is_called(located, index, **place)) {
             Some(place) => {
@@ -91,21 +99,46 @@ fn find_short(job: &Job, storage: &dyn Storage, located: &mut Located) -> Result
     Ok(())
 }
 
-/// The files that are no known input and begin with what was read of an input.
-fn like(storage: &dyn Storage, located: &Located, entry: &InputEntry) -> Result<Vec<usize>> {
+/// What files begin with, by their places: there may be many, and each is compared with all short inputs.
+type Heads = HashMap<usize, Vec<u8>>;
+
+/// The files that are no known input and begin with what was read of a short one.
+fn like(
+    storage: &dyn Storage,
+    located: &Located,
+    entry: &InputEntry,
+    heads: &mut Heads,
+) -> Result<Vec<usize>> {
     let mut alike = Vec::new();
+    let size = usize::try_from(entry.fingerprint.size).unwrap_or(usize::MAX);
     for (place, file) in located.recognition.files.iter().enumerate() {
         if file.known.is_some() || file.metadata.length < entry.fingerprint.size {
             continue;
         }
         let path = &located.paths[place];
         let reading = |cause| Error::io("read", path, cause);
+        let head = match heads.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(head_of(storage, path).map_err(reading)?),
+        };
+        let is_like = |head: &[u8]| crc32fast::hash(head) == entry.fingerprint.head_crc;
+        if !head.get(..size).is_some_and(is_like) {
+            continue;
+        }
         let opened = storage.open(path, OpenMode::ReadInput).map_err(reading)?;
         if !is_other(compare(&*opened, &entry.fingerprint).map_err(reading)?) {
             alike.push(place);
         }
     }
     Ok(alike)
+}
+
+fn head_of(storage: &dyn Storage, path: &Path) -> io::Result<Vec<u8>> {
+    let file = storage.open(path, OpenMode::ReadInput)?;
+    let mut head = vec![0; usize::try_from(CONTENT_BYTES_MIN).expect("few bytes")];
+    let count = read_full(&*file, &mut head, 0)?;
+    head.truncate(count);
+    Ok(head)
 }
 
 /// Whether a file has the name of an input, but for the folder, and none but these two have it.
