@@ -1,6 +1,8 @@
 //! Copies of checkpoints in further folders: they follow the job's own, take their place when those are lost, and never
 //! stop a run that does not require them.
 
+mod savepoints;
+
 use crate::support::folder;
 use crate::support::jobs::{Pace, Shape};
 use crate::support::program::{Ended, onward_ends, spawn};
@@ -28,7 +30,9 @@ fn job_of(shape: Shape, more: &str, records: u64) -> TempDir {
     scratch
 }
 
-const COPIES: &str = "copies = [\"copy\"]";
+/// The end of a run waits for such a copy as long as it takes, however busy the machine is.
+const COPIES: &str = "copies = [\"copy\"]\nrequire_copies = true";
+const COPIES_NOT_REQUIRED: &str = "copies = [\"copy\"]";
 
 fn stop(scratch: &TempDir, records: &str) -> Ended {
     let run = ["run", "job.toml", "--chunk-bytes", "4000", "--stop-after", records];
@@ -248,7 +252,7 @@ fn a_spill_that_is_of_no_use_is_replaced_by_its_copy_and_nothing_else_is() {
 #[test]
 fn a_spill_of_a_copy_that_is_of_no_use_is_copied_again() {
     for (what, damage) in DAMAGES.into_iter().filter(|(what, _)| *what != "it is another one") {
-        let scratch = spilling(&format!("{COPIES}\nrequire_copies = true"));
+        let scratch = spilling(COPIES);
         stop(&scratch, "1000");
         let spills = named(&copy(&scratch), "spill-");
         assert!(!spills.is_empty(), "{what}: there are no spills");
@@ -335,8 +339,8 @@ fn a_copy_that_fails_stops_only_a_run_that_requires_it() {
     let scratch = job(Shape::Plain, &format!("{missing}\nrequire_copies = true"));
     let ended = onward_ends(scratch.path(), &["run", "job.toml"], 1);
     assert!(ended.stderr.contains("the folder `not` is not there"), "{ended:?}");
-    for (more, code) in [("", 0), ("\nrequire_copies = true", 1)] {
-        let scratch = job(Shape::Plain, &format!("{COPIES}{more}"));
+    for (copies, code) in [(COPIES_NOT_REQUIRED, 0), (COPIES, 1)] {
+        let scratch = job(Shape::Plain, copies);
         stop(&scratch, "1000");
         fs::remove_dir_all(copy(&scratch)).expect("removed");
         folder::write(&copy(&scratch), b"no folder");
@@ -457,98 +461,5 @@ fn who_looks_at_a_job_that_lost_its_folder_is_told_of_the_copies() {
     let ended = onward_ends(scratch.path(), &["checkpoint", "list", "job.toml"], 1);
     for said in ["the folder `.onward/job` of `job` is not there", "from the copy in `copy`"] {
         assert!(ended.stderr.contains(said), "{ended:?}");
-    }
-}
-
-fn savepoints(folder: &Path) -> Vec<String> {
-    kept(folder).into_iter().filter(|name| name.starts_with("savepoint-")).collect()
-}
-
-#[test]
-fn a_savepoint_is_kept_in_copies_until_it_is_removed_by_name() {
-    for shape in [Shape::Plain, Shape::Aggregate, Shape::Sort] {
-        let scratch = job(shape, "copies = [\"copy\"]\nkeep = 1");
-        let checkpoint = |more: &[&str], code| {
-            onward_ends(scratch.path(), &[&["checkpoint"], more].concat(), code)
-        };
-        stop(&scratch, "500");
-        checkpoint(&["now", "job.toml", "--name", "early"], 0);
-        stop(&scratch, "1500");
-        let named = savepoints(&own(&scratch));
-        assert_eq!(named.len(), 1, "{shape:?}: {named:?}");
-        assert_eq!(savepoints(&copy(&scratch)), named, "{shape:?}");
-        // The copy alone is enough to go back.
-        fs::remove_dir_all(own(&scratch)).expect("removed");
-        stop(&scratch, "500");
-        assert_eq!(savepoints(&own(&scratch)), named, "{shape:?}");
-        checkpoint(&["rollback", "job.toml", "early"], 0);
-        let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
-        assert!(fresh.stderr.contains("the savepoint `early`"), "{shape:?}: {fresh:?}");
-        goes_on(&scratch, shape, "resuming from checkpoint");
-        assert_eq!(savepoints(&copy(&scratch)), named, "{shape:?}: the end takes none away");
-        checkpoint(&["verify", "job.toml"], 0);
-        checkpoint(&["rm", "job.toml", "early"], 0);
-        assert_eq!(savepoints(&own(&scratch)), Vec::<String>::new());
-        assert_eq!(savepoints(&copy(&scratch)), Vec::<String>::new(), "{shape:?}");
-    }
-}
-
-#[test]
-fn copies_with_a_savepoint_are_not_given_up_with_a_lost_folder() {
-    let scratch = job(Shape::Aggregate, COPIES);
-    stop(&scratch, "500");
-    onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
-    stop(&scratch, "1500");
-    fs::remove_dir_all(own(&scratch)).expect("removed");
-    let before = kept(&copy(&scratch));
-    let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
-    for said in [
-        "the savepoint `early`",
-        "its copy in `copy`",
-        "run the job without `--fresh`, which takes it back",
-        "or move the copy away",
-    ] {
-        assert!(fresh.stderr.contains(said), "{said}: {}", fresh.stderr);
-    }
-    assert_eq!(kept(&copy(&scratch)), before);
-    // What it says can be done.
-    let ended = stop(&scratch, "100");
-    assert!(
-        ended.stderr.contains("savepoint `early` is taken from its copy in `copy`"),
-        "{ended:?}"
-    );
-    onward_ends(scratch.path(), &["checkpoint", "verify", "job.toml"], 0);
-    onward_ends(scratch.path(), &["checkpoint", "rm", "job.toml", "early"], 0);
-    onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 0);
-    assert!(outputs(&scratch) == whole(Shape::Aggregate), "another output");
-    assert_eq!(savepoints(&copy(&scratch)), Vec::<String>::new());
-}
-
-/// A file in the folder of copies has the name of a savepoint's checkpoint and is another one.
-#[test]
-fn a_savepoint_that_cannot_be_copied_does_not_hold_up_what_is_newer() {
-    for require in ["", "\nrequire_copies = true"] {
-        let scratch = job(Shape::Plain, &format!("{COPIES}\nkeep = 1{require}"));
-        stop(&scratch, "500");
-        onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
-        let newest = named(&own(&scratch), "ckpt-").pop().expect("a checkpoint");
-        let name = newest.file_name().expect("a name");
-        let other = job(Shape::Plain, "keep = 99");
-        stop(&other, "1500");
-        let foreign = fs::read(own(&other).join(name)).expect("one of that number");
-        // As if the copy had not been there since.
-        for name in kept(&copy(&scratch)) {
-            fs::remove_file(copy(&scratch).join(name)).expect("removed");
-        }
-        folder::write(&copy(&scratch).join(name), &foreign);
-        let said = "not copied to `copy`: savepoint `early`:";
-        let ended = stop(&scratch, "500");
-        assert_eq!(ended.stderr.matches(said).count(), 1, "{require}: {ended:?}");
-        let last = named(&own(&scratch), "ckpt-").pop().expect("a checkpoint");
-        let last = last.file_name().expect("a name");
-        let copied = named(&copy(&scratch), "ckpt-");
-        assert_eq!(copied.last(), Some(&copy(&scratch).join(last)), "{require}: it is behind");
-        assert!(copied.len() <= 2, "{require}: old ones stay: {copied:?}");
-        goes_on(&scratch, Shape::Plain, "resuming from checkpoint");
     }
 }

@@ -217,7 +217,7 @@ pub fn bring_newest(
         let refused: Vec<Sequence> = loaded.refused.iter().map(|one| one.sequence).collect();
         if is_lost {
             // Before anything else is there: a stop in between leaves names whose checkpoints are still to be taken back.
-            own.expect_savepoints(store.folder())?;
+            expect_savepoints(opened, index, own, found.manifest.instance)?;
         }
         let needs = Needs::of(&found.manifest);
         if own.bring_back(store.folder(), sequence, &needs, &refused)?.is_some() {
@@ -231,6 +231,24 @@ pub fn bring_newest(
     Ok(false)
 }
 
+/// The names of all savepoints that are to be taken back with a checkpoint: those beside it, then those of further copies
+/// of the same start.
+fn expect_savepoints(
+    opened: &[Opened],
+    beside: usize,
+    own: &mut Store,
+    instance: RunId,
+) -> Result<()> {
+    let first = opened.iter().skip(beside).take(1);
+    let others = opened.iter().enumerate().filter(|(index, _)| *index != beside);
+    for store in first.chain(others.map(|(_, copy)| copy)).filter_map(|copy| copy.store.as_ref()) {
+        if store.folder().intact()?.iter().any(|(_, other)| *other == instance) {
+            own.expect_savepoints(store.folder())?;
+        }
+    }
+    Ok(())
+}
+
 /// Brings those savepoints back into the job's own folder of which it has no more than the name; tells whether files came,
 /// even if not all of one. One that cannot be had now is told, and stays wanted.
 pub fn bring_savepoints(opened: &[Opened], own: &mut Store, world: &World) -> Result<bool> {
@@ -239,10 +257,12 @@ pub fn bring_savepoints(opened: &[Opened], own: &mut Store, world: &World) -> Re
         return Ok(has_brought);
     }
     for lost in own.folder().lost_savepoints()? {
+        let mut is_told = false;
         for Opened { path, store } in opened {
             let (Some(store), place) = (store, path.display()) else { continue };
             let brought = own.bring_back_savepoint(store.folder(), &lost);
             has_brought |= !matches!(brought, Ok(false));
+            is_told |= !matches!(brought, Ok(false));
             match brought {
                 Ok(true) => {
                     tell(
@@ -254,6 +274,18 @@ pub fn bring_savepoints(opened: &[Opened], own: &mut Store, world: &World) -> Re
                 Ok(false) => {}
                 Err(error) => tell(world, format!("not taken from its copy in `{place}`: {error}")),
             }
+        }
+        if !is_told {
+            let (name, sequence) = (&lost.name, lost.sequence);
+            let way_out = format!(
+                "bring its copy back, or give it up with `onward checkpoint rm JOB {name}`"
+            );
+            tell(
+                world,
+                format!(
+                    "savepoint `{name}`, checkpoint {sequence}, is lost, and no copy at hand has it: {way_out}"
+                ),
+            );
         }
     }
     Ok(has_brought)
@@ -473,13 +505,15 @@ impl Worker {
             }
         };
         let copied = store.take_over(&wanted.own, wanted.sequence, &wanted.needs);
-        let mut followed = Ok(());
+        // Nothing is known of savepoints where no checkpoint was copied.
+        let mut followed = None;
         let retired = match copied {
             Ok(Some(saved)) => {
-                followed = store.follow_savepoints(&wanted.own);
+                let savepoints = store.follow_savepoints(&wanted.own);
                 // Whatever became of savepoints: the checkpoint is copied, and those before it need not pile up. Files that
                 // came before something failed are known then, so that the spills that they need stay.
-                let known = if followed.is_err() { store.trust_ends() } else { Ok(()) };
+                let known = if savepoints.is_err() { store.trust_ends() } else { Ok(()) };
+                followed = Some(savepoints);
                 known.and_then(|()| store.retire(&saved, wanted.keep)).map(drop)
             }
             // A newer one is there already, and comes next.
@@ -490,7 +524,9 @@ impl Worker {
             // What is there is looked at again; the mount may be another one then.
             self.store = None;
         }
-        self.tell_savepoints(followed.err());
+        if let Some(followed) = followed {
+            self.tell_savepoints(followed.err());
+        }
         retired
     }
 

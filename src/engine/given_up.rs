@@ -99,7 +99,7 @@ impl Followers {
 fn remove(copy: &mut Store, removed: &Removed) -> Result<()> {
     let Removed { sequence, names, stays } = removed;
     if !copy.folder().checkpoints()?.contains(sequence) {
-        return Ok(());
+        return copy.forget_lost(*sequence, names, Removal::asked_for_by_user());
     }
     let loaded = copy.load()?;
     let here = copy.folder().names_of(*sequence)?;
@@ -108,12 +108,13 @@ fn remove(copy: &mut Store, removed: &Removed) -> Result<()> {
         copy.remove_selected(&selector, newest, &loaded, permission).map(drop)
     };
     let newest = if stays.is_none() { Newest::Remove } else { Newest::Keep };
-    if stays.is_none() && names.is_empty() {
+    let mut names = names.iter().filter(|name| here.contains(name)).cloned().peekable();
+    if stays.is_none() && names.peek().is_none() {
+        // It may have got its name after it was copied.
         return remove(Selector::Number(*sequence), newest);
     }
     // With its last name it goes as well; where others build on it here, it is a checkpoint like any other from now on.
-    let names = names.iter().filter(|name| here.contains(name));
-    names.cloned().try_for_each(|name| remove(Selector::Name(name), newest))
+    names.try_for_each(|name| remove(Selector::Name(name), newest))
 }
 
 fn tell(world: &World, path: &Path, error: &Error) {

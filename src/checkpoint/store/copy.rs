@@ -18,7 +18,7 @@ use crate::checkpoint::spill::{SpillEntry, SpillName};
 use crate::error::{Error, Result};
 use crate::storage::{Existing, File, FileKind, OpenMode, read_full};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// So much is copied at a time.
@@ -141,32 +141,32 @@ impl Store {
         let theirs = source.savepoints()?;
         let mut followed = Ok(());
         for savepoint in theirs.iter().filter(|savepoint| !ours.contains(savepoint)) {
-            followed = followed.and(self.follow_savepoint(source, savepoint, &ours));
+            followed = followed.and(self.follow_savepoint(source, savepoint));
         }
         followed
     }
 
-    fn follow_savepoint(
-        &mut self,
-        source: &Folder,
-        savepoint: &Savepoint,
-        ours: &[Savepoint],
-    ) -> Result<()> {
+    fn follow_savepoint(&mut self, source: &Folder, savepoint: &Savepoint) -> Result<()> {
         let taken = self.take_beside(source, savepoint.sequence, Look::Short);
         if !taken.map_err(|error| of_savepoint(savepoint, error))? {
             return Ok(());
         }
         // A name that the user took away there while this folder was not at hand, and gave again.
-        for old in ours.iter().filter(|old| old.name.is_like(&savepoint.name)) {
-            self.remove_name(old)?;
-        }
-        self.name_savepoint(savepoint)
+        let ours = self.folder.all_names()?;
+        let is_old = |old: &&Savepoint| old.name.is_like(&savepoint.name) && *old != savepoint;
+        ours.iter().filter(is_old).try_for_each(|old| self.remove_name(old))?;
+        self.mark_savepoint(savepoint)
     }
 
     /// The first half of taking savepoints back into a folder that was lost: their names. Whatever stops the rest, a later
-    /// [`Store::bring_back_savepoint`] sees what is missing.
+    /// [`Store::bring_back_savepoint`] sees what is missing. A name that means
+    /// another one here goes on to mean that.
     pub fn expect_savepoints(&mut self, source: &Folder) -> Result<()> {
-        source.savepoints()?.iter().try_for_each(|savepoint| self.mark_savepoint(savepoint))
+        let ours = self.folder.all_names()?;
+        let theirs = source.savepoints()?;
+        let is_other = |one: &Savepoint, old: &Savepoint| old.name.is_like(&one.name) && old != one;
+        let is_free = |one: &&Savepoint| !ours.iter().any(|old| is_other(one, old));
+        theirs.iter().filter(is_free).try_for_each(|savepoint| self.mark_savepoint(savepoint))
     }
 
     /// Brings the checkpoint of a savepoint back that has only its name here; false where the source has none of use.
@@ -239,13 +239,12 @@ impl Store {
                 let is_safe = self.folder.trust == Trust::Anyones || check_access(&found).is_ok();
                 is_safe && found.kind == FileKind::File && found.length == entry.length
             }
-            Look::Whole { .. } => {
-                let opened = self.folder.open_spill(entry, &needs.starts).map_err(failed)?;
-                match opened {
-                    Ok(reader) => reader.check_all().map_err(failed)?.is_ok(),
-                    Err(_) => false,
-                }
-            }
+            Look::Whole { .. } => match self.folder.open_spill(entry, &needs.starts) {
+                Ok(Ok(reader)) => reader.check_all().map_err(failed)?.is_ok(),
+                Ok(Err(_)) => false,
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => false,
+                Err(cause) => return Err(failed(cause)),
+            },
         };
         Ok((!is_usable).then_some(Existing::Replace))
     }
@@ -272,6 +271,10 @@ impl Store {
             Err(Problem::Invalid(_)) => Ok(Some(Existing::Replace)),
             Ok(_) if refused.contains(&number) => Ok(Some(Existing::Replace)),
             Err(Problem::Gone) => Ok(Some(Existing::Keep)),
+            // Nobody can go on from what we may not read.
+            Err(Problem::Io(cause)) if cause.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(Some(Existing::Replace))
+            }
             Err(Problem::Io(cause)) => Err(Error::io("read", &self.folder.path(number), cause)),
             Ok(_) => {
                 let (path, from) = (self.folder.path(number), source.path(number));
@@ -285,12 +288,11 @@ impl Store {
 
     /// Copies a file under a name that nothing had before.
     fn copy(&self, source: &Source) -> Result<()> {
-        let temporary = names::temporary(source.sequence, self.folder.clock.random());
-        let temporary = self.folder.directory.join(temporary);
+        let temporary = self.temporary(source.sequence);
         let target = self.folder.directory.join(&source.name);
         let copied = self.copy_to(&*source.file, &temporary).and_then(|()| {
             if source.existing == Existing::Replace {
-                self.keep_aside(&target)?;
+                self.keep_aside(&target, source.sequence)?;
             }
             self.folder.storage.rename(&temporary, &target, source.existing)
         });
@@ -303,13 +305,14 @@ impl Store {
         })
     }
 
-    /// Keeps what a file held that is of no use under a name of its own: somebody may want to look at it. What was kept
-    /// before stays.
-    fn keep_aside(&self, path: &Path) -> io::Result<()> {
+    /// Keeps what a file held that is of no use under a name of its own: somebody may want to look at it. It is whole
+    /// there before the file is replaced. What was kept before stays.
+    fn keep_aside(&self, path: &Path, sequence: Sequence) -> io::Result<()> {
         let aside = path.with_extension("onw.refused");
+        let temporary = self.temporary(sequence);
         let storage = &self.folder.storage;
         let opened = storage.open(path, OpenMode::ReadOwn);
-        let kept = match opened.and_then(|file| self.copy_to(&*file, &aside)) {
+        let kept = match opened.and_then(|file| self.copy_to(&*file, &temporary)) {
             // What is no file, or one that we may not read, can only be moved.
             Err(cause)
                 if matches!(
@@ -319,12 +322,20 @@ impl Store {
             {
                 storage.rename(path, &aside, Existing::Keep)
             }
-            kept => kept,
+            copied => copied.and_then(|()| storage.rename(&temporary, &aside, Existing::Keep)),
         };
-        match kept {
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            kept => kept,
+        if kept.is_err() {
+            let _left_for_the_next_sweep = storage.remove(&temporary);
         }
+        match kept {
+            Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(cause),
+            _ => storage.sync_directory(&self.folder.directory),
+        }
+    }
+
+    fn temporary(&self, sequence: Sequence) -> PathBuf {
+        let name = names::temporary(sequence, self.folder.clock.random());
+        self.folder.directory.join(name)
     }
 
     fn copy_to(&self, source: &dyn File, temporary: &Path) -> io::Result<()> {

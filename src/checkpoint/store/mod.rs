@@ -39,6 +39,9 @@ mod savepoints;
 mod spills;
 
 #[cfg(test)]
+mod copy_tests;
+
+#[cfg(test)]
 mod crash_tests;
 
 #[cfg(test)]
@@ -303,8 +306,8 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Deletes all checkpoints, the refused ones too, newest first, and the names of savepoints that were lost; returns how
-    /// many checkpoints. Refused where there is a savepoint. Durable when this returns.
+    /// Deletes all checkpoints, the refused ones too, newest first; returns how many. Refused where there is a savepoint.
+    /// Durable when this returns.
     #[expect(clippy::needless_pass_by_value, reason = "a permission is used up")]
     pub fn remove_all(&mut self, permission: FreshStart) -> Result<usize> {
         let FreshStart { seal: () } = permission;
@@ -321,7 +324,6 @@ impl Store {
         }
         self.settle_adoptions()?;
         self.remove_spills(&BTreeSet::new(), u64::MAX)?;
-        self.remove_lost_savepoints()?;
         self.known.clear();
         self.spills_of.clear();
         self.head = None;

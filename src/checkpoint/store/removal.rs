@@ -55,8 +55,8 @@ pub enum Stays {
 }
 
 impl Store {
-    /// Removes a checkpoint, or a savepoint by its name. `loaded` is what [`Store::load`] found.
-    #[expect(clippy::needless_pass_by_value, reason = "a permission is used up")]
+    /// Removes a checkpoint, or a savepoint by its name, also one whose checkpoint is lost. `loaded` is what
+    /// [`Store::load`] found.
     pub fn remove_selected(
         &mut self,
         selector: &Selector,
@@ -64,9 +64,16 @@ impl Store {
         loaded: &Loaded,
         permission: Removal,
     ) -> Result<Removed> {
-        let Removal { seal: () } = permission;
         self.check_health()?;
-        let sequence = self.folder.select(selector)?;
+        let selected = self.folder.select(selector);
+        if let (Err(_), Selector::Name(name)) = (&selected, selector)
+            && let Some(lost) = self.folder.lost_savepoints()?.iter().find(|one| one.name == *name)
+        {
+            let (sequence, names) = (lost.sequence, vec![name.clone()]);
+            self.forget_lost(sequence, &names, permission)?;
+            return Ok(Removed { sequence, names, stays: None });
+        }
+        let (sequence, Removal { seal: () }) = (selected?, permission);
         let all_names = self.folder.names_of(sequence)?;
         let (names, others) = all_names.into_iter().partition(|name| match selector {
             Selector::Name(selected) => name == selected,
@@ -89,6 +96,28 @@ impl Store {
         }
         self.sync()?;
         Ok(Removed { sequence, names, stays })
+    }
+
+    /// Takes these names away that a checkpoint had that is not here.
+    #[expect(clippy::needless_pass_by_value, reason = "a permission is used up")]
+    pub fn forget_lost(
+        &mut self,
+        sequence: Sequence,
+        names: &[SavepointName],
+        permission: Removal,
+    ) -> Result<()> {
+        let Removal { seal: () } = permission;
+        self.check_health()?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        if sequence == self.sequence_max {
+            self.remember_used(sequence)?;
+        }
+        for name in names {
+            self.remove_name(&Savepoint { sequence, name: name.clone() })?;
+        }
+        self.sync()
     }
 
     /// Deletes old checkpoints so that the newest `keep` complete ones stay, and all savepoints; returns the deleted ones.

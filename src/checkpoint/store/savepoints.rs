@@ -52,6 +52,11 @@ impl Folder {
         self.named(|savepoint| !there.contains(&savepoint.sequence))
     }
 
+    /// The names of all savepoints, whether their checkpoints are there or not.
+    pub(super) fn all_names(&self) -> Result<Vec<Savepoint>> {
+        self.named(|_| true)
+    }
+
     fn named(&self, is_meant: impl Fn(&Savepoint) -> bool) -> Result<Vec<Savepoint>> {
         let mut savepoints = self.marks(|mark| match mark {
             Mark::Savepoint(savepoint) if is_meant(&savepoint) => Some(savepoint),
@@ -132,13 +137,18 @@ impl Folder {
     }
 
     fn check_free(&self, name: &SavepointName) -> Result<()> {
-        let savepoints = self.savepoints()?;
-        let Some(other) = savepoints.iter().find(|savepoint| savepoint.name.is_like(name)) else {
-            return Ok(());
-        };
-        let Savepoint { sequence, name } = other;
-        let message = format!("there is a savepoint `{name}` already, checkpoint {sequence}");
-        Err(Error::usage(message).with_hint("choose another name, or remove that one first"))
+        let is_like = |savepoint: &&Savepoint| savepoint.name.is_like(name);
+        if let Some(Savepoint { sequence, name }) = self.savepoints()?.iter().find(is_like) {
+            let message = format!("there is a savepoint `{name}` already, checkpoint {sequence}");
+            return Err(
+                Error::usage(message).with_hint("choose another name, or remove that one first")
+            );
+        }
+        match self.lost_savepoints()?.iter().find(is_like) {
+            Some(lost) => Err(Error::usage(of_lost(lost))
+                .with_hint(format!("choose another name; or {}", ways_out(lost)))),
+            None => Ok(()),
+        }
     }
 
     fn marks<T>(&self, choose: impl Fn(Mark) -> Option<T>) -> Result<Vec<T>> {
@@ -161,6 +171,17 @@ impl Folder {
     }
 }
 
+fn of_lost(Savepoint { sequence, name }: &Savepoint) -> String {
+    format!("there is a savepoint `{name}` whose checkpoint {sequence} is lost")
+}
+
+fn ways_out(lost: &Savepoint) -> String {
+    format!(
+        "bring the copy back that holds it and run the job, or give it up with `onward checkpoint rm JOB {}`",
+        lost.name
+    )
+}
+
 fn missing(message: String, there: &[String]) -> Error {
     match there {
         [] => Error::usage(message).with_hint("there is none"),
@@ -173,11 +194,6 @@ impl Store {
     pub fn name_savepoint(&mut self, savepoint: &Savepoint) -> Result<()> {
         self.check_health()?;
         self.folder.check_free(&savepoint.name)?;
-        let lost = self.folder.lost_savepoints()?;
-        // The name means this one from now on, even if a copy still has the other.
-        for other in lost.iter().filter(|other| other.name.is_like(&savepoint.name)) {
-            self.remove_name(other)?;
-        }
         self.mark_savepoint(savepoint)
     }
 
@@ -186,15 +202,16 @@ impl Store {
         self.make_mark(&self.folder.mark(savepoint))
     }
 
-    /// Takes the names away whose checkpoints are not here.
-    pub(super) fn remove_lost_savepoints(&self) -> Result<()> {
-        self.folder.lost_savepoints()?.iter().try_for_each(|lost| self.remove_name(lost))
-    }
-
-    /// Refuses to go on where starting over would cost a savepoint its outputs.
+    /// Refuses to go on where starting over would cost a savepoint its outputs, even if its checkpoint has to be taken
+    /// back from a copy first.
     pub fn check_no_savepoints(&self) -> Result<()> {
         let savepoints = self.folder.savepoints()?;
-        let Some(Savepoint { sequence, name }) = savepoints.first() else { return Ok(()) };
+        let Some(Savepoint { sequence, name }) = savepoints.first() else {
+            let lost = self.folder.lost_savepoints()?;
+            let Some(lost) = lost.first() else { return Ok(()) };
+            let message = format!("cannot start over: {}", of_lost(lost));
+            return Err(Error::refused(message).with_hint(ways_out(lost)));
+        };
         let message = format!(
             "cannot start over: that would give up the savepoint `{name}`, checkpoint {sequence}, and what was written until then"
         );
