@@ -159,8 +159,8 @@ impl Store {
     }
 
     /// The first half of taking savepoints back into a folder that was lost: their names. Whatever stops the rest, a later
-    /// [`Store::bring_back_savepoint`] sees what is missing. A name that means
-    /// another one here goes on to mean that.
+    /// [`Store::bring_back_savepoint`] sees what is missing. A name that means another one here goes on to mean
+    /// that.
     pub fn expect_savepoints(&mut self, source: &Folder) -> Result<()> {
         let ours = self.folder.all_names()?;
         let theirs = source.savepoints()?;
