@@ -62,10 +62,13 @@ fn a_savepoint_is_kept_in_copies_until_it_is_removed_by_name() {
 
 #[test]
 fn copies_with_a_savepoint_are_not_given_up_with_a_lost_folder() {
-    let scratch = job(Shape::Aggregate, COPIES);
+    // Without a state no checkpoint builds on another: what is newer does not bring the savepoint along.
+    let scratch = job(Shape::Plain, COPIES);
     stop(&scratch, "500");
     onward_ends(scratch.path(), &["checkpoint", "now", "job.toml", "--name", "early"], 0);
     stop(&scratch, "1500");
+    let names = savepoints(&own(&scratch));
+    assert_eq!(names.len(), 1, "{names:?}");
     fs::remove_dir_all(own(&scratch)).expect("removed");
     let before = kept(&copy(&scratch));
     let fresh = onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 5);
@@ -84,10 +87,11 @@ fn copies_with_a_savepoint_are_not_given_up_with_a_lost_folder() {
         ended.stderr.contains("savepoint `early` is taken from its copy in `copy`"),
         "{ended:?}"
     );
+    assert_eq!(savepoints(&own(&scratch)), names);
     onward_ends(scratch.path(), &["checkpoint", "verify", "job.toml"], 0);
     onward_ends(scratch.path(), &["checkpoint", "rm", "job.toml", "early"], 0);
     onward_ends(scratch.path(), &["run", "job.toml", "--fresh"], 0);
-    assert!(outputs(&scratch) == whole(Shape::Aggregate), "another output");
+    assert!(outputs(&scratch) == whole(Shape::Plain), "another output");
     assert_eq!(savepoints(&copy(&scratch)), Vec::<String>::new());
 }
 
@@ -101,7 +105,10 @@ fn a_savepoint_that_cannot_be_copied_does_not_hold_up_what_is_newer() {
         let newest = named(&own(&scratch), "ckpt-").pop().expect("a checkpoint");
         let name = newest.file_name().expect("a name");
         let other = job(Shape::Plain, "keep = 99");
-        stop(&other, "1500");
+        // How many checkpoints a run takes depends on time.
+        while !own(&other).join(name).exists() {
+            stop(&other, "100");
+        }
         let foreign = fs::read(own(&other).join(name)).expect("one of that number");
         // As if the copy had not been there since.
         for name in kept(&copy(&scratch)) {
