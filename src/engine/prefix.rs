@@ -182,7 +182,8 @@ pub fn stage(world: &World, bytes: &Bytes, mark: &Mark, staged: &Path) -> Result
     let copied = copy(bytes, mark, &mut { write }).and_then(|is_same| {
         if !is_same {
             let path = bytes.path.display();
-            return Err(Error::refused(format!("`{path}` has changed while it was copied")));
+            return Err(Error::refused(format!("`{path}` has changed while it was copied"))
+                .with_hint("do it again when nobody else writes to it"));
         }
         file.sync_all().map_err(|cause| Error::io("sync", staged, cause))
     });

@@ -1,5 +1,5 @@
 //! What a run refuses `plan` tells in the same words, and `checkpoint verify` finds: in the same words, too, but for what it
-//! looks at more closely. What a run goes on with both let pass.
+//! looks at more closely. What a run goes on with both let pass. Only who owns the lock is seen by nobody but a run.
 
 use super::everything::{check_all, copied, publishing, remove, told};
 use super::{VERIFY, change, flip, staged, stopped};

@@ -251,7 +251,8 @@ fn copy_file(world: &World, from: &Bytes, entry: &SpillEntry, to: &Path) -> Resu
         let count = count.map_err(|cause| Error::io("read", &from.path, cause))?;
         if count == 0 {
             let path = from.path.display();
-            return Err(Error::failed(format!("`{path}` has become shorter")));
+            return Err(Error::failed(format!("`{path}` has become shorter"))
+                .with_hint("export the checkpoint again, and import that"));
         }
         let written = file.write_at(&portion[..count], place);
         written.map_err(|cause| Error::io("write", to, cause))?;
@@ -271,6 +272,7 @@ fn check_spills(store: &Store, manifest: &Manifest) -> Result<()> {
         let checked = checked.map_err(|cause| Error::io("read", &path, cause))?;
         checked.map_err(|invalid| {
             Error::refused(format!("the checkpoint is not usable: {invalid}"))
+                .with_hint("export it again where it is whole, or another one")
         })?;
     }
     Ok(())

@@ -51,7 +51,8 @@ pub fn export(
         writer.begin(Kind::Output, name, mark.length)?;
         if !copy(bytes, mark, &mut |portion, _| writer.append(portion))? {
             let path = bytes.path.display();
-            return Err(Error::refused(format!("`{path}` has changed while it was copied")));
+            return Err(Error::refused(format!("`{path}` has changed while it was copied"))
+                .with_hint("do it again when nobody changes the job"));
         }
     }
     let bytes = writer.finish()?;
@@ -67,7 +68,8 @@ fn append_all(writer: &mut ParcelWriter, from: &Bytes, length: u64) -> Result<()
         let count = read_full(&*from.file, &mut portion[..wanted], from.start + place);
         if count.map_err(|cause| Error::io("read", &from.path, cause))? < wanted {
             let path = from.path.display();
-            return Err(Error::failed(format!("`{path}` has become shorter")));
+            return Err(Error::failed(format!("`{path}` has become shorter"))
+                .with_hint("do it again when nobody changes the job"));
         }
         writer.append(&portion[..wanted])?;
         place += wanted as u64;
