@@ -13,7 +13,7 @@ use super::copies::{newest_copy, open_one};
 use super::world::World;
 use crate::checkpoint::settings::RequireCopies;
 use crate::checkpoint::{
-    Loaded, Needs, Newest, Removal, Removed, Saved, Selector, Sequence, Store, Trust,
+    Loaded, Needs, Newest, Removal, Removed, Saved, Selector, Sequence, Stays, Store, Trust,
 };
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
@@ -103,16 +103,21 @@ fn remove(copy: &mut Store, removed: &Removed) -> Result<()> {
     }
     let loaded = copy.load()?;
     let here = copy.folder().names_of(*sequence)?;
+    if let Some(Stays::Named(_)) = stays {
+        // The others may not be known here yet, and want the file.
+        let names: Vec<_> = names.iter().filter(|name| here.contains(name)).cloned().collect();
+        return copy.forget_lost(*sequence, &names, Removal::asked_for_by_user());
+    }
     let mut remove = |selector, newest| {
         let permission = Removal::asked_for_by_user();
         copy.remove_selected(&selector, newest, &loaded, permission).map(drop)
     };
     let newest = if stays.is_none() { Newest::Remove } else { Newest::Keep };
-    let mut names = names.iter().filter(|name| here.contains(name)).cloned().peekable();
-    if stays.is_none() && names.peek().is_none() {
-        // It may have got its name after it was copied.
+    if stays.is_none() && here.is_empty() {
+        // It may have got its name after it was copied. What has another name here is perhaps another one, and stays.
         return remove(Selector::Number(*sequence), newest);
     }
+    let mut names = names.iter().filter(|name| here.contains(name)).cloned();
     // With its last name it goes as well; where others build on it here, it is a checkpoint like any other from now on.
     names.try_for_each(|name| remove(Selector::Name(name), newest))
 }

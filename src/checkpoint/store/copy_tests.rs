@@ -151,3 +151,24 @@ fn the_name_of_a_lost_savepoint_is_taken_until_it_is_given_up() {
     own.check_no_savepoints().expect("there is none");
     own.name_savepoint(&early(2)).expect("free again");
 }
+
+#[test]
+fn of_two_names_of_a_lost_savepoint_the_other_stays_wanted() {
+    let disk = disk();
+    let (mut own, _) = start(&disk, 2).expect("a run starts");
+    own.save(&samples::base(2)).map_err(SaveError::into_error).expect("saved");
+    let [early, good] = ["early", "good"].map(|name| SavepointName::parse(name).expect("a name"));
+    for name in [&early, &good] {
+        let savepoint = Savepoint { sequence: Sequence(1), name: name.clone() };
+        own.name_savepoint(&savepoint).expect("named");
+    }
+    own.remove(&own.folder().path(Sequence(1))).expect("removed");
+    let loaded = own.load().expect("no fault");
+    let mut remove = |name: &SavepointName| {
+        let selector = Selector::Name(name.clone());
+        let permission = Removal::asked_for_by_user();
+        own.remove_selected(&selector, Newest::Keep, &loaded, permission).expect("given up").stays
+    };
+    assert_eq!(remove(&early), Some(Stays::Named(vec![good.clone()])));
+    assert_eq!(remove(&good), None);
+}

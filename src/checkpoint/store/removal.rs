@@ -71,7 +71,11 @@ impl Store {
         {
             let (sequence, names) = (lost.sequence, vec![name.clone()]);
             self.forget_lost(sequence, &names, permission)?;
-            return Ok(Removed { sequence, names, stays: None });
+            let others = self.folder.lost_savepoints()?.into_iter();
+            let others = others.filter(|one| one.sequence == sequence).map(|one| one.name);
+            let others: Vec<SavepointName> = others.collect();
+            let stays = (!others.is_empty()).then_some(Stays::Named(others));
+            return Ok(Removed { sequence, names, stays });
         }
         let (sequence, Removal { seal: () }) = (selected?, permission);
         let all_names = self.folder.names_of(sequence)?;
